@@ -1,0 +1,50 @@
+#include "base/comm.h"
+#include "base/file.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum status agree(MPI_Comm comm, enum status mine)
+{
+    struct { int status; char reason[1024]; } word = { mine, "" };
+    int rank, size, first;
+
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_size(comm, &size);
+
+    first = mine == OK ? size : rank;
+    MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, comm);
+    if (first == size)
+        return OK;
+
+    snprintf(word.reason, sizeof word.reason, "%s", status_reason());
+    MPI_Bcast(&word, sizeof word, MPI_BYTE, first, comm);
+    status_clear();
+    return refuse((enum status)word.status, "%s", word.reason);
+}
+
+int mpi_count(int64_t n)
+{
+    if (n < 0 || n > INT_MAX)
+        die("bug: %lld does not fit an MPI count", (long long)n);
+    return (int)n;
+}
+
+enum status comm_read_file(MPI_Comm comm, const char *path, char **bytes, int64_t *size)
+{
+    enum status st;
+    int rank;
+
+    *bytes = NULL;
+    *size = 0;
+    MPI_Comm_rank(comm, &rank);
+    TRY_ALL(comm, rank == 0 ? file_read(path, bytes, size) : OK);
+
+    MPI_Bcast(size, 1, MPI_INT64_T, 0, comm);
+    if (rank != 0)
+        *bytes = allocate(*size + 1, 1);
+    MPI_Bcast(*bytes, mpi_count(*size), MPI_BYTE, 0, comm);
+done:
+    return st;
+}

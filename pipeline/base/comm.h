@@ -1,0 +1,32 @@
+/* comm.h -- agreement of ranks, and the few things MPI leaves to its callers.
+ *
+ * The one law of this program: a local function may leave on its own failure; a
+ * collective function may leave only on an agreed one.
+ */
+#ifndef COMM_H
+#define COMM_H
+
+#include "base/status.h"
+
+#include <mpi.h>
+#include <stdint.h>
+
+/* Make one outcome of every rank's own: OK if all ranks bring OK, otherwise the status of
+ * the lowest rank that failed, whose reason becomes the reason on every rank.
+ *
+ * Collective.  Returns the same value on every rank.  One small Allreduce: put it around
+ * phases (read a block, write a shard), not inside loops over rows. */
+enum status agree(MPI_Comm comm, enum status mine);
+
+/* In a collective function: make a local call, and leave only if all ranks leave. */
+#define TRY_ALL(comm, call) TRY(agree((comm), (call)))
+
+/* A count for MPI, which takes ints.  Dies if it does not fit: a bug, since exchanges are
+ * cut into rounds long before. */
+int mpi_count(int64_t n);
+
+/* Rank 0 reads the whole of a file, every rank gets its bytes, terminated by a NUL that
+ * `size` does not count.  Caller frees.  Collective. */
+enum status comm_read_file(MPI_Comm comm, const char *path, char **bytes, int64_t *size);
+
+#endif

@@ -1,0 +1,217 @@
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+void path_print(char path[PATH_LENGTH], const char *format, ...)
+{
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(path, PATH_LENGTH, format, args);
+    va_end(args);
+    if (n < 0 || n >= PATH_LENGTH)
+        die("a path is longer than %d characters: %s...", PATH_LENGTH - 1, path);
+}
+
+/* A full disk and a quota are room; the rest is the system's refusal. */
+static enum status refuse_errno(const char *what, const char *path)
+{
+    const int error = errno;
+
+    if (error == ENOSPC || error == EDQUOT)
+        return refuse(E_ROOM, "cannot %s %s: %s; free some space and run the same command "
+                      "again, it goes on where it was", what, path, strerror(error));
+    return refuse(E_IO, "cannot %s %s: %s", what, path, strerror(error));
+}
+
+bool file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+enum status file_size(const char *path, int64_t *bytes)
+{
+    struct stat about;
+
+    if (stat(path, &about) != 0)
+        return refuse_errno("find", path);
+    *bytes = about.st_size;
+    return OK;
+}
+
+enum status file_read(const char *path, char **bytes, int64_t *size)
+{
+    FILE *file = NULL;
+    enum status st;
+
+    *bytes = NULL;
+    TRY(file_size(path, size));
+    file = fopen(path, "rb");
+    TRY(file == NULL ? refuse_errno("open", path) : OK);
+    *bytes = allocate(*size + 1, 1);
+    if (fread(*bytes, 1, (size_t)*size, file) != (size_t)*size)
+        st = refuse(E_IO, "cannot read %s: it has fewer than its %lld bytes", path,
+                    (long long)*size);
+done:
+    if (file != NULL)
+        fclose(file);
+    if (st != OK) {
+        free(*bytes);
+        *bytes = NULL;
+    }
+    return st;
+}
+
+enum status file_write(const char *path, const void *bytes, int64_t size)
+{
+    char part[PATH_LENGTH];
+    FILE *file = NULL;
+    enum status st;
+
+    path_print(part, "%s.part", path);
+    TRY(folder_make_above(path));
+    file = fopen(part, "wb");
+    TRY(file == NULL ? refuse_errno("create", part) : OK);
+    TRY(fwrite(bytes, 1, (size_t)size, file) != (size_t)size ? refuse_errno("write", part) : OK);
+    TRY(fclose(file) != 0 ? (file = NULL, refuse_errno("write", part)) : OK);
+    file = NULL;
+    TRY(file_publish(path));
+done:
+    if (file != NULL)
+        fclose(file);
+    return st;
+}
+
+static enum status sync_one(const char *path)
+{
+    const int fd = open(path, O_RDONLY);
+    enum status st = OK;
+
+    if (fd < 0)
+        return refuse_errno("open", path);
+    if (fsync(fd) != 0)
+        st = refuse_errno("sync", path);
+    close(fd);
+    return st;
+}
+
+/* Visitors of nftw(): 0 goes on. */
+static int sync_visit(const char *path, const struct stat *about, int type, struct FTW *where)
+{
+    (void)about, (void)type, (void)where;
+    return sync_one(path) != OK;
+}
+
+static int remove_visit(const char *path, const struct stat *about, int type, struct FTW *where)
+{
+    (void)about, (void)type, (void)where;
+    return remove(path) != 0;
+}
+
+enum { OPEN_FOLDERS = 16 };     /* descriptors nftw() may keep open */
+
+static enum status sync_folder_of(const char *path)
+{
+    char copy[PATH_LENGTH];
+
+    path_print(copy, "%s", path);
+    return sync_one(dirname(copy));
+}
+
+enum status file_publish(const char *path)
+{
+    char part[PATH_LENGTH];
+    struct stat about;
+    enum status st;
+
+    path_print(part, "%s.part", path);
+    if (nftw(part, sync_visit, OPEN_FOLDERS, FTW_PHYS | FTW_DEPTH) != 0)
+        return refuse(E_IO, "cannot sync %s to disk", part);
+    if (stat(path, &about) == 0 && S_ISDIR(about.st_mode))
+        TRY(file_remove(path));
+    TRY(rename(part, path) != 0 ? refuse_errno("publish", path) : OK);
+    TRY(sync_folder_of(path));
+done:
+    return st;
+}
+
+enum status file_remove(const char *path)
+{
+    struct stat about;
+
+    if (lstat(path, &about) != 0)
+        return errno == ENOENT ? OK : refuse_errno("find", path);
+    if (nftw(path, remove_visit, OPEN_FOLDERS, FTW_PHYS | FTW_DEPTH) != 0)
+        return refuse_errno("remove", path);
+    return OK;
+}
+
+enum status folder_make(const char *path)
+{
+    char folder[PATH_LENGTH];
+
+    path_print(folder, "%s", path);
+    for (char *slash = folder + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+        *slash = '\0';
+        if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+            return refuse_errno("make the folder", folder);
+        *slash = '/';
+    }
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        return refuse_errno("make the folder", folder);
+    return OK;
+}
+
+enum status folder_make_above(const char *path)
+{
+    char copy[PATH_LENGTH];
+
+    path_print(copy, "%s", path);
+    return folder_make(dirname(copy));
+}
+
+enum status disk_check(const char *path, int64_t bytes, const char *purpose)
+{
+    char folder[PATH_LENGTH];
+    struct statvfs disk;
+
+    path_print(folder, "%s", path);
+    while (!file_exists(folder))
+        path_print(folder, "%s", dirname(folder));
+    if (statvfs(folder, &disk) != 0)
+        return refuse_errno("ask the free space of", folder);
+    const double room = (double)disk.f_bavail * (double)disk.f_frsize;
+    if (room < (double)bytes)
+        return refuse(E_ROOM, "%s needs %s of disk under %s, which has %s free; free some "
+                      "space or set 'run' to a larger disk", purpose, bytes_text((double)bytes),
+                      folder, bytes_text(room));
+    return OK;
+}
+
+const char *bytes_text(double bytes)
+{
+    static const char *const UNITS[] = { "B", "kB", "MB", "GB", "TB", "PB" };
+    static char text[8][16];
+    static unsigned next;
+    char *out = text[next++ % 8];
+    int unit = 0;
+
+    while (bytes >= 999.5 && unit < 5) {
+        bytes /= 1000;
+        unit++;
+    }
+    snprintf(out, sizeof text[0], unit == 0 ? "%.0f %s" : "%.3g %s", bytes, UNITS[unit]);
+    return out;
+}

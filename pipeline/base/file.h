@@ -1,0 +1,54 @@
+/* file.h -- files and folders that are either complete or not there.
+ *
+ * A stage writes NAME.part and publishes it when it is complete and on disk: the rename
+ * is atomic, so whoever sees NAME sees all of it.  What a killed run left behind under
+ * NAME.part is removed by the next one.  Everything here is Local.
+ */
+#ifndef FILE_H
+#define FILE_H
+
+#include "base/status.h"
+
+#include <stdint.h>
+
+enum { PATH_LENGTH = 1024 };
+
+/* snprintf() into a path; dies if it does not fit. */
+void path_print(char path[PATH_LENGTH], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Is there something of this name? */
+bool file_exists(const char *path);
+
+/* Bytes of a file.  E_IO. */
+enum status file_size(const char *path, int64_t *bytes);
+
+/* Read the whole of a file and put a NUL behind it, which `size` does not count.
+ * Caller frees.  E_IO. */
+enum status file_read(const char *path, char **bytes, int64_t *size);
+
+/* Write a whole file, by way of PATH.part.  E_IO, E_ROOM. */
+enum status file_write(const char *path, const void *bytes, int64_t size);
+
+/* Sync PATH.part to disk, rename it PATH, sync the folder.  If PATH.part is a folder, the
+ * files in it are synced first; a folder that already has the name PATH is replaced.
+ * E_IO, E_ROOM. */
+enum status file_publish(const char *path);
+
+/* Remove a file, or a folder with all that is in it.  Nothing there is no error.  E_IO. */
+enum status file_remove(const char *path);
+
+/* Make a folder and those above it.  Already there is no error.  E_IO. */
+enum status folder_make(const char *path);
+
+/* Make the folders above `path`.  E_IO. */
+enum status folder_make_above(const char *path);
+
+/* Refuse with a figure if the disk that holds `path` (which need not exist yet) has fewer
+ * than `bytes` free.  E_ROOM, E_IO. */
+enum status disk_check(const char *path, int64_t bytes, const char *purpose);
+
+/* "1.5 GB": bytes in decimal units, for people.  Valid until called eight times more. */
+const char *bytes_text(double bytes);
+
+#endif

@@ -1,0 +1,24 @@
+/* memory.h -- memory is planned, not discovered.
+ *
+ * A stage adds up what it will allocate, asks here before its first long work, and leaves
+ * with a figure if that does not fit.  What counts is what this job may use: the least of
+ * the node's memory, the cgroup's limit (versions 1 and 2, at every level above us) and
+ * Slurm's --mem.
+ */
+#ifndef MEMORY_H
+#define MEMORY_H
+
+#include "base/comm.h"
+
+/* Bytes the processes of this job may use together on this node.  Local. */
+int64_t memory_limit(void);
+
+/* Refuse with a figure if the ranks of some node need more than its limit.
+ *   each    bytes this rank will allocate
+ * Collective.  E_ROOM. */
+enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose);
+
+/* The most resident memory this process has had so far, in bytes.  Local. */
+int64_t memory_peak(void);
+
+#endif

@@ -1,0 +1,25 @@
+/* random.h -- random numbers as a function of (seed, stream, index).
+ *
+ * There is no generator state: whoever needs number `index` computes it, on any rank, in
+ * any order.  Philox4x32-10 of Random123 (Salmon et al., "Parallel random numbers: as
+ * easy as 1, 2, 3", SC 2011).
+ */
+#ifndef RANDOM_H
+#define RANDOM_H
+
+#include <stdint.h>
+
+/* What the numbers of a stream are for.  Streams of one seed are independent. */
+enum random_stream {
+    RANDOM_SHUFFLE = 1,     /* keys of the permutation of activation rows */
+    RANDOM_SEQUENCES,       /* keys of the choice of sequences */
+    RANDOM_DECODER,         /* initial decoder weights */
+};
+
+/* 128 random bits, as four words. */
+void random_words(uint32_t words[4], uint64_t seed, uint32_t stream, uint64_t index);
+
+/* Uniform in [0, 1), 24 random bits. */
+float random_uniform(uint64_t seed, uint32_t stream, uint64_t index);
+
+#endif

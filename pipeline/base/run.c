@@ -1,0 +1,184 @@
+#include "base/run.h"
+#include "base/file.h"
+#include "base/memory.h"
+
+#include <hdf5.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_stop(int signal)
+{
+    (void)signal;
+    stop_asked = 1;
+}
+
+static void abort_all_ranks(void)
+{
+    MPI_Abort(MPI_COMM_WORLD, E_IO);
+}
+
+/* E_USAGE, or OK with `run` filled; *help_asked if there is nothing to do but to help. */
+static enum status read_options(struct run *run, int argc, char **argv, bool *help_asked)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            *help_asked = true;
+        } else if (strcmp(argv[i], "--live") == 0) {
+            run->live = true;
+        } else if (strcmp(argv[i], "--task") == 0) {
+            char *end = "";
+            run->task = ++i < argc ? strtoll(argv[i], &end, 10) : -1;
+            if (run->task < 0 || *end != '\0')
+                return refuse(E_USAGE, "--task wants the number of a task, from 0; try --help");
+        } else if (argv[i][0] == '-') {
+            return refuse(E_USAGE, "there is no option %s; try --help", argv[i]);
+        } else if (run->suite != NULL) {
+            return refuse(E_USAGE, "one suite file at a time, but there are two: %s and %s",
+                          run->suite, argv[i]);
+        } else {
+            run->suite = argv[i];
+        }
+    }
+    if (run->suite == NULL && !*help_asked)
+        return refuse(E_USAGE, "which suite file?  Usage: saemill-%s SUITE; try --help",
+                      run->stage);
+    return OK;
+}
+
+enum status run_start(struct run *run, const char *stage, const char *help,
+                      int argc, char **argv)
+{
+    bool help_asked = false;
+    enum status st;
+    int provided;
+
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
+    die_handler = abort_all_ranks;
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    *run = (struct run){ .stage = stage, .task = -1, .comm = MPI_COMM_WORLD };
+    MPI_Comm_rank(run->comm, &run->rank);
+    MPI_Comm_size(run->comm, &run->size);
+    run->started = run->entered = run->spoken = MPI_Wtime();
+    signal(SIGTERM, on_stop);
+    signal(SIGINT, on_stop);
+    signal(SIGUSR1, on_stop);
+
+    st = read_options(run, argc, argv, &help_asked);
+    if (help_asked) {
+        if (run->rank == 0)
+            fputs(help, stdout);
+        MPI_Finalize();
+        exit(EXIT_SUCCESS);
+    }
+    return st;
+}
+
+static void end_live_line(struct run *run)
+{
+    if (run->line_open)
+        fputc('\n', stdout);
+    run->line_open = false;
+}
+
+int run_finish(struct run *run, enum status st)
+{
+    if (run->rank == 0) {
+        end_live_line(run);
+        fflush(stdout);
+        if (st != OK)
+            fprintf(stderr, "saemill-%s: %s\n", run->stage, status_reason());
+    }
+    MPI_Finalize();
+    return st;
+}
+
+void run_note(struct run *run, const char *format, ...)
+{
+    va_list args;
+
+    if (run->rank != 0)
+        return;
+    end_live_line(run);
+    va_start(args, format);
+    printf("%s: ", run->stage);
+    vprintf(format, args);
+    putchar('\n');
+    fflush(stdout);
+    va_end(args);
+}
+
+/* "3 h 05 min", "4 min 10 s", "12 s". */
+static const char *duration_text(double seconds)
+{
+    static char text[32];
+    const long long s = seconds < 0 ? 0 : (long long)(seconds + 0.5);
+
+    if (s >= 3600)
+        snprintf(text, sizeof text, "%lld h %02lld min", s / 3600, s / 60 % 60);
+    else if (s >= 60)
+        snprintf(text, sizeof text, "%lld min %02lld s", s / 60, s % 60);
+    else
+        snprintf(text, sizeof text, "%lld s", s);
+    return text;
+}
+
+void run_progress(struct run *run, const char *what, double since, int64_t before,
+                  int64_t done, int64_t total, const char *unit)
+{
+    const double now = MPI_Wtime(), pause = run->live ? 0.25 : 10;
+
+    if (run->rank != 0 || now - run->spoken < pause || done <= before || total <= 0)
+        return;
+    run->spoken = now;
+    const double rate = (double)(done - before) / (now - since);
+    printf("%s%s: %s: %lld of %lld %s (%.0f %%), %.3g %s/s, %s left", run->live ? "\r\033[K" : "",
+           run->stage, what, (long long)done, (long long)total, unit,
+           100.0 * (double)done / (double)total, rate, unit,
+           duration_text((double)(total - done) / rate));
+    if (run->live)
+        run->line_open = true;
+    else
+        putchar('\n');
+    fflush(stdout);
+}
+
+enum phase run_enter(struct run *run, enum phase phase)
+{
+    const double now = MPI_Wtime();
+    const enum phase before = run->phase;
+
+    run->spent[before] += now - run->entered;
+    run->entered = now;
+    run->phase = phase;
+    return before;
+}
+
+void run_summary(struct run *run, double amount, const char *unit, double bytes)
+{
+    double seconds = MPI_Wtime() - run->started, spent[PHASES];
+    int64_t peak = memory_peak();
+
+    run_enter(run, run->phase);
+    MPI_Reduce(run->spent, spent, PHASES, MPI_DOUBLE, MPI_MAX, 0, run->comm);
+    MPI_Reduce(run->rank == 0 ? MPI_IN_PLACE : &peak, &peak, 1, MPI_INT64_T, MPI_MAX, 0,
+               run->comm);
+    run_note(run, "%.4g %s, %s in %s (%.3g %s/s, %s/s); compute %.0f %%, read %.0f %%, "
+             "write %.0f %%, exchange %.0f %%; peak memory %s a rank",
+             amount, unit, bytes_text(bytes), duration_text(seconds), amount / seconds, unit,
+             bytes_text(bytes / seconds), 100 * spent[PHASE_COMPUTE] / seconds,
+             100 * spent[PHASE_READ] / seconds, 100 * spent[PHASE_WRITE] / seconds,
+             100 * spent[PHASE_EXCHANGE] / seconds, bytes_text((double)peak));
+}
+
+bool run_stopping(struct run *run)
+{
+    int stop = stop_asked;
+
+    MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, run->comm);
+    return stop != 0;
+}

@@ -1,0 +1,71 @@
+/* run.h -- one run of one stage: its ranks, its command line, its clock, its voice.
+ *
+ * Every stage is called as
+ *
+ *     mpirun -n RANKS bin/saemill-STAGE SUITE [--task N] [--live]
+ *
+ * and its main is: run_start, read the suite, do the tasks, run_finish.
+ */
+#ifndef RUN_H
+#define RUN_H
+
+#include "base/comm.h"
+
+#include <stdbool.h>
+
+/* What the time goes into; the last line of a stage gives each one's share. */
+enum phase {
+    PHASE_COMPUTE,
+    PHASE_READ,         /* files in, decompression included */
+    PHASE_WRITE,        /* files out, compression included */
+    PHASE_EXCHANGE,     /* between ranks, waiting for them included */
+    PHASES
+};
+
+struct run {
+    const char *stage;          /* "harvest" */
+    const char *suite;          /* path of the suite file, from the command line */
+    int64_t     task;           /* the one task to do, or -1: all that are missing */
+    bool        live;           /* rewrite the progress line in place */
+    MPI_Comm    comm;
+    int         rank, size;
+    double      started;        /* MPI_Wtime() */
+    double      spent[PHASES];  /* seconds of this rank */
+    enum phase  phase;          /* where it is now */
+    double      entered;        /* since when */
+    double      spoken;         /* when the last line of progress was printed */
+    bool        line_open;      /* a live line waits to be rewritten or ended */
+};
+
+/* Start MPI, silence HDF5's own messages, read the command line, catch SIGTERM, SIGINT
+ * and SIGUSR1.  `help` is printed for --help, which ends the program.  E_USAGE if the
+ * command line is wrong: go to run_finish.  Collective. */
+enum status run_start(struct run *run, const char *stage, const char *help,
+                      int argc, char **argv);
+
+/* Print the reason of a failure once, end MPI, return the exit status.  Collective; to be
+ * reached by all ranks with the same status. */
+int run_finish(struct run *run, enum status st);
+
+/* One line on standard output, by rank 0, for an event a human waits for.  Local. */
+void run_note(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* How far a long work is: done of total, rate and time left, at most every ten seconds,
+ * or rewritten in place every quarter of a second with --live.  `since` is when this work
+ * was begun (MPI_Wtime), `before` what was done already then.  Call as often as you like.
+ * Rank 0 speaks.  Local. */
+void run_progress(struct run *run, const char *what, double since, int64_t before,
+                  int64_t done, int64_t total, const char *unit);
+
+/* From now on the time belongs to `phase`.  Returns the phase until now, so that a callee
+ * can restore it.  Local. */
+enum phase run_enter(struct run *run, enum phase phase);
+
+/* The last line of a stage: what it did, seconds, rate, share of each phase, peak memory;
+ * the slowest rank counts.  Collective. */
+void run_summary(struct run *run, double amount, const char *unit, double bytes);
+
+/* Has any rank been sent SIGTERM, SIGINT or SIGUSR1?  Collective: asks all ranks. */
+bool run_stopping(struct run *run);
+
+#endif

@@ -1,0 +1,20 @@
+#include "base/site.h"
+
+#include <string.h>
+
+static const char *const NAMES[SITES] = { "attn", "mlp", "res", "mlp_in" };
+
+const char *site_name(enum site site)
+{
+    return NAMES[site];
+}
+
+enum status site_parse(enum site *site, const char *name)
+{
+    for (int s = 0; s < SITES; s++)
+        if (strcmp(NAMES[s], name) == 0) {
+            *site = (enum site)s;
+            return OK;
+        }
+    return refuse(E_USAGE, "'%s' is not a site; choose from attn, mlp, res, mlp_in", name);
+}

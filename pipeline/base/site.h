@@ -1,0 +1,30 @@
+/* site.h -- the places in a transformer layer where activations are read and replaced.
+ *
+ * Gemma Scope (arXiv:2408.05147, section 3.1 and appendix C) names them so.
+ */
+#ifndef SITE_H
+#define SITE_H
+
+#include "base/status.h"
+
+enum site {
+    SITE_ATTN,      /* "attn":   concatenated head outputs z, before W_O */
+    SITE_MLP,       /* "mlp":    MLP output after its post-norm, as added to the residual */
+    SITE_RES,       /* "res":    residual stream after the layer */
+    SITE_MLP_IN,    /* "mlp_in": MLP input after its pre-norm (what a transcoder reads) */
+    SITES
+};
+
+/* One stream of activations. */
+struct tap {
+    enum site site;
+    int       layer;    /* from 0 */
+};
+
+/* "attn", "mlp", "res", "mlp_in". */
+const char *site_name(enum site site);
+
+/* The reverse.  E_USAGE if there is no site of that name.  Local. */
+enum status site_parse(enum site *site, const char *name);
+
+#endif

@@ -1,0 +1,31 @@
+#include "base/split.h"
+
+#include <assert.h>
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+struct range split_range(int64_t n, int part, int parts)
+{
+    const int64_t each = n / parts, longer = n % parts;
+
+    assert(0 <= part && part < parts && n >= 0);
+    return (struct range){
+        .first = part * each + least(part, longer),
+        .end = (part + 1) * each + least(part + 1, longer),
+    };
+}
+
+int64_t split_blocks(int64_t n, int64_t block)
+{
+    assert(block > 0 && n >= 0);
+    return n / block + (n % block != 0);
+}
+
+struct range split_block(int64_t n, int64_t block, int64_t index)
+{
+    assert(0 <= index && index < split_blocks(n, block));
+    return (struct range){ .first = index * block, .end = least(n, (index + 1) * block) };
+}

@@ -1,0 +1,21 @@
+/* split.h -- cut a number of things into parts that differ by one at most. */
+#ifndef SPLIT_H
+#define SPLIT_H
+
+#include <stdint.h>
+
+struct range {
+    int64_t first, end;     /* first <= i < end */
+};
+
+/* Part number `part` of `parts` of [0, n): contiguous, in order, the longer parts first.
+ * 0 <= part < parts.  Parts are empty when there are more of them than things. */
+struct range split_range(int64_t n, int part, int parts);
+
+/* How many blocks of `block` things cover n. */
+int64_t split_blocks(int64_t n, int64_t block);
+
+/* Block number `index` of [0, n); the last one may be short. */
+struct range split_block(int64_t n, int64_t block, int64_t index);
+
+#endif

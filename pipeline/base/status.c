@@ -1,0 +1,58 @@
+#include "base/status.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char reason[1024];
+
+void (*die_handler)(void) = abort;
+
+enum status refuse(enum status code, const char *format, ...)
+{
+    va_list args;
+
+    if (reason[0] == '\0') {
+        va_start(args, format);
+        vsnprintf(reason, sizeof reason, format, args);
+        va_end(args);
+    }
+    return code;
+}
+
+const char *status_reason(void)
+{
+    return reason;
+}
+
+void status_clear(void)
+{
+    reason[0] = '\0';
+}
+
+_Noreturn void die(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fputs("saemill: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    die_handler();
+    abort();
+}
+
+void *allocate(long long count, long long bytes)
+{
+    void *memory;
+
+    if (count < 0 || bytes < 0)
+        die("bug: asked to allocate %lld x %lld bytes", count, bytes);
+    memory = calloc(count > 0 ? (size_t)count : 1, bytes > 0 ? (size_t)bytes : 1);
+    if (memory == NULL)
+        die("no memory for %lld x %lld bytes", count, bytes);
+    return memory;
+}

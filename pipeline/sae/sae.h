@@ -1,0 +1,44 @@
+/* sae.h -- one trained autoencoder: its parameters, and what it makes of a row.
+ *
+ *   pi = (x W_enc) + b_enc        pre-activations
+ *   f  = pi where pi > threshold, else 0      (JumpReLU, arXiv:2407.14435)
+ *   y  = f W_dec + b_dec          reconstruction
+ *
+ * Both matrices lie latent by latent: row i of `encoder` is column i of the literature's
+ * W_enc, row i of `decoder` the direction that latent i writes.
+ */
+#ifndef SAE_H
+#define SAE_H
+
+#include "base/status.h"
+
+#include <stdint.h>
+
+struct sae {
+    int32_t inputs;         /* values of a row, d */
+    int32_t latents;        /* width of the dictionary */
+    float  *encoder;        /* [latents, inputs] */
+    float  *decoder;        /* [latents, inputs] */
+    float  *encoder_bias;   /* [latents] */
+    float  *decoder_bias;   /* [inputs] */
+    float  *threshold;      /* [latents] */
+};
+
+/* Room for the parameters, all zero.  sae_free() accepts an empty one. */
+void sae_make(struct sae *sae, int32_t inputs, int32_t latents);
+void sae_free(struct sae *sae);
+
+/* From the units in which training saw the data, x / scale with x - b_dec going into the
+ * encoder, to raw activations going in as they are (Gemma Scope, arXiv:2408.05147,
+ * appendix B):  b_enc' = scale (b_enc - W_enc b_dec),  b_dec' = scale b_dec,
+ * threshold' = scale threshold.  Sums in double. */
+void sae_fold(struct sae *sae, double scale);
+
+/* Gemma Scope's params.npz: float32 W_enc [inputs, latents], W_dec [latents, inputs], b_enc,
+ * b_dec, threshold; for raw activations.  Reading refuses missing arrays, other types and
+ * shapes that do not fit together.  Writing is not atomic: write into a .part folder, or
+ * publish the file.  The same parameters give the same bytes.  Local.  E_IO, E_FORMAT. */
+enum status sae_read_npz(struct sae *sae, const char *path);
+enum status sae_write_npz(const struct sae *sae, const char *path);
+
+#endif

@@ -1,0 +1,98 @@
+/* suite.h -- the suite file: what a person asks for, with a default for all but a few keys.
+ *
+ * jobs/explained.yaml shows every key with its default, unit and meaning.
+ */
+#ifndef SUITE_H
+#define SUITE_H
+
+#include "base/comm.h"
+#include "base/site.h"
+
+/* A group of autoencoders: every combination of site, layer, width and sparsity. */
+struct suite_saes {
+    char   **sites;             /* names of sites */
+    unsigned sites_count;
+    char   **layers;            /* "all", "7", "3-9" */
+    unsigned layers_count;
+    int64_t *widths;            /* latents */
+    unsigned widths_count;
+    double  *sparsities;        /* coefficients of the L0 penalty, in normalised units; ... */
+    unsigned sparsities_count;
+    double  *target_l0;         /* ... or the mean L0 to be reached: one of the two lists */
+    unsigned target_l0_count;
+    int64_t  tokens;            /* rows of activations to train on */
+};
+
+struct suite {
+    char *name;
+    char *run;                  /* folder for all that the stages make */
+
+    struct {
+        char *path;             /* Hugging Face checkpoint: config.json, *.safetensors */
+        char *tokenizer;        /* its SentencePiece model; "" is PATH/tokenizer.model */
+        char *precision;        /* arithmetic: "f32" */
+    } model;
+
+    struct {
+        char   **files;         /* .txt, .jsonl, .jsonl.zst, .h5; wildcards allowed */
+        unsigned files_count;
+        int64_t  context;       /* tokens of a sequence, BOS included */
+        double   holdout;       /* share of the documents that is kept for evaluation */
+    } corpus;
+
+    struct {
+        char   **sites;         /* names of sites */
+        unsigned sites_count;
+        char   **layers;        /* as in suite_saes */
+        unsigned layers_count;
+        int64_t  tokens;        /* stop when this many are fed to the model; 0: the whole corpus */
+        int64_t  seed;          /* of the order in which sequences are taken */
+        int64_t  block;         /* sequences of one forward pass */
+        int64_t  shard;         /* sequences of one shard (a task) */
+        char    *store;         /* values on disk: "bf16" or "f32" */
+    } harvest;
+
+    struct {
+        char   *mode;           /* "global" or "bucket" */
+        int64_t bucket;         /* rows of a bucket, for mode "bucket" */
+        int64_t memory;         /* bytes a rank may use for rows */
+        int64_t shard;          /* rows of an output shard */
+        int64_t seed;
+    } shuffle;
+
+    struct {
+        char   *recipe;         /* "gemma_scope" */
+        int64_t batch;          /* rows of a step */
+        double  learning_rate;
+        int64_t warmup;         /* steps until the full learning rate, by a cosine from a tenth */
+        double  decay;          /* last share of the steps over which it falls linearly to 0 */
+        int64_t sparsity_warmup;    /* steps until the full sparsity penalty, linear */
+        double  bandwidth;      /* epsilon of the straight-through estimator */
+        double  threshold;      /* initial threshold of every latent */
+        char   *threshold_form; /* what Adam moves: "raw" or "log" */
+        double  target_strength;    /* coefficient of (L0 / target - 1)^2 */
+        double  beta1, beta2, epsilon;  /* Adam */
+        int64_t dead_after;     /* rows without activation after which a latent counts as dead */
+        int64_t checkpoint;     /* steps between checkpoints */
+        int64_t seed;           /* of the initial decoder */
+        char   *precision;      /* of the encoder product: "f32" */
+    } train;
+
+    struct suite_saes *saes;
+    unsigned saes_count;
+
+    struct {
+        int64_t sequences;      /* held-out sequences to splice into; 0: all there are */
+        int64_t seed;           /* of the choice */
+    } evaluate;
+
+    char *text;                 /* the effective suite as YAML, every key given */
+};
+
+/* Read and check a suite file.  Rank 0 reads, all ranks parse the same bytes.  `suite` is
+ * filled from the file and the defaults; suite_free() empties it.
+ * Collective.  E_IO, E_USAGE (with file, line and what would be right). */
+enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path);
+void        suite_free(struct suite *suite);
+
+#endif

@@ -1,0 +1,57 @@
+/* tasks.h -- what a suite file amounts to: streams of activations, autoencoders, and
+ * where in the run folder each thing lies.
+ */
+#ifndef TASKS_H
+#define TASKS_H
+
+#include "base/file.h"
+#include "suite/suite.h"
+
+/* One autoencoder to be trained. */
+struct sae_task {
+    char    name[64];           /* file name without ending, unique in its tap: "w1024-l0.0006" */
+    int32_t width;              /* latents */
+    double  sparsity;           /* coefficient; 0 if target_l0 is given */
+    double  target_l0;          /* 0 if sparsity is given */
+    int64_t tokens;             /* rows to train on */
+};
+
+/* All autoencoders that read one stream: one task of train and of evaluate. */
+struct tap_task {
+    struct tap       tap;
+    struct sae_task *saes;
+    int              count;
+};
+
+/* Everything a suite asks for, for a model of so many layers. */
+struct tasks {
+    struct tap      *taps;      /* streams to harvest and shuffle, by layer, then site */
+    int              taps_count;
+    struct tap_task *train;     /* those of them that have autoencoders, in the same order */
+    int              train_count;
+};
+
+/* Local.  E_USAGE if a layer does not exist, an autoencoder's tap is not harvested, or two
+ * autoencoders would have the same name. */
+enum status tasks_make(struct tasks *tasks, const struct suite *suite, int layers);
+void        tasks_free(struct tasks *tasks);
+
+/* "res.01": names the folders and files of one stream. */
+const char *tap_name(char name[32], struct tap tap);
+
+/* Paths in the run folder.  Each is published when complete: existence means completeness. */
+void path_tokens(char path[PATH_LENGTH], const struct suite *suite, int64_t file);
+                                    /* RUN/tokens/00003.h5: sequences of one corpus file */
+void path_harvest(char path[PATH_LENGTH], const struct suite *suite, int64_t shard);
+                                    /* RUN/harvest/00003: folder, one TAP.h5 per stream */
+void path_shuffle(char path[PATH_LENGTH], const struct suite *suite, struct tap tap);
+                                    /* RUN/shuffle/res.01: folder, 00000.h5, 00001.h5, ... */
+void path_sae(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
+              const char *name, const char *ending);
+                                    /* RUN/train/res.01/w1024-l0.0006.h5 and .tsv */
+void path_scores(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
+                 const char *name); /* RUN/evaluate/res.01/w1024-l0.0006.json */
+void path_release(char path[PATH_LENGTH], const struct suite *suite);
+                                    /* RUN/release: folder */
+
+#endif
