@@ -1,5 +1,6 @@
 #include "base/site.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *const NAMES[SITES] = { "attn", "mlp", "res", "mlp_in" };
@@ -17,4 +18,10 @@ enum status site_parse(enum site *site, const char *name)
             return OK;
         }
     return refuse(E_USAGE, "'%s' is not a site; choose from attn, mlp, res, mlp_in", name);
+}
+
+const char *tap_name(char name[32], struct tap tap)
+{
+    snprintf(name, 32, "%s.%02d", site_name(tap.site), tap.layer);
+    return name;
 }

@@ -27,4 +27,7 @@ const char *site_name(enum site site);
 /* The reverse.  E_USAGE if there is no site of that name.  Local. */
 enum status site_parse(enum site *site, const char *name);
 
+/* "res.01": names the folders and files of one stream.  Returns `name`. */
+const char *tap_name(char name[32], struct tap tap);
+
 #endif

@@ -36,9 +36,6 @@ struct tasks {
 enum status tasks_make(struct tasks *tasks, const struct suite *suite, int layers);
 void        tasks_free(struct tasks *tasks);
 
-/* "res.01": names the folders and files of one stream. */
-const char *tap_name(char name[32], struct tap tap);
-
 /* Paths in the run folder.  Each is published when complete: existence means completeness. */
 void path_tokens(char path[PATH_LENGTH], const struct suite *suite, int64_t file);
                                     /* RUN/tokens/00003.h5: sequences of one corpus file */
