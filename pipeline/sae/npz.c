@@ -1,0 +1,341 @@
+/* A .npz file is a zip archive of .npy files: a magic, the length of a Python dictionary,
+ * the dictionary with type, order and shape, the numbers.  The format is described in
+ * NumPy's documentation, "numpy.lib.format". */
+#include "sae/sae.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zip.h>
+
+static const char MAGIC[] = "\x93NUMPY";
+
+enum {
+    MAGIC_BYTES = 6,
+    PREFIX_BYTES = MAGIC_BYTES + 4,     /* magic, version, length of the dictionary */
+    HEADER_ALIGNMENT = 64,
+    DICTIONARY_LONGEST = 1024,          /* ours has 118 bytes; more is not a plain array */
+    DIMENSION_LARGEST = 1 << 30,        /* so that no product of ours overflows */
+    INFLATION_LARGEST = 1040,           /* of deflate: what an honest archive can claim */
+    DATE_1980 = (1 << 5) | 1,           /* 1 January 1980 in MS-DOS's form, zip's first day */
+};
+
+/* One array of an archive that is being read. */
+struct member {
+    const char *path, *name;    /* of the archive, of the array */
+    zip_file_t *file;
+    int64_t     rows, columns;  /* columns 0: one-dimensional */
+    bool        fortran;        /* the first index runs fastest */
+};
+
+/* ---- reading -------------------------------------------------------------------- */
+
+static enum status refuse_array(const struct member *member, const char *found)
+{
+    return refuse(E_FORMAT, "cannot read %s: its array %s %s", member->path, member->name, found);
+}
+
+static enum status read_bytes(struct member *member, void *bytes, int64_t size)
+{
+    if (zip_fread(member->file, bytes, (zip_uint64_t)size) != size)
+        return refuse_array(member, "is cut short or damaged; make or fetch the file again");
+    return OK;
+}
+
+/* What the dictionary says.  NumPy always writes it in this one way. */
+static enum status parse_dictionary(struct member *member, const char *text)
+{
+    const char *type = strstr(text, "'descr':"), *shape = strstr(text, "'shape':");
+    char descr[16] = "";
+    long long rows = 0, columns = 0;
+    int end = 0;
+
+    if (type == NULL || sscanf(type, "'descr': '%15[^']'", descr) != 1 || shape == NULL)
+        return refuse_array(member, "is not a plain array of numbers");
+    if (strcmp(descr, "<f4") != 0)
+        return refuse(E_FORMAT, "cannot read %s: its array %s has the type %s; float32, which "
+                      "NumPy calls <f4, is needed", member->path, member->name, descr);
+    sscanf(shape, "'shape': (%18lld,)%n", &rows, &end);
+    if (end == 0)
+        sscanf(shape, "'shape': (%18lld, %18lld)%n", &rows, &columns, &end);
+    if (end == 0 || rows < 1 || rows > DIMENSION_LARGEST || columns < 0
+        || columns > DIMENSION_LARGEST)
+        return refuse_array(member, "has neither one dimension nor two of sensible size");
+    member->rows = rows;
+    member->columns = columns;
+    member->fortran = strstr(text, "'fortran_order': True") != NULL;
+    return OK;
+}
+
+/* Read up to the numbers.  `bytes` is the member's size in the archive. */
+static enum status read_header(struct member *member, uint64_t bytes)
+{
+    unsigned char prefix[PREFIX_BYTES], more[2] = {0};
+    char dictionary[DICTIONARY_LONGEST + 1] = "";
+    enum status st;
+
+    TRY(read_bytes(member, prefix, sizeof prefix));
+    if (memcmp(prefix, MAGIC, MAGIC_BYTES) != 0 || prefix[6] < 1 || prefix[6] > 3)
+        return refuse_array(member, "does not begin as a NumPy array does");
+    if (prefix[6] > 1)      /* versions 2 and 3 have a length of four bytes */
+        TRY(read_bytes(member, more, sizeof more));
+    const int64_t length = prefix[8] + 256 * (int64_t)prefix[9] + 65536 * (int64_t)more[0]
+                           + 16777216 * (int64_t)more[1];
+    if (length > DICTIONARY_LONGEST)
+        return refuse_array(member, "is not a plain array of numbers");
+    TRY(read_bytes(member, dictionary, length));
+    TRY(parse_dictionary(member, dictionary));
+
+    const int64_t values = member->rows * (member->columns > 0 ? member->columns : 1);
+    const int64_t header = PREFIX_BYTES + (prefix[6] > 1 ? 2 : 0) + length;
+    if (bytes != (uint64_t)(header + 4 * values))
+        st = refuse_array(member, "does not have as many bytes as its shape asks for");
+done:
+    return st;
+}
+
+static void member_close(struct member *member)
+{
+    if (member->file != NULL)
+        zip_fclose(member->file);
+    member->file = NULL;
+}
+
+static enum status member_open(struct member *member, zip_t *archive, const char *path,
+                               const char *name)
+{
+    char file[32];
+    zip_stat_t about;
+    enum status st;
+
+    *member = (struct member){ .path = path, .name = name };
+    snprintf(file, sizeof file, "%s.npy", name);
+    if (zip_stat(archive, file, 0, &about) != 0)
+        return refuse(E_FORMAT, "cannot read %s: it has no array %s; an autoencoder has W_enc, "
+                      "W_dec, b_enc, b_dec and threshold", path, name);
+    if (about.size / INFLATION_LARGEST > about.comp_size)
+        return refuse_array(member, "claims more bytes than the archive can hold");
+    member->file = zip_fopen(archive, file, 0);
+    if (member->file == NULL)
+        return refuse(E_FORMAT, "cannot read %s: its array %s: %s", path, name,
+                      zip_strerror(archive));
+    TRY(read_header(member, about.size));
+done:
+    if (st != OK)
+        member_close(member);
+    return st;
+}
+
+enum { BAND = 64 };     /* rows that are turned at a time */
+
+/* Read the numbers of `member`, stored as [stored_rows, stored_columns], into
+ * values [stored_columns, stored_rows].  Bands of rows, so that a cache line of `values` is
+ * filled while it is near. */
+static enum status read_turned(struct member *member, float *values, int64_t stored_rows,
+                               int64_t stored_columns)
+{
+    float *band = allocate(BAND * stored_columns, sizeof *band);
+    enum status st = OK;
+
+    for (int64_t first = 0; first < stored_rows; first += BAND) {
+        const int64_t rows = stored_rows - first < BAND ? stored_rows - first : BAND;
+
+        TRY(read_bytes(member, band, rows * stored_columns * 4));
+        for (int64_t c = 0; c < stored_columns; c++)
+            for (int64_t r = 0; r < rows; r++)
+                values[c * stored_rows + first + r] = band[r * stored_columns + c];
+    }
+done:
+    free(band);
+    return st;
+}
+
+/* Read one array of rows x columns; with `turn` into values [columns, rows].
+ * columns is 0 for a one-dimensional one. */
+static enum status read_array(zip_t *archive, const char *path, const char *name, float *values,
+                              int64_t rows, int64_t columns, bool turn)
+{
+    const int64_t count = rows * (columns > 0 ? columns : 1);
+    struct member member;
+    char beyond;
+    enum status st;
+
+    TRY(member_open(&member, archive, path, name));
+    if (member.rows != rows || member.columns != columns)
+        TRY(refuse(E_FORMAT, "cannot read %s: its array %s has the shape (%lld, %lld), but W_dec "
+                   "asks for (%lld, %lld); 0 stands for no second dimension", path, name,
+                   (long long)member.rows, (long long)member.columns, (long long)rows,
+                   (long long)columns));
+    if (columns == 0 || turn == member.fortran)
+        TRY(read_bytes(&member, values, count * 4));
+    else if (member.fortran)
+        TRY(read_turned(&member, values, columns, rows));
+    else
+        TRY(read_turned(&member, values, rows, columns));
+    if (zip_fread(member.file, &beyond, 1) != 0)    /* at the end libzip compares the CRC */
+        TRY(refuse_array(&member, "is damaged: its checksum differs; make or fetch the file "
+                         "again"));
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            TRY(refuse(E_NUMERIC, "cannot use %s: its array %s holds a number that is not "
+                       "finite", path, name));
+done:
+    member_close(&member);
+    return st;
+}
+
+static enum status read_arrays(struct sae *sae, zip_t *archive, const char *path)
+{
+    struct member decoder;
+    enum status st;
+
+    TRY(member_open(&decoder, archive, path, "W_dec"));
+    member_close(&decoder);
+    if (decoder.columns == 0)
+        TRY(refuse_array(&decoder, "has one dimension; latents x inputs are needed"));
+    const int64_t latents = decoder.rows, inputs = decoder.columns;
+    sae_make(sae, (int32_t)inputs, (int32_t)latents);
+    TRY(read_array(archive, path, "W_dec", sae->decoder, latents, inputs, false));
+    TRY(read_array(archive, path, "W_enc", sae->encoder, inputs, latents, true));
+    TRY(read_array(archive, path, "b_enc", sae->encoder_bias, latents, 0, false));
+    TRY(read_array(archive, path, "b_dec", sae->decoder_bias, inputs, 0, false));
+    TRY(read_array(archive, path, "threshold", sae->threshold, latents, 0, false));
+done:
+    return st;
+}
+
+enum status sae_read_npz(struct sae *sae, const char *path)
+{
+    zip_t *archive;
+    zip_error_t error;
+    int code = 0;
+    enum status st;
+
+    *sae = (struct sae){0};
+    archive = zip_open(path, ZIP_RDONLY, &code);
+    if (archive == NULL) {
+        zip_error_init_with_code(&error, code);
+        st = refuse(code == ZIP_ER_NOZIP || code == ZIP_ER_INCONS ? E_FORMAT : E_IO,
+                    "cannot read %s: %s", path, code == ZIP_ER_NOZIP
+                    ? "not an npz archive, or cut short" : zip_error_strerror(&error));
+        zip_error_fini(&error);
+        return st;
+    }
+    st = read_arrays(sae, archive, path);
+    zip_discard(archive);
+    if (st != OK)
+        sae_free(sae);
+    return st;
+}
+
+/* ---- writing -------------------------------------------------------------------- */
+
+/* An array to be written, and the text that goes before it. */
+struct written {
+    const char  *file;                  /* in the archive */
+    const float *values;
+    int64_t      rows, columns;         /* columns 0: one-dimensional */
+    char         header[2 * HEADER_ALIGNMENT + 1];
+};
+
+/* Magic, version 1.0, and the dictionary, filled with blanks so that the numbers begin at
+ * a multiple of 64 bytes. */
+static void make_header(struct written *array)
+{
+    enum { LENGTH = 2 * HEADER_ALIGNMENT, DICTIONARY = LENGTH - PREFIX_BYTES };
+    char shape[48], dictionary[DICTIONARY];
+
+    if (array->columns > 0)
+        snprintf(shape, sizeof shape, "%lld, %lld", (long long)array->rows,
+                 (long long)array->columns);
+    else
+        snprintf(shape, sizeof shape, "%lld,", (long long)array->rows);
+    snprintf(dictionary, sizeof dictionary,
+             "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", shape);
+    memcpy(array->header, MAGIC, MAGIC_BYTES);
+    memcpy(array->header + MAGIC_BYTES, (const char[]){ 1, 0, DICTIONARY, 0 }, 4);
+    snprintf(array->header + PREFIX_BYTES, DICTIONARY + 1, "%-*s\n", DICTIONARY - 1,
+             dictionary);
+}
+
+static enum status refuse_zip(zip_error_t *error, const char *path)
+{
+    const bool full = zip_error_system_type(error) == ZIP_ET_SYS
+                      && zip_error_code_system(error) == ENOSPC;
+
+    return refuse(full ? E_ROOM : E_IO, "cannot write %s: %s", path, zip_error_strerror(error));
+}
+
+static enum status add_array(zip_t *archive, const char *path, struct written *array)
+{
+    const int64_t values = array->rows * (array->columns > 0 ? array->columns : 1);
+    zip_source_t *source;
+    zip_int64_t index;
+
+    make_header(array);
+    /* libzip only reads from the fragments, though its type does not say so. */
+    const zip_buffer_fragment_t parts[] = {
+        { (zip_uint8_t *)array->header, 2 * HEADER_ALIGNMENT },
+        { (zip_uint8_t *)(uintptr_t)array->values, (zip_uint64_t)values * 4 },
+    };
+    source = zip_source_buffer_fragment(archive, parts, 2, 0);
+    if (source == NULL)
+        return refuse_zip(zip_get_error(archive), path);
+    index = zip_file_add(archive, array->file, source, ZIP_FL_ENC_UTF_8);
+    if (index < 0) {
+        zip_source_free(source);
+        return refuse_zip(zip_get_error(archive), path);
+    }
+    if (zip_set_file_compression(archive, (zip_uint64_t)index, ZIP_CM_STORE, 0) != 0
+        || zip_file_set_dostime(archive, (zip_uint64_t)index, 0, DATE_1980, 0) != 0)
+        return refuse_zip(zip_get_error(archive), path);
+    return OK;
+}
+
+/* The encoder as the file has it, [inputs, latents].  Caller frees. */
+static float *turned_encoder(const struct sae *sae)
+{
+    float *turned = allocate((long long)sae->latents * sae->inputs, sizeof *turned);
+
+    #pragma omp parallel for schedule(static)
+    for (int64_t first = 0; first < sae->latents; first += BAND)
+        for (int64_t k = 0; k < sae->inputs; k++)
+            for (int64_t i = first; i < first + BAND && i < sae->latents; i++)
+                turned[k * sae->latents + i] = sae->encoder[i * sae->inputs + k];
+    return turned;
+}
+
+enum status sae_write_npz(const struct sae *sae, const char *path)
+{
+    float *encoder = turned_encoder(sae);
+    struct written arrays[] = {
+        { "W_dec.npy", sae->decoder, sae->latents, sae->inputs, "" },
+        { "W_enc.npy", encoder, sae->inputs, sae->latents, "" },
+        { "b_dec.npy", sae->decoder_bias, sae->inputs, 0, "" },
+        { "b_enc.npy", sae->encoder_bias, sae->latents, 0, "" },
+        { "threshold.npy", sae->threshold, sae->latents, 0, "" },
+    };
+    zip_error_t error;
+    int code = 0;
+    enum status st;
+    zip_t *archive = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
+
+    if (archive == NULL) {
+        zip_error_init_with_code(&error, code);
+        st = refuse_zip(&error, path);
+        zip_error_fini(&error);
+        goto done;
+    }
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        TRY(add_array(archive, path, &arrays[i]));
+    if (zip_close(archive) != 0)        /* only now is anything written */
+        TRY(refuse_zip(zip_get_error(archive), path));
+    archive = NULL;
+done:
+    if (archive != NULL)
+        zip_discard(archive);
+    free(encoder);
+    return st;
+}
