@@ -1,0 +1,112 @@
+#include "kernels/permute.h"
+#include "base/random.h"
+
+#include <assert.h>
+#include <stdbool.h>
+
+enum { LANES = 256 };   /* indices that walk together */
+
+/* The rounds are simple loops over 32-bit numbers; the compiler makes vectors of them. */
+#define VECTORS __attribute__((target_clones("avx512f", "avx2", "default")))
+
+void permute_make(struct permute *permute, int64_t n, uint64_t seed, uint32_t stream,
+                  uint64_t key)
+{
+    uint32_t words[4];
+    int bits = 0;
+
+    assert(1 <= n && n <= (int64_t)1 << 62 && key < (uint64_t)1 << 59);
+    while ((int64_t)1 << bits < n)
+        bits++;
+    permute->n = n;
+    permute->low_bits = bits - bits / 2;
+    permute->high_mask = (1u << bits / 2) - 1;
+    permute->low_mask = (1u << permute->low_bits) - 1;
+    for (int r = 0; r < PERMUTE_ROUNDS; r++) {
+        random_words(words, seed, stream, key * PERMUTE_ROUNDS + (uint64_t)r);
+        for (int k = 0; k < 3; k++)
+            permute->keys[r][k] = words[k];
+    }
+}
+
+/* The random function of a round: one half of the index and the round's keys to 32 bits.
+ * Its multipliers are those of MurmurHash3's finaliser (Appleby). */
+static inline uint32_t scramble(uint32_t x, const uint32_t key[3])
+{
+    x = (x ^ key[0]) * 0x85EBCA6Bu;
+    x = ((x ^ x >> 15) + key[1]) * 0xC2B2AE35u;
+    x = ((x ^ x >> 13) + key[2]) * 0x85EBCA6Bu;
+    return x ^ x >> 16;
+}
+
+/* One half of every index moves by a function of the other half: it is added, modulo a
+ * power of two, since exclusive or would make even permutations only. */
+VECTORS static void add_rounds(uint32_t *restrict high, uint32_t *restrict low, int lanes,
+                               const struct permute *permute)
+{
+    for (int r = 0; r < PERMUTE_ROUNDS; r += 2) {
+        const uint32_t *even = permute->keys[r], *odd = permute->keys[r + 1];
+
+        for (int i = 0; i < lanes; i++)
+            high[i] = (high[i] + scramble(low[i], even)) & permute->high_mask;
+        for (int i = 0; i < lanes; i++)
+            low[i] = (low[i] + scramble(high[i], odd)) & permute->low_mask;
+    }
+}
+
+/* The same in reverse. */
+VECTORS static void subtract_rounds(uint32_t *restrict high, uint32_t *restrict low, int lanes,
+                                    const struct permute *permute)
+{
+    for (int r = PERMUTE_ROUNDS - 2; r >= 0; r -= 2) {
+        const uint32_t *even = permute->keys[r], *odd = permute->keys[r + 1];
+
+        for (int i = 0; i < lanes; i++)
+            low[i] = (low[i] - scramble(high[i], odd)) & permute->low_mask;
+        for (int i = 0; i < lanes; i++)
+            high[i] = (high[i] - scramble(low[i], even)) & permute->high_mask;
+    }
+}
+
+/* Up to LANES indices walk until each is below n; those that have arrived step out. */
+static void walk(int64_t *out, const int64_t *in, int lanes, const struct permute *permute,
+                 bool forward)
+{
+    uint32_t high[LANES], low[LANES];
+    int place[LANES];
+
+    for (int i = 0; i < lanes; i++) {
+        high[i] = (uint32_t)(in[i] >> permute->low_bits);
+        low[i] = (uint32_t)in[i] & permute->low_mask;
+        place[i] = i;
+    }
+    while (lanes > 0) {
+        int left = 0;
+
+        (forward ? add_rounds : subtract_rounds)(high, low, lanes, permute);
+        for (int i = 0; i < lanes; i++) {
+            const int64_t index = (int64_t)high[i] << permute->low_bits | (int64_t)low[i];
+
+            out[place[i]] = index;
+            high[left] = high[i];
+            low[left] = low[i];
+            place[left] = place[i];
+            left += index >= permute->n;
+        }
+        lanes = left;
+    }
+}
+
+void permute_forward(int64_t *to, const int64_t *from, int64_t count,
+                     const struct permute *permute)
+{
+    for (int64_t i = 0; i < count; i += LANES)
+        walk(to + i, from + i, (int)(count - i < LANES ? count - i : LANES), permute, true);
+}
+
+void permute_inverse(int64_t *from, const int64_t *to, int64_t count,
+                     const struct permute *permute)
+{
+    for (int64_t i = 0; i < count; i += LANES)
+        walk(from + i, to + i, (int)(count - i < LANES ? count - i : LANES), permute, false);
+}
