@@ -18,7 +18,7 @@ BIN    = $(if $(SANITIZE),$(BUILD)/bin,bin)
 
 OPT      = -O2 -g -fopenmp $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-omit-frame-pointer)
 WARN     = -Wall -Wextra -Wshadow -Wconversion -Werror
-CPPFLAGS = -Ipipeline -D_GNU_SOURCE -MMD -MP
+CPPFLAGS = -Ipipeline -I. -D_GNU_SOURCE -MMD -MP
 CFLAGS   = -std=c11 $(OPT) $(WARN)
 CXXFLAGS = -std=c++17 $(OPT) -Wall -Wextra -Wshadow -Wconversion
 ,        = ,

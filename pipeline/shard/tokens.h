@@ -1,11 +1,12 @@
-/* tokens.h -- token shards: sequences of one corpus file, ready for the model.
+/* tokens.h -- token shards: the sequences of one corpus file, ready for the model.
  *
- * FORMATS.md, "Token shard".  A shard has two parts, "train" and "holdout"; a sequence
- * is `context` ids, the first of them BOS, the tail of a document's last one padded.
+ * FORMATS.md, "Token shard".  A shard has two parts, "train" and "holdout".  A sequence is
+ * `context` ids, the first of them BOS; the last sequence of a document is padded.
  */
 #ifndef TOKENS_H
 #define TOKENS_H
 
+#include "base/file.h"
 #include "shard/h5.h"
 
 enum tokens_part { TOKENS_TRAIN, TOKENS_HOLDOUT, TOKENS_PARTS };
@@ -19,47 +20,65 @@ struct special_tokens {
 bool token_is_text(struct special_tokens special, int32_t id);
 
 /* Where a sequence comes from. */
-struct origin {
+struct sequence_origin {
     int64_t document;   /* corpus file number << 32 | document number in it */
-    int32_t start;      /* position in the document of the id after BOS */
+    int64_t start;      /* position in the document of the id after BOS */
 };
 
-/* A shard being written, by one rank.  Sequences are appended in order. */
+/* The data sets of one part, while they are written. */
+struct tokens_sets {
+    hid_t   ids, documents, starts;
+    int64_t sequences;  /* written so far */
+};
+
+/* A shard being written, by one rank. */
 struct tokens_writer {
-    char    path[1024];             /* final name */
-    hid_t   file;
+    char    path[PATH_LENGTH];  /* its final name */
     int64_t context;
-    int64_t written[TOKENS_PARTS];  /* sequences so far */
+    hid_t   file;
+    struct tokens_sets parts[TOKENS_PARTS];
 };
 
-/* All four are Local.  Publish syncs, renames and closes; close abandons. */
+/* Create PATH.part.  `source` is the corpus file, `suite` the effective suite's text.
+ * Local.  E_IO, E_ROOM. */
 enum status tokens_create(struct tokens_writer *writer, const char *path, int64_t context,
                           struct special_tokens special, const char *source, const char *suite);
-enum status tokens_append(struct tokens_writer *writer, enum tokens_part part, int64_t sequences,
-                          const int32_t *ids /* [sequences, context] */,
-                          const struct origin *origins /* [sequences] */);
-enum status tokens_publish(struct tokens_writer *writer);
-void        tokens_abandon(struct tokens_writer *writer);
 
-/* All shards of a run, as one long list of sequences per part. */
+/* Append sequences to a part.  Local.  E_IO, E_ROOM.
+ *   ids      [sequences, context]
+ *   origins  [sequences] */
+enum status tokens_append(struct tokens_writer *writer, enum tokens_part part, int64_t sequences,
+                          const int32_t *ids, const struct sequence_origin *origins);
+
+/* Close and publish; with `st` other than OK only close, and return st.  Accepts a writer
+ * that was never created.  Local. */
+enum status tokens_publish(struct tokens_writer *writer, enum status st);
+
+/* All token shards of a run: each part is one long list of sequences. */
 struct tokens {
-    int       shards;
-    char    (*paths)[1024];
-    int64_t  *before[TOKENS_PARTS]; /* [shards + 1] sequences in the shards before each */
-    int64_t   sequences[TOKENS_PARTS];
-    int64_t   context;
+    int64_t context;
     struct special_tokens special;
+    int64_t sequences[TOKENS_PARTS];
+
+    int     shards;
+    char  (*paths)[PATH_LENGTH];
+    int64_t *before[TOKENS_PARTS];  /* [shards + 1] sequences in the shards before each */
+    int     open;                   /* the shard whose file is open, or -1 */
+    hid_t   file;
 };
 
-/* Open every shard's header.  Local.  E_IO, E_FORMAT. */
-enum status tokens_open(struct tokens *tokens, char (*paths)[1024], int shards);
+/* Read the headers of all shards.  `paths` is copied.  Local.  E_IO, E_FORMAT (unknown
+ * version, shards of different context or special tokens). */
+enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH], int shards);
 void        tokens_close(struct tokens *tokens);
 
-/* Read the chosen sequences, in the order asked.  Local.  E_IO, E_FORMAT.
+/* Read the chosen sequences, in the order asked; cheapest when neighbours in `chosen` lie
+ * in one shard.  Local.  E_IO, E_FORMAT.
  *   ids      [count, context]  out
- *   origins  [count]           out */
-enum status tokens_read(const struct tokens *tokens, enum tokens_part part,
-                        const int64_t *sequences, int64_t count,
-                        int32_t *ids, struct origin *origins);
+ *   origins  [count]           out
+ *   chosen   [count]           in    numbers in [0, sequences[part]) */
+enum status tokens_read(struct tokens *tokens, enum tokens_part part,
+                        const int64_t *chosen, int64_t count,
+                        int32_t *ids, struct sequence_origin *origins);
 
 #endif

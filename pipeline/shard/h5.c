@@ -1,0 +1,410 @@
+#include "shard/h5.h"
+#include "shard/filter.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- types ------------------------------------------------------------------------- */
+
+hid_t h5_bf16(void)
+{
+    static hid_t type = -1;
+
+    if (type < 0) {
+        type = H5Tcopy(H5T_IEEE_F32LE);
+        H5Tset_fields(type, 15, 7, 8, 0, 7);    /* sign, exponent, its bits, mantissa, its bits */
+        H5Tset_ebias(type, 127);
+        H5Tset_precision(type, 16);
+        H5Tset_size(type, 2);
+    }
+    return type;
+}
+
+hid_t h5_store_type(enum store store)
+{
+    return store == STORE_BF16 ? h5_bf16() : H5T_IEEE_F32LE;
+}
+
+int64_t store_bytes(enum store store)
+{
+    return store == STORE_BF16 ? 2 : 4;
+}
+
+const char *store_name(enum store store)
+{
+    return store == STORE_BF16 ? "bf16" : "f32";
+}
+
+enum status store_parse(enum store *store, const char *name)
+{
+    if (strcmp(name, "bf16") != 0 && strcmp(name, "f32") != 0)
+        return refuse(E_USAGE, "values cannot be stored as '%s'; choose bf16 or f32", name);
+    *store = strcmp(name, "bf16") == 0 ? STORE_BF16 : STORE_F32;
+    return OK;
+}
+
+/* --- refusals ---------------------------------------------------------------------- */
+
+/* The innermost message comes first when the stack is walked upward. */
+static herr_t keep_first(unsigned depth, const H5E_error2_t *error, void *words)
+{
+    if (depth == 0)
+        snprintf(words, 256, "%s", error->desc != NULL ? error->desc : "");
+    return 0;
+}
+
+enum status h5_refuse(enum status code, const char *action, const char *path)
+{
+    char words[256] = "";
+
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, words);
+    if (strstr(words, "No space left") || strstr(words, "NO_SPACE") || strstr(words, "quota"))
+        return refuse(E_ROOM, "cannot %s %s: the disk is full; free some space and run the same "
+                      "command again, it goes on where it was", action, path);
+    return refuse(code, "cannot %s %s: %s", action, path, words[0] ? words : "HDF5 refuses");
+}
+
+/* --- files ------------------------------------------------------------------------- */
+
+static hid_t access_list(MPI_Comm comm)
+{
+    const hid_t list = H5Pcreate(H5P_FILE_ACCESS);
+
+    H5Pset_libver_bounds(list, H5F_LIBVER_V110, H5F_LIBVER_V110);
+    if (comm != MPI_COMM_NULL) {
+        H5Pset_fapl_mpio(list, comm, MPI_INFO_NULL);
+        H5Pset_coll_metadata_write(list, true);
+    }
+    return list;
+}
+
+enum status h5_create(hid_t *file, const char *path, MPI_Comm comm)
+{
+    const hid_t list = access_list(comm);
+    enum status st = OK;
+
+    *file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, list);
+    H5Pclose(list);
+    if (*file < 0)
+        st = h5_refuse(E_IO, "create", path);
+    return comm == MPI_COMM_NULL ? st : agree(comm, st);
+}
+
+enum status h5_open(hid_t *file, const char *path)
+{
+    const hid_t list = access_list(MPI_COMM_NULL);
+
+    if (H5Zfilter_avail(ZSTD_FILTER) <= 0)
+        H5Zregister(&zstd_filter);
+    *file = H5Fopen(path, H5F_ACC_RDONLY, list);
+    H5Pclose(list);
+    return *file < 0 ? h5_refuse(E_FORMAT, "open", path) : OK;
+}
+
+enum status h5_close(hid_t *file, const char *path, enum status st)
+{
+    if (*file >= 0 && H5Fclose(*file) < 0 && st == OK)
+        st = h5_refuse(E_IO, "close", path);
+    *file = -1;
+    return st;
+}
+
+/* --- attributes -------------------------------------------------------------------- */
+
+static enum status write_attribute(hid_t object, const char *path, const char *name,
+                                   hid_t type, const void *value)
+{
+    const hid_t space = H5Screate(H5S_SCALAR);
+    const hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    enum status st = OK;
+
+    if (attribute < 0 || H5Awrite(attribute, type, value) < 0)
+        st = h5_refuse(E_IO, "write an attribute of", path);
+    if (attribute >= 0)
+        H5Aclose(attribute);
+    H5Sclose(space);
+    return st;
+}
+
+enum status h5_write_int(hid_t object, const char *path, const char *name, int64_t value)
+{
+    return write_attribute(object, path, name, H5T_NATIVE_INT64, &value);
+}
+
+enum status h5_write_double(hid_t object, const char *path, const char *name, double value)
+{
+    return write_attribute(object, path, name, H5T_NATIVE_DOUBLE, &value);
+}
+
+static hid_t text_type(size_t bytes)
+{
+    const hid_t type = H5Tcopy(H5T_C_S1);
+
+    H5Tset_size(type, bytes > 0 ? bytes : 1);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    return type;
+}
+
+enum status h5_write_text(hid_t object, const char *path, const char *name, const char *value)
+{
+    const hid_t type = text_type(strlen(value));
+    const enum status st = write_attribute(object, path, name, type, value);
+
+    H5Tclose(type);
+    return st;
+}
+
+/* Open an attribute of the wanted class; E_FORMAT if it is not there or of another. */
+static enum status open_attribute(hid_t *attribute, hid_t *type, hid_t object, const char *path,
+                                  const char *name, H5T_class_t class)
+{
+    *type = -1;
+    *attribute = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
+    if (*attribute < 0)
+        return refuse(E_FORMAT, "%s has no attribute '%s': it is not a file of this program, "
+                      "or damaged", path, name);
+    *type = H5Aget_type(*attribute);
+    if (H5Tget_class(*type) != class)
+        return refuse(E_FORMAT, "attribute '%s' of %s has the wrong type", name, path);
+    return OK;
+}
+
+static void close_attribute(hid_t attribute, hid_t type)
+{
+    if (type >= 0)
+        H5Tclose(type);
+    if (attribute >= 0)
+        H5Aclose(attribute);
+}
+
+static enum status read_number(hid_t object, const char *path, const char *name,
+                               H5T_class_t class, hid_t memory, void *value)
+{
+    hid_t attribute, type;
+    enum status st;
+
+    TRY(open_attribute(&attribute, &type, object, path, name, class));
+    if (H5Aread(attribute, memory, value) < 0)
+        st = h5_refuse(E_FORMAT, "read an attribute of", path);
+done:
+    close_attribute(attribute, type);
+    return st;
+}
+
+enum status h5_read_int(hid_t object, const char *path, const char *name, int64_t *value)
+{
+    return read_number(object, path, name, H5T_INTEGER, H5T_NATIVE_INT64, value);
+}
+
+enum status h5_read_double(hid_t object, const char *path, const char *name, double *value)
+{
+    return read_number(object, path, name, H5T_FLOAT, H5T_NATIVE_DOUBLE, value);
+}
+
+enum status h5_read_text(hid_t object, const char *path, const char *name, char **value)
+{
+    hid_t attribute, type;
+    enum status st;
+
+    *value = NULL;
+    TRY(open_attribute(&attribute, &type, object, path, name, H5T_STRING));
+    TRY(H5Tis_variable_str(type) > 0
+        ? refuse(E_FORMAT, "attribute '%s' of %s has the wrong type", name, path) : OK);
+    *value = allocate((int64_t)H5Tget_size(type) + 1, 1);
+    if (H5Aread(attribute, type, *value) < 0)
+        st = h5_refuse(E_FORMAT, "read an attribute of", path);
+done:
+    close_attribute(attribute, type);
+    if (st != OK) {
+        free(*value);
+        *value = NULL;
+    }
+    return st;
+}
+
+enum status h5_write_format(hid_t file, const char *path, const char *format, int version)
+{
+    enum status st;
+
+    TRY(h5_write_text(file, path, "format", format));
+    TRY(h5_write_int(file, path, "version", version));
+done:
+    return st;
+}
+
+enum status h5_check_format(hid_t file, const char *path, const char *format, int version)
+{
+    char *found = NULL;
+    int64_t number;
+    enum status st;
+
+    TRY(h5_read_text(file, path, "format", &found));
+    TRY(strcmp(found, format) != 0
+        ? refuse(E_FORMAT, "%s is of format '%s', where '%s' is wanted", path, found, format) : OK);
+    TRY(h5_read_int(file, path, "version", &number));
+    TRY(number != version
+        ? refuse(E_FORMAT, "%s is %s version %lld; this program reads version %d: make it again, "
+                 "or use the program that made it", path, format, (long long)number, version) : OK);
+done:
+    free(found);
+    return st;
+}
+
+/* --- data sets --------------------------------------------------------------------- */
+
+enum { ZSTD_LEVEL = 1 };    /* higher levels cost many times the time for a percent of size */
+
+static hid_t creation_list(int rank, const hsize_t chunk[])
+{
+    const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+
+    if (H5Zfilter_avail(ZSTD_FILTER) <= 0)
+        H5Zregister(&zstd_filter);
+    H5Pset_chunk(list, rank, chunk);
+    H5Pset_shuffle(list);
+    H5Pset_filter(list, ZSTD_FILTER, H5Z_FLAG_MANDATORY, 1, (const unsigned[]){ ZSTD_LEVEL });
+    H5Pset_fill_time(list, H5D_FILL_TIME_NEVER);
+    return list;
+}
+
+enum status h5_make_set(hid_t *set, hid_t file, const char *path, const char *name, hid_t type,
+                        int64_t rows, int64_t columns, int64_t chunk_rows)
+{
+    const int rank = columns > 0 ? 2 : 1;
+    const hsize_t dims[] = { rows < 0 ? 0 : (hsize_t)rows, (hsize_t)columns };
+    const hsize_t most[] = { rows < 0 ? H5S_UNLIMITED : (hsize_t)rows, (hsize_t)columns };
+    const hsize_t chunk[] = { rows >= 0 && rows < chunk_rows ? (hsize_t)(rows > 0 ? rows : 1)
+                                                             : (hsize_t)chunk_rows,
+                              (hsize_t)columns };
+    const hid_t space = H5Screate_simple(rank, dims, most);
+    const hid_t list = creation_list(rank, chunk);
+
+    *set = H5Dcreate2(file, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
+    H5Pclose(list);
+    H5Sclose(space);
+    return *set < 0 ? h5_refuse(E_IO, "make a data set in", path) : OK;
+}
+
+hid_t h5_collective(void)
+{
+    static hid_t list = -1;
+
+    if (list < 0) {
+        list = H5Pcreate(H5P_DATASET_XFER);
+        H5Pset_dxpl_mpio(list, H5FD_MPIO_COLLECTIVE);
+    }
+    return list;
+}
+
+/* Memory and file selections of some rows; `count` 0 selects nothing. */
+static void select_rows(hid_t set, int64_t first, int64_t count, int64_t columns,
+                        hid_t *memory, hid_t *disk)
+{
+    const int rank = columns > 0 ? 2 : 1;
+    const hsize_t start[] = { (hsize_t)first, 0 }, size[] = { (hsize_t)count, (hsize_t)columns };
+
+    *memory = H5Screate_simple(rank, size, NULL);
+    *disk = H5Dget_space(set);
+    if (count > 0) {
+        H5Sselect_hyperslab(*disk, H5S_SELECT_SET, start, NULL, size, NULL);
+    } else {
+        H5Sselect_none(*memory);
+        H5Sselect_none(*disk);
+    }
+}
+
+enum status h5_write_rows(hid_t set, const char *path, hid_t type, hid_t transfer,
+                          int64_t first, int64_t count, int64_t columns, const void *values)
+{
+    hid_t memory, disk;
+    herr_t error;
+
+    select_rows(set, first, count, columns, &memory, &disk);
+    error = H5Dwrite(set, type, memory, disk, transfer, values);
+    H5Sclose(disk);
+    H5Sclose(memory);
+    return error < 0 ? h5_refuse(E_IO, "write", path) : OK;
+}
+
+enum status h5_read_rows(hid_t set, const char *path, hid_t type,
+                         int64_t first, int64_t count, int64_t columns, void *values)
+{
+    hid_t memory, disk;
+    herr_t error;
+
+    select_rows(set, first, count, columns, &memory, &disk);
+    error = H5Dread(set, type, memory, disk, H5P_DEFAULT, values);
+    H5Sclose(disk);
+    H5Sclose(memory);
+    return error < 0 ? h5_refuse(E_FORMAT, "read", path) : OK;
+}
+
+/* Rows of a chunk of about a megabyte. */
+static int64_t array_chunk(int64_t rows, int64_t columns, hid_t type)
+{
+    const int64_t row_bytes = (columns > 0 ? columns : 1) * (int64_t)H5Tget_size(type);
+    const int64_t chunk = (1 << 20) / row_bytes;
+
+    return chunk < 1 ? 1 : chunk > rows ? (rows > 0 ? rows : 1) : chunk;
+}
+
+enum status h5_write_array(hid_t file, const char *path, const char *name, hid_t type,
+                           const void *values, int64_t rows, int64_t columns)
+{
+    enum status st;
+    hid_t set;
+
+    TRY(h5_make_set(&set, file, path, name, type, rows, columns,
+                    array_chunk(rows, columns, type)));
+    TRY(h5_write_rows(set, path, type, H5P_DEFAULT, 0, rows, columns, values));
+done:
+    if (set >= 0)
+        H5Dclose(set);
+    return st;
+}
+
+enum status h5_shape(hid_t file, const char *path, const char *name,
+                     int64_t *rows, int64_t *columns)
+{
+    const hid_t set = H5Lexists(file, name, H5P_DEFAULT) > 0
+                      ? H5Dopen2(file, name, H5P_DEFAULT) : -1;
+    const hid_t space = set >= 0 ? H5Dget_space(set) : -1;
+    const int rank = space >= 0 ? H5Sget_simple_extent_ndims(space) : -1;
+    hsize_t dims[2] = {0};
+    enum status st = OK;
+
+    if (rank == 1 || rank == 2)
+        H5Sget_simple_extent_dims(space, dims, NULL);
+    else
+        st = refuse(E_FORMAT, "%s has no data set '%s' of one or two dimensions", path, name);
+    *rows = (int64_t)dims[0];
+    *columns = (int64_t)dims[1];
+    if (space >= 0)
+        H5Sclose(space);
+    if (set >= 0)
+        H5Dclose(set);
+    return st;
+}
+
+enum status h5_read_array(hid_t file, const char *path, const char *name, hid_t type,
+                          void *values, int64_t rows, int64_t columns)
+{
+    int64_t found_rows, found_columns;
+    hid_t set = -1;
+    enum status st;
+
+    TRY(h5_shape(file, path, name, &found_rows, &found_columns));
+    TRY(found_rows != rows || found_columns != columns
+        ? refuse(E_FORMAT, "data set '%s' of %s is %lld x %lld, where %lld x %lld is wanted", name,
+                 path, (long long)found_rows, (long long)found_columns, (long long)rows,
+                 (long long)columns) : OK);
+    set = H5Dopen2(file, name, H5P_DEFAULT);
+    TRY(set < 0 ? h5_refuse(E_FORMAT, "read", path) : OK);
+    TRY(h5_read_rows(set, path, type, 0, rows, columns, values));
+done:
+    if (set >= 0)
+        H5Dclose(set);
+    return st;
+}

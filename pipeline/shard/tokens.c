@@ -1,0 +1,247 @@
+#include "shard/tokens.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char FORMAT[] = "saemill tokens";
+enum { VERSION = 1 };
+
+/* Sequences are read one by one, in any order, so chunks are small. */
+enum { CHUNK_SEQUENCES = 16 };
+
+static const char *const PARTS[TOKENS_PARTS] = { "train", "holdout" };
+
+bool token_is_text(struct special_tokens special, int32_t id)
+{
+    return id != special.bos && id != special.eos && id != special.pad;
+}
+
+/* --- writing ----------------------------------------------------------------------- */
+
+static enum status create_part(struct tokens_writer *writer, enum tokens_part part)
+{
+    const hid_t group = H5Gcreate2(writer->file, PARTS[part], H5P_DEFAULT, H5P_DEFAULT,
+                                   H5P_DEFAULT);
+    struct tokens_sets *sets = &writer->parts[part];
+    enum status st;
+
+    TRY(group < 0 ? h5_refuse(E_IO, "make a group in", writer->path) : OK);
+    TRY(h5_make_set(&sets->ids, group, writer->path, "ids", H5T_STD_I32LE, -1, writer->context,
+                    CHUNK_SEQUENCES));
+    TRY(h5_make_set(&sets->documents, group, writer->path, "document", H5T_STD_I64LE, -1, 0,
+                    CHUNK_SEQUENCES * 64));
+    TRY(h5_make_set(&sets->starts, group, writer->path, "start", H5T_STD_I64LE, -1, 0,
+                    CHUNK_SEQUENCES * 64));
+done:
+    if (group >= 0)
+        H5Gclose(group);
+    return st;
+}
+
+enum status tokens_create(struct tokens_writer *writer, const char *path, int64_t context,
+                          struct special_tokens special, const char *source, const char *suite)
+{
+    char part[PATH_LENGTH];
+    enum status st;
+
+    *writer = (struct tokens_writer){
+        .context = context, .file = -1, .parts = {{ -1, -1, -1, 0 }, { -1, -1, -1, 0 }},
+    };
+    path_print(writer->path, "%s", path);
+    path_print(part, "%s.part", path);
+    TRY(folder_make_above(path));
+    TRY(h5_create(&writer->file, part, MPI_COMM_NULL));
+    TRY(h5_write_format(writer->file, part, FORMAT, VERSION));
+    TRY(h5_write_int(writer->file, part, "bos", special.bos));
+    TRY(h5_write_int(writer->file, part, "eos", special.eos));
+    TRY(h5_write_int(writer->file, part, "pad", special.pad));
+    TRY(h5_write_text(writer->file, part, "source", source));
+    TRY(h5_write_text(writer->file, part, "suite", suite));
+    TRY(create_part(writer, TOKENS_TRAIN));
+    TRY(create_part(writer, TOKENS_HOLDOUT));
+done:
+    return st;
+}
+
+/* Make the three data sets long enough. */
+static enum status lengthen(const struct tokens_writer *writer, const struct tokens_sets *sets,
+                            int64_t sequences)
+{
+    const hsize_t size[] = { (hsize_t)sequences, (hsize_t)writer->context };
+
+    if (H5Dset_extent(sets->ids, size) < 0 || H5Dset_extent(sets->documents, size) < 0 ||
+        H5Dset_extent(sets->starts, size) < 0)
+        return h5_refuse(E_IO, "lengthen", writer->path);
+    return OK;
+}
+
+enum status tokens_append(struct tokens_writer *writer, enum tokens_part part, int64_t sequences,
+                          const int32_t *ids, const struct sequence_origin *origins)
+{
+    struct tokens_sets *sets = &writer->parts[part];
+    int64_t *column = allocate(sequences, sizeof *column);
+    enum status st;
+
+    TRY(lengthen(writer, sets, sets->sequences + sequences));
+    TRY(h5_write_rows(sets->ids, writer->path, H5T_NATIVE_INT32, H5P_DEFAULT, sets->sequences,
+                      sequences, writer->context, ids));
+    for (int64_t i = 0; i < sequences; i++)
+        column[i] = origins[i].document;
+    TRY(h5_write_rows(sets->documents, writer->path, H5T_NATIVE_INT64, H5P_DEFAULT,
+                      sets->sequences, sequences, 0, column));
+    for (int64_t i = 0; i < sequences; i++)
+        column[i] = origins[i].start;
+    TRY(h5_write_rows(sets->starts, writer->path, H5T_NATIVE_INT64, H5P_DEFAULT,
+                      sets->sequences, sequences, 0, column));
+    sets->sequences += sequences;
+done:
+    free(column);
+    return st;
+}
+
+static void close_set(hid_t set)
+{
+    if (set >= 0)
+        H5Dclose(set);
+}
+
+enum status tokens_publish(struct tokens_writer *writer, enum status st)
+{
+    if (writer->path[0] == '\0')
+        return st;
+    for (int part = 0; part < TOKENS_PARTS; part++) {
+        close_set(writer->parts[part].ids);
+        close_set(writer->parts[part].documents);
+        close_set(writer->parts[part].starts);
+    }
+    st = h5_close(&writer->file, writer->path, st);
+    if (st == OK)
+        st = file_publish(writer->path);
+    *writer = (struct tokens_writer){0};
+    return st;
+}
+
+/* --- reading ----------------------------------------------------------------------- */
+
+static enum status read_special(struct special_tokens *special, hid_t file, const char *path)
+{
+    int64_t bos, eos, pad;
+    enum status st;
+
+    TRY(h5_read_int(file, path, "bos", &bos));
+    TRY(h5_read_int(file, path, "eos", &eos));
+    TRY(h5_read_int(file, path, "pad", &pad));
+    *special = (struct special_tokens){ (int32_t)bos, (int32_t)eos, (int32_t)pad };
+done:
+    return st;
+}
+
+static enum status add_shard(struct tokens *tokens, int shard)
+{
+    const char *path = tokens->paths[shard];
+    struct special_tokens special;
+    int64_t sequences, context;
+    char name[32];
+    hid_t file = -1;
+    enum status st;
+
+    TRY(h5_open(&file, path));
+    TRY(h5_check_format(file, path, FORMAT, VERSION));
+    TRY(read_special(&special, file, path));
+    for (int part = 0; part < TOKENS_PARTS; part++) {
+        snprintf(name, sizeof name, "%s/ids", PARTS[part]);
+        TRY(h5_shape(file, path, name, &sequences, &context));
+        tokens->sequences[part] += sequences;
+        tokens->before[part][shard + 1] = tokens->sequences[part];
+    }
+    if (shard == 0) {
+        tokens->context = context;
+        tokens->special = special;
+    }
+    TRY(context != tokens->context || memcmp(&special, &tokens->special, sizeof special) != 0
+        ? refuse(E_FORMAT, "%s was made with another context or tokenizer than %s; remove the "
+                 "tokens and run again", path, tokens->paths[0]) : OK);
+done:
+    return h5_close(&file, path, st);
+}
+
+enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH], int shards)
+{
+    enum status st = OK;
+
+    *tokens = (struct tokens){ .shards = shards, .open = -1, .file = -1 };
+    tokens->paths = allocate(shards, sizeof *paths);
+    memcpy(tokens->paths, paths, (size_t)shards * sizeof *paths);
+    for (int part = 0; part < TOKENS_PARTS; part++)
+        tokens->before[part] = allocate(shards + 1, sizeof *tokens->before[part]);
+    for (int shard = 0; shard < shards; shard++)
+        TRY(add_shard(tokens, shard));
+done:
+    return st;
+}
+
+void tokens_close(struct tokens *tokens)
+{
+    if (tokens->paths != NULL)
+        h5_close(&tokens->file, "", E_IO);
+    for (int part = 0; part < TOKENS_PARTS; part++)
+        free(tokens->before[part]);
+    free(tokens->paths);
+    *tokens = (struct tokens){0};
+}
+
+static enum status use_shard(struct tokens *tokens, int shard)
+{
+    enum status st;
+
+    if (tokens->open == shard)
+        return OK;
+    h5_close(&tokens->file, "", E_IO);
+    tokens->open = -1;
+    TRY(h5_open(&tokens->file, tokens->paths[shard]));
+    tokens->open = shard;
+done:
+    return st;
+}
+
+/* Row `row` of data set PART/NAME of the open shard. */
+static enum status read_one(struct tokens *tokens, enum tokens_part part, const char *name,
+                            hid_t type, int64_t row, int64_t columns, void *value)
+{
+    const char *path = tokens->paths[tokens->open];
+    char full[32];
+    enum status st;
+
+    snprintf(full, sizeof full, "%s/%s", PARTS[part], name);
+    const hid_t set = H5Dopen2(tokens->file, full, H5P_DEFAULT);
+    if (set < 0)
+        return h5_refuse(E_FORMAT, "read", path);
+    st = h5_read_rows(set, path, type, row, 1, columns, value);
+    H5Dclose(set);
+    return st;
+}
+
+enum status tokens_read(struct tokens *tokens, enum tokens_part part,
+                        const int64_t *chosen, int64_t count,
+                        int32_t *ids, struct sequence_origin *origins)
+{
+    enum status st = OK;
+
+    for (int64_t i = 0; i < count; i++) {
+        int shard = 0;
+
+        assert(0 <= chosen[i] && chosen[i] < tokens->sequences[part]);
+        while (tokens->before[part][shard + 1] <= chosen[i])
+            shard++;
+        const int64_t row = chosen[i] - tokens->before[part][shard];
+        TRY(use_shard(tokens, shard));
+        TRY(read_one(tokens, part, "ids", H5T_NATIVE_INT32, row, tokens->context,
+                     ids + i * tokens->context));
+        TRY(read_one(tokens, part, "document", H5T_NATIVE_INT64, row, 0, &origins[i].document));
+        TRY(read_one(tokens, part, "start", H5T_NATIVE_INT64, row, 0, &origins[i].start));
+    }
+done:
+    return st;
+}
