@@ -1,6 +1,8 @@
 /* suite.h -- the suite file: what a person asks for, with a default for all but a few keys.
  *
- * jobs/explained.yaml shows every key with its default, unit and meaning.
+ * jobs/explained.yaml shows every key with its default, unit and meaning; schema.c is the
+ * table it is made from.  Relative paths in a suite file are relative to the folder in
+ * which the program is started.
  */
 #ifndef SUITE_H
 #define SUITE_H
@@ -25,11 +27,11 @@ struct suite_saes {
 
 struct suite {
     char *name;
-    char *run;                  /* folder for all that the stages make */
+    char *run;                  /* folder for all that the stages make; by default runs/NAME */
 
     struct {
         char *path;             /* Hugging Face checkpoint: config.json, *.safetensors */
-        char *tokenizer;        /* its SentencePiece model; "" is PATH/tokenizer.model */
+        char *tokenizer;        /* its SentencePiece model; by default PATH/tokenizer.model */
         char *precision;        /* arithmetic: "f32" */
     } model;
 
@@ -93,6 +95,11 @@ struct suite {
  * filled from the file and the defaults; suite_free() empties it.
  * Collective.  E_IO, E_USAGE (with file, line and what would be right). */
 enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path);
-void        suite_free(struct suite *suite);
+
+/* The same from the text of a file; `path` is only for messages.  After a failure
+ * `suite` is to be freed as well.  Local.  E_USAGE. */
+enum status suite_parse(struct suite *suite, const char *yaml, const char *path);
+
+void suite_free(struct suite *suite);
 
 #endif

@@ -32,7 +32,7 @@ struct tasks {
 };
 
 /* Local.  E_USAGE if a layer does not exist, an autoencoder's tap is not harvested, or two
- * autoencoders would have the same name. */
+ * autoencoders would have the same name; tasks_free() is due then too. */
 enum status tasks_make(struct tasks *tasks, const struct suite *suite, int layers);
 void        tasks_free(struct tasks *tasks);
 
@@ -45,7 +45,7 @@ void path_shuffle(char path[PATH_LENGTH], const struct suite *suite, struct tap 
                                     /* RUN/shuffle/res.01: folder, 00000.h5, 00001.h5, ... */
 void path_sae(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
               const char *name, const char *ending);
-                                    /* RUN/train/res.01/w1024-l0.0006.h5 and .tsv */
+                                    /* RUN/train/res.01/w1024-l0.0006.h5; endings .h5, .tsv */
 void path_scores(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
                  const char *name); /* RUN/evaluate/res.01/w1024-l0.0006.json */
 void path_release(char path[PATH_LENGTH], const struct suite *suite);

@@ -1,0 +1,175 @@
+#include "suite/schema.h"
+
+#include <float.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TOP(member) \
+    .section = "", .name = #member, .offset = offsetof(struct suite, member)
+#define KEY(part, member) \
+    .section = #part, .name = #member, .offset = offsetof(struct suite, part.member)
+#define LIST(part, member) \
+    KEY(part, member), .list = true, .count = offsetof(struct suite, part.member##_count)
+#define SAE(member) \
+    .section = "saes", .name = #member, .offset = offsetof(struct suite_saes, member)
+#define SAE_LIST(member) \
+    SAE(member), .list = true, .count = offsetof(struct suite_saes, member##_count)
+#define INTEGER(from, to)   .type = KEY_INTEGER, .least = (from), .most = (to)
+#define NUMBER(from, to)    .type = KEY_NUMBER, .least = (from), .most = (to)
+#define WORD(allowed)       .type = KEY_WORD, .words = (allowed)
+#define SITE_WORDS          "attn mlp res mlp_in"
+#define ANY                 1e15                        /* no bound but sense */
+#define ABOVE_0             DBL_MIN
+#define BELOW_1             0x1.fffffffffffffp-1
+
+const struct section SUITE_SECTIONS[] = {
+    { "",         "" },
+    { "model",    "The language model whose activations are explained." },
+    { "corpus",   "The text it reads." },
+    { "harvest",  "Which activations are kept." },
+    { "shuffle",  "The order in which training sees them." },
+    { "train",    "How every autoencoder is trained.  The defaults are the recipe of Gemma "
+                  "Scope (arXiv:2408.05147, section 3.2)." },
+    { "saes",     "The autoencoders: a list of groups.  Of each group, every combination of "
+                  "site, layer, width and sparsity is trained." },
+    { "evaluate", "How they are judged, on text that was held out." },
+};
+
+const int SUITE_SECTIONS_COUNT = sizeof SUITE_SECTIONS / sizeof *SUITE_SECTIONS;
+
+const struct key SUITE_KEYS[] = {
+    { TOP(name), .type = KEY_NAME, .required = true, .value = "explained", .unit = "",
+      .meaning = "Names the suite in reports and releases." },
+    { TOP(run), .type = KEY_TEXT, .value = "\"\"", .unit = "",
+      .meaning = "Folder for all that the stages make.  Empty: runs/NAME." },
+
+    { KEY(model, path), .type = KEY_TEXT, .required = true, .value = "jobs/demo/tiny-gemma2",
+      .unit = "",
+      .meaning = "Folder of a Hugging Face checkpoint: config.json and *.safetensors." },
+    { KEY(model, tokenizer), .type = KEY_TEXT, .value = "\"\"", .unit = "",
+      .meaning = "SentencePiece model.  Empty: tokenizer.model in the folder above." },
+    { KEY(model, precision), WORD("f32"), .value = "f32", .unit = "",
+      .meaning = "Arithmetic of the forward pass." },
+
+    { LIST(corpus, files), .type = KEY_TEXT, .required = true,
+      .value = "[jobs/demo/corpus/*.jsonl.zst]", .unit = "",
+      .meaning = "Text (.txt, .jsonl, .jsonl.zst) or token ids (.h5).  Wildcards are expanded "
+                 "in alphabetical order." },
+    { KEY(corpus, context), INTEGER(2, 1048576), .value = "1024", .unit = "tokens",
+      .meaning = "Length of a sequence, BOS included." },
+    { KEY(corpus, holdout), NUMBER(0, 0.99), .value = "0.01", .unit = "",
+      .meaning = "Share of the documents that is kept for evaluation, by a hash of the text." },
+
+    { LIST(harvest, sites), WORD(SITE_WORDS), .value = "[attn, mlp, res]", .unit = "",
+      .meaning = "attn: head outputs before W_O.  mlp: MLP output as added to the residual.  "
+                 "res: residual stream after the layer.  mlp_in: MLP input after its norm." },
+    { LIST(harvest, layers), .type = KEY_LAYERS, .value = "[all]", .unit = "",
+      .meaning = "Layers, from 0." },
+    { KEY(harvest, tokens), INTEGER(0, ANY), .value = "0", .unit = "tokens",
+      .meaning = "Stop when so many are fed to the model.  0: the whole corpus." },
+    { KEY(harvest, seed), INTEGER(0, ANY), .value = "0", .unit = "",
+      .meaning = "Of the order in which sequences are taken." },
+    { KEY(harvest, block), INTEGER(1, 65536), .value = "8", .unit = "sequences",
+      .meaning = "Sequences of one forward pass." },
+    { KEY(harvest, shard), INTEGER(1, 1e9), .value = "1024", .unit = "sequences",
+      .meaning = "Sequences of one shard on disk, which is one task." },
+    { KEY(harvest, store), WORD("bf16 f32"), .value = "bf16", .unit = "",
+      .meaning = "Values on disk." },
+
+    { KEY(shuffle, mode), WORD("global bucket"), .value = "global", .unit = "",
+      .meaning = "global: one permutation of all rows.  bucket: permutations within buckets, "
+                 "as Gemma Scope did." },
+    { KEY(shuffle, bucket), INTEGER(1, ANY), .value = "1000000", .unit = "rows",
+      .meaning = "Rows of a bucket, for mode bucket." },
+    { KEY(shuffle, memory), .type = KEY_BYTES, .least = 1e6, .most = ANY, .value = "1GB",
+      .unit = "bytes",
+      .meaning = "What a rank may use for rows; less memory, more passes over the disk." },
+    { KEY(shuffle, shard), INTEGER(512, ANY), .value = "1048576", .unit = "rows",
+      .meaning = "Rows of one shard on disk." },
+    { KEY(shuffle, seed), INTEGER(0, ANY), .value = "0", .unit = "",
+      .meaning = "Of the permutation." },
+
+    { KEY(train, recipe), WORD("gemma_scope"), .value = "gemma_scope", .unit = "",
+      .meaning = "gemma_scope: JumpReLU with a penalty on L0, unit decoder directions." },
+    { KEY(train, batch), INTEGER(1, 1 << 24), .value = "4096", .unit = "rows",
+      .meaning = "Rows of one step." },
+    { KEY(train, learning_rate), NUMBER(ABOVE_0, 1), .value = "7e-5", .unit = "",
+      .meaning = "Of Adam, after warm-up." },
+    { KEY(train, warmup), INTEGER(0, ANY), .value = "1000", .unit = "steps",
+      .meaning = "Steps until the full learning rate, by a cosine from a tenth of it." },
+    { KEY(train, decay), NUMBER(0, 1), .value = "0", .unit = "",
+      .meaning = "Last share of the steps, over which the learning rate falls linearly to 0." },
+    { KEY(train, sparsity_warmup), INTEGER(0, ANY), .value = "10000", .unit = "steps",
+      .meaning = "Steps until the full sparsity penalty, linear from 0." },
+    { KEY(train, bandwidth), NUMBER(ABOVE_0, 1), .value = "0.001", .unit = "normalised",
+      .meaning = "Width of the window around a threshold in which it learns.  Normalised "
+                 "units: rows have mean squared norm 1." },
+    { KEY(train, threshold), NUMBER(ABOVE_0, 1), .value = "0.001", .unit = "normalised",
+      .meaning = "Initial threshold of every latent." },
+    { KEY(train, threshold_form), WORD("raw log"), .value = "raw", .unit = "",
+      .meaning = "Whether Adam moves the threshold or its logarithm." },
+    { KEY(train, target_strength), NUMBER(ABOVE_0, ANY), .value = "1", .unit = "",
+      .meaning = "Coefficient of (L0 / target - 1)^2, for target_l0." },
+    { KEY(train, beta1), NUMBER(0, BELOW_1), .value = "0", .unit = "",
+      .meaning = "Adam's decay of the first moment." },
+    { KEY(train, beta2), NUMBER(0, BELOW_1), .value = "0.999", .unit = "",
+      .meaning = "Adam's decay of the second moment." },
+    { KEY(train, epsilon), NUMBER(ABOVE_0, 1), .value = "1e-8", .unit = "",
+      .meaning = "Adam's, added to the root." },
+    { KEY(train, dead_after), INTEGER(1, ANY), .value = "10000000", .unit = "rows",
+      .meaning = "Rows without activation after which a latent counts as dead." },
+    { KEY(train, checkpoint), INTEGER(1, ANY), .value = "1000", .unit = "steps",
+      .meaning = "Steps between checkpoints." },
+    { KEY(train, seed), INTEGER(0, ANY), .value = "0", .unit = "",
+      .meaning = "Of the initial decoder." },
+    { KEY(train, precision), WORD("f32"), .value = "f32", .unit = "",
+      .meaning = "Arithmetic of the encoder's product." },
+
+    { SAE_LIST(sites), WORD(SITE_WORDS), .value = "[attn, mlp, res]", .unit = "",
+      .meaning = "Sites; they must be harvested." },
+    { SAE_LIST(layers), .type = KEY_LAYERS, .value = "[all]", .unit = "",
+      .meaning = "Layers.  all: every layer that is harvested." },
+    { SAE_LIST(widths), INTEGER(1, 1 << 30), .value = "[16384]", .unit = "latents",
+      .meaning = "Sizes of the dictionary." },
+    { SAE_LIST(sparsities), .empty = true, NUMBER(ABOVE_0, ANY), .value = "[6e-4]", .unit = "normalised",
+      .meaning = "Coefficients of the penalty on L0.  Not together with target_l0." },
+    { SAE_LIST(target_l0), .empty = true, NUMBER(ABOVE_0, ANY), .value = "[]", .unit = "latents",
+      .meaning = "Or mean numbers of active latents to be reached, in place of sparsities." },
+    { SAE(tokens), INTEGER(1, ANY), .value = "4e9", .unit = "rows",
+      .meaning = "Rows of activations to train on." },
+
+    { KEY(evaluate, sequences), INTEGER(0, ANY), .value = "0", .unit = "sequences",
+      .meaning = "Held-out sequences to splice into.  0: all there are." },
+    { KEY(evaluate, seed), INTEGER(0, ANY), .value = "0", .unit = "",
+      .meaning = "Of the choice of sequences." },
+};
+
+const int SUITE_KEYS_COUNT = sizeof SUITE_KEYS / sizeof *SUITE_KEYS;
+
+const char *key_expects(const struct key *key)
+{
+    static char text[128];
+    const char *what = key->type == KEY_NUMBER ? "a number"
+                     : key->type == KEY_INTEGER ? "an integer"
+                     : "a number of bytes (kB, MB, GB and TB are understood)";
+    char least[32], most[32];
+
+    switch (key->type) {
+    case KEY_TEXT:
+        return "a text";
+    case KEY_NAME:
+        return "a name made of letters, digits, '.', '_' and '-'";
+    case KEY_LAYERS:
+        return "all, a layer like 7, or a range like 3-9";
+    case KEY_WORD:
+        snprintf(text, sizeof text, "%s%s", strchr(key->words, ' ') ? "one of " : "",
+                 key->words);
+        return text;
+    default:
+        snprintf(least, sizeof least, key->least == ABOVE_0 ? "above 0" : "from %.15g",
+                 key->least);
+        snprintf(most, sizeof most, key->most == BELOW_1 ? " below 1" : " to %.15g", key->most);
+        snprintf(text, sizeof text, "%s %s%s", what, least, key->most == ANY ? "" : most);
+        return text;
+    }
+}

@@ -1,0 +1,56 @@
+/* schema.h -- the one table of all keys of a suite file.
+ *
+ * From it come the reading, the defaults, the checks and the words of the help; the
+ * meaning of each member of struct suite is said here and in suite.h only.
+ */
+#ifndef SCHEMA_H
+#define SCHEMA_H
+
+#include "suite/suite.h"
+
+#include <stddef.h>
+
+enum key_type {
+    KEY_TEXT,       /* char *: anything */
+    KEY_NAME,       /* char *: fit for a file name */
+    KEY_WORD,       /* char *: one of `words` */
+    KEY_LAYERS,     /* char *: "all", "7", "3-9" */
+    KEY_INTEGER,    /* int64_t */
+    KEY_BYTES,      /* int64_t: a number, or one with kB, MB, GB or TB */
+    KEY_NUMBER,     /* double */
+};
+
+struct key {
+    const char   *section;  /* "" at the top; "saes": each entry of that list */
+    const char   *name;
+    enum key_type type;
+    bool          list;     /* a list of that type, with its length at `count` */
+    bool          required;
+    bool          empty;    /* the list may be empty */
+    size_t        offset;   /* in struct suite; of "saes" in struct suite_saes */
+    size_t        count;    /* of the unsigned length of a list */
+    const char   *value;    /* the default as one would write it; an example if required */
+    double        least, most;  /* of integers, bytes and numbers: both are allowed */
+    const char   *words;    /* the allowed words, with one space between */
+    const char   *unit;     /* "" if there is none */
+    const char   *meaning;  /* one or more sentences */
+};
+
+/* All keys, those of a section together and in the order of the file. */
+extern const struct key SUITE_KEYS[];
+extern const int        SUITE_KEYS_COUNT;
+
+struct section {
+    const char *name;       /* "" is the top */
+    const char *meaning;
+};
+
+/* All sections, in the order of the file. */
+extern const struct section SUITE_SECTIONS[];
+extern const int            SUITE_SECTIONS_COUNT;
+
+/* What may be written for one value of this key: "an integer from 1 to 16777216".
+ * Valid until the next call. */
+const char *key_expects(const struct key *key);
+
+#endif

@@ -1,0 +1,366 @@
+#include "suite/slots.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+static const cyaml_schema_value_t TEXT = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED),
+};
+
+static const cyaml_schema_value_t TEXTS = {
+    CYAML_VALUE_SEQUENCE(CYAML_FLAG_POINTER, char *, &TEXT, 0, CYAML_UNLIMITED),
+};
+
+/* What libcyaml says of a failure, in its log: first the finding, then where, from the
+ * inside out. */
+struct trouble {
+    char finding[256];
+    int  line;              /* of the innermost place; 0 if there is none */
+    char field[64];         /* the innermost key, or "" */
+    char section[64];       /* the outermost key, or "" */
+};
+
+static void on_log(cyaml_log_t level, void *context, const char *format, va_list args)
+{
+    struct trouble *trouble = context;
+    char text[256], field[64];
+    int line;
+
+    (void)level;
+    vsnprintf(text, sizeof text, format, args);
+    text[strcspn(text, "\n")] = '\0';
+    const char *where = strstr(text, "(line: ");
+    if (where != NULL && sscanf(where, "(line: %d", &line) == 1 && trouble->line == 0)
+        trouble->line = line;
+    if (sscanf(text, " in mapping field '%63[^']'", field) == 1) {
+        if (trouble->field[0] == '\0')
+            memcpy(trouble->field, field, sizeof field);
+        memcpy(trouble->section, field, sizeof field);
+    } else if (trouble->finding[0] == '\0') {
+        memcpy(trouble->finding, text, sizeof text);
+    }
+}
+
+static cyaml_config_t config(struct trouble *trouble)
+{
+    return (cyaml_config_t){
+        .log_fn = on_log, .log_ctx = trouble, .log_level = CYAML_LOG_WARNING,
+        .mem_fn = cyaml_mem, .flags = CYAML_CFG_NO_ALIAS,
+    };
+}
+
+/* ---- the table as libcyaml wants it ---- */
+
+static int section_number(const char *name)
+{
+    int s = 0;
+
+    while (strcmp(SUITE_SECTIONS[s].name, name) != 0)
+        s++;
+    return s;
+}
+
+/* Where a key stands among those of its section. */
+static unsigned key_place(const struct key *key)
+{
+    unsigned place = 0;
+
+    for (const struct key *k = SUITE_KEYS; k < key; k++)
+        place += strcmp(k->section, key->section) == 0;
+    return place;
+}
+
+static unsigned keys_of(const char *section)
+{
+    unsigned n = 0;
+
+    for (int k = 0; k < SUITE_KEYS_COUNT; k++)
+        n += strcmp(SUITE_KEYS[k].section, section) == 0;
+    return n;
+}
+
+static cyaml_schema_field_t field_at(unsigned place, const char *name, cyaml_schema_value_t value)
+{
+    const uint32_t at = (uint32_t)(place * sizeof(struct slot));
+
+    value.flags |= CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER;
+    return (cyaml_schema_field_t){
+        .key = name, .value = value,
+        .data_offset = at + (uint32_t)offsetof(struct slot, text),
+        .count_offset = at + (uint32_t)offsetof(struct slot, count),
+        .count_size = sizeof(unsigned),
+    };
+}
+
+static cyaml_schema_value_t mapping_of(const struct slots *slots, int section)
+{
+    return (cyaml_schema_value_t){
+        .type = CYAML_MAPPING, .data_size = (uint32_t)(SECTION_KEYS * sizeof(struct slot)),
+        .mapping = { .fields = slots->fields[section] },
+    };
+}
+
+static void make_schema(struct slots *slots)
+{
+    const unsigned top = keys_of("");
+
+    for (int k = 0; k < SUITE_KEYS_COUNT; k++) {
+        const struct key *key = &SUITE_KEYS[k];
+        cyaml_schema_value_t value = key->list ? TEXTS : TEXT;
+        if (key->list)
+            value.sequence.min = key->empty ? 0 : 1;
+        slots->fields[section_number(key->section)][key_place(key)] =
+            field_at(key_place(key), key->name, value);
+    }
+    for (int s = 1; s < SUITE_SECTIONS_COUNT; s++) {
+        const unsigned place = top + (unsigned)s - 1;
+        const char *name = SUITE_SECTIONS[s].name;
+        cyaml_schema_value_t value = mapping_of(slots, s);
+        if (strcmp(name, "saes") == 0) {
+            slots->entry = value;
+            value = (cyaml_schema_value_t){
+                CYAML_VALUE_SEQUENCE(0, struct slot, &slots->entry, 1, CYAML_UNLIMITED),
+            };
+            value.data_size = slots->entry.data_size;
+        } else {
+            value.flags |= CYAML_FLAG_POINTER_NULL;
+        }
+        slots->fields[0][place] = field_at(place, name, value);
+    }
+    slots->schema = mapping_of(slots, 0);
+    slots->schema.flags |= CYAML_FLAG_POINTER;
+}
+
+/* ---- lines ---- */
+
+/* The value of `name` in a mapping, or NULL; *line is that of the key. */
+static yaml_node_t *value_of(yaml_document_t *document, yaml_node_t *node, const char *name,
+                             int *line)
+{
+    if (node == NULL || node->type != YAML_MAPPING_NODE)
+        return NULL;
+    for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top;
+         p++) {
+        const yaml_node_t *key = yaml_document_get_node(document, p->key);
+        if (key->type == YAML_SCALAR_NODE && strcmp((char *)key->data.scalar.value, name) == 0) {
+            *line = (int)key->start_mark.line + 1;
+            return yaml_document_get_node(document, p->value);
+        }
+    }
+    return NULL;
+}
+
+static yaml_node_t *item_of(yaml_document_t *document, yaml_node_t *node, unsigned item, int *line)
+{
+    if (node == NULL || node->type != YAML_SEQUENCE_NODE
+        || node->data.sequence.items.start + item >= node->data.sequence.items.top)
+        return NULL;
+    node = yaml_document_get_node(document, node->data.sequence.items.start[item]);
+    *line = (int)node->start_mark.line + 1;
+    return node;
+}
+
+int slots_line(const struct slots *slots, const struct key *key, unsigned entry)
+{
+    yaml_document_t document;
+    yaml_parser_t parser;
+    int line = 1;
+
+    yaml_parser_initialize(&parser);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)slots->yaml,
+                                 strlen(slots->yaml));
+    if (yaml_parser_load(&parser, &document)) {
+        yaml_node_t *node = yaml_document_get_root_node(&document);
+        if (key->section[0] != '\0')
+            node = value_of(&document, node, key->section, &line);
+        if (strcmp(key->section, "saes") == 0)
+            node = item_of(&document, node, entry, &line);
+        value_of(&document, node, key->name, &line);
+        yaml_document_delete(&document);
+    }
+    yaml_parser_delete(&parser);
+    return line;
+}
+
+/* ---- one clear sentence ---- */
+
+/* Changes of one letter (or swaps of two neighbours) that turn a into b. */
+static int distance(const char *a, const char *b)
+{
+    enum { MOST = 32 };
+    int d[MOST + 1][MOST + 1];
+    const int m = (int)strnlen(a, MOST), n = (int)strnlen(b, MOST);
+
+    for (int i = 0; i <= m; i++) {
+        for (int j = 0; j <= n; j++) {
+            int best = i == 0 ? j : j == 0 ? i : d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (i > 0 && j > 0) {
+                best = d[i - 1][j] + 1 < best ? d[i - 1][j] + 1 : best;
+                best = d[i][j - 1] + 1 < best ? d[i][j - 1] + 1 : best;
+            }
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]
+                && d[i - 2][j - 2] + 1 < best)
+                best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
+        }
+    }
+    return d[m][n];
+}
+
+/* What the writer of an unknown key may have meant: " (did you mean 'train'?)", or "". */
+static void suggest(char text[128], const char *found, const char *section)
+{
+    int best = 3;
+
+    text[0] = '\0';
+    for (int k = 0; k < SUITE_KEYS_COUNT; k++)
+        if (strcmp(SUITE_KEYS[k].section, section) == 0
+            && distance(found, SUITE_KEYS[k].name) < best) {
+            best = distance(found, SUITE_KEYS[k].name);
+            snprintf(text, 128, " (did you mean '%s'?)", SUITE_KEYS[k].name);
+        }
+    for (int s = 1; s < SUITE_SECTIONS_COUNT && section[0] == '\0'; s++)
+        if (distance(found, SUITE_SECTIONS[s].name) < best) {
+            best = distance(found, SUITE_SECTIONS[s].name);
+            snprintf(text, 128, " (did you mean '%s'?)", SUITE_SECTIONS[s].name);
+        }
+    for (int k = 0; k < SUITE_KEYS_COUNT && text[0] == '\0'; k++)
+        if (strcmp(SUITE_KEYS[k].name, found) == 0)
+            snprintf(text, 128, " (there is one under '%s')", SUITE_KEYS[k].section);
+}
+
+static enum status refuse_unknown(const struct slots *slots, const struct trouble *trouble)
+{
+    const char *found = strrchr(trouble->finding, ' ') + 1;
+    char hint[128], place[96] = "a suite file";
+
+    suggest(hint, found, trouble->section);
+    if (trouble->section[0] != '\0')
+        snprintf(place, sizeof place, "'%s'", trouble->section);
+    return refuse(E_USAGE, "%s:%d: '%s' is not a key of %s%s; `saemill explain` lists all keys",
+                  slots->path, trouble->line, found, place, hint);
+}
+
+/* A list where a value belongs, or the reverse. */
+static enum status refuse_shape(const struct slots *slots, const struct trouble *trouble)
+{
+    for (int k = 0; k < SUITE_KEYS_COUNT; k++) {
+        const struct key *key = &SUITE_KEYS[k];
+        const char *outer = key->section[0] != '\0' ? key->section : key->name;
+        if (strcmp(key->name, trouble->field) == 0 && strcmp(outer, trouble->section) == 0)
+            return refuse(E_USAGE, "%s:%d: '%s' must be %s, like '%s: %s'", slots->path,
+                          trouble->line, key->name,
+                          !key->list ? "a single value"
+                          : key->empty ? "a list" : "a list that is not empty",
+                          key->name, key->value);
+    }
+    if (strcmp(trouble->section, "saes") == 0)
+        return refuse(E_USAGE, "%s:%d: 'saes' must be a list of groups of keys, each begun with "
+                      "'- '", slots->path, trouble->line);
+    if (trouble->section[0] != '\0')
+        return refuse(E_USAGE, "%s:%d: '%s' must be followed by lines 'KEY: VALUE', indented",
+                      slots->path, trouble->line, trouble->section);
+    return refuse(E_USAGE, "%s is not a suite file: it does not consist of lines 'KEY: VALUE'",
+                  slots->path);
+}
+
+static enum status refuse_yaml(const struct slots *slots)
+{
+    yaml_document_t document;
+    yaml_parser_t parser;
+
+    yaml_parser_initialize(&parser);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)slots->yaml,
+                                 strlen(slots->yaml));
+    if (yaml_parser_load(&parser, &document))
+        yaml_document_delete(&document);
+    refuse(E_USAGE, "%s:%d: this is not YAML: %s", slots->path,
+           (int)parser.problem_mark.line + 1, parser.problem ? parser.problem : "?");
+    yaml_parser_delete(&parser);
+    return E_USAGE;
+}
+
+static enum status refuse_trouble(const struct slots *slots, cyaml_err_t error,
+                                  const struct trouble *trouble)
+{
+    switch (error) {
+    case CYAML_ERR_INVALID_KEY:
+        return refuse_unknown(slots, trouble);
+    case CYAML_ERR_INVALID_VALUE:
+    case CYAML_ERR_SEQUENCE_ENTRIES_MIN:
+        return refuse_shape(slots, trouble);
+    case CYAML_ERR_LIBYAML_PARSER:
+        return refuse_yaml(slots);
+    case CYAML_ERR_UNEXPECTED_EVENT:
+        return refuse(E_USAGE, "%s:%d: '%s' is given twice", slots->path, trouble->line,
+                      trouble->field);
+    case CYAML_ERR_ALIAS:
+        return refuse(E_USAGE, "%s:%d: YAML aliases (*) are not understood; write the value "
+                      "out", slots->path, trouble->line);
+    default:
+        return refuse(E_USAGE, "%s:%d: %s", slots->path, trouble->line, cyaml_strerror(error));
+    }
+}
+
+/* ---- reading ---- */
+
+enum status slots_read(struct slots *slots, const char *yaml, const char *path)
+{
+    struct trouble trouble = {0};
+    const cyaml_config_t how = config(&trouble);
+    cyaml_err_t error;
+
+    *slots = (struct slots){ .path = path, .yaml = yaml };
+    make_schema(slots);
+    error = cyaml_load_data((const uint8_t *)yaml, strlen(yaml), &how, &slots->schema,
+                            (cyaml_data_t **)&slots->top, NULL);
+    return error == CYAML_OK ? OK : refuse_trouble(slots, error, &trouble);
+}
+
+void slots_free(struct slots *slots)
+{
+    struct trouble trouble = {0};
+    const cyaml_config_t how = config(&trouble);
+
+    cyaml_free(&how, &slots->schema, slots->top, 0);
+    slots->top = NULL;
+}
+
+unsigned slots_entries(const struct slots *slots)
+{
+    return slots->top == NULL
+         ? 0 : slots->top[keys_of("") + (unsigned)section_number("saes") - 1].count;
+}
+
+const struct slot *slots_get(const struct slots *slots, const struct key *key, unsigned entry)
+{
+    const int section = section_number(key->section);
+    const struct slot *keys = slots->top;
+
+    if (section != 0 && keys != NULL)
+        keys = keys[keys_of("") + (unsigned)section - 1].slots;
+    return keys == NULL ? NULL : &keys[entry * SECTION_KEYS + key_place(key)];
+}
+
+char **slots_list(const char *yaml, unsigned *count)
+{
+    struct trouble trouble = {0};
+    const cyaml_config_t how = config(&trouble);
+    char **texts = NULL;
+
+    *count = 0;
+    if (cyaml_load_data((const uint8_t *)yaml, strlen(yaml), &how, &TEXTS,
+                        (cyaml_data_t **)&texts, count) != CYAML_OK)
+        die("bug: %s is not a list", yaml);
+    return texts;
+}
+
+void slots_free_list(char **texts, unsigned count)
+{
+    struct trouble trouble = {0};
+    const cyaml_config_t how = config(&trouble);
+
+    cyaml_free(&how, &TEXTS, texts, count);
+}

@@ -1,0 +1,246 @@
+#include "suite/suite.h"
+#include "base/file.h"
+#include "suite/slots.h"
+#include "suite/value.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void *member(void *base, size_t offset)
+{
+    return (char *)base + offset;
+}
+
+/* What holds the members of a section: the suite, or one group of its autoencoders. */
+static void *base_of(struct suite *suite, const char *section, unsigned entry)
+{
+    return strcmp(section, "saes") == 0 ? (void *)&suite->saes[entry] : (void *)suite;
+}
+
+static unsigned entries_of(const struct suite *suite, const char *section)
+{
+    return strcmp(section, "saes") == 0 ? suite->saes_count : 1;
+}
+
+/* ---- from the file and the defaults to the struct ---- */
+
+static enum status read_value(void *at, const struct slots *slots, const struct key *key,
+                              unsigned entry, const char *text)
+{
+    if (value_read(at, key, text))
+        return OK;
+    return refuse(E_USAGE, "%s:%d: '%s' is %s%s%s, but must be %s", slots->path,
+                  slots_line(slots, key, entry), key->name, text[0] ? "'" : "empty", text,
+                  text[0] ? "'" : "", key_expects(key));
+}
+
+static enum status read_list(void *base, const struct slots *slots, const struct key *key,
+                             unsigned entry, char *const *texts, unsigned count)
+{
+    char *values = allocate(count, VALUE_BYTES);
+    enum status st = OK;
+
+    *(void **)member(base, key->offset) = values;
+    *(unsigned *)member(base, key->count) = count;
+    for (unsigned i = 0; i < count && st == OK; i++)
+        st = read_value(values + i * VALUE_BYTES, slots, key, entry, texts[i]);
+    return st;
+}
+
+static enum status read_default_list(void *base, const struct slots *slots, const struct key *key)
+{
+    unsigned count;
+    char **texts = slots_list(key->value, &count);
+    const enum status st = read_list(base, slots, key, 0, texts, count);
+
+    slots_free_list(texts, count);
+    return st;
+}
+
+static enum status read_key(void *base, const struct slots *slots, const struct key *key,
+                            unsigned entry)
+{
+    const struct slot *slot = slots_get(slots, key, entry);
+    const bool given = slot != NULL && (key->list ? (void *)slot->texts : (void *)slot->text);
+
+    if (!given && key->required)
+        return refuse(E_USAGE, "%s:%d: %s%s%s is missing, and has no default: %s", slots->path,
+                      slots_line(slots, key, entry), key->section, key->section[0] ? "." : "",
+                      key->name, key->meaning);
+    if (!key->list)
+        return read_value(member(base, key->offset), slots, key, entry,
+                          given ? slot->text : strcmp(key->value, "\"\"") == 0 ? "" : key->value);
+    return given ? read_list(base, slots, key, entry, slot->texts, slot->count)
+                 : read_default_list(base, slots, key);
+}
+
+/* The key at a member of struct suite_saes. */
+static const struct key *saes_key(const char *name)
+{
+    const struct key *key = SUITE_KEYS;
+
+    while (strcmp(key->section, "saes") != 0 || strcmp(key->name, name) != 0)
+        key++;
+    return key;
+}
+
+/* Sparsities or target_l0, and not both; only without either does the default hold. */
+static enum status choose_sparsity(struct suite_saes *saes, const struct slots *slots,
+                                   unsigned entry)
+{
+    const struct key *sparsities = saes_key("sparsities"), *target = saes_key("target_l0");
+
+    if (saes->target_l0_count == 0)
+        return OK;
+    if (slots_get(slots, sparsities, entry)->count > 0)
+        return refuse(E_USAGE, "%s:%d: 'sparsities' and 'target_l0' exclude each other; keep "
+                      "one of them in each group", slots->path,
+                      slots_line(slots, target, entry));
+    saes->sparsities_count = 0;
+    return OK;
+}
+
+/* Empty paths that stand for one derived from another key. */
+static void derive_paths(struct suite *suite)
+{
+    char path[PATH_LENGTH];
+
+    if (suite->run[0] == '\0') {
+        path_print(path, "runs/%s", suite->name);
+        free(suite->run);
+        suite->run = strdup(path);
+    }
+    if (suite->model.tokenizer[0] == '\0') {
+        path_print(path, "%s/tokenizer.model", suite->model.path);
+        free(suite->model.tokenizer);
+        suite->model.tokenizer = strdup(path);
+    }
+    if (suite->run == NULL || suite->model.tokenizer == NULL)
+        die("no memory for a path");
+}
+
+static enum status fill(struct suite *suite, const struct slots *slots)
+{
+    enum status st = OK;
+
+    suite->saes_count = slots_entries(slots);
+    suite->saes = allocate(suite->saes_count, sizeof *suite->saes);
+    for (int k = 0; k < SUITE_KEYS_COUNT && st == OK; k++) {
+        const char *section = SUITE_KEYS[k].section;
+        for (unsigned e = 0; e < entries_of(suite, section) && st == OK; e++)
+            st = read_key(base_of(suite, section, e), slots, &SUITE_KEYS[k], e);
+    }
+    for (unsigned e = 0; e < suite->saes_count && st == OK; e++)
+        st = choose_sparsity(&suite->saes[e], slots, e);
+    if (st == OK && suite->saes_count == 0)
+        st = refuse(E_USAGE, "%s: 'saes' is missing: the autoencoders to train, a list of "
+                    "groups; `saemill explain` shows one", slots->path);
+    return st;
+}
+
+/* ---- the effective suite as text ---- */
+
+static void write_key(FILE *out, const struct key *key, void *base)
+{
+    fprintf(out, "%s: ", key->name);
+    if (!key->list) {
+        value_write(out, key, member(base, key->offset));
+    } else {
+        const char *values = *(char **)member(base, key->offset);
+        const unsigned count = *(unsigned *)member(base, key->count);
+        for (unsigned i = 0; i < count; i++) {
+            fputs(i == 0 ? "[" : ", ", out);
+            value_write(out, key, values + i * VALUE_BYTES);
+        }
+        fputs(count == 0 ? "[]" : "]", out);
+    }
+    fputc('\n', out);
+}
+
+/* Every key of one section; those of "saes" once for each group, begun with a dash. */
+static void write_section(FILE *out, struct suite *suite, const char *section)
+{
+    const bool groups = strcmp(section, "saes") == 0;
+
+    if (section[0] != '\0')
+        fprintf(out, "%s:\n", section);
+    for (unsigned e = 0; e < entries_of(suite, section); e++) {
+        const char *indent = groups ? "- " : section[0] != '\0' ? "  " : "";
+        for (int k = 0; k < SUITE_KEYS_COUNT; k++) {
+            if (strcmp(SUITE_KEYS[k].section, section) != 0)
+                continue;
+            fputs(indent, out);
+            write_key(out, &SUITE_KEYS[k], base_of(suite, section, e));
+            indent = section[0] != '\0' ? "  " : "";
+        }
+    }
+}
+
+static void write_text(struct suite *suite)
+{
+    size_t length;
+    FILE *out = open_memstream(&suite->text, &length);
+
+    if (out == NULL)
+        die("no memory for the text of a suite");
+    for (int s = 0; s < SUITE_SECTIONS_COUNT; s++)
+        write_section(out, suite, SUITE_SECTIONS[s].name);
+    if (fclose(out) != 0)
+        die("no memory for the text of a suite");
+}
+
+/* ---- reading and emptying ---- */
+
+enum status suite_parse(struct suite *suite, const char *yaml, const char *path)
+{
+    struct slots slots;
+    enum status st;
+
+    *suite = (struct suite){0};
+    TRY(slots_read(&slots, yaml, path));
+    TRY(fill(suite, &slots));
+    derive_paths(suite);
+    write_text(suite);
+done:
+    slots_free(&slots);
+    return st;
+}
+
+enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path)
+{
+    char *yaml = NULL;
+    int64_t bytes;
+    enum status st;
+
+    *suite = (struct suite){0};
+    TRY(comm_read_file(comm, path, &yaml, &bytes));
+    TRY_ALL(comm, suite_parse(suite, yaml, path));
+done:
+    free(yaml);
+    return st;
+}
+
+static void free_key(const struct key *key, void *base)
+{
+    if (!key->list) {
+        value_free(member(base, key->offset), key);
+        return;
+    }
+    char **values = member(base, key->offset);
+    unsigned *count = member(base, key->count);
+    for (unsigned i = 0; i < *count; i++)
+        value_free(*values + i * VALUE_BYTES, key);
+    free(*values);
+    *values = NULL;
+    *count = 0;
+}
+
+void suite_free(struct suite *suite)
+{
+    for (int k = 0; k < SUITE_KEYS_COUNT; k++)
+        for (unsigned e = 0; e < entries_of(suite, SUITE_KEYS[k].section); e++)
+            free_key(&SUITE_KEYS[k], base_of(suite, SUITE_KEYS[k].section, e));
+    free(suite->saes);
+    free(suite->text);
+    *suite = (struct suite){0};
+}

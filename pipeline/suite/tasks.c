@@ -1,0 +1,222 @@
+#include "suite/tasks.h"
+#include "suite/layers.h"
+#include "suite/value.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- which taps: a flag for each site of each layer ---- */
+
+/* Flag the taps that lists of sites and layers name; "all" only those also flagged in
+ * `within`.  E_USAGE if a layer does not exist. */
+static enum status flag_taps(bool *taps, const bool *within, int layers,
+                             char *const *sites, unsigned sites_count,
+                             char *const *ranges, unsigned ranges_count)
+{
+    enum site site;
+    enum status st = OK;
+
+    for (unsigned r = 0; r < ranges_count; r++) {
+        struct range range = {0};
+        TRY(layers_parse(&range, ranges[r]) ? OK
+            : refuse(E_USAGE, "'%s' does not name layers; try all, 7 or 3-9", ranges[r]));
+        const bool all = range.end == INT64_MAX;
+        range.end = all ? layers : range.end;
+        TRY(range.end <= layers ? OK
+            : refuse(E_USAGE, "the suite asks for layers %s, but the model has %d, numbered "
+                     "from 0", ranges[r], layers));
+        for (unsigned s = 0; s < sites_count; s++) {
+            TRY(site_parse(&site, sites[s]));
+            for (int64_t t = range.first * SITES + site; t < range.end * SITES; t += SITES)
+                taps[t] |= !all || within[t];
+        }
+    }
+done:
+    return st;
+}
+
+static struct tap tap_of(int64_t flag)
+{
+    return (struct tap){ .site = (enum site)(flag % SITES), .layer = (int)(flag / SITES) };
+}
+
+static enum status flag_harvest(bool *harvested, const struct suite *suite, int layers)
+{
+    bool *all = allocate(layers * SITES, sizeof *all);
+    enum status st;
+
+    memset(all, true, (size_t)layers * SITES * sizeof *all);
+    st = flag_taps(harvested, all, layers, suite->harvest.sites, suite->harvest.sites_count,
+                   suite->harvest.layers, suite->harvest.layers_count);
+    free(all);
+    return st;
+}
+
+/* Is a site harvested at some layer? */
+static bool is_harvested(const bool *harvested, int layers, enum site site)
+{
+    for (int layer = 0; layer < layers; layer++)
+        if (harvested[layer * SITES + (int)site])
+            return true;
+    return false;
+}
+
+/* The taps of one group of autoencoders.  E_USAGE if one of them is not harvested. */
+static enum status flag_saes(bool *wanted, const bool *harvested, int layers,
+                             const struct suite_saes *saes)
+{
+    char name[32];
+    enum status st;
+
+    TRY(flag_taps(wanted, harvested, layers, saes->sites, saes->sites_count, saes->layers,
+                  saes->layers_count));
+    for (unsigned s = 0; s < saes->sites_count; s++) {
+        enum site site;
+        TRY(site_parse(&site, saes->sites[s]));
+        TRY(is_harvested(harvested, layers, site) ? OK
+            : refuse(E_USAGE, "the suite asks for autoencoders of site %s, which is not in "
+                     "harvest.sites; add it there", saes->sites[s]));
+    }
+    for (int64_t t = 0; t < (int64_t)layers * SITES; t++)
+        TRY(!wanted[t] || harvested[t] ? OK
+            : refuse(E_USAGE, "the suite asks for autoencoders of %s, which is not harvested; "
+                     "add its layer to harvest.layers", tap_name(name, tap_of(t))));
+done:
+    return st;
+}
+
+/* ---- which autoencoders ---- */
+
+static void name_sae(struct sae_task *task)
+{
+    const bool target = task->target_l0 > 0;
+    char number[32];
+
+    snprintf(task->name, sizeof task->name, "w%d-%c%s", task->width, target ? 't' : 'l',
+             number_text(number, target ? task->target_l0 : task->sparsity));
+}
+
+static enum status add_sae(struct tap_task *task, struct sae_task sae)
+{
+    char name[32];
+
+    name_sae(&sae);
+    for (int s = 0; s < task->count; s++)
+        if (strcmp(task->saes[s].name, sae.name) == 0)
+            return refuse(E_USAGE, "the suite asks twice for the autoencoder %s of %s; each "
+                          "must differ in width or sparsity", sae.name,
+                          tap_name(name, task->tap));
+    task->saes[task->count++] = sae;
+    return OK;
+}
+
+static unsigned saes_of(const struct suite_saes *group)
+{
+    return group->widths_count * (group->sparsities_count + group->target_l0_count);
+}
+
+/* Add what one group wants of a tap. */
+static enum status add_group(struct tap_task *task, const struct suite_saes *group)
+{
+    enum status st = OK;
+
+    task->saes = realloc(task->saes, (size_t)(task->count + (int)saes_of(group))
+                                     * sizeof *task->saes);
+    if (task->saes == NULL)
+        die("no memory for a list of autoencoders");
+    for (unsigned w = 0; w < group->widths_count; w++) {
+        struct sae_task sae = { .width = (int32_t)group->widths[w], .tokens = group->tokens };
+        for (unsigned s = 0; s < group->sparsities_count; s++) {
+            sae.sparsity = group->sparsities[s];
+            TRY(add_sae(task, sae));
+        }
+        sae.sparsity = 0;
+        for (unsigned t = 0; t < group->target_l0_count; t++) {
+            sae.target_l0 = group->target_l0[t];
+            TRY(add_sae(task, sae));
+        }
+    }
+done:
+    return st;
+}
+
+enum status tasks_make(struct tasks *tasks, const struct suite *suite, int layers)
+{
+    const int64_t flags = (int64_t)layers * SITES;
+    bool *harvested = allocate(flags, sizeof *harvested);
+    bool *wanted = allocate(flags * suite->saes_count, sizeof *wanted);    /* [groups, flags] */
+    enum status st;
+
+    *tasks = (struct tasks){ .taps = allocate(flags, sizeof *tasks->taps),
+                             .train = allocate(flags, sizeof *tasks->train) };
+    TRY(flag_harvest(harvested, suite, layers));
+    for (unsigned g = 0; g < suite->saes_count; g++)
+        TRY(flag_saes(wanted + g * flags, harvested, layers, &suite->saes[g]));
+
+    for (int64_t t = 0; t < flags; t++) {
+        struct tap_task *task = &tasks->train[tasks->train_count];
+        if (!harvested[t])
+            continue;
+        tasks->taps[tasks->taps_count++] = task->tap = tap_of(t);
+        for (unsigned g = 0; g < suite->saes_count; g++) {
+            if (!wanted[g * flags + t])
+                continue;
+            tasks->train_count = (int)(task - tasks->train) + 1;
+            TRY(add_group(task, &suite->saes[g]));
+        }
+    }
+done:
+    free(wanted);
+    free(harvested);
+    return st;
+}
+
+void tasks_free(struct tasks *tasks)
+{
+    for (int t = 0; t < tasks->train_count; t++)
+        free(tasks->train[t].saes);
+    free(tasks->train);
+    free(tasks->taps);
+    *tasks = (struct tasks){0};
+}
+
+/* ---- names and paths ---- */
+
+void path_tokens(char path[PATH_LENGTH], const struct suite *suite, int64_t file)
+{
+    path_print(path, "%s/tokens/%05lld.h5", suite->run, (long long)file);
+}
+
+void path_harvest(char path[PATH_LENGTH], const struct suite *suite, int64_t shard)
+{
+    path_print(path, "%s/harvest/%05lld", suite->run, (long long)shard);
+}
+
+void path_shuffle(char path[PATH_LENGTH], const struct suite *suite, struct tap tap)
+{
+    char name[32];
+
+    path_print(path, "%s/shuffle/%s", suite->run, tap_name(name, tap));
+}
+
+void path_sae(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
+              const char *name, const char *ending)
+{
+    char folder[32];
+
+    path_print(path, "%s/train/%s/%s%s", suite->run, tap_name(folder, tap), name, ending);
+}
+
+void path_scores(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
+                 const char *name)
+{
+    char folder[32];
+
+    path_print(path, "%s/evaluate/%s/%s.json", suite->run, tap_name(folder, tap), name);
+}
+
+void path_release(char path[PATH_LENGTH], const struct suite *suite)
+{
+    path_print(path, "%s/release", suite->run);
+}
