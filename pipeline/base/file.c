@@ -25,6 +25,13 @@ void path_print(char path[PATH_LENGTH], const char *format, ...)
         die("a path is longer than %d characters: %s...", PATH_LENGTH - 1, path);
 }
 
+bool path_ends(const char *path, const char *ending)
+{
+    const size_t n = strlen(path), m = strlen(ending);
+
+    return n > m && strcmp(path + n - m, ending) == 0;
+}
+
 /* A full disk and a quota are room; the rest is the system's refusal. */
 static enum status refuse_errno(const char *what, const char *path)
 {

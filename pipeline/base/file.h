@@ -17,6 +17,9 @@ enum { PATH_LENGTH = 1024 };
 void path_print(char path[PATH_LENGTH], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Does a path end with this (".txt"), with something before it? */
+bool path_ends(const char *path, const char *ending);
+
 /* Is there something of this name? */
 bool file_exists(const char *path);
 

@@ -1,0 +1,47 @@
+#include "corpus/corpus.h"
+
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool corpus_is_ids(const char *path)
+{
+    return path_ends(path, ".h5");
+}
+
+static enum status add_file(struct corpus *corpus, const char *path)
+{
+    if (!path_ends(path, ".txt") && !path_ends(path, ".jsonl") && !path_ends(path, ".jsonl.zst") &&
+        !corpus_is_ids(path))
+        return refuse(E_USAGE, "corpus file %s: a corpus is made of .txt, .jsonl, .jsonl.zst "
+                      "and .h5 files", path);
+    corpus->paths = realloc(corpus->paths, (size_t)(corpus->files + 1) * sizeof *corpus->paths);
+    if (corpus->paths == NULL)
+        die("no memory for a list of %d files", corpus->files + 1);
+    path_print(corpus->paths[corpus->files++], "%s", path);
+    return OK;
+}
+
+enum status corpus_list(struct corpus *corpus, char *const *patterns, unsigned count)
+{
+    enum status st = OK;
+    glob_t found = {0};
+
+    *corpus = (struct corpus){0};
+    for (unsigned i = 0; i < count; i++) {
+        if (glob(patterns[i], 0, NULL, &found) != 0)
+            st = refuse(E_USAGE, "there is no corpus file %s (corpus.files)", patterns[i]);
+        for (size_t f = 0; st == OK && f < found.gl_pathc; f++)
+            st = add_file(corpus, found.gl_pathv[f]);
+        globfree(&found);
+        if (st != OK)
+            return st;
+    }
+    return st;
+}
+
+void corpus_free(struct corpus *corpus)
+{
+    free(corpus->paths);
+    *corpus = (struct corpus){0};
+}

@@ -1,0 +1,21 @@
+/* corpus.h -- the list of files that a suite's corpus is made of. */
+#ifndef CORPUS_H
+#define CORPUS_H
+
+#include "base/file.h"
+
+/* Corpus files in their order: that of the suite's patterns, by name within a pattern. */
+struct corpus {
+    int    files;
+    char (*paths)[PATH_LENGTH];
+};
+
+/* Expand patterns such as "text/part-*.jsonl.zst".  Local.  E_USAGE if a pattern matches no
+ * file, or a file's ending is none that documents.h and tokenize read. */
+enum status corpus_list(struct corpus *corpus, char *const *patterns, unsigned count);
+void        corpus_free(struct corpus *corpus);
+
+/* Does a file hold token ids (.h5) instead of text? */
+bool corpus_is_ids(const char *path);
+
+#endif

@@ -1,0 +1,116 @@
+#include "corpus/documents.h"
+#include "corpus/unzstd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum status documents_open(struct documents *documents, const char *path)
+{
+    enum status st;
+
+    *documents = (struct documents){ .whole = path_ends(path, ".txt") };
+    path_print(documents->path, "%s", path);
+    TRY(file_size(path, &documents->bytes));
+    documents->disk = fopen(path, "rb");
+    TRY(documents->disk == NULL
+        ? refuse(E_IO, "cannot open corpus file %s: %s", path, strerror(errno)) : OK);
+    documents->plain = path_ends(path, ".zst") ? unzstd_open(documents->disk) : documents->disk;
+    if (documents->plain == NULL)
+        die("no memory to decompress %s", path);
+done:
+    return st;
+}
+
+void documents_close(struct documents *documents)
+{
+    if (documents->plain != NULL && documents->plain != documents->disk)
+        fclose(documents->plain);
+    if (documents->disk != NULL)
+        fclose(documents->disk);
+    json_decref(documents->object);
+    free(documents->line);
+    *documents = (struct documents){0};
+}
+
+int64_t documents_position(const struct documents *documents)
+{
+    return ftello(documents->disk);
+}
+
+/* The next line with its newline; *bytes 0 if there is none left. */
+static enum status read_line(struct documents *documents, int64_t *bytes)
+{
+    const ssize_t n = getline(&documents->line, &documents->line_room, documents->plain);
+
+    *bytes = n > 0 ? n : 0;
+    if (!ferror(documents->plain))
+        return OK;
+    if (errno == EBADMSG)
+        return refuse(E_FORMAT, "corpus file %s is torn or damaged after line %lld; fetch or "
+                      "compress it again", documents->path, (long long)documents->line_number);
+    return refuse(E_IO, "cannot read corpus file %s: %s", documents->path, strerror(errno));
+}
+
+static bool is_blank(const char *text, int64_t bytes)
+{
+    return strspn(text, " \t\r\n") >= (size_t)bytes;
+}
+
+static enum status parse_line(struct documents *documents, int64_t bytes)
+{
+    json_error_t error;
+
+    documents->object = json_loadb(documents->line, (size_t)bytes, JSON_ALLOW_NUL, &error);
+    if (documents->object == NULL)
+        return refuse(E_FORMAT, "line %lld of corpus file %s is not JSON: %s",
+                      (long long)documents->line_number, documents->path, error.text);
+    if (!json_is_string(json_object_get(documents->object, "text")))
+        return refuse(E_FORMAT, "line %lld of corpus file %s has no string member \"text\"",
+                      (long long)documents->line_number, documents->path);
+    return OK;
+}
+
+static enum status next_object(struct documents *documents, const char **text, int64_t *bytes)
+{
+    enum status st;
+
+    do {
+        TRY(read_line(documents, bytes));
+        documents->line_number++;
+    } while (*bytes > 0 && is_blank(documents->line, *bytes));
+    if (*bytes == 0)
+        return OK;
+    TRY(parse_line(documents, *bytes));
+    const json_t *string = json_object_get(documents->object, "text");
+    *text = json_string_value(string);
+    *bytes = (int64_t)json_string_length(string);
+done:
+    return st;
+}
+
+static enum status whole_file(struct documents *documents, const char **text, int64_t *bytes)
+{
+    enum status st;
+
+    if (documents->number > 0)
+        return OK;
+    TRY(file_read(documents->path, &documents->line, bytes));
+    *text = documents->line;
+done:
+    return st;
+}
+
+enum status documents_next(struct documents *documents, const char **text, int64_t *bytes)
+{
+    enum status st;
+
+    *text = NULL;
+    *bytes = 0;
+    json_decref(documents->object);
+    documents->object = NULL;
+    st = documents->whole ? whole_file(documents, text, bytes)
+                          : next_object(documents, text, bytes);
+    documents->number += *text != NULL;
+    return st;
+}

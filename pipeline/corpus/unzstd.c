@@ -1,0 +1,62 @@
+#include "corpus/unzstd.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <zstd.h>
+
+enum { INPUT_BYTES = 1 << 17 };
+
+struct unzstd {
+    FILE         *compressed;
+    ZSTD_DCtx    *context;
+    ZSTD_inBuffer input;
+    bool          inside;       /* in the middle of a frame */
+    char          bytes[INPUT_BYTES];
+};
+
+/* Read function of the stream: as read(2), 0 at the end, -1 on an error. */
+static ssize_t read_plain(void *cookie, char *buffer, size_t size)
+{
+    struct unzstd *from = cookie;
+    ZSTD_outBuffer output = { buffer, size, 0 };
+
+    while (output.pos == 0) {
+        if (from->input.pos == from->input.size) {
+            from->input = (ZSTD_inBuffer){ from->bytes, 0, 0 };
+            from->input.size = fread(from->bytes, 1, INPUT_BYTES, from->compressed);
+        }
+        if (from->input.size == 0 && !from->inside)
+            return 0;
+        const size_t left = ZSTD_decompressStream(from->context, &output, &from->input);
+        const bool starved = from->input.size == 0 && output.pos == 0 && left != 0;
+        if (ZSTD_isError(left) || starved) {
+            errno = ferror(from->compressed) ? EIO : EBADMSG;
+            return -1;
+        }
+        from->inside = left != 0;
+    }
+    return (ssize_t)output.pos;
+}
+
+static int close_plain(void *cookie)
+{
+    struct unzstd *from = cookie;
+
+    ZSTD_freeDCtx(from->context);
+    free(from);
+    return 0;
+}
+
+FILE *unzstd_open(FILE *compressed)
+{
+    struct unzstd *from = calloc(1, sizeof *from);
+
+    if (from == NULL || (from->context = ZSTD_createDCtx()) == NULL) {
+        free(from);
+        return NULL;
+    }
+    from->compressed = compressed;
+    return fopencookie(from, "r", (cookie_io_functions_t){ .read = read_plain,
+                                                           .close = close_plain });
+}

@@ -1,0 +1,12 @@
+/* unzstd.h -- the plain text of a zstd file as a stream, to be read like any other. */
+#ifndef UNZSTD_H
+#define UNZSTD_H
+
+#include <stdio.h>
+
+/* A stream of what `compressed` (one or more zstd frames) holds.  Reading fails, with errno
+ * EBADMSG, where the file is torn or fails its checksum.  Closing it leaves `compressed`
+ * open.  NULL if there is no memory.  Local. */
+FILE *unzstd_open(FILE *compressed);
+
+#endif
