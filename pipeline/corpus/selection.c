@@ -1,0 +1,82 @@
+#include "corpus/selection.h"
+#include "base/random.h"
+#include "corpus/corpus.h"
+#include "suite/tasks.h"
+
+#include <stdlib.h>
+
+/* Paths of the token shards of all corpus files; E_USAGE if one is missing. */
+static enum status list_shards(const struct suite *suite, char (**paths)[PATH_LENGTH], int *count)
+{
+    struct corpus corpus = {0};
+    enum status st;
+
+    *paths = NULL;
+    TRY(corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count));
+    *paths = allocate(corpus.files, sizeof **paths);
+    *count = corpus.files;
+    for (int file = 0; file < corpus.files; file++) {
+        path_tokens((*paths)[file], suite, file);
+        TRY(file_exists((*paths)[file]) ? OK
+            : refuse(E_USAGE, "%s is not there yet: run tokenize first", (*paths)[file]));
+    }
+done:
+    corpus_free(&corpus);
+    return st;
+}
+
+enum status selection_open(struct selection *selection, const struct suite *suite,
+                           enum tokens_part part, int64_t wanted, int64_t seed)
+{
+    char (*paths)[PATH_LENGTH] = NULL;
+    enum status st;
+    int shards = 0;
+
+    *selection = (struct selection){ .part = part };
+    TRY(list_shards(suite, &paths, &shards));
+    TRY(tokens_open(&selection->tokens, paths, shards));
+    const int64_t there = selection->tokens.sequences[part];
+    TRY(there > 0 ? OK
+        : refuse(E_USAGE, "the corpus of %s has no %s sequences; give it more text%s", suite->name,
+                 part == TOKENS_TRAIN ? "training" : "held-out",
+                 part == TOKENS_TRAIN ? "" : " or a larger corpus.holdout"));
+    selection->sequences = wanted > 0 && wanted < there ? wanted : there;
+    permute_make(&selection->order, there, (uint64_t)seed, RANDOM_SEQUENCES, (uint64_t)part);
+done:
+    free(paths);
+    return st;
+}
+
+void selection_close(struct selection *selection)
+{
+    tokens_close(&selection->tokens);
+    *selection = (struct selection){0};
+}
+
+enum status selection_read(struct selection *selection, struct range range,
+                           int32_t *ids, struct sequence_origin *origins)
+{
+    const int64_t count = range.end - range.first;
+    int64_t *places = allocate(count, sizeof *places);
+    enum status st;
+
+    for (int64_t i = 0; i < count; i++)
+        places[i] = range.first + i;
+    permute_forward(places, places, count, &selection->order);
+    st = tokens_read(&selection->tokens, selection->part, places, count, ids, origins);
+    free(places);
+    return st;
+}
+
+enum status selection_of_harvest(struct selection *selection, const struct suite *suite)
+{
+    return selection_open(selection, suite, TOKENS_TRAIN,
+                          split_blocks(suite->harvest.tokens, suite->corpus.context),
+                          suite->harvest.seed);
+}
+
+enum status selection_of_evaluate(struct selection *selection, const struct suite *suite)
+{
+    return selection_open(selection, suite, TOKENS_HOLDOUT, suite->evaluate.sequences,
+                          suite->evaluate.seed);
+}

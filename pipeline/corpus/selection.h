@@ -1,0 +1,40 @@
+/* selection.h -- which sequences of a run's token shards a stage takes, in which order.
+ *
+ * Any share of a corpus should be a fair sample of it, so sequences are taken in a random
+ * order: the first `wanted` places of a permutation drawn from a seed (permute.h).
+ */
+#ifndef SELECTION_H
+#define SELECTION_H
+
+#include "base/split.h"
+#include "kernels/permute.h"
+#include "shard/tokens.h"
+#include "suite/suite.h"
+
+struct selection {
+    struct tokens    tokens;
+    enum tokens_part part;
+    struct permute   order;
+    int64_t          sequences;     /* taken: at most `wanted`, at most what there is */
+};
+
+/* Open the token shards of all corpus files of a suite and choose from one part.  `wanted`
+ * 0 takes all.  Local.  E_USAGE if tokenize has not finished; E_IO, E_FORMAT; E_USAGE if
+ * the part is empty. */
+enum status selection_open(struct selection *selection, const struct suite *suite,
+                           enum tokens_part part, int64_t wanted, int64_t seed);
+void        selection_close(struct selection *selection);
+
+/* Read places `range` of the selection.  Local.  E_IO, E_FORMAT.
+ *   ids      [range, context]  out
+ *   origins  [range]           out */
+enum status selection_read(struct selection *selection, struct range range,
+                           int32_t *ids, struct sequence_origin *origins);
+
+/* What harvest takes: the training sequences of suite.harvest.  As selection_open(). */
+enum status selection_of_harvest(struct selection *selection, const struct suite *suite);
+
+/* What evaluate takes: the held-out sequences of suite.evaluate.  As selection_open(). */
+enum status selection_of_evaluate(struct selection *selection, const struct suite *suite);
+
+#endif
