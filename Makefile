@@ -2,10 +2,12 @@
 # make check    every test: unit, golden, ranked, end to end, faults
 # make unit     the unit, golden and ranked tests only (under a minute)
 # make demo     a release of autoencoders for a small Gemma 2, from text, in minutes
-# make clean    remove what make built
+# make clean    remove what make built; runs and the demo's text stay
 #
-# SANITIZE=1 builds with the address and undefined-behaviour sanitizers into build/san.
-# Packages that are missing are installed, or named, by tests/setup (run by make itself).
+# V=1 shows the commands.  SANITIZE=1 builds with the address and undefined-behaviour
+# sanitizers into build/san.  Packages that are missing are installed, or named, by
+# tests/setup, which make calls itself.  Where libraries lie elsewhere than pkg-config
+# says: make HDF5_CFLAGS=... HDF5_LIBS=... BLAS_CFLAGS=... BLAS_LIBS=...
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -13,8 +15,10 @@
 CC     = gcc
 CXX    = g++
 MPICC  = OMPI_CC=$(CC) mpicc
+PYTHON = /usr/bin/python3
 BUILD  = build$(if $(SANITIZE),/san)
 BIN    = $(if $(SANITIZE),$(BUILD)/bin,bin)
+Q      = $(if $(V),,@)
 
 OPT      = -O2 -g -fopenmp $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-omit-frame-pointer)
 WARN     = -Wall -Wextra -Wshadow -Wconversion -Werror
@@ -23,10 +27,13 @@ CFLAGS   = -std=c11 $(OPT) $(WARN)
 CXXFLAGS = -std=c++17 $(OPT) -Wall -Wextra -Wshadow -Wconversion
 ,        = ,
 
-HDF5_CFLAGS = -isystem /usr/include/hdf5/openmpi
-HDF5_LIBS   = -L/usr/lib/x86_64-linux-gnu/hdf5/openmpi -lhdf5
-BLAS_LIBS   = -lopenblas
-LDLIBS      = $(HDF5_LIBS) $(BLAS_LIBS) -lzstd -lcyaml -lyaml -ljansson -lzip -lpcre2-8 \
+# HDF5 must be a parallel one; Debian calls it hdf5-openmpi.
+HDF5        = $(shell for p in hdf5-openmpi hdf5-mpi hdf5; do pkg-config --exists $$p && echo $$p && break; done)
+HDF5_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(HDF5)))
+HDF5_LIBS   = $(shell pkg-config --libs $(HDF5))
+BLAS_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I openblas))
+BLAS_LIBS   = $(shell pkg-config --libs openblas)
+LDLIBS      = $(HDF5_LIBS) $(BLAS_LIBS) -lzstd -lcyaml -lyaml -ljansson -lzip \
               -lsentencepiece -lxxhash -lcrypto -lm -lstdc++
 
 # --- what there is to build ---------------------------------------------------------
@@ -37,52 +44,82 @@ PROGRAMS := $(patsubst stages/%.c,$(BIN)/saemill-%,$(filter-out stages/saemill.c
             $(patsubst stages/%.c,$(BIN)/%,$(wildcard stages/saemill.c))
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 RANKED   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/ranked/test_*.c))
+SCRIPTS  := $(patsubst %.sh,build/%,$(wildcard tests/end_to_end/*.sh tests/faults/*.sh))
+PLUGIN   := lib/libh5zstd.so
 
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(PLUGIN)
 
 # --- how ----------------------------------------------------------------------------
 
 # Kernels are compiled without MPI and HDF5, so that neither can creep into them.
-$(BUILD)/pipeline/kernels/%.o: pipeline/kernels/%.c
+$(BUILD)/pipeline/kernels/%.o: pipeline/kernels/%.c | build/setup.build
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -O3 -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(BLAS_CFLAGS) $(CFLAGS) -O3 -c -o $@ $<
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c | build/setup.build
 	@mkdir -p $(@D)
-	$(MPICC) $(CPPFLAGS) $(HDF5_CFLAGS) $(CFLAGS) -c -o $@ $<
+	$(Q)$(MPICC) $(CPPFLAGS) $(HDF5_CFLAGS) $(BLAS_CFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/%.o: %.cc
+$(BUILD)/%.o: %.cc | build/setup.build
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
+	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
 $(BIN)/saemill-%: $(BUILD)/stages/%.o $(LIBRARY)
 	@mkdir -p $(@D)
-	$(MPICC) $(OPT) -o $@ $^ $(LDLIBS)
+	$(Q)$(MPICC) $(OPT) -o $@ $^ $(LDLIBS)
 
 $(BIN)/saemill: $(BUILD)/stages/saemill.o $(LIBRARY)
 	@mkdir -p $(@D)
-	$(MPICC) $(OPT) -o $@ $^ $(LDLIBS)
+	$(Q)$(MPICC) $(OPT) -o $@ $^ $(LDLIBS)
 
 $(UNIT) $(RANKED): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
-	$(MPICC) $(OPT) -o $@ $^ $(LDLIBS) -lcmocka
+	$(Q)$(MPICC) $(OPT) -o $@ $^ $(LDLIBS) -lcmocka
+
+# For h5py, h5dump and the like: HDF5_PLUGIN_PATH=lib.
+$(PLUGIN): pipeline/shard/filter.c | build/setup.build
+	@mkdir -p $(@D)
+	$(Q)$(MPICC) -Ipipeline $(HDF5_CFLAGS) $(CFLAGS) -fPIC -shared -o $@ $< -lzstd
+
+build/setup.%: tests/setup
+	@mkdir -p $(@D)
+	@CC='$(CC)' CPPFLAGS='$(HDF5_CFLAGS) $(BLAS_CFLAGS)' PYTHON='$(PYTHON)' tests/setup $*
+	@touch $@
+
+# --- demo ---------------------------------------------------------------------------
+
+DEMO_TEXT = jobs/demo/corpus/00.jsonl.zst
+
+demo: all $(DEMO_TEXT)
+	@bin/saemill run jobs/demo.yaml
+
+$(DEMO_TEXT): jobs/demo/corpus.sh | build/setup.demo
+	@jobs/demo/corpus.sh
 
 # --- tests --------------------------------------------------------------------------
 
 MPIRUN = mpirun --oversubscribe --bind-to none $(if $(filter 0,$(shell id -u)),--allow-run-as-root)
 
-unit: $(UNIT:=.ok) $(RANKED:=.ok)
+check: unit $(SCRIPTS:=.ok)
+	@echo "every test passed"
 
-check: unit
+unit: $(UNIT:=.ok) $(RANKED:=.ok)
 
 # `timeout` turns a deadlock into a failure.
 $(UNIT:=.ok): %.ok: %
-	timeout 120 $<
+	$(Q)timeout 120 $<
 	@touch $@
 
 # A ranked test must pass alone, on two ranks, and on three: three divides nothing evenly.
 $(RANKED:=.ok): %.ok: %
-	for n in 1 2 3; do timeout 120 $(MPIRUN) -n $$n $< || exit 1; done
+	$(Q)for n in 1 2 3; do timeout 120 $(MPIRUN) -n $$n $< || exit 1; done
 	@touch $@
+
+$(SCRIPTS:=.ok): build/%.ok: %.sh tests/lib.sh $(PROGRAMS) $(PLUGIN)
+	@mkdir -p $(@D)
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout 300 sh $<
+	@touch $@
+
+$(patsubst %,%.o,$(UNIT) $(RANKED)) $(SCRIPTS:=.ok): | build/setup.check
 
 clean:
 	rm -rf build bin lib
