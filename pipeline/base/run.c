@@ -78,6 +78,19 @@ enum status run_start(struct run *run, const char *stage, const char *help,
     return st;
 }
 
+bool run_does_task(const struct run *run, int64_t task)
+{
+    return run->task < 0 || run->task == task;
+}
+
+enum status run_check_task(const struct run *run, int64_t tasks)
+{
+    if (run->task >= tasks)
+        return refuse(E_USAGE, "--task %lld: the %s of %s has tasks 0 to %lld", (long long)run->task,
+                      run->stage, run->suite, (long long)tasks - 1);
+    return OK;
+}
+
 static void end_live_line(struct run *run)
 {
     if (run->line_open)

@@ -47,6 +47,12 @@ enum status run_start(struct run *run, const char *stage, const char *help,
  * reached by all ranks with the same status. */
 int run_finish(struct run *run, enum status st);
 
+/* Does this run do task number `task`: is it the one asked for, or were all? */
+bool run_does_task(const struct run *run, int64_t task);
+
+/* E_USAGE if --task asks for one that is not among `tasks`.  Local, the same on all ranks. */
+enum status run_check_task(const struct run *run, int64_t tasks);
+
 /* One line on standard output, by rank 0, for an event a human waits for.  Local. */
 void run_note(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
