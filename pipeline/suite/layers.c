@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MANY = 1000000 };    /* more layers than any model has */
+
 /* The number at *text, which moves behind it; -1 if there is none. */
 static int64_t number(const char **text)
 {
@@ -13,13 +15,11 @@ static int64_t number(const char **text)
         return -1;
     const long long n = strtoll(*text, &end, 10);
     *text = end;
-    return n;
+    return n < MANY ? n : -1;
 }
 
 bool layers_parse(struct range *layers, const char *text)
 {
-    enum { MANY = 1000000 };
-
     if (strcmp(text, "all") == 0) {
         *layers = (struct range){ 0, INT64_MAX };
         return true;
@@ -27,5 +27,5 @@ bool layers_parse(struct range *layers, const char *text)
     const int64_t first = number(&text);
     const int64_t last = *text == '-' ? (text++, number(&text)) : first;
     *layers = (struct range){ first, last + 1 };
-    return *text == '\0' && 0 <= first && first <= last && last < MANY;
+    return *text == '\0' && 0 <= first && first <= last;
 }

@@ -29,7 +29,8 @@ const struct section SUITE_SECTIONS[] = {
     { "harvest",  "Which activations are kept." },
     { "shuffle",  "The order in which training sees them." },
     { "train",    "How every autoencoder is trained.  The defaults are the recipe of Gemma "
-                  "Scope (arXiv:2408.05147, section 3.2)." },
+                  "Scope (arXiv:2408.05147, section 3.2).  Normalised units are those in "
+                  "which the rows of a stream have mean squared norm 1." },
     { "saes",     "The autoencoders: a list of groups.  Of each group, every combination of "
                   "site, layer, width and sparsity is trained." },
     { "evaluate", "How they are judged, on text that was held out." },
@@ -68,13 +69,13 @@ const struct key SUITE_KEYS[] = {
     { KEY(harvest, tokens), INTEGER(0, ANY), .value = "0", .unit = "tokens",
       .meaning = "Stop when so many are fed to the model.  0: the whole corpus." },
     { KEY(harvest, seed), INTEGER(0, ANY), .value = "0", .unit = "",
-      .meaning = "Of the order in which sequences are taken." },
+      .meaning = "Seed of the order in which sequences are taken." },
     { KEY(harvest, block), INTEGER(1, 65536), .value = "8", .unit = "sequences",
       .meaning = "Sequences of one forward pass." },
     { KEY(harvest, shard), INTEGER(1, 1e9), .value = "1024", .unit = "sequences",
       .meaning = "Sequences of one shard on disk, which is one task." },
     { KEY(harvest, store), WORD("bf16 f32"), .value = "bf16", .unit = "",
-      .meaning = "Values on disk." },
+      .meaning = "Type of the values on disk." },
 
     { KEY(shuffle, mode), WORD("global bucket"), .value = "global", .unit = "",
       .meaning = "global: one permutation of all rows.  bucket: permutations within buckets, "
@@ -82,29 +83,28 @@ const struct key SUITE_KEYS[] = {
     { KEY(shuffle, bucket), INTEGER(1, ANY), .value = "1000000", .unit = "rows",
       .meaning = "Rows of a bucket, for mode bucket." },
     { KEY(shuffle, memory), .type = KEY_BYTES, .least = 1e6, .most = ANY, .value = "1GB",
-      .unit = "bytes",
+      .unit = "",
       .meaning = "What a rank may use for rows; less memory, more passes over the disk." },
     { KEY(shuffle, shard), INTEGER(512, ANY), .value = "1048576", .unit = "rows",
       .meaning = "Rows of one shard on disk." },
     { KEY(shuffle, seed), INTEGER(0, ANY), .value = "0", .unit = "",
-      .meaning = "Of the permutation." },
+      .meaning = "Seed of the permutation." },
 
     { KEY(train, recipe), WORD("gemma_scope"), .value = "gemma_scope", .unit = "",
       .meaning = "gemma_scope: JumpReLU with a penalty on L0, unit decoder directions." },
     { KEY(train, batch), INTEGER(1, 1 << 24), .value = "4096", .unit = "rows",
       .meaning = "Rows of one step." },
     { KEY(train, learning_rate), NUMBER(ABOVE_0, 1), .value = "7e-5", .unit = "",
-      .meaning = "Of Adam, after warm-up." },
+      .meaning = "Adam's step, after warm-up." },
     { KEY(train, warmup), INTEGER(0, ANY), .value = "1000", .unit = "steps",
-      .meaning = "Steps until the full learning rate, by a cosine from a tenth of it." },
+      .meaning = "Steps to the full learning rate, by a cosine from a tenth of it." },
     { KEY(train, decay), NUMBER(0, 1), .value = "0", .unit = "",
       .meaning = "Last share of the steps, over which the learning rate falls linearly to 0." },
     { KEY(train, sparsity_warmup), INTEGER(0, ANY), .value = "10000", .unit = "steps",
-      .meaning = "Steps until the full sparsity penalty, linear from 0." },
-    { KEY(train, bandwidth), NUMBER(ABOVE_0, 1), .value = "0.001", .unit = "normalised",
-      .meaning = "Width of the window around a threshold in which it learns.  Normalised "
-                 "units: rows have mean squared norm 1." },
-    { KEY(train, threshold), NUMBER(ABOVE_0, 1), .value = "0.001", .unit = "normalised",
+      .meaning = "Steps to the full sparsity penalty, linear from 0." },
+    { KEY(train, bandwidth), NUMBER(ABOVE_0, 1), .value = "0.001", .unit = "normalised units",
+      .meaning = "Width of the window around a threshold in which it learns." },
+    { KEY(train, threshold), NUMBER(ABOVE_0, 1), .value = "0.001", .unit = "normalised units",
       .meaning = "Initial threshold of every latent." },
     { KEY(train, threshold_form), WORD("raw log"), .value = "raw", .unit = "",
       .meaning = "Whether Adam moves the threshold or its logarithm." },
@@ -121,7 +121,7 @@ const struct key SUITE_KEYS[] = {
     { KEY(train, checkpoint), INTEGER(1, ANY), .value = "1000", .unit = "steps",
       .meaning = "Steps between checkpoints." },
     { KEY(train, seed), INTEGER(0, ANY), .value = "0", .unit = "",
-      .meaning = "Of the initial decoder." },
+      .meaning = "Seed of the initial decoder." },
     { KEY(train, precision), WORD("f32"), .value = "f32", .unit = "",
       .meaning = "Arithmetic of the encoder's product." },
 
@@ -131,7 +131,7 @@ const struct key SUITE_KEYS[] = {
       .meaning = "Layers.  all: every layer that is harvested." },
     { SAE_LIST(widths), INTEGER(1, 1 << 30), .value = "[16384]", .unit = "latents",
       .meaning = "Sizes of the dictionary." },
-    { SAE_LIST(sparsities), .empty = true, NUMBER(ABOVE_0, ANY), .value = "[6e-4]", .unit = "normalised",
+    { SAE_LIST(sparsities), .empty = true, NUMBER(ABOVE_0, ANY), .value = "[6e-4]", .unit = "normalised units",
       .meaning = "Coefficients of the penalty on L0.  Not together with target_l0." },
     { SAE_LIST(target_l0), .empty = true, NUMBER(ABOVE_0, ANY), .value = "[]", .unit = "latents",
       .meaning = "Or mean numbers of active latents to be reached, in place of sparsities." },
@@ -141,35 +141,48 @@ const struct key SUITE_KEYS[] = {
     { KEY(evaluate, sequences), INTEGER(0, ANY), .value = "0", .unit = "sequences",
       .meaning = "Held-out sequences to splice into.  0: all there are." },
     { KEY(evaluate, seed), INTEGER(0, ANY), .value = "0", .unit = "",
-      .meaning = "Of the choice of sequences." },
+      .meaning = "Seed of the choice of sequences." },
 };
 
 const int SUITE_KEYS_COUNT = sizeof SUITE_KEYS / sizeof *SUITE_KEYS;
 
+/* "one of attn, mlp, res, mlp_in"; "only f32" */
+static void print_words(char *text, size_t size, const char *words)
+{
+    size_t n = (size_t)snprintf(text, size, strchr(words, ' ') ? "one of " : "only ");
+
+    for (; *words != '\0' && n + 3 < size; words++) {
+        if (*words == ' ')
+            text[n++] = ',';
+        text[n++] = *words;
+    }
+    text[n] = '\0';
+}
+
 const char *key_expects(const struct key *key)
 {
     static char text[128];
-    const char *what = key->type == KEY_NUMBER ? "a number"
-                     : key->type == KEY_INTEGER ? "an integer"
-                     : "a number of bytes (kB, MB, GB and TB are understood)";
-    char least[32], most[32];
+    char most[32] = "";
 
     switch (key->type) {
     case KEY_TEXT:
         return "a text";
     case KEY_NAME:
-        return "a name made of letters, digits, '.', '_' and '-'";
+        return "made of letters, digits, '.', '_' and '-'";
     case KEY_LAYERS:
         return "all, a layer like 7, or a range like 3-9";
     case KEY_WORD:
-        snprintf(text, sizeof text, "%s%s", strchr(key->words, ' ') ? "one of " : "",
-                 key->words);
+        print_words(text, sizeof text, key->words);
         return text;
     default:
-        snprintf(least, sizeof least, key->least == ABOVE_0 ? "above 0" : "from %.15g",
-                 key->least);
-        snprintf(most, sizeof most, key->most == BELOW_1 ? " below 1" : " to %.15g", key->most);
-        snprintf(text, sizeof text, "%s %s%s", what, least, key->most == ANY ? "" : most);
+        if (key->most == BELOW_1)
+            snprintf(most, sizeof most, ", less than 1");
+        else if (key->most != ANY)
+            snprintf(most, sizeof most, " up to %.15g", key->most);
+        snprintf(text, sizeof text, "%s %s%.15g%s", key->type == KEY_NUMBER ? "a number"
+                 : key->type == KEY_INTEGER ? "an integer" : "bytes, like 512MB or 1GB,",
+                 key->least == ABOVE_0 ? "above " : "from ",
+                 key->least == ABOVE_0 ? 0 : key->least, most);
         return text;
     }
 }

@@ -49,7 +49,7 @@ struct section {
 extern const struct section SUITE_SECTIONS[];
 extern const int            SUITE_SECTIONS_COUNT;
 
-/* What may be written for one value of this key: "an integer from 1 to 16777216".
+/* What may be written for one value of this key: "an integer from 1 up to 16777216".
  * Valid until the next call. */
 const char *key_expects(const struct key *key);
 

@@ -14,26 +14,24 @@ static const cyaml_schema_value_t TEXTS = {
 };
 
 /* What libcyaml says of a failure, in its log: first the finding, then where, from the
- * inside out. */
+ * inside out.  (Lines too, but they are those of the event before.) */
 struct trouble {
-    char finding[256];
-    int  line;              /* of the innermost place; 0 if there is none */
-    char field[64];         /* the innermost key, or "" */
-    char section[64];       /* the outermost key, or "" */
+    char     finding[256];
+    char     field[64];     /* the innermost key, or "" */
+    char     section[64];   /* the outermost key, or "" */
+    unsigned entry;         /* the outermost item of a list, from 1, or 0 */
 };
 
 static void on_log(cyaml_log_t level, void *context, const char *format, va_list args)
 {
     struct trouble *trouble = context;
     char text[256], field[64];
-    int line;
 
     (void)level;
     vsnprintf(text, sizeof text, format, args);
     text[strcspn(text, "\n")] = '\0';
-    const char *where = strstr(text, "(line: ");
-    if (where != NULL && sscanf(where, "(line: %d", &line) == 1 && trouble->line == 0)
-        trouble->line = line;
+    if (sscanf(text, " in sequence entry '%u'", &trouble->entry) == 1)
+        return;
     if (sscanf(text, " in mapping field '%63[^']'", field) == 1) {
         if (trouble->field[0] == '\0')
             memcpy(trouble->field, field, sizeof field);
@@ -135,14 +133,15 @@ static void make_schema(struct slots *slots)
 
 /* ---- lines ---- */
 
-/* The value of `name` in a mapping, or NULL; *line is that of the key. */
+/* The value of `name` in a mapping, or NULL; *line is that of the key, of its last one if
+ * there are several. */
 static yaml_node_t *value_of(yaml_document_t *document, yaml_node_t *node, const char *name,
                              int *line)
 {
     if (node == NULL || node->type != YAML_MAPPING_NODE)
         return NULL;
-    for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top;
-         p++) {
+    for (yaml_node_pair_t *p = node->data.mapping.pairs.top;
+         p-- > node->data.mapping.pairs.start; ) {
         const yaml_node_t *key = yaml_document_get_node(document, p->key);
         if (key->type == YAML_SCALAR_NODE && strcmp((char *)key->data.scalar.value, name) == 0) {
             *line = (int)key->start_mark.line + 1;
@@ -162,26 +161,48 @@ static yaml_node_t *item_of(yaml_document_t *document, yaml_node_t *node, unsign
     return node;
 }
 
-int slots_line(const struct slots *slots, const struct key *key, unsigned entry)
+/* The line of a key, or of what should hold it; that of the fault if this is not YAML, with
+ * *problem what libyaml says. */
+static int line_of(const char *yaml, const char *section, unsigned entry, const char *name,
+                   const char **problem)
 {
     yaml_document_t document;
     yaml_parser_t parser;
     int line = 1;
 
     yaml_parser_initialize(&parser);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)slots->yaml,
-                                 strlen(slots->yaml));
+    yaml_parser_set_input_string(&parser, (const unsigned char *)yaml, strlen(yaml));
     if (yaml_parser_load(&parser, &document)) {
         yaml_node_t *node = yaml_document_get_root_node(&document);
-        if (key->section[0] != '\0')
-            node = value_of(&document, node, key->section, &line);
-        if (strcmp(key->section, "saes") == 0)
+        if (section[0] != '\0')
+            node = value_of(&document, node, section, &line);
+        if (strcmp(section, "saes") == 0)
             node = item_of(&document, node, entry, &line);
-        value_of(&document, node, key->name, &line);
+        value_of(&document, node, name, &line);
         yaml_document_delete(&document);
+    } else {
+        line = (int)parser.problem_mark.line + 1;
+        *problem = parser.problem;
     }
     yaml_parser_delete(&parser);
     return line;
+}
+
+int slots_line(const struct slots *slots, const struct key *key, unsigned entry)
+{
+    const char *problem;
+
+    return line_of(slots->yaml, key->section, entry, key->name, &problem);
+}
+
+/* The line of `name`, which stands where the trouble is. */
+static int trouble_line(const struct slots *slots, const struct trouble *trouble, const char *name)
+{
+    const bool top = strcmp(trouble->section, name) == 0;
+    const char *problem;
+
+    return line_of(slots->yaml, top ? "" : trouble->section,
+                   trouble->entry > 0 ? trouble->entry - 1 : 0, name, &problem);
 }
 
 /* ---- one clear sentence ---- */
@@ -240,51 +261,48 @@ static enum status refuse_unknown(const struct slots *slots, const struct troubl
     if (trouble->section[0] != '\0')
         snprintf(place, sizeof place, "'%s'", trouble->section);
     return refuse(E_USAGE, "%s:%d: '%s' is not a key of %s%s; `saemill explain` lists all keys",
-                  slots->path, trouble->line, found, place, hint);
+                  slots->path, trouble_line(slots, trouble, found), found, place, hint);
 }
 
 /* A list where a value belongs, or the reverse. */
 static enum status refuse_shape(const struct slots *slots, const struct trouble *trouble)
 {
+    const int line = trouble_line(slots, trouble, trouble->field);
+
     for (int k = 0; k < SUITE_KEYS_COUNT; k++) {
         const struct key *key = &SUITE_KEYS[k];
         const char *outer = key->section[0] != '\0' ? key->section : key->name;
         if (strcmp(key->name, trouble->field) == 0 && strcmp(outer, trouble->section) == 0)
             return refuse(E_USAGE, "%s:%d: '%s' must be %s, like '%s: %s'", slots->path,
-                          trouble->line, key->name,
+                          line, key->name,
                           !key->list ? "a single value"
                           : key->empty ? "a list" : "a list that is not empty",
                           key->name, key->value);
     }
     if (strcmp(trouble->section, "saes") == 0)
         return refuse(E_USAGE, "%s:%d: 'saes' must be a list of groups of keys, each begun with "
-                      "'- '", slots->path, trouble->line);
+                      "'- '", slots->path, line);
     if (trouble->section[0] != '\0')
         return refuse(E_USAGE, "%s:%d: '%s' must be followed by lines 'KEY: VALUE', indented",
-                      slots->path, trouble->line, trouble->section);
+                      slots->path, line, trouble->section);
     return refuse(E_USAGE, "%s is not a suite file: it does not consist of lines 'KEY: VALUE'",
                   slots->path);
 }
 
 static enum status refuse_yaml(const struct slots *slots)
 {
-    yaml_document_t document;
-    yaml_parser_t parser;
+    const char *problem = NULL;
+    const int line = line_of(slots->yaml, "", 0, "", &problem);
 
-    yaml_parser_initialize(&parser);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)slots->yaml,
-                                 strlen(slots->yaml));
-    if (yaml_parser_load(&parser, &document))
-        yaml_document_delete(&document);
-    refuse(E_USAGE, "%s:%d: this is not YAML: %s", slots->path,
-           (int)parser.problem_mark.line + 1, parser.problem ? parser.problem : "?");
-    yaml_parser_delete(&parser);
-    return E_USAGE;
+    return refuse(E_USAGE, "%s:%d: this is not YAML: %s", slots->path, line,
+                  problem != NULL ? problem : "it cannot be read");
 }
 
 static enum status refuse_trouble(const struct slots *slots, cyaml_err_t error,
                                   const struct trouble *trouble)
 {
+    const int line = trouble_line(slots, trouble, trouble->field);
+
     switch (error) {
     case CYAML_ERR_INVALID_KEY:
         return refuse_unknown(slots, trouble);
@@ -294,13 +312,13 @@ static enum status refuse_trouble(const struct slots *slots, cyaml_err_t error,
     case CYAML_ERR_LIBYAML_PARSER:
         return refuse_yaml(slots);
     case CYAML_ERR_UNEXPECTED_EVENT:
-        return refuse(E_USAGE, "%s:%d: '%s' is given twice", slots->path, trouble->line,
+        return refuse(E_USAGE, "%s:%d: '%s' is given twice", slots->path, line,
                       trouble->field);
     case CYAML_ERR_ALIAS:
         return refuse(E_USAGE, "%s:%d: YAML aliases (*) are not understood; write the value "
-                      "out", slots->path, trouble->line);
+                      "out", slots->path, line);
     default:
-        return refuse(E_USAGE, "%s:%d: %s", slots->path, trouble->line, cyaml_strerror(error));
+        return refuse(E_USAGE, "%s:%d: %s", slots->path, line, cyaml_strerror(error));
     }
 }
 

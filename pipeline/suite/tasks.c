@@ -126,16 +126,13 @@ static enum status add_group(struct tap_task *task, const struct suite_saes *gro
     if (task->saes == NULL)
         die("no memory for a list of autoencoders");
     for (unsigned w = 0; w < group->widths_count; w++) {
-        struct sae_task sae = { .width = (int32_t)group->widths[w], .tokens = group->tokens };
-        for (unsigned s = 0; s < group->sparsities_count; s++) {
-            sae.sparsity = group->sparsities[s];
-            TRY(add_sae(task, sae));
-        }
-        sae.sparsity = 0;
-        for (unsigned t = 0; t < group->target_l0_count; t++) {
-            sae.target_l0 = group->target_l0[t];
-            TRY(add_sae(task, sae));
-        }
+        const int32_t width = (int32_t)group->widths[w];
+        for (unsigned s = 0; s < group->sparsities_count; s++)
+            TRY(add_sae(task, (struct sae_task){ .width = width, .tokens = group->tokens,
+                                                 .sparsity = group->sparsities[s] }));
+        for (unsigned t = 0; t < group->target_l0_count; t++)
+            TRY(add_sae(task, (struct sae_task){ .width = width, .tokens = group->tokens,
+                                                 .target_l0 = group->target_l0[t] }));
     }
 done:
     return st;

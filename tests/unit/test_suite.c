@@ -1,0 +1,244 @@
+/* The suite file: defaults, refusals in words, and jobs/explained.yaml. */
+#include "suite/explain.h"
+#include "suite/schema.h"
+#include "base/file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* All that must be given, and two lines more than fit on one: the group of autoencoders
+ * begins on line 5. */
+#define SMALLEST \
+    "name: small\n" \
+    "model: {path: m}\n" \
+    "corpus: {files: [a.txt]}\n" \
+    "saes:\n" \
+    "  - layers: [all]\n"
+
+static void parse(struct suite *suite, const char *yaml)
+{
+    status_clear();
+    if (suite_parse(suite, yaml, "x.yaml") != OK)
+        fail_msg("%s", status_reason());
+}
+
+/* The values of arXiv:2408.05147, section 3.2. */
+static void defaults_are_gemma_scopes_recipe(void **state)
+{
+    struct suite suite;
+
+    (void)state;
+    parse(&suite, SMALLEST);
+    assert_string_equal(suite.train.recipe, "gemma_scope");
+    assert_int_equal(suite.train.batch, 4096);
+    assert_true(suite.train.learning_rate == 7e-5);
+    assert_int_equal(suite.train.warmup, 1000);
+    assert_int_equal(suite.train.sparsity_warmup, 10000);
+    assert_true(suite.train.decay == 0 && suite.train.beta1 == 0);
+    assert_true(suite.train.beta2 == 0.999 && suite.train.epsilon == 1e-8);
+    assert_true(suite.train.bandwidth == 0.001 && suite.train.threshold == 0.001);
+    assert_int_equal(suite.corpus.context, 1024);
+    assert_int_equal(suite.harvest.sites_count, 3);
+    assert_string_equal(suite.harvest.sites[2], "res");
+    assert_string_equal(suite.run, "runs/small");
+    assert_string_equal(suite.model.tokenizer, "m/tokenizer.model");
+    suite_free(&suite);
+}
+
+static void a_given_value_replaces_its_default_alone(void **state)
+{
+    struct suite suite;
+
+    (void)state;
+    parse(&suite, SMALLEST "    target_l0: [20, 2.5]\n"
+                           "    widths: [1024, 2e3, 4_096]\n"
+                           "  - sparsities: [1e-3]\n"
+                           "run: /scratch/here\n"
+                           "shuffle: {memory: 512MB, shard: 1_000}\n"
+                           "harvest:\n");
+    assert_int_equal(suite.saes_count, 2);
+    assert_int_equal(suite.saes[0].target_l0_count, 2);
+    assert_true(suite.saes[0].target_l0[1] == 2.5);
+    assert_int_equal(suite.saes[0].sparsities_count, 0);
+    assert_int_equal(suite.saes[0].widths_count, 3);
+    assert_int_equal(suite.saes[0].widths[1], 2000);
+    assert_int_equal(suite.saes[0].widths[2], 4096);
+    assert_int_equal(suite.saes[1].sparsities_count, 1);
+    assert_true(suite.saes[1].sparsities[0] == 1e-3);
+    assert_int_equal(suite.saes[1].widths[0], 16384);
+    assert_string_equal(suite.run, "/scratch/here");
+    assert_int_equal(suite.shuffle.memory, 512000000);
+    assert_int_equal(suite.shuffle.shard, 1000);
+    assert_string_equal(suite.shuffle.mode, "global");
+    suite_free(&suite);
+}
+
+/* The effective text is a suite file again, and means the same to the last bit. */
+static void its_text_gives_the_same_text(void **state)
+{
+    static const char *const FILES[] = {
+        SMALLEST,
+        SMALLEST "    target_l0: [20]\n  - widths: [1, 2]\n",
+        SMALLEST "run: \"a b: c # \\\"d\\\" \\\\ \\t\"\ntrain: {learning_rate: 0.12345678901234567}\n",
+        SMALLEST "run: 'yes'\ntrain: {beta2: 0.3333333333333333, bandwidth: 1e-300}\n",
+        SMALLEST "run: '- x'\nharvest: {layers: ['1', 3-5], seed: 123456789012345}\n",
+    };
+
+    (void)state;
+    for (size_t f = 0; f < sizeof FILES / sizeof *FILES; f++) {
+        struct suite first, second;
+        parse(&first, FILES[f]);
+        parse(&second, first.text);
+        assert_string_equal(first.text, second.text);
+        assert_string_equal(first.run, second.run);
+        assert_memory_equal(&first.train.learning_rate, &second.train.learning_rate, 8);
+        assert_memory_equal(&first.train.beta2, &second.train.beta2, 8);
+        assert_memory_equal(&first.train.bandwidth, &second.train.bandwidth, 8);
+        suite_free(&second);
+        suite_free(&first);
+    }
+}
+
+/* Every byte of the structs belongs to a key, to the padding behind a length, or to the two
+ * members that are not read from the file. */
+static void no_member_is_without_a_key(void **state)
+{
+    char suite[sizeof(struct suite)] = {0}, saes[sizeof(struct suite_saes)] = {0};
+
+    (void)state;
+    for (int k = 0; k < SUITE_KEYS_COUNT; k++) {
+        char *base = strcmp(SUITE_KEYS[k].section, "saes") == 0 ? saes : suite;
+        memset(base + SUITE_KEYS[k].offset, 1, 8);
+        if (SUITE_KEYS[k].list)
+            memset(base + SUITE_KEYS[k].count, 1, 8);
+    }
+    memset(suite + offsetof(struct suite, saes), 1, 16);
+    memset(suite + offsetof(struct suite, text), 1, 8);
+    for (size_t i = 0; i < sizeof suite; i++)
+        if (suite[i] == 0)
+            fail_msg("byte %zu of struct suite has no key in the table", i);
+    for (size_t i = 0; i < sizeof saes; i++)
+        if (saes[i] == 0)
+            fail_msg("byte %zu of struct suite_saes has no key in the table", i);
+}
+
+static void explained_is_up_to_date(void **state)
+{
+    char *file, *made;
+    int64_t bytes;
+    size_t length;
+
+    (void)state;
+    assert_int_equal(file_read("jobs/explained.yaml", &file, &bytes), OK);
+    FILE *out = open_memstream(&made, &length);
+    suite_explain(out);
+    fclose(out);
+    if (strcmp(file, made) != 0)
+        fail_msg("refresh it: bin/saemill explain > jobs/explained.yaml");
+    free(made);
+    free(file);
+}
+
+/* Taking its optional keys away changes nothing. */
+static void explained_shows_every_default(void **state)
+{
+    struct suite explained, defaults;
+    char *file, smallest[1024];
+    int64_t bytes;
+
+    (void)state;
+    assert_int_equal(file_read("jobs/explained.yaml", &file, &bytes), OK);
+    parse(&explained, file);
+    snprintf(smallest, sizeof smallest, "name: %s\nmodel: {path: %s}\ncorpus: {files: ['%s']}\n"
+             "saes:\n- {}\n", explained.name, explained.model.path, explained.corpus.files[0]);
+    parse(&defaults, smallest);
+    assert_string_equal(explained.text, defaults.text);
+    suite_free(&defaults);
+    suite_free(&explained);
+    free(file);
+}
+
+/* One clear sentence each: the file, the line, what was found, what would be right. */
+static void refuses_in_words(void **state)
+{
+    static const struct { const char *yaml, *words[3]; } CASES[] = {
+        { "", { "x.yaml:1", "name is missing" } },
+        { "name: small\n", { "x.yaml:1", "model.path is missing", "checkpoint" } },
+        { "name: a\n\nmodel:\n  precision: f32\n", { "x.yaml:3", "model.path is missing" } },
+        { "name: a\nmodel: {path: m}\ncorpus: {files: [a]}\n", { "x.yaml", "'saes' is missing" } },
+        { SMALLEST "trian: {}\n", { "x.yaml:6", "'trian' is not a key", "did you mean 'train'" } },
+        { SMALLEST "train:\n  btch: 3\n", { "x.yaml:7", "'btch' is not a key of 'train'",
+                                            "did you mean 'batch'" } },
+        { SMALLEST "batch: 3\n", { "x.yaml:6", "'batch' is not a key", "one under 'train'" } },
+        { SMALLEST "  - {width: [3]}\n", { "x.yaml:6", "'width' is not a key of 'saes'",
+                                           "did you mean 'widths'" } },
+        { SMALLEST "name: again\n", { "x.yaml:6", "'name' is given twice" } },
+        { SMALLEST "train: {batch: many}\n", { "x.yaml:6", "'batch' is 'many'",
+                                               "an integer from 1 up to 16777216" } },
+        { SMALLEST "train: {batch: 1.5}\n", { "x.yaml:6", "'batch' is '1.5'", "an integer" } },
+        { SMALLEST "train: {batch: 0x10}\n", { "x.yaml:6", "'batch' is '0x10'", "an integer" } },
+        { SMALLEST "train:\n  batch:\n", { "x.yaml:7", "'batch' is empty", "an integer" } },
+        { SMALLEST "train: {batch: 0}\n", { "x.yaml:6", "'batch' is '0'", "from 1" } },
+        { SMALLEST "train: {batch: [1]}\n", { "x.yaml:6", "'batch' must be a single value" } },
+        { SMALLEST "train: {batch: 5GB}\n", { "x.yaml:6", "'batch' is '5GB'" } },
+        { SMALLEST "train: {beta2: 1}\n", { "x.yaml:6", "'beta2' is '1'", "less than 1" } },
+        { SMALLEST "train: {bandwidth: 0}\n", { "x.yaml:6", "'bandwidth' is '0'", "above 0" } },
+        { SMALLEST "train: {decay: 1.01}\n", { "x.yaml:6", "'decay' is '1.01'", "from 0 up to 1" } },
+        { SMALLEST "train: {decay: nan}\n", { "x.yaml:6", "'decay' is 'nan'", "a number" } },
+        { SMALLEST "train: {decay: inf}\n", { "x.yaml:6", "'decay' is 'inf'", "a number" } },
+        { SMALLEST "train: {precision: f16}\n", { "x.yaml:6", "'precision' is 'f16'", "only f32" } },
+        { SMALLEST "train: {recipe: topk}\n", { "x.yaml:6", "'recipe' is 'topk'", "gemma_scope" } },
+        { SMALLEST "shuffle: {mode: bucke}\n", { "x.yaml:6", "'mode' is 'bucke'",
+                                                 "one of global, bucket" } },
+        { SMALLEST "shuffle: {memory: 1XB}\n", { "x.yaml:6", "'memory' is '1XB'", "like 512MB" } },
+        { SMALLEST "shuffle: 3\n", { "x.yaml:6", "'shuffle' must be followed by" } },
+        { SMALLEST "harvest: {sites: res}\n", { "x.yaml:6", "'sites' must be a list",
+                                                "like 'sites: [attn, mlp, res]'" } },
+        { SMALLEST "harvest: {sites: []}\n", { "x.yaml:6", "'sites' must be a list",
+                                               "not empty" } },
+        { SMALLEST "harvest: {sites: [ress]}\n", { "x.yaml:6", "'sites' is 'ress'", "mlp_in" } },
+        { SMALLEST "harvest: {layers: [3-]}\n", { "x.yaml:6", "'layers' is '3-'", "3-9" } },
+        { SMALLEST "harvest: {layers: [9-3]}\n", { "x.yaml:6", "'layers' is '9-3'", "3-9" } },
+        { SMALLEST "corpus: {files: [a], context: 1}\n", { "x.yaml:6", "'corpus' is given twice" } },
+        { SMALLEST "\n    widths: [16, 0]\n", { "x.yaml:7", "'widths' is '0'", "from 1" } },
+        { SMALLEST "  - target_l0: [3]\n    sparsities: [4]\n", { "x.yaml:6", "exclude each other" } },
+        { "name: a/b\n", { "x.yaml:1", "'name' is 'a/b'", "letters" } },
+        { "name: a\nmodel: &m {path: p}\ncorpus: *m\n", { "x.yaml:3", "aliases" } },
+        { "just words\n", { "x.yaml is not a suite file" } },
+        { "name: small\nmodel:\n\tpath: m\n", { "x.yaml:3", "this is not YAML", "token" } },
+        { "name: a\nmodel: {path: m}\ncorpus: {files: [a]}\nsaes: {}\n",
+          { "x.yaml:4", "'saes' must be a list of groups" } },
+    };
+
+    (void)state;
+    for (size_t c = 0; c < sizeof CASES / sizeof *CASES; c++) {
+        struct suite suite;
+        status_clear();
+        assert_int_equal(suite_parse(&suite, CASES[c].yaml, "x.yaml"), E_USAGE);
+        for (int w = 0; w < 3 && CASES[c].words[w] != NULL; w++)
+            if (strstr(status_reason(), CASES[c].words[w]) == NULL)
+                fail_msg("case %zu lacks \"%s\": %s", c, CASES[c].words[w], status_reason());
+        suite_free(&suite);
+    }
+    status_clear();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_are_gemma_scopes_recipe),
+        cmocka_unit_test(a_given_value_replaces_its_default_alone),
+        cmocka_unit_test(its_text_gives_the_same_text),
+        cmocka_unit_test(no_member_is_without_a_key),
+        cmocka_unit_test(explained_is_up_to_date),
+        cmocka_unit_test(explained_shows_every_default),
+        cmocka_unit_test(refuses_in_words),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,174 @@
+/* What a suite amounts to: streams, autoencoders, names and paths. */
+#include "suite/layers.h"
+#include "suite/tasks.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { LAYERS = 4 };
+
+/* A suite around the given lines of "harvest" and "saes". */
+static enum status make(struct tasks *tasks, struct suite *suite, const char *rest)
+{
+    char yaml[1024];
+
+    status_clear();
+    snprintf(yaml, sizeof yaml, "name: s\nrun: R\nmodel: {path: m}\ncorpus: {files: [a]}\n%s",
+             rest);
+    if (suite_parse(suite, yaml, "x.yaml") != OK)
+        fail_msg("%s", status_reason());
+    return tasks_make(tasks, suite, LAYERS);
+}
+
+static void forget(struct tasks *tasks, struct suite *suite)
+{
+    tasks_free(tasks);
+    suite_free(suite);
+}
+
+static void streams_are_ordered_by_layer_then_site(void **state)
+{
+    static const char *const TAPS[] = { "mlp.01", "res.01", "mlp.02", "res.02", "mlp.03", "res.03" };
+    struct tasks tasks;
+    struct suite suite;
+    char name[32];
+
+    (void)state;
+    assert_int_equal(make(&tasks, &suite, "harvest: {sites: [res, mlp, res], layers: ['3', 1-2]}\n"
+                                          "saes: [{sites: [res]}]\n"), OK);
+    assert_int_equal(tasks.taps_count, 6);
+    for (int t = 0; t < 6; t++)
+        assert_string_equal(tap_name(name, tasks.taps[t]), TAPS[t]);
+    assert_int_equal(tasks.train_count, 3);
+    for (int t = 0; t < 3; t++)
+        assert_string_equal(tap_name(name, tasks.train[t].tap), TAPS[2 * t + 1]);
+    forget(&tasks, &suite);
+}
+
+static void groups_multiply_out_and_add_up(void **state)
+{
+    static const char *const NAMES[] = { "w64-l0.0006", "w64-l7e-05", "w128-l0.0006",
+                                         "w128-l7e-05", "w128-t20", "w128-t2.5" };
+    struct tasks tasks;
+    struct suite suite;
+
+    (void)state;
+    assert_int_equal(make(&tasks, &suite,
+                          "saes:\n"
+                          "- {sites: [res], widths: [64, 128], sparsities: [6e-4, 7e-5], tokens: 9}\n"
+                          "- {sites: [res], layers: ['2'], widths: [128], target_l0: [20, 2.5]}\n"),
+                     OK);
+    assert_int_equal(tasks.taps_count, 3 * LAYERS);
+    assert_int_equal(tasks.train_count, LAYERS);
+    assert_int_equal(tasks.train[1].count, 4);
+    assert_int_equal(tasks.train[2].count, 6);
+    for (int s = 0; s < 6; s++)
+        assert_string_equal(tasks.train[2].saes[s].name, NAMES[s]);
+    assert_int_equal(tasks.train[2].saes[2].width, 128);
+    assert_true(tasks.train[2].saes[3].sparsity == 7e-5);
+    assert_true(tasks.train[2].saes[3].target_l0 == 0);
+    assert_int_equal(tasks.train[2].saes[3].tokens, 9);
+    assert_true(tasks.train[2].saes[5].target_l0 == 2.5);
+    assert_true(tasks.train[2].saes[5].sparsity == 0);
+    forget(&tasks, &suite);
+}
+
+static void all_layers_of_autoencoders_are_those_harvested(void **state)
+{
+    struct tasks tasks;
+    struct suite suite;
+
+    (void)state;
+    assert_int_equal(make(&tasks, &suite, "harvest: {layers: [1-2]}\nsaes: [{layers: [all]}]\n"),
+                     OK);
+    assert_int_equal(tasks.train_count, 6);
+    assert_int_equal(tasks.train[0].tap.layer, 1);
+    assert_int_equal(tasks.train[5].tap.layer, 2);
+    forget(&tasks, &suite);
+}
+
+static void refuses_what_does_not_fit_together(void **state)
+{
+    static const struct { const char *rest, *words; } CASES[] = {
+        { "saes: [{layers: ['4']}]\n", "layers 4, but the model has 4, numbered from 0" },
+        { "harvest: {layers: [2-5]}\nsaes: [{}]\n", "layers 2-5, but the model has 4" },
+        { "saes: [{sites: [mlp_in]}]\n", "site mlp_in, which is not in harvest.sites" },
+        { "harvest: {layers: [0-2]}\nsaes: [{sites: [res], layers: [2-3]}]\n",
+          "res.03, which is not harvested" },
+        { "saes: [{}, {sites: [mlp], layers: ['1']}]\n", "asks twice for the autoencoder "
+          "w16384-l0.0006 of mlp.01" },
+        { "saes: [{target_l0: [20, 20]}]\n", "asks twice" },
+        { "saes: [{layers: ['1', 0-1], sites: [res], widths: [8, 8]}]\n", "w8-l0.0006 of res.00" },
+    };
+
+    (void)state;
+    for (size_t c = 0; c < sizeof CASES / sizeof *CASES; c++) {
+        struct tasks tasks;
+        struct suite suite;
+        assert_int_equal(make(&tasks, &suite, CASES[c].rest), E_USAGE);
+        if (strstr(status_reason(), CASES[c].words) == NULL)
+            fail_msg("case %zu lacks \"%s\": %s", c, CASES[c].words, status_reason());
+        forget(&tasks, &suite);
+    }
+    status_clear();
+}
+
+static void paths_are_those_of_the_header(void **state)
+{
+    const struct tap tap = { SITE_RES, 1 };
+    char path[PATH_LENGTH];
+    struct tasks tasks;
+    struct suite suite;
+
+    (void)state;
+    assert_int_equal(make(&tasks, &suite, "saes: [{}]\n"), OK);
+    path_tokens(path, &suite, 3);
+    assert_string_equal(path, "R/tokens/00003.h5");
+    path_harvest(path, &suite, 3);
+    assert_string_equal(path, "R/harvest/00003");
+    path_shuffle(path, &suite, tap);
+    assert_string_equal(path, "R/shuffle/res.01");
+    path_sae(path, &suite, tap, "w1024-t20", ".tsv");
+    assert_string_equal(path, "R/train/res.01/w1024-t20.tsv");
+    path_scores(path, &suite, tap, "w1024-t20");
+    assert_string_equal(path, "R/evaluate/res.01/w1024-t20.json");
+    path_release(path, &suite);
+    assert_string_equal(path, "R/release");
+    forget(&tasks, &suite);
+}
+
+static void layers_are_read_by_three_forms_only(void **state)
+{
+    static const char *const WRONG[] = { "", "-", "3-", "-3", "9-3", "a", "3-9x", " 3", "3 - 9",
+                                         "+3", "99999999999999999999", "All" };
+    struct range range;
+
+    (void)state;
+    assert_true(layers_parse(&range, "7") && range.first == 7 && range.end == 8);
+    assert_true(layers_parse(&range, "3-9") && range.first == 3 && range.end == 10);
+    assert_true(layers_parse(&range, "4-4") && range.first == 4 && range.end == 5);
+    assert_true(layers_parse(&range, "all") && range.first == 0 && range.end == INT64_MAX);
+    for (size_t w = 0; w < sizeof WRONG / sizeof *WRONG; w++)
+        if (layers_parse(&range, WRONG[w]))
+            fail_msg("'%s' was taken for layers", WRONG[w]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(streams_are_ordered_by_layer_then_site),
+        cmocka_unit_test(groups_multiply_out_and_add_up),
+        cmocka_unit_test(all_layers_of_autoencoders_are_those_harvested),
+        cmocka_unit_test(refuses_what_does_not_fit_together),
+        cmocka_unit_test(paths_are_those_of_the_header),
+        cmocka_unit_test(layers_are_read_by_three_forms_only),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
