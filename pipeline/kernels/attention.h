@@ -1,0 +1,36 @@
+/* attention.h -- causal attention with grouped heads, sliding window and soft-cap.
+ *
+ *   score(i, j) = cap tanh(scale q_i . k_j / cap)     for i - window < j <= i
+ *   out_i = sum_j softmax_j(score(i, j)) v_j
+ *
+ * Query head h reads key and value head h / (heads / kv_heads).  The queries of a sequence
+ * are taken in strips of ATTENTION_STRIP; a strip looks only at the keys that one of its
+ * queries can see, so memory is ATTENTION_STRIP x context a thread and keys outside the
+ * causal window cost nothing.
+ */
+#ifndef ATTENTION_H
+#define ATTENTION_H
+
+#include <stdint.h>
+
+enum { ATTENTION_STRIP = 64 };
+
+struct attention {
+    int64_t sequences, context;
+    int32_t heads, kv_heads, head_width;
+    int32_t window;     /* tokens a query sees, itself included; 0: all before it */
+    float   scale;
+    float   cap;        /* 0: none */
+};
+
+/* Floats of scratch for `threads` threads. */
+int64_t attention_scratch(int64_t context, int threads);
+
+/*   out [sequences * context, heads * head_width]                    out
+ *   qkv [sequences * context, (heads + 2 kv_heads) * head_width]     in, a row is queries,
+ *                                                                    keys, values
+ *   scratch [attention_scratch(context, omp_get_max_threads())]
+ * The result does not depend on the number of threads. */
+void attention(float *out, const float *qkv, float *scratch, const struct attention *shape);
+
+#endif

@@ -1,0 +1,40 @@
+#include "kernels/rope.h"
+#include "kernels/vectors.h"
+
+#include <math.h>
+
+void rope_angles(float *cosine, float *sine, int64_t positions, int32_t head_width, double base)
+{
+    const int32_t half = head_width / 2;
+
+    for (int64_t t = 0; t < positions; t++)
+        for (int32_t i = 0; i < half; i++) {
+            const float frequency = (float)(1 / pow(base, 2.0 * i / head_width));
+            const float angle = (float)t * frequency;
+            cosine[t * half + i] = (float)cos((double)angle);
+            sine[t * half + i] = (float)sin((double)angle);
+        }
+}
+
+VECTORS static void turn_head(float *restrict x, const float *restrict cosine,
+                              const float *restrict sine, int32_t half)
+{
+    #pragma omp simd
+    for (int32_t i = 0; i < half; i++) {
+        const float a = x[i], b = x[half + i];
+        x[i] = a * cosine[i] - b * sine[i];
+        x[half + i] = b * cosine[i] + a * sine[i];
+    }
+}
+
+void rope_turn(float *x, int64_t stride, const float *cosine, const float *sine, int64_t rows,
+               int64_t context, int32_t heads, int32_t head_width)
+{
+    const int32_t half = head_width / 2;
+
+    #pragma omp parallel for
+    for (int64_t r = 0; r < rows; r++)
+        for (int32_t h = 0; h < heads; h++)
+            turn_head(x + r * stride + h * head_width, cosine + r % context * half,
+                      sine + r % context * half, half);
+}
