@@ -1,0 +1,276 @@
+#include "lm/forward.h"
+#include "kernels/attention.h"
+#include "kernels/gelu.h"
+#include "kernels/gemm.h"
+#include "kernels/norm.h"
+#include "kernels/rope.h"
+
+#include <assert.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The MLP's hidden layer is the widest; it is made for so many rows at a time, which still
+ * is enough for the matrix product. */
+enum { PIECE_ROWS = 1024 };
+
+static const enum site ORDER[SITES] = { SITE_ATTN, SITE_MLP_IN, SITE_MLP, SITE_RES };
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* --- shapes and room ----------------------------------------------------------------- */
+
+static int64_t heads_width(const struct lm_config *c)
+{
+    return (int64_t)c->heads * c->head_width;
+}
+
+static int64_t qkv_width(const struct lm_config *c)
+{
+    return (int64_t)(c->heads + 2 * c->kv_heads) * c->head_width;
+}
+
+int32_t tap_width(const struct lm_config *config, enum site site)
+{
+    return site == SITE_ATTN ? config->heads * config->head_width : config->width;
+}
+
+int64_t tap_step(struct tap tap)
+{
+    int order = 0;
+
+    while (ORDER[order] != tap.site)
+        order++;
+    return (int64_t)tap.layer * SITES + order;
+}
+
+struct tap forward_end(const struct forward *forward)
+{
+    return (struct tap){ .site = SITE_RES, .layer = forward->weights->config.layers - 1 };
+}
+
+int64_t forward_bytes(const struct lm_config *c, int64_t sequences, int64_t context)
+{
+    const int64_t rows = sequences * context, piece = least(rows, PIECE_ROWS);
+    const int64_t floats = rows * (3 * c->width + qkv_width(c) + heads_width(c))
+                         + piece * 3 * c->mlp_width + context * c->head_width
+                         + attention_scratch(context, omp_get_max_threads());
+
+    return floats * (int64_t)sizeof(float);
+}
+
+void forward_make(struct forward *forward, const struct weights *weights, int64_t sequences,
+                  int64_t context)
+{
+    const struct lm_config *c = &weights->config;
+    const int64_t rows = sequences * context, piece = least(rows, PIECE_ROWS);
+    const int64_t angles = context * c->head_width / 2;
+
+    *forward = (struct forward){
+        .weights = weights,
+        .context = context,
+        .most = sequences,
+        .residual = allocate(rows * c->width, sizeof(float)),
+        .normed = allocate(rows * c->width, sizeof(float)),
+        .branch = allocate(rows * c->width, sizeof(float)),
+        .qkv = allocate(rows * qkv_width(c), sizeof(float)),
+        .heads = allocate(rows * heads_width(c), sizeof(float)),
+        .gate_up = allocate(piece * 2 * c->mlp_width, sizeof(float)),
+        .hidden = allocate(piece * c->mlp_width, sizeof(float)),
+        .scratch = allocate(attention_scratch(context, omp_get_max_threads()), sizeof(float)),
+        .cosine = allocate(angles, sizeof(float)),
+        .sine = allocate(angles, sizeof(float)),
+    };
+}
+
+void forward_free(struct forward *forward)
+{
+    free(forward->residual);
+    free(forward->normed);
+    free(forward->branch);
+    free(forward->qkv);
+    free(forward->heads);
+    free(forward->gate_up);
+    free(forward->hidden);
+    free(forward->scratch);
+    free(forward->cosine);
+    free(forward->sine);
+    *forward = (struct forward){0};
+}
+
+/* --- the four stretches of a layer --------------------------------------------------- */
+
+static void to_attn(struct forward *f, const struct layer_weights *w)
+{
+    const struct lm_config *c = &f->weights->config;
+    const int64_t stride = qkv_width(c);
+    const double base = c->rope_base[f->tap.layer];
+
+    if (f->rope_base != base) {
+        rope_angles(f->cosine, f->sine, f->context, c->head_width, base);
+        f->rope_base = base;
+    }
+    rms_norm(f->normed, f->residual, w->attn_norm, f->rows, c->width, c->norm_epsilon);
+    gemm_nt(f->qkv, stride, f->normed, c->width, w->qkv, c->width, f->rows, stride, c->width,
+            false);
+    rope_turn(f->qkv, stride, f->cosine, f->sine, f->rows, f->context, c->heads + c->kv_heads,
+              c->head_width);
+    attention(f->heads, f->qkv, f->scratch, &(struct attention){
+        .sequences = f->sequences,
+        .context = f->context,
+        .heads = c->heads,
+        .kv_heads = c->kv_heads,
+        .head_width = c->head_width,
+        .window = c->window[f->tap.layer],
+        .scale = c->score_scale,
+        .cap = c->score_cap,
+    });
+}
+
+static void to_mlp_in(struct forward *f, const struct layer_weights *w)
+{
+    const struct lm_config *c = &f->weights->config;
+    const int64_t width = c->width, inputs = heads_width(c);
+
+    gemm_nt(f->branch, width, f->heads, inputs, w->attn_out, inputs, f->rows, width, inputs,
+            false);
+    rms_norm(f->branch, f->branch, w->attn_post_norm, f->rows, c->width, c->norm_epsilon);
+    add_rows(f->residual, f->branch, f->rows * width);
+    rms_norm(f->normed, f->residual, w->mlp_norm, f->rows, c->width, c->norm_epsilon);
+}
+
+static void to_mlp(struct forward *f, const struct layer_weights *w)
+{
+    const struct lm_config *c = &f->weights->config;
+    const int64_t width = c->width, hidden = c->mlp_width;
+
+    for (int64_t from = 0; from < f->rows; from += PIECE_ROWS) {
+        const int64_t rows = least(PIECE_ROWS, f->rows - from);
+        gemm_nt(f->gate_up, 2 * hidden, f->normed + from * width, width, w->gate_up, width,
+                rows, 2 * hidden, width, false);
+        gelu_gate(f->hidden, f->gate_up, rows, c->mlp_width);
+        gemm_nt(f->branch + from * width, width, f->hidden, hidden, w->mlp_out, hidden,
+                rows, width, hidden, false);
+    }
+    rms_norm(f->branch, f->branch, w->mlp_post_norm, f->rows, c->width, c->norm_epsilon);
+}
+
+static void to_res(struct forward *f, const struct layer_weights *w)
+{
+    (void)w;
+    add_rows(f->residual, f->branch, f->rows * f->weights->config.width);
+}
+
+/* --- the cursor ---------------------------------------------------------------------- */
+
+static void stand_at(struct forward *f, struct tap tap)
+{
+    float *const values[SITES] = {
+        [SITE_ATTN]   = f->heads,
+        [SITE_MLP_IN] = f->normed,
+        [SITE_MLP]    = f->branch,
+        [SITE_RES]    = f->residual,
+    };
+
+    f->tap = tap;
+    f->values = values[tap.site];
+    f->width = tap_width(&f->weights->config, tap.site);
+}
+
+enum status forward_start(struct forward *f, const int32_t *ids, int64_t sequences)
+{
+    const struct lm_config *c = &f->weights->config;
+
+    assert(0 < sequences && sequences <= f->most);
+    if (f->context > c->positions)
+        return refuse(E_USAGE, "sequences of %lld tokens are longer than the %d this model was "
+                      "made for; set 'corpus: context' to at most that", (long long)f->context,
+                      (int)c->positions);
+    f->sequences = sequences;
+    f->rows = sequences * f->context;
+    for (int64_t r = 0; r < f->rows; r++)
+        if (ids[r] < 0 || ids[r] >= c->vocabulary)
+            return refuse(E_FORMAT, "token id %d is not in the model's vocabulary of %d; was the "
+                          "text tokenized for another model?", (int)ids[r], (int)c->vocabulary);
+    #pragma omp parallel for
+    for (int64_t r = 0; r < f->rows; r++)
+        for (int32_t i = 0; i < c->width; i++)
+            f->residual[r * c->width + i] =
+                f->weights->embedding[(int64_t)ids[r] * c->width + i] * c->embedding_scale;
+    stand_at(f, (struct tap){ .site = SITE_RES, .layer = -1 });
+    return OK;
+}
+
+void forward_next(struct forward *f)
+{
+    static void (*const STRETCHES[SITES])(struct forward *, const struct layer_weights *) = {
+        to_attn, to_mlp_in, to_mlp, to_res,
+    };
+    const int64_t step = tap_step(f->tap) + 1;
+
+    assert(step <= tap_step(forward_end(f)));
+    f->tap.layer = (int)(step / SITES);
+    STRETCHES[step % SITES](f, &f->weights->layers[f->tap.layer]);
+    stand_at(f, (struct tap){ .site = ORDER[step % SITES], .layer = f->tap.layer });
+}
+
+void forward_to(struct forward *f, struct tap tap)
+{
+    assert(tap_step(f->tap) <= tap_step(tap));
+    while (tap_step(f->tap) < tap_step(tap))
+        forward_next(f);
+}
+
+/* --- keeping it ---------------------------------------------------------------------- */
+
+int64_t forward_state_bytes(const struct lm_config *config, struct tap tap, int64_t sequences,
+                            int64_t context)
+{
+    const int64_t site = tap.site == SITE_RES ? 0 : tap_width(config, tap.site);
+
+    return sequences * context * (config->width + site) * (int64_t)sizeof(float);
+}
+
+void forward_state_make(struct forward_state *state, const struct forward *f, struct tap tap)
+{
+    const struct lm_config *c = &f->weights->config;
+    const int64_t rows = f->most * f->context;
+
+    *state = (struct forward_state){
+        .tap = tap,
+        .residual = allocate(rows * c->width, sizeof(float)),
+    };
+    if (tap.site != SITE_RES)
+        state->values = allocate(rows * tap_width(c, tap.site), sizeof(float));
+}
+
+void forward_state_free(struct forward_state *state)
+{
+    free(state->residual);
+    free(state->values);
+    *state = (struct forward_state){0};
+}
+
+void forward_save(const struct forward *f, struct forward_state *state)
+{
+    assert(tap_step(f->tap) == tap_step(state->tap));
+    state->sequences = f->sequences;
+    memcpy(state->residual, f->residual,
+           (size_t)(f->rows * f->weights->config.width) * sizeof(float));
+    if (state->values != NULL)
+        memcpy(state->values, f->values, (size_t)(f->rows * f->width) * sizeof(float));
+}
+
+void forward_load(struct forward *f, const struct forward_state *state)
+{
+    f->sequences = state->sequences;
+    f->rows = f->sequences * f->context;
+    stand_at(f, state->tap);
+    memcpy(f->residual, state->residual,
+           (size_t)(f->rows * f->weights->config.width) * sizeof(float));
+    if (state->values != NULL)
+        memcpy(f->values, state->values, (size_t)(f->rows * f->width) * sizeof(float));
+}

@@ -1,0 +1,97 @@
+#include "lm/head.h"
+#include "kernels/entropy.h"
+#include "kernels/gemm.h"
+#include "kernels/norm.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* A tile's logits take 32 MB at most, unless a vocabulary is so large that a product of
+ * TILE_LEAST rows takes more. */
+enum { TILE_FLOATS = 1 << 23, TILE_LEAST = 64, TILE_MOST = 512 };
+
+static int64_t tile_rows(const struct lm_config *config)
+{
+    const int64_t rows = TILE_FLOATS / config->vocabulary;
+
+    return rows < TILE_LEAST ? TILE_LEAST : rows > TILE_MOST ? TILE_MOST : rows;
+}
+
+int64_t head_bytes(const struct lm_config *config)
+{
+    return tile_rows(config) * (config->width + 2 * (int64_t)config->vocabulary + 2)
+           * (int64_t)sizeof(float);
+}
+
+void head_make(struct head *head, const struct weights *weights)
+{
+    const struct lm_config *c = &weights->config;
+    const int64_t tile = tile_rows(c);
+
+    *head = (struct head){
+        .weights = weights,
+        .tile = tile,
+        .normed = allocate(tile * c->width, sizeof(float)),
+        .first = allocate(tile * c->vocabulary, sizeof(float)),
+        .other = allocate(tile * c->vocabulary, sizeof(float)),
+        .first_sum = allocate(tile, sizeof(float)),
+        .other_sum = allocate(tile, sizeof(float)),
+    };
+}
+
+void head_free(struct head *head)
+{
+    free(head->normed);
+    free(head->first);
+    free(head->other);
+    free(head->first_sum);
+    free(head->other_sum);
+    *head = (struct head){0};
+}
+
+void head_logits(struct head *head, float *logits, const float *stream, int64_t rows)
+{
+    const struct weights *w = head->weights;
+    const struct lm_config *c = &w->config;
+
+    assert(rows <= head->tile);
+    rms_norm(head->normed, stream, w->final_norm, rows, c->width, c->norm_epsilon);
+    gemm_nt(logits, c->vocabulary, head->normed, c->width, w->embedding, c->width, rows,
+            c->vocabulary, c->width, false);
+    soft_cap(logits, rows, c->vocabulary, c->logit_cap);
+}
+
+static void score_tile(struct head *head, const struct head_task *tasks, int count,
+                       const int32_t *next, int64_t from, int64_t rows)
+{
+    const struct lm_config *c = &head->weights->config;
+
+    for (int i = 0; i < count; i++) {
+        const struct head_task *task = &tasks[i];
+        float *logits = i == 0 ? head->first : head->other;
+        float *sums = i == 0 ? head->first_sum : head->other_sum;
+        head_logits(head, logits, task->stream + from * c->width, rows);
+        log_sums(sums, logits, rows, c->vocabulary);
+        for (int64_t r = 0; r < rows; r++) {
+            const int32_t id = next[from + r];
+            task->loss[from + r] = id < 0 ? 0 : sums[r] - logits[r * c->vocabulary + id];
+        }
+        if (task->kl != NULL)
+            divergences(task->kl + from, head->first, head->first_sum, logits, sums, rows,
+                        c->vocabulary);
+    }
+}
+
+void head_score(struct head *head, const struct head_task *tasks, int count,
+                const int32_t *next, int64_t rows)
+{
+    for (int64_t from = 0; from < rows; from += head->tile)
+        score_tile(head, tasks, count, next, from,
+                   rows - from < head->tile ? rows - from : head->tile);
+}
+
+void head_next(int32_t *next, const int32_t *ids, int64_t sequences, int64_t context)
+{
+    for (int64_t i = 0; i < sequences * context; i++)
+        next[i] = (i + 1) % context == 0 ? -1 : ids[i + 1];
+}

@@ -1,0 +1,319 @@
+#include "lm/safetensors.h"
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct mapped_file {
+    char        path[PATH_LENGTH];
+    const char *bytes;
+    int64_t     size;
+    json_t     *header;     /* owns the names of the tensors */
+};
+
+static const struct { const char *name; int64_t bytes; } TYPES[] = {
+    [TENSOR_F32]  = { "F32", 4 },
+    [TENSOR_BF16] = { "BF16", 2 },
+    [TENSOR_F16]  = { "F16", 2 },
+};
+
+/* --- one tensor of a header ---------------------------------------------------------- */
+
+static enum status read_type(struct safetensor *tensor, const json_t *entry)
+{
+    const char *type = json_string_value(json_object_get(entry, "dtype"));
+
+    for (size_t i = 0; type != NULL && i < sizeof TYPES / sizeof *TYPES; i++)
+        if (strcmp(type, TYPES[i].name) == 0) {
+            tensor->type = (enum tensor_type)i;
+            return OK;
+        }
+    return refuse(E_FORMAT, "%s: tensor %.80s is stored as %.20s; F32, BF16 and F16 can be read",
+                  tensor->path, tensor->name, type == NULL ? "nothing known" : type);
+}
+
+static enum status read_shape(struct safetensor *tensor, const json_t *entry)
+{
+    const json_t *shape = json_object_get(entry, "shape");
+    const size_t rank = json_array_size(shape);
+
+    if (!json_is_array(shape) || rank > TENSOR_RANK_MAX)
+        return refuse(E_FORMAT, "%s: tensor %.80s needs a \"shape\" of at most %d dimensions",
+                      tensor->path, tensor->name, TENSOR_RANK_MAX);
+    tensor->rank = (int)rank;
+    tensor->count = 1;
+    for (int i = 0; i < tensor->rank; i++) {
+        const json_t *length = json_array_get(shape, (size_t)i);
+        tensor->shape[i] = json_integer_value(length);
+        if (!json_is_integer(length) || tensor->shape[i] < 1
+            || __builtin_mul_overflow(tensor->count, tensor->shape[i], &tensor->count))
+            return refuse(E_FORMAT, "%s: tensor %.80s has an impossible \"shape\"", tensor->path,
+                          tensor->name);
+    }
+    return OK;
+}
+
+/* `room` is what the file holds behind its header. */
+static enum status read_place(struct safetensor *tensor, const json_t *entry, int64_t room)
+{
+    const json_t *offsets = json_object_get(entry, "data_offsets");
+    const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
+    const int64_t from = json_integer_value(begin), to = json_integer_value(end);
+    int64_t bytes;
+
+    if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end)
+        || from < 0 || to < from)
+        return refuse(E_FORMAT, "%s: tensor %.80s needs \"data_offsets\" [begin, end]",
+                      tensor->path, tensor->name);
+    if (to > room)
+        return refuse(E_FORMAT, "%s: tensor %.80s ends at byte %lld of the data, but there are "
+                      "only %lld; the file is truncated or damaged, fetch it again", tensor->path,
+                      tensor->name, (long long)to, (long long)room);
+    if (__builtin_mul_overflow(tensor->count, TYPES[tensor->type].bytes, &bytes)
+        || bytes != to - from)
+        return refuse(E_FORMAT, "%s: the shape of tensor %.80s does not fit its %lld bytes",
+                      tensor->path, tensor->name, (long long)(to - from));
+    tensor->begin = from;
+    return OK;
+}
+
+/* --- one file ------------------------------------------------------------------------ */
+
+static enum status map_file(struct mapped_file *file)
+{
+    enum status st;
+    void *bytes;
+    int fd = -1;
+
+    TRY(file_size(file->path, &file->size));
+    if (file->size < 8)
+        return refuse(E_FORMAT, "%s has %lld bytes, too few for a safetensors file", file->path,
+                      (long long)file->size);
+    fd = open(file->path, O_RDONLY);
+    if (fd < 0)
+        return refuse(E_IO, "cannot open %s", file->path);
+    bytes = mmap(NULL, (size_t)file->size, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    if (bytes == MAP_FAILED)
+        return refuse(E_IO, "cannot map %s into memory", file->path);
+    file->bytes = bytes;
+done:
+    return st;
+}
+
+static enum status parse_header(struct mapped_file *file, int64_t *data)
+{
+    uint64_t length = 0;
+    json_error_t error;
+
+    for (int i = 7; i >= 0; i--)
+        length = length << 8 | (unsigned char)file->bytes[i];
+    if (length > (uint64_t)(file->size - 8))
+        return refuse(E_FORMAT, "%s: its header claims %llu bytes, but the file has only %lld; "
+                      "it is truncated or damaged, fetch it again", file->path,
+                      (unsigned long long)length, (long long)file->size);
+    file->header = json_loadb(file->bytes + 8, length, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(file->header))
+        return refuse(E_FORMAT, "%s: its header is not a JSON object: %s", file->path,
+                      file->header == NULL ? error.text : "something else");
+    *data = 8 + (int64_t)length;
+    return OK;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct safetensor *x = a, *y = b;
+
+    return (x->begin > y->begin) - (x->begin < y->begin);
+}
+
+/* Tensors must follow each other without overlap or gap, up to the end of the file. */
+static enum status check_places(struct safetensor *tensors, int64_t count, const char *path,
+                                int64_t room)
+{
+    int64_t end = 0;
+
+    qsort(tensors, (size_t)count, sizeof *tensors, by_place);
+    for (int64_t i = 0; i < count; i++) {
+        if (tensors[i].begin != end)
+            return refuse(E_FORMAT, "%s: the values of tensor %.80s begin at byte %lld of the "
+                          "data, where %s", path, tensors[i].name, (long long)tensors[i].begin,
+                          tensors[i].begin < end ? "another tensor lies" : "a gap precedes them");
+        end += tensors[i].count * TYPES[tensors[i].type].bytes;
+    }
+    if (end != room)
+        return refuse(E_FORMAT, "%s: %lld bytes behind the last tensor belong to none", path,
+                      (long long)(room - end));
+    return OK;
+}
+
+/* Append the tensors of one file to the checkpoint's. */
+static enum status open_file(struct safetensors *checkpoint, struct mapped_file *file)
+{
+    struct safetensor *tensor;
+    const char *name;
+    json_t *entry;
+    int64_t data = 0, first = checkpoint->count;
+    enum status st;
+
+    TRY(map_file(file));
+    TRY(parse_header(file, &data));
+    checkpoint->tensors = realloc(checkpoint->tensors, sizeof *checkpoint->tensors
+                                  * ((size_t)first + json_object_size(file->header) + 1));
+    if (checkpoint->tensors == NULL)
+        die("no memory for the tensors of %s", file->path);
+    json_object_foreach(file->header, name, entry) {
+        if (strcmp(name, "__metadata__") == 0)
+            continue;
+        tensor = &checkpoint->tensors[checkpoint->count];
+        *tensor = (struct safetensor){ .name = name, .path = file->path };
+        TRY(read_type(tensor, entry));
+        TRY(read_shape(tensor, entry));
+        TRY(read_place(tensor, entry, file->size - data));
+        tensor->values = file->bytes + data + tensor->begin;
+        checkpoint->count++;
+    }
+    TRY(check_places(checkpoint->tensors + first, checkpoint->count - first, file->path,
+                     file->size - data));
+done:
+    return st;
+}
+
+/* --- the checkpoint ------------------------------------------------------------------ */
+
+static int by_name(const void *a, const void *b)
+{
+    const struct safetensor *x = a, *y = b;
+
+    return strcmp(x->name, y->name);
+}
+
+/* The distinct files that an index names, each once. */
+static enum status list_files(json_t **files, const char *path)
+{
+    json_t *index = NULL, *map, *place;
+    json_error_t error;
+    const char *tensor;
+    enum status st = OK;
+
+    *files = json_object();
+    index = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    map = json_object_get(index, "weight_map");
+    if (!json_is_object(map))
+        st = refuse(E_FORMAT, "%s is not an index of safetensors files: it needs an object "
+                    "\"weight_map\"", path);
+    json_object_foreach(map, tensor, place) {
+        const char *name = json_string_value(place);
+        if (name == NULL || strchr(name, '/') != NULL)
+            st = refuse(E_FORMAT, "%s: tensor %.80s needs the name of a file in the same folder",
+                        path, tensor);
+        else
+            json_object_set(*files, name, json_true());
+    }
+    json_decref(index);
+    return st;
+}
+
+enum status safetensors_open(struct safetensors *checkpoint, const char *folder)
+{
+    char single[PATH_LENGTH], index[PATH_LENGTH];
+    json_t *files = NULL, *unused;
+    const char *name;
+    enum status st;
+
+    *checkpoint = (struct safetensors){0};
+    path_print(single, "%s/model.safetensors", folder);
+    path_print(index, "%s/model.safetensors.index.json", folder);
+    if (!file_exists(single) && !file_exists(index))
+        return refuse(E_IO, "there is neither model.safetensors nor model.safetensors.index.json "
+                      "in %s; 'model: path' must be the folder of a checkpoint", folder);
+    if (file_exists(single))
+        files = json_pack("{s:b}", "model.safetensors", 1);
+    else
+        TRY(list_files(&files, index));
+    checkpoint->file = allocate((long long)json_object_size(files), sizeof *checkpoint->file);
+    json_object_foreach(files, name, unused) {
+        struct mapped_file *file = &checkpoint->file[checkpoint->files++];
+        path_print(file->path, "%s/%s", folder, name);
+        TRY(open_file(checkpoint, file));
+    }
+    qsort(checkpoint->tensors, (size_t)checkpoint->count, sizeof *checkpoint->tensors, by_name);
+    for (int64_t i = 1; i < checkpoint->count; i++)
+        if (strcmp(checkpoint->tensors[i - 1].name, checkpoint->tensors[i].name) == 0)
+            TRY(refuse(E_FORMAT, "tensor %.80s is both in %s and in %s",
+                       checkpoint->tensors[i].name, checkpoint->tensors[i - 1].path,
+                       checkpoint->tensors[i].path));
+    st = OK;
+done:
+    json_decref(files);
+    return st;
+}
+
+void safetensors_close(struct safetensors *checkpoint)
+{
+    for (int i = 0; i < checkpoint->files; i++) {
+        json_decref(checkpoint->file[i].header);
+        if (checkpoint->file[i].bytes != NULL)
+            munmap((void *)(uintptr_t)checkpoint->file[i].bytes,
+                   (size_t)checkpoint->file[i].size);
+    }
+    free(checkpoint->file);
+    free(checkpoint->tensors);
+    *checkpoint = (struct safetensors){0};
+}
+
+const struct safetensor *safetensors_find(const struct safetensors *checkpoint, const char *name)
+{
+    const struct safetensor key = { .name = name };
+
+    return bsearch(&key, checkpoint->tensors, (size_t)checkpoint->count,
+                   sizeof *checkpoint->tensors, by_name);
+}
+
+/* --- values -------------------------------------------------------------------------- */
+
+static float from_bits(uint32_t bits)
+{
+    float value;
+
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* IEEE half: 1 sign, 5 exponent (bias 15), 10 mantissa bits. */
+static float from_half(uint16_t half)
+{
+    const uint32_t sign = (uint32_t)(half & 0x8000) << 16;
+    const uint32_t exponent = half >> 10 & 31, mantissa = half & 1023;
+
+    if (exponent == 0)
+        return (sign != 0 ? -1.0f : 1.0f) * ldexpf((float)mantissa, -24);
+    if (exponent == 31)
+        return from_bits(sign | 0x7f800000u | mantissa << 13);
+    return from_bits(sign | (exponent + 112) << 23 | mantissa << 13);
+}
+
+enum status safetensor_values(float *values, const struct safetensor *tensor)
+{
+    const char *bytes = tensor->values;
+    uint16_t half;
+    bool finite = true;
+
+    if (tensor->type == TENSOR_F32)
+        memcpy(values, bytes, (size_t)tensor->count * sizeof *values);
+    for (int64_t i = 0; i < tensor->count; i++) {
+        if (tensor->type != TENSOR_F32) {
+            memcpy(&half, bytes + 2 * i, sizeof half);
+            values[i] = tensor->type == TENSOR_BF16 ? from_bits((uint32_t)half << 16)
+                                                    : from_half(half);
+        }
+        finite = finite && isfinite(values[i]);
+    }
+    return finite ? OK : refuse(E_NUMERIC, "%s: tensor %.80s holds a value that is not finite",
+                                tensor->path, tensor->name);
+}

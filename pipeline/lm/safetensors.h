@@ -1,0 +1,53 @@
+/* safetensors.h -- the tensors of a checkpoint, found by name in files that are not trusted.
+ *
+ * The format (https://github.com/huggingface/safetensors, "Format"): 8 bytes little-endian
+ * length of a JSON header, the header, then the values of all tensors without gaps.  A
+ * checkpoint is one model.safetensors, or several files named by
+ * model.safetensors.index.json.  Files are mapped, not read: values come from disk when they
+ * are asked for.  Everything here is Local.
+ */
+#ifndef SAFETENSORS_H
+#define SAFETENSORS_H
+
+#include "base/status.h"
+
+#include <stdint.h>
+
+enum { TENSOR_RANK_MAX = 4 };
+
+enum tensor_type { TENSOR_F32, TENSOR_BF16, TENSOR_F16 };
+
+struct safetensor {
+    const char      *name;
+    const char      *path;      /* of its file */
+    enum tensor_type type;
+    int              rank;
+    int64_t          shape[TENSOR_RANK_MAX];
+    int64_t          count;     /* elements */
+    int64_t          begin;     /* offset of its values behind the header */
+    const void      *values;    /* at no particular alignment */
+};
+
+struct mapped_file;
+
+struct safetensors {
+    int                 files;
+    struct mapped_file *file;
+    int64_t             count;
+    struct safetensor  *tensors;    /* by name */
+};
+
+/* Open the checkpoint in a folder.  E_IO; E_FORMAT: truncated, a header longer than its
+ * file, not JSON, a name twice, an unknown type, a shape that does not fit its bytes,
+ * offsets that overlap, leave gaps or point outside the file. */
+enum status safetensors_open(struct safetensors *checkpoint, const char *folder);
+void        safetensors_close(struct safetensors *checkpoint);
+
+/* NULL if there is none of that name. */
+const struct safetensor *safetensors_find(const struct safetensors *checkpoint, const char *name);
+
+/* All values as float32, exactly.  E_NUMERIC if one is not finite.
+ *   values [tensor->count]  out */
+enum status safetensor_values(float *values, const struct safetensor *tensor);
+
+#endif

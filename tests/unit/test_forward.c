@@ -1,0 +1,301 @@
+/* The forward pass against Google's own code, and against itself however it is run. */
+#include "base/file.h"
+#include "lm/forward.h"
+#include "lm/head.h"
+#include "shard/h5.h"
+
+#include <math.h>
+#include <omp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* A model and what the reference gives for its tokens (tests/golden/README.md). */
+struct golden {
+    const char *model, *expected;
+    int64_t     sequences, context;
+};
+
+static const struct golden RANDOM = {
+    "tests/golden/gemma2-random", "tests/golden/gemma2-random/expected.h5", 3, 48,
+};
+static const struct golden TINY = {
+    "jobs/demo/tiny-gemma2", "tests/golden/tiny-gemma2/expected.h5", 2, 256,
+};
+
+static const double TOLERANCE = 2e-5;
+
+/* Everything a test of one model needs. */
+struct fixture {
+    struct weights weights;
+    struct forward forward;
+    hid_t          file;
+    int32_t       *ids;
+    int64_t        rows;
+};
+
+static void set_up(struct fixture *f, const struct golden *golden)
+{
+    struct lm_config config;
+
+    *f = (struct fixture){ .rows = golden->sequences * golden->context };
+    assert_int_equal(config_read(&config, golden->model), OK);
+    assert_int_equal(weights_read(&f->weights, &config, golden->model), OK);
+    forward_make(&f->forward, &f->weights, golden->sequences, golden->context);
+    assert_int_equal(h5_open(&f->file, golden->expected), OK);
+    f->ids = allocate(f->rows, sizeof *f->ids);
+    const hid_t ids = H5Dopen2(f->file, "tokens", H5P_DEFAULT);
+    assert_true(H5Dread(ids, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, f->ids) >= 0);
+    H5Dclose(ids);
+}
+
+static void tear_down(struct fixture *f, const struct golden *golden)
+{
+    free(f->ids);
+    assert_int_equal(h5_close(&f->file, golden->expected, OK), OK);
+    forward_free(&f->forward);
+    weights_free(&f->weights);
+}
+
+/* Norm of the difference over norm, against the data set `name` of `count` values. */
+static void check_equal(const struct fixture *f, const char *name, const float *values,
+                        int64_t count)
+{
+    float *expected = allocate(count, sizeof *expected);
+    double difference = 0, norm = 0;
+    const hid_t set = H5Dopen2(f->file, name, H5P_DEFAULT), space = H5Dget_space(set);
+
+    assert_int_equal(H5Sget_simple_extent_npoints(space), count);
+    assert_true(H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, expected) >= 0);
+    for (int64_t i = 0; i < count; i++) {
+        const double e = (double)expected[i], d = (double)values[i] - e;
+        difference += d * d;
+        norm += e * e;
+    }
+    printf("    %-15s relative error %.2g\n", name, sqrt(difference / norm));
+    assert_true(sqrt(difference / norm) < TOLERANCE);
+    H5Sclose(space);
+    H5Dclose(set);
+    free(expected);
+}
+
+/* Walk through the model and compare what lies open at each site. */
+static void check_sites(struct fixture *f, int64_t sequences)
+{
+    static const char *const NAMES[SITES] = {
+        [SITE_ATTN] = "attn", [SITE_MLP] = "mlp", [SITE_RES] = "resid",
+    };
+    char name[32];
+
+    assert_int_equal(forward_start(&f->forward, f->ids, sequences), OK);
+    while (tap_step(f->forward.tap) < tap_step(forward_end(&f->forward))) {
+        forward_next(&f->forward);
+        const struct tap tap = f->forward.tap;
+        if (NAMES[tap.site] == NULL)
+            continue;
+        snprintf(name, sizeof name, "%s.%d", NAMES[tap.site], tap.layer);
+        check_equal(f, name, f->forward.values, f->rows * f->forward.width);
+    }
+}
+
+/* The reference has no loss for a sequence's last token. */
+static void check_losses(struct fixture *f, const struct golden *golden)
+{
+    const int64_t context = golden->context;
+    float *loss = allocate(f->rows, sizeof *loss);
+    int32_t *next = allocate(f->rows, sizeof *next);
+    struct head head;
+
+    head_make(&head, &f->weights);
+    head_next(next, f->ids, golden->sequences, context);
+    head_score(&head, &(struct head_task){ .stream = f->forward.values, .loss = loss }, 1, next,
+               f->rows);
+    for (int64_t s = 0; s < golden->sequences; s++) {
+        assert_true(loss[(s + 1) * context - 1] == 0);
+        memmove(loss + s * (context - 1), loss + s * context,
+                (size_t)(context - 1) * sizeof *loss);
+    }
+    check_equal(f, "loss_per_token", loss, golden->sequences * (context - 1));
+    head_free(&head);
+    free(next);
+    free(loss);
+}
+
+static void agrees_with_the_reference_on_a_random_model(void **state)
+{
+    struct fixture f;
+    struct head head;
+    float *logits;
+
+    (void)state;
+    set_up(&f, &RANDOM);
+    check_sites(&f, RANDOM.sequences);
+    check_losses(&f, &RANDOM);
+    head_make(&head, &f.weights);
+    assert_true(head.tile >= f.rows);
+    logits = allocate(f.rows * f.weights.config.vocabulary, sizeof *logits);
+    head_logits(&head, logits, f.forward.values, f.rows);
+    check_equal(&f, "logits", logits, f.rows * f.weights.config.vocabulary);
+    free(logits);
+    head_free(&head);
+    tear_down(&f, &RANDOM);
+}
+
+static void agrees_with_the_reference_on_the_demo_model(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, &TINY);
+    check_sites(&f, TINY.sequences);
+    check_losses(&f, &TINY);
+    tear_down(&f, &TINY);
+}
+
+/* Run to the end; the last residual stream is the caller's to free. */
+static float *run_to_end(struct fixture *f)
+{
+    const int64_t count = f->rows * f->weights.config.width;
+    float *stream = allocate(count, sizeof *stream);
+
+    forward_to(&f->forward, forward_end(&f->forward));
+    memcpy(stream, f->forward.values, (size_t)count * sizeof *stream);
+    return stream;
+}
+
+static void gives_the_same_bits_on_any_number_of_threads(void **state)
+{
+    struct fixture f;
+    float *one, *many;
+
+    (void)state;
+    omp_set_num_threads(3);
+    set_up(&f, &TINY);
+    for (int threads = 2; threads <= 3; threads++) {
+        omp_set_num_threads(1);
+        assert_int_equal(forward_start(&f.forward, f.ids, TINY.sequences), OK);
+        one = run_to_end(&f);
+        omp_set_num_threads(threads);
+        assert_int_equal(forward_start(&f.forward, f.ids, TINY.sequences), OK);
+        many = run_to_end(&f);
+        assert_memory_equal(one, many, (size_t)(f.rows * f.weights.config.width) * sizeof *one);
+        free(many);
+        free(one);
+    }
+    tear_down(&f, &TINY);
+}
+
+/* From a state kept at any site of a middle layer the same bits come out as in one go, also
+ * after something else was spliced in; and what is spliced in does change them. */
+static void goes_on_from_the_middle_with_the_same_bits(void **state)
+{
+    struct fixture f;
+    float *whole, *again;
+
+    (void)state;
+    set_up(&f, &TINY);
+    const size_t bytes = (size_t)(f.rows * f.weights.config.width) * sizeof *whole;
+    assert_int_equal(forward_start(&f.forward, f.ids, TINY.sequences), OK);
+    whole = run_to_end(&f);
+    for (enum site site = 0; site < SITES; site++) {
+        const struct tap tap = { .site = site, .layer = 1 };
+        struct forward_state kept;
+
+        forward_state_make(&kept, &f.forward, tap);
+        assert_int_equal(forward_start(&f.forward, f.ids, TINY.sequences), OK);
+        forward_to(&f.forward, tap);
+        forward_save(&f.forward, &kept);
+        memset(f.forward.values, 0, (size_t)f.rows * (size_t)f.forward.width * sizeof *whole);
+        again = run_to_end(&f);
+        assert_memory_not_equal(whole, again, bytes);
+        free(again);
+        forward_load(&f.forward, &kept);
+        again = run_to_end(&f);
+        assert_memory_equal(whole, again, bytes);
+        free(again);
+        forward_state_free(&kept);
+    }
+    free(whole);
+    tear_down(&f, &TINY);
+}
+
+/* The divergence of a model from itself is 0, and from another stream it is what its
+ * definition gives in double. */
+static void divergence_follows_its_definition(void **state)
+{
+    struct fixture f;
+    struct head head;
+    enum { ROWS = 5 };
+    float loss[2][ROWS], kl[2][ROWS];
+    const int32_t next[ROWS] = { 7, -1, 0, 511, 3 };
+
+    (void)state;
+    set_up(&f, &RANDOM);
+    head_make(&head, &f.weights);
+    const int32_t words = f.weights.config.vocabulary;
+    assert_int_equal(forward_start(&f.forward, f.ids, RANDOM.sequences), OK);
+    const float *p = f.forward.residual, *q = p + ROWS * f.weights.config.width;
+    head_score(&head, (struct head_task[]){ { p, loss[0], kl[0] }, { q, loss[1], kl[1] } }, 2,
+               next, ROWS);
+    float *logits = allocate(2 * ROWS * words, sizeof *logits);
+    head_logits(&head, logits, p, ROWS);
+    head_logits(&head, logits + ROWS * words, q, ROWS);
+    for (int r = 0; r < ROWS; r++) {
+        const float *a = logits + r * words, *b = logits + (ROWS + r) * words;
+        double a_sum = 0, b_sum = 0, divergence = 0;
+        for (int i = 0; i < words; i++) {
+            a_sum += exp((double)a[i]);
+            b_sum += exp((double)b[i]);
+        }
+        for (int i = 0; i < words; i++)
+            divergence += exp((double)a[i]) / a_sum
+                        * ((double)a[i] - log(a_sum) - (double)b[i] + log(b_sum));
+        assert_true(fabs((double)kl[0][r]) < 1e-6);
+        assert_true(fabs((double)kl[1][r] / divergence - 1) < 1e-5);
+        const double expected = next[r] < 0 ? 0 : log(b_sum) - (double)b[next[r]];
+        assert_true(fabs((double)loss[1][r] - expected) < 1e-5);
+    }
+    free(logits);
+    head_free(&head);
+    tear_down(&f, &RANDOM);
+}
+
+static void refuses_ids_and_contexts_the_model_does_not_have(void **state)
+{
+    struct fixture f;
+    struct forward longer;
+
+    (void)state;
+    set_up(&f, &RANDOM);
+    for (int32_t bad = -1; bad <= 512; bad += 513) {
+        f.ids[50] = bad;
+        assert_int_equal(forward_start(&f.forward, f.ids, RANDOM.sequences), E_FORMAT);
+        assert_non_null(strstr(status_reason(), "vocabulary of 512"));
+        status_clear();
+    }
+    forward_make(&longer, &f.weights, 1, 257);
+    assert_int_equal(forward_start(&longer, f.ids, 1), E_USAGE);
+    assert_non_null(strstr(status_reason(), "257"));
+    status_clear();
+    forward_free(&longer);
+    tear_down(&f, &RANDOM);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agrees_with_the_reference_on_a_random_model),
+        cmocka_unit_test(agrees_with_the_reference_on_the_demo_model),
+        cmocka_unit_test(gives_the_same_bits_on_any_number_of_threads),
+        cmocka_unit_test(goes_on_from_the_middle_with_the_same_bits),
+        cmocka_unit_test(divergence_follows_its_definition),
+        cmocka_unit_test(refuses_ids_and_contexts_the_model_does_not_have),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
