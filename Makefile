@@ -28,10 +28,10 @@ CXXFLAGS = -std=c++17 $(OPT) -Wall -Wextra -Wshadow -Wconversion
 ,        = ,
 
 # HDF5 must be a parallel one; Debian calls it hdf5-openmpi.
-HDF5        = $(shell for p in hdf5-openmpi hdf5-mpi hdf5; do pkg-config --exists $$p && echo $$p && break; done)
-HDF5_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(HDF5)))
+HDF5        = $(shell for p in hdf5-openmpi hdf5-mpi hdf5; do pkg-config --exists $$p 2> /dev/null && echo $$p && break; done)
+HDF5_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(HDF5) 2> /dev/null))
 HDF5_LIBS   = $(shell pkg-config --libs $(HDF5))
-BLAS_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I openblas))
+BLAS_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I openblas 2> /dev/null))
 BLAS_LIBS   = $(shell pkg-config --libs openblas)
 LDLIBS      = $(HDF5_LIBS) $(BLAS_LIBS) -lzstd -lcyaml -lyaml -ljansson -lzip \
               -lsentencepiece -lxxhash -lcrypto -lm -lstdc++
