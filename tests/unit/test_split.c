@@ -1,0 +1,69 @@
+/* Cutting n things into parts and blocks: every thing is in exactly one. */
+#include "base/split.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void parts_follow_each_other_and_differ_by_one_at_most(void **state)
+{
+    (void)state;
+    for (int64_t n = 0; n < 40; n++)
+        for (int parts = 1; parts < 12; parts++) {
+            int64_t end = 0, longest = split_range(n, 0, parts).end;
+            for (int p = 0; p < parts; p++) {
+                const struct range range = split_range(n, p, parts);
+                assert_int_equal(range.first, end);
+                end = range.end;
+                assert_in_range(longest - (range.end - range.first), 0, 1);
+            }
+            assert_int_equal(end, n);
+        }
+}
+
+/* Seven things for three: 3, 2, 2. */
+static void the_longer_parts_come_first(void **state)
+{
+    (void)state;
+    assert_int_equal(split_range(7, 0, 3).end, 3);
+    assert_int_equal(split_range(7, 1, 3).end, 5);
+    assert_int_equal(split_range(7, 2, 3).end, 7);
+}
+
+static void blocks_cover_everything_and_only_the_last_is_short(void **state)
+{
+    (void)state;
+    assert_int_equal(split_blocks(0, 5), 0);
+    assert_int_equal(split_blocks(10, 5), 2);
+    assert_int_equal(split_blocks(11, 5), 3);
+    assert_int_equal(split_block(11, 5, 1).first, 5);
+    assert_int_equal(split_block(11, 5, 1).end, 10);
+    assert_int_equal(split_block(11, 5, 2).first, 10);
+    assert_int_equal(split_block(11, 5, 2).end, 11);
+}
+
+/* Rows by the hundred billion, as a harvest of a large model has them. */
+static void large_numbers_do_not_overflow(void **state)
+{
+    const int64_t n = 4000000000000;
+
+    (void)state;
+    assert_int_equal(split_range(n, 47, 48).end, n);
+    assert_int_equal(split_range(n, 47, 48).first, n / 48 * 47 + n % 48);
+    assert_int_equal(split_block(n, 4096, split_blocks(n, 4096) - 1).end, n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_follow_each_other_and_differ_by_one_at_most),
+        cmocka_unit_test(the_longer_parts_come_first),
+        cmocka_unit_test(blocks_cover_everything_and_only_the_last_is_short),
+        cmocka_unit_test(large_numbers_do_not_overflow),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
