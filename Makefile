@@ -24,6 +24,7 @@ OPT      = -O2 -g -fopenmp $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno
 WARN     = -Wall -Wextra -Wshadow -Wconversion -Werror
 CPPFLAGS = -Ipipeline -I. -D_GNU_SOURCE -MMD -MP
 CFLAGS   = -std=c11 $(OPT) $(WARN)
+FAST     = -O3 -ffp-contract=fast -fno-math-errno
 CXXFLAGS = -std=c++17 $(OPT) -Wall -Wextra -Wshadow -Wconversion
 ,        = ,
 
@@ -51,10 +52,11 @@ all: $(PROGRAMS) $(PLUGIN)
 
 # --- how ----------------------------------------------------------------------------
 
-# Kernels are compiled without MPI and HDF5, so that neither can creep into them.
+# Kernels are compiled without MPI and HDF5, so that neither can creep into them, and may
+# use fused multiply-add.
 $(BUILD)/pipeline/kernels/%.o: pipeline/kernels/%.c | build/setup.build
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(BLAS_CFLAGS) $(CFLAGS) -O3 -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(BLAS_CFLAGS) $(CFLAGS) $(FAST) -c -o $@ $<
 
 $(BUILD)/%.o: %.c | build/setup.build
 	@mkdir -p $(@D)

@@ -1,0 +1,54 @@
+#include "kernels/adam.h"
+#include "kernels/clones.h"
+
+#include <math.h>
+#include <stddef.h>
+
+CLONES
+void adam_update(float *restrict value, float *restrict mean, float *restrict square,
+                 const float *restrict gradient, float along, int64_t n,
+                 const struct adam *adam)
+{
+    const float beta1 = adam->beta1, rest1 = adam->rest1;
+    const float beta2 = adam->beta2, rest2 = adam->rest2, epsilon = adam->epsilon;
+    const float rate = adam->rate / adam->correct1;
+    const float correct = 1 / sqrtf(adam->correct2);
+
+    if (mean == NULL) {
+        for (int64_t i = 0; i < n; i++) {
+            const float g = gradient[i] - along * value[i];
+            square[i] = beta2 * square[i] + rest2 * (g * g);
+            value[i] -= rate * g / (sqrtf(square[i]) * correct + epsilon);
+        }
+    } else {
+        for (int64_t i = 0; i < n; i++) {
+            const float g = gradient[i] - along * value[i];
+            mean[i] = beta1 * mean[i] + rest1 * g;
+            square[i] = beta2 * square[i] + rest2 * (g * g);
+            value[i] -= rate * mean[i] / (sqrtf(square[i]) * correct + epsilon);
+        }
+    }
+}
+
+CLONES
+double sum_squares(const float *x, int64_t n)
+{
+    double sum[LANES] = {0}, total = 0;
+    int64_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            sum[l] += (double)x[i + l] * (double)x[i + l];
+    for (; i < n; i++)
+        total += (double)x[i] * (double)x[i];
+    for (int l = 0; l < LANES; l++)
+        total += sum[l];
+    return total;
+}
+
+CLONES
+void scale_values(float *x, float factor, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] *= factor;
+}

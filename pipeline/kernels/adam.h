@@ -1,0 +1,33 @@
+/* adam.h -- one step of Adam (Kingma and Ba, arXiv:1412.6980), and the constraint that
+ * decoder rows have norm 1.
+ */
+#ifndef ADAM_H
+#define ADAM_H
+
+#include <stdint.h>
+
+/* The numbers of one step.  `rest` is 1 - beta, taken in double since a float's 1 - 0.999 is
+ * off by 5e-5.  `correct` is 1 - beta^t, with t = 1 at the first step: the moments start at
+ * zero and are too small by these factors. */
+struct adam {
+    float rate, epsilon;
+    float beta1, rest1, correct1;
+    float beta2, rest2, correct2;
+};
+
+/* Move n parameters against their gradient, of which first the part along the parameters
+ * themselves is taken away:  g = gradient - along * value, so that a row of norm 1 keeps
+ * its norm to first order when `along` is the dot product of gradient and row.
+ *   mean      first moments, or NULL: beta1 must then be 0
+ *   square    second moments */
+void adam_update(float *restrict value, float *restrict mean, float *restrict square,
+                 const float *restrict gradient, float along, int64_t n,
+                 const struct adam *adam);
+
+/* The sum of n squares, in double. */
+double sum_squares(const float *x, int64_t n);
+
+/* Multiply n values by a factor. */
+void scale_values(float *x, float factor, int64_t n);
+
+#endif

@@ -1,0 +1,22 @@
+/* clones.h -- build a hot loop for several kinds of CPU; the program chooses at start.
+ *
+ * Put CLONES before the definition of a function whose inner loops are plain C (or vectors
+ * of 16 floats, below) and whose time is worth an indirect call.
+ */
+#ifndef CLONES_H
+#define CLONES_H
+
+#ifdef __SANITIZE_ADDRESS__     /* the choice is made before the sanitizer is ready */
+#define CLONES
+#else
+#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#endif
+
+/* Sixteen floats that are added and multiplied lane by lane, from any address. */
+typedef float lanes __attribute__((vector_size(64), aligned(4), may_alias));
+
+enum { LANES = 16 };
+
+#define LOAD(address) (*(const lanes *)(address))
+
+#endif

@@ -1,0 +1,130 @@
+#include "kernels/codes.h"
+#include "kernels/clones.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { WIDEST = 4096 };     /* latents of a tile, at most */
+
+static inline int any_above(const float *pre, const float *bias, const float *low)
+{
+    int any = 0;
+
+    for (int i = 0; i < LANES; i++)
+        any |= pre[i] + bias[i] > low[i];
+    return any;
+}
+
+/* Most blocks of latents have no entry, so each is first asked as a whole. */
+CLONES
+void codes_scan(struct codes *codes, const float *pre, const float *bias,
+                const float *threshold, float half, int32_t first, int64_t rows, int64_t width)
+{
+    int32_t near_index[WIDEST];
+    float near_value[WIDEST], low[WIDEST];
+    int64_t n = 0;
+
+    assert(width <= WIDEST);
+    for (int64_t i = 0; i < width; i++)
+        low[i] = threshold[i] - half;
+    codes->groups = rows;
+    for (int64_t row = 0; row < rows; row++) {
+        const float *p = pre + row * width;
+        int64_t nears = 0;
+
+        codes->start[row] = n;
+        for (int64_t block = 0; block < width; block += LANES) {
+            const int64_t end = block + LANES < width ? block + LANES : width;
+            if (end - block == LANES && !any_above(p + block, bias + block, low + block))
+                continue;
+            for (int64_t i = block; i < end; i++) {
+                const float value = p[i] + bias[i];
+                const int active = value > threshold[i];
+                const int near = !active && value > low[i];
+                codes->index[n] = near_index[nears] = first + (int32_t)i;
+                codes->value[n] = near_value[nears] = value;
+                n += active;
+                nears += near;
+            }
+        }
+        codes->middle[row] = n;
+        memcpy(codes->index + n, near_index, (size_t)nears * sizeof *near_index);
+        memcpy(codes->value + n, near_value, (size_t)nears * sizeof *near_value);
+        n += nears;
+    }
+    codes->start[rows] = n;
+}
+
+void codes_join_sizes(struct codes *codes, int64_t first, int64_t rows,
+                      const struct codes *parts, int64_t count, int64_t from)
+{
+    for (int64_t row = 0; row < rows; row++) {
+        int64_t n = codes->start[first + row];
+        for (int64_t p = 0; p < count; p++)
+            n += parts[p].middle[from + row] - parts[p].start[from + row];
+        codes->middle[first + row] = n;
+        for (int64_t p = 0; p < count; p++)
+            n += parts[p].start[from + row + 1] - parts[p].middle[from + row];
+        codes->start[first + row + 1] = n;
+    }
+}
+
+static int64_t copy(struct codes *to, int64_t at, const struct codes *from, int64_t start,
+                    int64_t end)
+{
+    for (int64_t k = start; k < end; k++, at++) {
+        to->index[at] = from->index[k];
+        to->value[at] = from->value[k];
+    }
+    return at;
+}
+
+void codes_join(struct codes *codes, int64_t first, int64_t rows,
+                const struct codes *parts, int64_t count, int64_t from)
+{
+    for (int64_t row = from; row < from + rows; row++) {
+        int64_t at = codes->start[first + row - from];
+        for (int64_t p = 0; p < count; p++)
+            at = copy(codes, at, &parts[p], parts[p].start[row], parts[p].middle[row]);
+        for (int64_t p = 0; p < count; p++)
+            at = copy(codes, at, &parts[p], parts[p].middle[row], parts[p].start[row + 1]);
+    }
+}
+
+/* While entries are dealt, start[] and middle[] are the next free places of each latent's
+ * active and near entries; in the end each has moved to where the next section begins. */
+void codes_transpose(struct codes *out, float *moved, const struct codes *codes,
+                     const float *extra)
+{
+    const int64_t latents = out->groups;
+
+    memset(out->start, 0, (size_t)(latents + 1) * sizeof *out->start);
+    memset(out->middle, 0, (size_t)latents * sizeof *out->middle);
+    for (int64_t row = 0; row < codes->groups; row++) {
+        for (int64_t k = codes->start[row]; k < codes->middle[row]; k++)
+            out->start[codes->index[k]]++;
+        for (int64_t k = codes->middle[row]; k < codes->start[row + 1]; k++)
+            out->middle[codes->index[k]]++;
+    }
+    int64_t n = 0;
+    for (int64_t i = 0; i < latents; i++) {
+        const int64_t actives = out->start[i], nears = out->middle[i];
+        out->start[i] = n;
+        out->middle[i] = n + actives;
+        n += actives + nears;
+    }
+    for (int64_t row = 0; row < codes->groups; row++)
+        for (int64_t k = codes->start[row]; k < codes->start[row + 1]; k++) {
+            int64_t *next = k < codes->middle[row] ? out->start : out->middle;
+            const int64_t at = next[codes->index[k]]++;
+            out->index[at] = (int32_t)row;
+            out->value[at] = codes->value[k];
+            moved[at] = extra[k];
+        }
+    for (int64_t i = latents; i-- > 0; ) {
+        const int64_t middle = out->start[i];
+        out->start[i + 1] = out->middle[i];
+        out->middle[i] = middle;
+    }
+    out->start[0] = 0;
+}
