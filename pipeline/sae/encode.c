@@ -1,0 +1,135 @@
+#include "sae/encode.h"
+#include "kernels/gemm.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+
+static void centre(const struct training *training, struct workspace *w, const float *x)
+{
+    const float *bias = training->tensors[DECODER_BIAS].value;
+    const int64_t inputs = training->inputs;
+
+    #pragma omp parallel for
+    for (int64_t row = 0; row < w->batch; row++)
+        for (int64_t j = 0; j < inputs; j++)
+            w->centred[row * inputs + j] = x[row * inputs + j] - bias[j];
+}
+
+static void find_thresholds(const struct training *training, struct workspace *w)
+{
+    const float *trained = training->tensors[THRESHOLD].value;
+    const int64_t own = training->own_latents.end - training->own_latents.first;
+
+    for (int64_t i = 0; i < own; i++)
+        w->threshold[i] = training->recipe.log_threshold ? expf(trained[i]) : trained[i];
+}
+
+/* One product and its scan: rows of one block, latents of one tile. */
+static void encode_piece(const struct training *training, struct workspace *w, int64_t block,
+                         int64_t tile, int64_t tiles)
+{
+    const struct range rows = split_block(w->batch, ROW_BLOCK, block);
+    const int64_t own = training->own_latents.end - training->own_latents.first;
+    const struct range latents = split_block(own, LATENT_TILE, tile);
+    const int64_t count = rows.end - rows.first, width = latents.end - latents.first;
+    const int64_t inputs = training->inputs;
+    const int64_t place = rows.first * own + count * latents.first;
+    float *pre = w->scratch[omp_get_thread_num()];
+    struct codes *piece = &w->pieces[block * tiles + tile];
+
+    piece->index = w->pieces->index + place;    /* the first piece's place is 0 */
+    piece->value = w->pieces->value + place;
+    gemm_nt(pre, width, w->centred + rows.first * inputs, inputs,
+            training->tensors[ENCODER].value + latents.first * inputs, inputs,
+            count, width, inputs, false);
+    codes_scan(piece, pre, training->tensors[ENCODER_BIAS].value + latents.first,
+               w->threshold + latents.first, (float)(training->recipe.bandwidth / 2),
+               (int32_t)(training->own_latents.first + latents.first), count, width);
+}
+
+static void encode_own(const struct training *training, struct workspace *w)
+{
+    const int64_t own = training->own_latents.end - training->own_latents.first;
+    const int64_t tiles = split_blocks(own, LATENT_TILE);
+    const int64_t blocks = split_blocks(w->batch, ROW_BLOCK);
+
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t p = 0; p < blocks * tiles; p++)
+        encode_piece(training, w, p / tiles, p % tiles, tiles);
+
+    w->own->groups = w->batch;
+    for (int64_t block = 0; block < blocks; block++) {
+        const struct range rows = split_block(w->batch, ROW_BLOCK, block);
+        codes_join_sizes(w->own, rows.first, rows.end - rows.first, &w->pieces[block * tiles],
+                         tiles, 0);
+    }
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t block = 0; block < blocks; block++) {
+        const struct range rows = split_block(w->batch, ROW_BLOCK, block);
+        codes_join(w->own, rows.first, rows.end - rows.first, &w->pieces[block * tiles], tiles,
+                   0);
+    }
+}
+
+/* Where each rank's lists begin in the gathered ones, from the lengths of their rows. */
+static void place_gathered(struct workspace *w, int *counts, int *places)
+{
+    int64_t n = 0;
+
+    for (int rank = 0; rank < w->ranks; rank++) {
+        const int32_t *actives = w->lengths + rank * 2 * w->batch, *nears = actives + w->batch;
+        struct codes *part = &w->gathered[rank];
+
+        places[rank] = mpi_count(n);
+        part->groups = w->batch;
+        for (int64_t row = 0; row < w->batch; row++) {
+            part->start[row] = n;
+            part->middle[row] = n += actives[row];
+            n += nears[row];
+        }
+        part->start[w->batch] = n;
+        counts[rank] = mpi_count(n - places[rank]);
+    }
+}
+
+/* Give every rank all lists, in latent order. */
+static void gather(const struct training *training, struct workspace *w)
+{
+    const int64_t blocks = split_blocks(w->batch, ROW_BLOCK);
+    int *counts = allocate(w->ranks, sizeof *counts), *places = allocate(w->ranks, sizeof *places);
+    int rank;
+
+    MPI_Comm_rank(training->comm, &rank);
+    int32_t *mine = w->lengths + rank * 2 * w->batch;
+    for (int64_t row = 0; row < w->batch; row++) {
+        mine[row] = (int32_t)(w->own->middle[row] - w->own->start[row]);
+        mine[w->batch + row] = (int32_t)(w->own->start[row + 1] - w->own->middle[row]);
+    }
+    MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, w->lengths, mpi_count(2 * w->batch),
+                  MPI_INT32_T, training->comm);
+    place_gathered(w, counts, places);
+    MPI_Allgatherv(w->own->index, counts[rank], MPI_INT32_T, w->gathered->index, counts, places,
+                   MPI_INT32_T, training->comm);
+    MPI_Allgatherv(w->own->value, counts[rank], MPI_FLOAT, w->gathered->value, counts, places,
+                   MPI_FLOAT, training->comm);
+
+    w->rows->groups = w->batch;
+    codes_join_sizes(w->rows, 0, w->batch, w->gathered, w->ranks, 0);
+    #pragma omp parallel for
+    for (int64_t block = 0; block < blocks; block++) {
+        const struct range rows = split_block(w->batch, ROW_BLOCK, block);
+        codes_join(w->rows, rows.first, rows.end - rows.first, w->gathered, w->ranks, rows.first);
+    }
+    free(places);
+    free(counts);
+}
+
+void encode(const struct training *training, struct workspace *workspace, const float *x)
+{
+    centre(training, workspace, x);
+    find_thresholds(training, workspace);
+    encode_own(training, workspace);
+    if (workspace->ranks > 1)
+        gather(training, workspace);
+}

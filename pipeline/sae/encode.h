@@ -1,0 +1,13 @@
+/* encode.h -- from a batch to its sparse codes, on every rank. */
+#ifndef ENCODE_H
+#define ENCODE_H
+
+#include "sae/workspace.h"
+
+/* Encode a batch: fills centred, threshold, own and rows of the workspace.
+ *   x   [batch, inputs], the same on every rank
+ * The dense pre-activations of the batch never exist: they are scanned tile by tile.
+ * Collective: the lists are gathered, 8 bytes an entry. */
+void encode(const struct training *training, struct workspace *workspace, const float *x);
+
+#endif

@@ -1,0 +1,232 @@
+/* training_step() against forty steps computed in float64 by automatic differentiation
+ * (tests/golden/README.md, "sae/"). */
+#include "sae/step.h"
+
+#include <hdf5.h>
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static const double TOLERANCE = 1e-5;
+
+/* A golden case: its file and its hyper-parameters. */
+struct golden {
+    hid_t         file;
+    int32_t       inputs, latents;
+    bool          log_threshold;
+    struct recipe recipe;
+};
+
+static double number(const json_t *object, const char *name)
+{
+    return json_number_value(json_object_get(object, name));
+}
+
+static void golden_open(struct golden *golden, const char *path)
+{
+    hid_t attribute, type;
+    char *text = NULL;
+
+    golden->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    assert_true(golden->file >= 0);
+    attribute = H5Aopen(golden->file, "hparams", H5P_DEFAULT);
+    type = H5Aget_type(attribute);
+    assert_true(H5Aread(attribute, type, &text) >= 0);
+    json_t *h = json_loads(text, 0, NULL);
+    assert_non_null(h);
+    golden->inputs = (int32_t)number(h, "d");
+    golden->latents = (int32_t)number(h, "M");
+    golden->log_threshold = json_string_value(json_object_get(h, "threshold"))[0] == 'l';
+    golden->recipe = (struct recipe){
+        .batch = (int64_t)number(h, "batch"),
+        .steps = (int64_t)number(h, "steps"),
+        .learning_rate = number(h, "lr"),
+        .warmup = (int64_t)number(h, "lr_warmup"),
+        .sparsity = number(h, "lam"),
+        .target_l0 = number(h, "target_l0"),
+        .target_strength = number(h, "lam"),
+        .sparsity_warmup = (int64_t)number(h, "sparsity_warmup"),
+        .bandwidth = number(h, "bandwidth"),
+        .threshold = number(h, "theta0"),
+        .log_threshold = golden->log_threshold,
+        .beta1 = number(h, "beta1"),
+        .beta2 = number(h, "beta2"),
+        .epsilon = number(h, "eps"),
+        .dead_after = INT64_MAX,
+    };
+    json_decref(h);
+    H5free_memory(text);
+    H5Tclose(type);
+    H5Aclose(attribute);
+}
+
+/* A data set as doubles.  Caller frees. */
+static double *golden_read(const struct golden *golden, const char *group, const char *name)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "%s%s", group, name);
+    hid_t set = H5Dopen2(golden->file, path, H5P_DEFAULT);
+    assert_true(set >= 0);
+    hid_t space = H5Dget_space(set);
+    double *values = allocate(H5Sget_simple_extent_npoints(space), sizeof *values);
+    assert_true(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    H5Sclose(space);
+    H5Dclose(set);
+    return values;
+}
+
+/* A tensor of the golden file in our layout, latent by latent.  Caller frees. */
+static double *golden_tensor(const struct golden *golden, const char *group, int which)
+{
+    const char *const names[TENSORS] = { "W_enc", "W_dec", "b_enc",
+                                         golden->log_threshold ? "log_theta" : "theta", "b_dec" };
+    double *values = golden_read(golden, group, names[which]);
+
+    if (which != ENCODER)
+        return values;
+    double *turned = allocate(golden->latents * golden->inputs, sizeof *turned);
+    for (int32_t i = 0; i < golden->latents; i++)
+        for (int32_t j = 0; j < golden->inputs; j++)
+            turned[i * golden->inputs + j] = values[j * golden->latents + i];
+    free(values);
+    return turned;
+}
+
+static void start_as_golden(struct training *training, const struct golden *golden)
+{
+    training_make(training, MPI_COMM_SELF, &golden->recipe, golden->inputs, golden->latents);
+    for (int i = 0; i < TENSORS; i++) {
+        struct tensor *t = &training->tensors[i];
+        double *init = golden_tensor(golden, "init/", i);
+        for (int64_t k = 0; k < t->rows * t->columns; k++)
+            t->value[k] = (float)init[k];
+        free(init);
+    }
+}
+
+/* Norm of the difference over norm. */
+static void assert_near(const struct training *training, const struct golden *golden,
+                        const char *group, int which, double (*ours)(const struct tensor *, int64_t))
+{
+    const struct tensor *t = &training->tensors[which];
+    double *want = golden_tensor(golden, group, which), difference = 0, norm = 0;
+
+    for (int64_t k = 0; k < t->rows * t->columns; k++) {
+        const double wanted = ours(t, -1) < 0 ? want[k] : fabs(want[k]);
+        difference += pow(ours(t, k) - wanted, 2);
+        norm += pow(want[k], 2);
+    }
+    free(want);
+    if (sqrt(difference / norm) > TOLERANCE)
+        fail_msg("%s%s: relative error %g", group, t->name, sqrt(difference / norm));
+}
+
+/* With beta1 = 0 the step leaves no gradient behind but its square, which after the first
+ * step is the second moment over 1 - beta2.  k = -1 asks whether signs are known: 1 is no. */
+static double first_gradient(const struct tensor *tensor, int64_t k)
+{
+    return k < 0 ? 1 : sqrt((double)tensor->square[k] / 0.001);
+}
+
+static double value(const struct tensor *tensor, int64_t k)
+{
+    return k < 0 ? -1 : (double)tensor->value[k];
+}
+
+static void assert_close(double ours, double want, const char *what, int64_t step)
+{
+    if (fabs(ours - want) > TOLERANCE * fabs(want))
+        fail_msg("%s of step %lld is %.9g and not %.9g", what, (long long)step, ours, want);
+}
+
+/* `density` makes every step take the dense path (1) or the sparse one (0). */
+static void follow(const char *path, double density)
+{
+    static const int64_t LOOKS[] = { 1, 2, 5, 10, 40 };
+    struct golden golden = {0};
+    struct training training = {0};
+    struct workspace workspace = {0};
+    struct step_report report;
+    int look = 0;
+
+    golden_open(&golden, path);
+    double *loss = golden_read(&golden, "log/", "loss"), *mse = golden_read(&golden, "log/", "mse");
+    double *l0 = golden_read(&golden, "log/", "l0"), *rate = golden_read(&golden, "log/", "lr");
+    double *rows = golden_read(&golden, "", "x");
+    const int64_t batch = golden.recipe.batch * golden.inputs;
+    float *x = allocate(batch, sizeof *x);
+
+    start_as_golden(&training, &golden);
+    workspace_make(&workspace, MPI_COMM_SELF, golden.recipe.batch, golden.inputs, golden.latents);
+    for (int64_t step = 0; step < golden.recipe.steps; step++) {
+        char group[32];
+        training.density = density;
+        for (int64_t k = 0; k < batch; k++)
+            x[k] = (float)rows[step * batch + k];
+        assert_int_equal(training_step(&training, &workspace, x, &report), OK);
+        assert_close(report.loss, loss[step], "loss", step);
+        assert_close(report.mse, mse[step], "mse", step);
+        assert_close(report.l0, l0[step], "L0", step);
+        assert_close(report.rate, rate[step], "learning rate", step);
+        if (step == 0)
+            for (int i = 0; i < TENSORS; i++)
+                assert_near(&training, &golden, "grad_step_1/", i, first_gradient);
+        if (step + 1 != LOOKS[look])
+            continue;
+        snprintf(group, sizeof group, "after_step_%lld/", (long long)LOOKS[look++]);
+        for (int i = 0; i < TENSORS; i++)
+            assert_near(&training, &golden, group, i, value);
+    }
+    assert_int_equal(look, 5);
+    workspace_free(&workspace);
+    training_free(&training);
+    free(x);
+    free(rows);
+    free(rate);
+    free(l0);
+    free(mse);
+    free(loss);
+    H5Fclose(golden.file);
+}
+
+static void follows_log_thresholds(void **state)
+{
+    (void)state;
+    follow("tests/golden/sae/jumprelu.h5", 0);
+    follow("tests/golden/sae/jumprelu.h5", 1);
+}
+
+static void follows_raw_thresholds(void **state)
+{
+    (void)state;
+    follow("tests/golden/sae/jumprelu_direct.h5", 0);
+    follow("tests/golden/sae/jumprelu_direct.h5", 1);
+}
+
+static void follows_a_target_l0(void **state)
+{
+    (void)state;
+    follow("tests/golden/sae/jumprelu_target_l0.h5", 0);
+    follow("tests/golden/sae/jumprelu_target_l0.h5", 1);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(follows_log_thresholds),
+        cmocka_unit_test(follows_raw_thresholds),
+        cmocka_unit_test(follows_a_target_l0),
+    };
+
+    MPI_Init(&argc, &argv);
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    MPI_Finalize();
+    return failed;
+}
