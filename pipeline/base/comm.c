@@ -48,3 +48,13 @@ enum status comm_read_file(MPI_Comm comm, const char *path, char **bytes, int64_
 done:
     return st;
 }
+
+bool comm_file_exists(MPI_Comm comm, const char *path)
+{
+    int rank, there;
+
+    MPI_Comm_rank(comm, &rank);
+    there = rank == 0 && file_exists(path);
+    MPI_Bcast(&there, 1, MPI_INT, 0, comm);
+    return there != 0;
+}

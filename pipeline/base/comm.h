@@ -29,4 +29,8 @@ int mpi_count(int64_t n);
  * `size` does not count.  Caller frees.  Collective. */
 enum status comm_read_file(MPI_Comm comm, const char *path, char **bytes, int64_t *size);
 
+/* Does rank 0 see something of this name?  On a shared disk other ranks may see it later, so
+ * all go by what rank 0 says.  Collective. */
+bool comm_file_exists(MPI_Comm comm, const char *path);
+
 #endif

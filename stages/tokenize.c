@@ -1,0 +1,281 @@
+/* tokenize -- turn text into sequences of token ids.
+ *
+ *   mpirun -n RANKS bin/saemill-tokenize SUITE
+ *
+ *   reads   corpus.files                text, or ready token ids
+ *   writes  RUN/tokens/00000.h5 ...     one token shard a corpus file (FORMATS.md)
+ *
+ * A document goes to the training part or, by a hash of its text, to the held-out part; so
+ * the same text is on the same side in every corpus.
+ */
+#include "base/run.h"
+#include "base/split.h"
+#include "corpus/corpus.h"
+#include "corpus/documents.h"
+#include "corpus/sequences.h"
+#include "lm/config.h"
+#include "lm/tokenizer.h"
+#include "suite/tasks.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+static const char HELP[] =
+    "saemill-tokenize SUITE [--task N]\n"
+    "\n"
+    "Turn the text of a suite's corpus into sequences of token ids, RUN/tokens/*.h5, one file\n"
+    "for each corpus file: .txt (one document), .jsonl or .jsonl.zst (a document a line, member\n"
+    "\"text\"), .h5 (ready ids: data set `tokens`, int32, sequences x context, BOS first).\n"
+    "Files that are done are skipped.  --task N does corpus file N alone.\n";
+
+/* In a round each rank takes this many documents or ready sequences, one after another. */
+enum { ROUND = 256 };
+
+struct work {
+    struct run       *run;
+    struct suite      suite;
+    struct tokenizer  tokenizer;
+    uint64_t          holdout_below;            /* hashes below this are held out */
+    struct sequences  parts[TOKENS_PARTS];      /* of this round */
+    int64_t           sequences;                /* written so far; rank 0 counts */
+};
+
+static enum tokens_part part_of(const struct work *work, const void *bytes, size_t size)
+{
+    return XXH3_64bits(bytes, size) < work->holdout_below ? TOKENS_HOLDOUT : TOKENS_TRAIN;
+}
+
+static int64_t document_id(int file, int64_t number)
+{
+    return (int64_t)file << 32 | number;
+}
+
+/* Read a round's documents; cut those that are this rank's.  Local. */
+static enum status take_documents(struct work *work, struct documents *documents, int file,
+                                  bool *more)
+{
+    int32_t *ids = NULL;
+    const char *text;
+    int64_t bytes, count;
+    enum status st = OK;
+
+    for (int64_t i = 0; i < (int64_t)ROUND * work->run->size; i++) {
+        const int64_t id = document_id(file, documents->number);
+
+        TRY(documents_next(documents, &text, &bytes));
+        *more = text != NULL;
+        if (!*more)
+            break;
+        if (i / ROUND != work->run->rank)
+            continue;
+        TRY(tokenizer_encode(&work->tokenizer, text, bytes, &ids, &count));
+        sequences_cut(&work->parts[part_of(work, text, (size_t)bytes)], id, ids, count);
+        free(ids);
+        ids = NULL;
+    }
+done:
+    free(ids);
+    return st;
+}
+
+/* Bring a round's sequences to rank 0, which writes them.  Collective. */
+static enum status write_round(struct work *work, struct tokens_writer *writer)
+{
+    enum status st = OK;
+
+    for (int part = 0; part < TOKENS_PARTS; part++) {
+        struct sequences *all = &work->parts[part];
+
+        run_enter(work->run, PHASE_EXCHANGE);
+        sequences_gather(all, work->run->comm);
+        run_enter(work->run, PHASE_WRITE);
+        if (st == OK && work->run->rank == 0 && all->count > 0)
+            st = tokens_append(writer, (enum tokens_part)part, all->count, all->ids,
+                               all->origins);
+        work->sequences += all->count;
+        all->count = 0;
+        run_enter(work->run, PHASE_COMPUTE);
+    }
+    return agree(work->run->comm, st);
+}
+
+/* Text to sequences.  Collective. */
+static enum status tokenize_text(struct work *work, struct tokens_writer *writer,
+                                 const char *path, int file)
+{
+    const double since = MPI_Wtime();
+    struct documents documents = {0};
+    bool more = true;
+    enum status st;
+
+    TRY_ALL(work->run->comm, documents_open(&documents, path));
+    while (more) {
+        TRY_ALL(work->run->comm, take_documents(work, &documents, file, &more));
+        TRY(write_round(work, writer));
+        run_progress(work->run, path, since, 0, documents_position(&documents) >> 10,
+                     documents.bytes >> 10, "kB");
+    }
+done:
+    documents_close(&documents);
+    return st;
+}
+
+/* One ready sequence must start with BOS and hold ids of the vocabulary. */
+static enum status check_ids(const struct work *work, const int32_t *ids, int64_t row,
+                             const char *path)
+{
+    if (ids[0] != work->tokenizer.bos)
+        return refuse(E_FORMAT, "sequence %lld of %s starts with id %d, but must start with BOS, %d",
+                      (long long)row, path, ids[0], work->tokenizer.bos);
+    for (int64_t i = 0; i < work->suite.corpus.context; i++)
+        if (ids[i] < 0 || ids[i] >= work->tokenizer.vocabulary)
+            return refuse(E_FORMAT, "sequence %lld of %s holds id %d, outside the vocabulary of %d",
+                          (long long)row, path, ids[i], work->tokenizer.vocabulary);
+    return OK;
+}
+
+/* Read this rank's run of a round's ready sequences; each counts as a document.  Local. */
+static enum status take_ids(struct work *work, hid_t set, const char *path, int file,
+                            struct range round)
+{
+    const int64_t context = work->suite.corpus.context;
+    const struct range part = split_range(round.end - round.first, work->run->rank,
+                                          work->run->size);
+    const int64_t first = round.first + part.first, count = part.end - part.first;
+    int32_t *ids = allocate(count * context, sizeof *ids);
+    enum status st;
+
+    TRY(h5_read_rows(set, path, H5T_NATIVE_INT32, first, count, context, ids));
+    for (int64_t i = 0; i < count; i++) {
+        const int32_t *sequence = ids + i * context;
+        TRY(check_ids(work, sequence, first + i, path));
+        sequences_append(&work->parts[part_of(work, sequence, (size_t)context * sizeof *ids)],
+                         sequence, (struct sequence_origin){ document_id(file, first + i), 0 });
+    }
+done:
+    free(ids);
+    return st;
+}
+
+static enum status open_ids(hid_t *file, hid_t *set, const char *path, int64_t context,
+                            int64_t *sequences)
+{
+    int64_t columns;
+    enum status st;
+
+    TRY(h5_open(file, path));
+    TRY(h5_shape(*file, path, "tokens", sequences, &columns));
+    TRY(columns != context
+        ? refuse(E_FORMAT, "the sequences of %s have %lld ids, but corpus.context is %lld", path,
+                 (long long)columns, (long long)context) : OK);
+    *set = H5Dopen2(*file, "tokens", H5P_DEFAULT);
+    TRY(*set < 0 ? h5_refuse(E_FORMAT, "read", path) : OK);
+done:
+    return st;
+}
+
+/* Ready ids to sequences.  Collective. */
+static enum status tokenize_ids(struct work *work, struct tokens_writer *writer,
+                                const char *path, int file)
+{
+    const int64_t step = (int64_t)ROUND * work->run->size;
+    const double since = MPI_Wtime();
+    hid_t ids = -1, set = -1;
+    int64_t sequences = 0;
+    enum status st;
+
+    TRY_ALL(work->run->comm, open_ids(&ids, &set, path, work->suite.corpus.context, &sequences));
+    for (int64_t block = 0; block < split_blocks(sequences, step); block++) {
+        const struct range round = split_block(sequences, step, block);
+        TRY_ALL(work->run->comm, take_ids(work, set, path, file, round));
+        TRY(write_round(work, writer));
+        run_progress(work->run, path, since, 0, round.end, sequences, "sequences");
+    }
+done:
+    if (set >= 0)
+        H5Dclose(set);
+    h5_close(&ids, path, OK);
+    return st;
+}
+
+/* One corpus file to one token shard.  Collective. */
+static enum status tokenize_file(struct work *work, const char *path, int file)
+{
+    const struct tokenizer *tokenizer = &work->tokenizer;
+    const struct special_tokens special = { tokenizer->bos, tokenizer->eos, tokenizer->pad };
+    struct tokens_writer writer = {0};
+    char shard[PATH_LENGTH];
+    enum status st;
+
+    path_tokens(shard, &work->suite, file);
+    if (comm_file_exists(work->run->comm, shard))
+        return OK;
+    for (int part = 0; part < TOKENS_PARTS; part++)
+        work->parts[part] = (struct sequences){ .context = work->suite.corpus.context,
+                                                .special = special };
+    TRY_ALL(work->run->comm, work->run->rank != 0 ? OK
+            : tokens_create(&writer, shard, work->suite.corpus.context, special, path,
+                            work->suite.text));
+    TRY(corpus_is_ids(path) ? tokenize_ids(work, &writer, path, file)
+                            : tokenize_text(work, &writer, path, file));
+    run_note(work->run, "%s: %lld sequences for training, %lld held out", path,
+             (long long)writer.parts[TOKENS_TRAIN].sequences,
+             (long long)writer.parts[TOKENS_HOLDOUT].sequences);
+done:
+    for (int part = 0; part < TOKENS_PARTS; part++)
+        sequences_free(&work->parts[part]);
+    return agree(work->run->comm, tokens_publish(&writer, st));
+}
+
+/* The tokenizer must belong to the model, and know the tokens that we add.  Local. */
+static enum status open_tokenizer(struct work *work)
+{
+    const struct suite *suite = &work->suite;
+    struct tokenizer *tokenizer = &work->tokenizer;
+    struct lm_config config;
+    char path[PATH_LENGTH];
+    enum status st;
+
+    if (suite->model.tokenizer[0] != '\0')
+        path_print(path, "%s", suite->model.tokenizer);
+    else
+        path_print(path, "%s/tokenizer.model", suite->model.path);
+    TRY(config_read(&config, suite->model.path));
+    TRY(tokenizer_open(tokenizer, path));
+    TRY(tokenizer->vocabulary > config.vocabulary
+        ? refuse(E_USAGE, "tokenizer %s has %d ids, but the model in %s knows %d: they do not "
+                 "belong together", path, tokenizer->vocabulary, suite->model.path,
+                 config.vocabulary) : OK);
+    TRY(tokenizer->bos < 0 || tokenizer->pad < 0
+        ? refuse(E_FORMAT, "tokenizer %s has no %s id, which every sequence needs", path,
+                 tokenizer->bos < 0 ? "BOS" : "padding") : OK);
+done:
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    struct run run = {0};
+    struct work work = { .run = &run };
+    struct corpus corpus = {0};
+    enum status st;
+
+    TRY(run_start(&run, "tokenize", HELP, argc, argv));
+    TRY(suite_read(&work.suite, run.comm, run.suite));
+    work.holdout_below = (uint64_t)ldexp(work.suite.corpus.holdout, 64);
+    TRY_ALL(run.comm, corpus_list(&corpus, work.suite.corpus.files,
+                                  work.suite.corpus.files_count));
+    TRY_ALL(run.comm, open_tokenizer(&work));
+    TRY(run_check_task(&run, corpus.files));
+    for (int file = 0; file < corpus.files; file++)
+        if (run_does_task(&run, file))
+            TRY(tokenize_file(&work, corpus.paths[file], file));
+    run_summary(&run, (double)(work.sequences * work.suite.corpus.context), "tokens",
+                (double)(work.sequences * work.suite.corpus.context) * sizeof(int32_t));
+done:
+    corpus_free(&corpus);
+    tokenizer_close(&work.tokenizer);
+    suite_free(&work.suite);
+    return run_finish(&run, st);
+}
