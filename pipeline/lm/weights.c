@@ -85,6 +85,28 @@ struct reader {
     const char        *folder;
 };
 
+/* "[161, 96]" */
+static void shape_print(char *text, size_t size, const int64_t *shape, int rank)
+{
+    size_t used = (size_t)snprintf(text, size, "[");
+
+    for (int i = 0; i < rank && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%lld", i > 0 ? ", " : "",
+                                 (long long)shape[i]);
+    if (used < size)
+        snprintf(text + used, size - used, "]");
+}
+
+static enum status refuse_shape(const struct safetensor *tensor, int rank, const int64_t *shape)
+{
+    char expected[64], found[128];
+
+    shape_print(expected, sizeof expected, shape, rank);
+    shape_print(found, sizeof found, tensor->shape, tensor->rank);
+    return refuse(E_FORMAT, "%s: by config.json tensor %s must have the shape %s, but it has %s",
+                  tensor->path, tensor->name, expected, found);
+}
+
 /* Read the tensor of this name and shape.  columns 0: a vector of `rows`. */
 __attribute__((format(printf, 5, 6)))
 static enum status read_tensor(float *values, const struct reader *from, int64_t rows,
@@ -105,10 +127,7 @@ static enum status read_tensor(float *values, const struct reader *from, int64_t
         return refuse(E_FORMAT, "the checkpoint in %s lacks the tensor %s", from->folder, name);
     if (tensor->rank != rank || tensor->shape[0] != rows
         || (rank == 2 && tensor->shape[1] != columns))
-        return refuse(E_FORMAT, "%s: tensor %s must have the shape [%lld%s%.0lld], as config.json "
-                      "says, but it has %lld elements in %d dimensions", tensor->path,
-                      tensor->name, (long long)rows, rank == 2 ? ", " : "", (long long)columns,
-                      (long long)tensor->count, tensor->rank);
+        return refuse_shape(tensor, rank, (const int64_t[]){ rows, columns });
     return safetensor_values(values, tensor);
 }
 

@@ -1,0 +1,164 @@
+/* config.json of a model: what is read from it, and what is refused by key. */
+#include "base/file.h"
+#include "lm/config.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char MODEL[] = "tests/golden/gemma2-random";
+static char folder[] = "/tmp/saemill-config-XXXXXX";
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) == NULL;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return file_remove(folder) != OK;
+}
+
+/* The golden config with one key removed (value NULL) or set. */
+static enum status read_changed(struct lm_config *config, const char *key, const char *value)
+{
+    json_t *root = json_load_file("tests/golden/gemma2-random/config.json", 0, NULL);
+    char path[PATH_LENGTH];
+
+    if (value == NULL)
+        assert_int_equal(json_object_del(root, key), 0);
+    else
+        json_object_set_new(root, key, json_loads(value, JSON_DECODE_ANY, NULL));
+    path_print(path, "%s/config.json", folder);
+    assert_int_equal(json_dump_file(root, path, 0), 0);
+    json_decref(root);
+    return config_read(config, folder);
+}
+
+static void check_refused(const char *key, const char *value)
+{
+    struct lm_config config;
+
+    if (read_changed(&config, key, value) != E_FORMAT)
+        fail_msg("%s: %s was not refused", key, value == NULL ? "nothing" : value);
+    if (strstr(status_reason(), key) == NULL || strstr(status_reason(), "config.json") == NULL)
+        fail_msg("\"%s\" names not both the file and %s", status_reason(), key);
+    status_clear();
+}
+
+static void reads_a_gemma_2(void **state)
+{
+    struct lm_config c;
+
+    (void)state;
+    assert_int_equal(config_read(&c, MODEL), OK);
+    assert_string_equal(c.family, "gemma2");
+    assert_int_equal(c.vocabulary, 512);
+    assert_int_equal(c.layers, 3);
+    assert_int_equal(c.kv_heads, 2);
+    assert_int_equal(c.window[0], 16);
+    assert_int_equal(c.window[1], 0);
+    assert_int_equal(c.window[2], 16);
+    assert_true(fabsf(c.score_scale * c.score_scale * 24 - 1) < 1e-6f);
+    assert_true(fabsf(c.embedding_scale * c.embedding_scale / 96 - 1) < 1e-6f);
+}
+
+static void takes_the_kinds_of_layers_from_a_list(void **state)
+{
+    struct lm_config c;
+
+    (void)state;
+    assert_int_equal(read_changed(&c, "layer_types", "[\"full_attention\", "
+                                  "\"sliding_attention\", \"full_attention\"]"), OK);
+    assert_int_equal(c.window[0], 0);
+    assert_int_equal(c.window[1], 16);
+    assert_int_equal(c.window[2], 0);
+    check_refused("layer_types", "[\"full_attention\", \"sliding_attention\"]");
+    check_refused("layer_types", "[\"full_attention\", \"sliding_attention\", \"other\"]");
+    check_refused("layer_types", "[0, 1, 2]");
+    check_refused("layer_types", "7");
+}
+
+static void refuses_missing_keys(void **state)
+{
+    static const char *const NEEDED[] = {
+        "model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
+        "num_attention_heads", "num_key_value_heads", "head_dim", "max_position_embeddings",
+        "sliding_window", "attn_logit_softcapping", "final_logit_softcapping",
+        "query_pre_attn_scalar", "rms_norm_eps", "rope_theta",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof NEEDED / sizeof *NEEDED; i++)
+        check_refused(NEEDED[i], NULL);
+}
+
+static void refuses_absurd_values(void **state)
+{
+    (void)state;
+    check_refused("vocab_size", "0");
+    check_refused("vocab_size", "-4");
+    check_refused("vocab_size", "9223372036854775807");
+    check_refused("hidden_size", "96.5");
+    check_refused("hidden_size", "\"96\"");
+    check_refused("num_hidden_layers", "257");
+    check_refused("num_key_value_heads", "3");
+    check_refused("head_dim", "31");
+    check_refused("rms_norm_eps", "0");
+    check_refused("rms_norm_eps", "null");
+    check_refused("rope_theta", "-1");
+    check_refused("attention_bias", "true");
+    check_refused("tie_word_embeddings", "false");
+    check_refused("hidden_activation", "\"relu\"");
+    check_refused("model_type", "7");
+}
+
+static void refuses_other_families_by_name(void **state)
+{
+    struct lm_config config;
+
+    (void)state;
+    assert_int_equal(read_changed(&config, "model_type", "\"mamba\""), E_FORMAT);
+    assert_non_null(strstr(status_reason(), "\"mamba\" is not known"));
+    status_clear();
+}
+
+static void refuses_what_is_not_json(void **state)
+{
+    struct lm_config config;
+    char path[PATH_LENGTH];
+
+    (void)state;
+    path_print(path, "%s/config.json", folder);
+    assert_int_equal(file_write(path, "{\"a\": 1,\n", 9), OK);
+    assert_int_equal(config_read(&config, folder), E_FORMAT);
+    assert_non_null(strstr(status_reason(), "is not JSON: line 2"));
+    status_clear();
+    assert_int_equal(file_write(path, "[]", 2), OK);
+    assert_int_equal(config_read(&config, folder), E_FORMAT);
+    status_clear();
+    assert_int_equal(config_read(&config, "tests/golden/sae"), E_IO);
+    status_clear();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_a_gemma_2),
+        cmocka_unit_test(takes_the_kinds_of_layers_from_a_list),
+        cmocka_unit_test(refuses_missing_keys),
+        cmocka_unit_test(refuses_absurd_values),
+        cmocka_unit_test(refuses_other_families_by_name),
+        cmocka_unit_test(refuses_what_is_not_json),
+    };
+
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
