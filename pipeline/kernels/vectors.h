@@ -16,20 +16,19 @@
 #define VECTORS
 #endif
 
-/* e^x with a relative error below 3e-7.  From 88 on it stays at e^88, under -87 at e^-87;
- * NaN stays NaN.
+/* e^x for |x| < 10^6 with a relative error below 3e-7; 0 where it would be below 2^-126,
+ * infinite from 2^128 on.  NaN and infinities give NaN.
  *
  * x = n ln 2 + r with |r| <= ln 2 / 2; the polynomial in r was fitted to (e^r - 1 - r) / r^2
  * by weighted least squares on Chebyshev nodes.  ln 2 is split so that n times its first
- * part is exact. */
+ * part is exact.  The limits are put on 2^n and not on x: given a constant x for some
+ * values, the compiler makes a branch of it, and no vector code. */
 static inline float vector_exp(float x)
 {
     const float to_integer = 12582912;      /* 1.5 * 2^23: adding it leaves no room for a fraction */
     float shifted, n, r, p, power;
     uint32_t bits;
 
-    x = x < -87 ? -87 : x;
-    x = x > 88 ? 88 : x;
     shifted = x * 1.44269504f + to_integer;
     n = shifted - to_integer;
     r = x - n * 0.693359375f;
@@ -43,11 +42,13 @@ static inline float vector_exp(float x)
     memcpy(&bits, &shifted, sizeof bits);
     bits = (bits << 23) + 0x3f800000u;      /* 2^n, since the low bits of `shifted` are n */
     memcpy(&power, &bits, sizeof power);
+    power = n < -126 ? 0 : power;
+    power = n > 127 ? __builtin_inff() : power;
     return p * power;
 }
 
-/* tanh x with a relative error below 4e-7: a polynomial near 0, where 1 - 2 / (e^2x + 1)
- * would lose digits.  NaN stays NaN. */
+/* tanh x for |x| < 10^5 with a relative error below 4e-7: a polynomial near 0, where
+ * 1 - 2 / (e^2x + 1) would lose digits.  NaN stays NaN. */
 static inline float vector_tanh(float x)
 {
     const float u = x * x, far = 1 - 2 / (vector_exp(2 * x) + 1);
