@@ -28,6 +28,12 @@ FAST     = -O3 -ffp-contract=fast -fno-math-errno
 CXXFLAGS = -std=c++17 $(OPT) -Wall -Wextra -Wshadow -Wconversion
 ,        = ,
 
+ifdef SANITIZE
+# Whole stacks, or the plug-ins of MPI hide who called them.
+export ASAN_OPTIONS = fast_unwind_on_malloc=0
+export LSAN_OPTIONS = suppressions=tests/foreign_leaks:print_suppressions=0
+endif
+
 # HDF5 must be a parallel one; Debian calls it hdf5-openmpi.
 HDF5        = $(shell for p in hdf5-openmpi hdf5-mpi hdf5; do pkg-config --exists $$p 2> /dev/null && echo $$p && break; done)
 HDF5_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(HDF5) 2> /dev/null))
