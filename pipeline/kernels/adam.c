@@ -31,22 +31,6 @@ void adam_update(float *restrict value, float *restrict mean, float *restrict sq
 }
 
 CLONES
-double sum_squares(const float *x, int64_t n)
-{
-    double sum[LANES] = {0}, total = 0;
-    int64_t i = 0;
-
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            sum[l] += (double)x[i + l] * (double)x[i + l];
-    for (; i < n; i++)
-        total += (double)x[i] * (double)x[i];
-    for (int l = 0; l < LANES; l++)
-        total += sum[l];
-    return total;
-}
-
-CLONES
 void scale_values(float *x, float factor, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)

@@ -24,9 +24,6 @@ void adam_update(float *restrict value, float *restrict mean, float *restrict sq
                  const float *restrict gradient, float along, int64_t n,
                  const struct adam *adam);
 
-/* The sum of n squares, in double. */
-double sum_squares(const float *x, int64_t n);
-
 /* Multiply n values by a factor. */
 void scale_values(float *x, float factor, int64_t n);
 

@@ -1,6 +1,6 @@
 #include "sae/decode.h"
 #include "base/chain.h"
-#include "kernels/adam.h"
+#include "kernels/bf16.h"
 #include "kernels/gemm.h"
 #include "kernels/sparse.h"
 

@@ -1,5 +1,6 @@
 #include "sae/training.h"
 #include "base/random.h"
+#include "kernels/bf16.h"
 #include "kernels/sparse.h"
 
 #include <math.h>

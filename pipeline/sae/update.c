@@ -1,5 +1,6 @@
 #include "sae/update.h"
 #include "base/chain.h"
+#include "kernels/bf16.h"
 #include "kernels/gemm.h"
 #include "kernels/sparse.h"
 #include "sae/decode.h"
