@@ -1,4 +1,5 @@
 #include "kernels/attention.h"
+#include "kernels/clones.h"
 #include "kernels/gemm.h"
 #include "kernels/vectors.h"
 
@@ -18,7 +19,7 @@ int64_t attention_scratch(int64_t context, int threads)
 /* Scores become weights e^(score - largest) that are still to be divided by their sum, which
  * is returned.  Keys outside [first, end) get 0.  A largest score that is NaN or infinite
  * makes NaN of the row. */
-VECTORS static float weigh_keys(float *restrict score, int64_t first, int64_t end, int64_t keys,
+CLONES static float weigh_keys(float *restrict score, int64_t first, int64_t end, int64_t keys,
                                 float scale, float cap)
 {
     float largest = -INFINITY, sum = 0;
@@ -47,7 +48,7 @@ VECTORS static float weigh_keys(float *restrict score, int64_t first, int64_t en
     return sum;
 }
 
-VECTORS static void scale_row(float *x, int32_t width, float factor)
+CLONES static void scale_row(float *x, int32_t width, float factor)
 {
     #pragma omp simd
     for (int32_t i = 0; i < width; i++)

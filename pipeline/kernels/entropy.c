@@ -1,9 +1,10 @@
 #include "kernels/entropy.h"
+#include "kernels/clones.h"
 #include "kernels/vectors.h"
 
 #include <math.h>
 
-VECTORS static void cap_row(float *logits, int32_t n, float cap)
+CLONES static void cap_row(float *logits, int32_t n, float cap)
 {
     #pragma omp simd
     for (int32_t i = 0; i < n; i++)
@@ -20,7 +21,7 @@ void soft_cap(float *logits, int64_t rows, int32_t vocabulary, float cap)
 }
 
 /* Sums over a quarter of a million words are kept in double; their terms are float. */
-VECTORS static float log_sum_row(const float *logits, int32_t n)
+CLONES static float log_sum_row(const float *logits, int32_t n)
 {
     float largest = -INFINITY;
     double sum = 0;
@@ -41,7 +42,7 @@ void log_sums(float *log_sum, const float *logits, int64_t rows, int32_t vocabul
         log_sum[r] = log_sum_row(logits + r * vocabulary, vocabulary);
 }
 
-VECTORS static float divergence_row(const float *p, float p_log_sum, const float *q,
+CLONES static float divergence_row(const float *p, float p_log_sum, const float *q,
                                     float q_log_sum, int32_t n)
 {
     double sum = 0;

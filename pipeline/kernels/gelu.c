@@ -1,7 +1,8 @@
 #include "kernels/gelu.h"
+#include "kernels/clones.h"
 #include "kernels/vectors.h"
 
-VECTORS static void gate_row(float *restrict h, const float *restrict gate,
+CLONES static void gate_row(float *restrict h, const float *restrict gate,
                              const float *restrict up, int32_t width)
 {
     /* (1 + tanh u) / 2 = 1 / (1 + e^-2u): one exponential, and no digits lost for u << 0. */

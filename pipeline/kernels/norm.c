@@ -1,9 +1,9 @@
 #include "kernels/norm.h"
-#include "kernels/vectors.h"
+#include "kernels/clones.h"
 
 #include <math.h>
 
-VECTORS static void norm_row(float *y, const float *x, const float *scale, int32_t width,
+CLONES static void norm_row(float *y, const float *x, const float *scale, int32_t width,
                              float epsilon)
 {
     float squares = 0;

@@ -1,5 +1,5 @@
 #include "kernels/rope.h"
-#include "kernels/vectors.h"
+#include "kernels/clones.h"
 
 #include <math.h>
 
@@ -16,7 +16,7 @@ void rope_angles(float *cosine, float *sine, int64_t positions, int32_t head_wid
         }
 }
 
-VECTORS static void turn_head(float *restrict x, const float *restrict cosine,
+CLONES static void turn_head(float *restrict x, const float *restrict cosine,
                               const float *restrict sine, int32_t half)
 {
     #pragma omp simd

@@ -1,20 +1,11 @@
-/* vectors.h -- what loops over floats need to become vector code.
- *
- * A function marked VECTORS is compiled for several instruction sets, and the CPU it runs
- * on chooses: login node and compute node may differ.  exp and tanh are written without
- * branches and calls, so that the compiler can put many of them into one instruction.
+/* vectors.h -- exp and tanh without branches and calls, so that the compiler can put many of
+ * them into one instruction.
  */
 #ifndef VECTORS_H
 #define VECTORS_H
 
 #include <stdint.h>
 #include <string.h>
-
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define VECTORS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define VECTORS
-#endif
 
 /* e^x for |x| < 10^6 with a relative error below 3e-7; 0 where it would be below 2^-126,
  * infinite from 2^128 on.  NaN and infinities give NaN.
