@@ -105,7 +105,7 @@ $(DEMO_TEXT): jobs/demo/corpus.sh | build/setup.demo
 
 # --- tests --------------------------------------------------------------------------
 
-MPIRUN = mpirun --oversubscribe --bind-to none $(if $(filter 0,$(shell id -u)),--allow-run-as-root)
+MPIRUN = mpirun --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 $(if $(filter 0,$(shell id -u)),--allow-run-as-root)
 
 check: unit $(SCRIPTS:=.ok)
 	@echo "every test passed"
