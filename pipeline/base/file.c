@@ -32,8 +32,7 @@ bool path_ends(const char *path, const char *ending)
     return n > m && strcmp(path + n - m, ending) == 0;
 }
 
-/* A full disk and a quota are room; the rest is the system's refusal. */
-static enum status refuse_errno(const char *what, const char *path)
+enum status file_refuse(const char *what, const char *path)
 {
     const int error = errno;
 
@@ -53,7 +52,7 @@ enum status file_size(const char *path, int64_t *bytes)
     struct stat about;
 
     if (stat(path, &about) != 0)
-        return refuse_errno("find", path);
+        return file_refuse("find", path);
     *bytes = about.st_size;
     return OK;
 }
@@ -66,7 +65,7 @@ enum status file_read(const char *path, char **bytes, int64_t *size)
     *bytes = NULL;
     TRY(file_size(path, size));
     file = fopen(path, "rb");
-    TRY(file == NULL ? refuse_errno("open", path) : OK);
+    TRY(file == NULL ? file_refuse("open", path) : OK);
     *bytes = allocate(*size + 1, 1);
     if (fread(*bytes, 1, (size_t)*size, file) != (size_t)*size)
         st = refuse(E_IO, "cannot read %s: it has fewer than its %lld bytes", path,
@@ -90,9 +89,9 @@ enum status file_write(const char *path, const void *bytes, int64_t size)
     path_print(part, "%s.part", path);
     TRY(folder_make_above(path));
     file = fopen(part, "wb");
-    TRY(file == NULL ? refuse_errno("create", part) : OK);
-    TRY(fwrite(bytes, 1, (size_t)size, file) != (size_t)size ? refuse_errno("write", part) : OK);
-    TRY(fclose(file) != 0 ? (file = NULL, refuse_errno("write", part)) : OK);
+    TRY(file == NULL ? file_refuse("create", part) : OK);
+    TRY(fwrite(bytes, 1, (size_t)size, file) != (size_t)size ? file_refuse("write", part) : OK);
+    TRY(fclose(file) != 0 ? (file = NULL, file_refuse("write", part)) : OK);
     file = NULL;
     TRY(file_publish(path));
 done:
@@ -107,9 +106,9 @@ static enum status sync_one(const char *path)
     enum status st = OK;
 
     if (fd < 0)
-        return refuse_errno("open", path);
+        return file_refuse("open", path);
     if (fsync(fd) != 0)
-        st = refuse_errno("sync", path);
+        st = file_refuse("sync", path);
     close(fd);
     return st;
 }
@@ -148,7 +147,7 @@ enum status file_publish(const char *path)
         return refuse(E_IO, "cannot sync %s to disk", part);
     if (stat(path, &about) == 0 && S_ISDIR(about.st_mode))
         TRY(file_remove(path));
-    TRY(rename(part, path) != 0 ? refuse_errno("publish", path) : OK);
+    TRY(rename(part, path) != 0 ? file_refuse("publish", path) : OK);
     TRY(sync_folder_of(path));
 done:
     return st;
@@ -159,9 +158,28 @@ enum status file_remove(const char *path)
     struct stat about;
 
     if (lstat(path, &about) != 0)
-        return errno == ENOENT ? OK : refuse_errno("find", path);
+        return errno == ENOENT ? OK : file_refuse("find", path);
     if (nftw(path, remove_visit, OPEN_FOLDERS, FTW_PHYS | FTW_DEPTH) != 0)
-        return refuse_errno("remove", path);
+        return file_refuse("remove", path);
+    return OK;
+}
+
+/* Where size_visit() adds up; nftw() has no way to pass it. */
+static int64_t folder_bytes;
+
+static int size_visit(const char *path, const struct stat *about, int type, struct FTW *where)
+{
+    (void)path, (void)where;
+    folder_bytes += type == FTW_F ? about->st_size : 0;
+    return 0;
+}
+
+enum status folder_size(const char *path, int64_t *bytes)
+{
+    folder_bytes = 0;
+    if (nftw(path, size_visit, OPEN_FOLDERS, FTW_PHYS) != 0 && errno != ENOENT)
+        return file_refuse("look into", path);
+    *bytes = folder_bytes;
     return OK;
 }
 
@@ -173,11 +191,11 @@ enum status folder_make(const char *path)
     for (char *slash = folder + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
         *slash = '\0';
         if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-            return refuse_errno("make the folder", folder);
+            return file_refuse("make the folder", folder);
         *slash = '/';
     }
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return refuse_errno("make the folder", folder);
+        return file_refuse("make the folder", folder);
     return OK;
 }
 
@@ -198,7 +216,7 @@ enum status disk_check(const char *path, int64_t bytes, const char *purpose)
     while (!file_exists(folder))
         path_print(folder, "%s", dirname(folder));
     if (statvfs(folder, &disk) != 0)
-        return refuse_errno("ask the free space of", folder);
+        return file_refuse("ask the free space of", folder);
     const double room = (double)disk.f_bavail * (double)disk.f_frsize;
     if (room < (double)bytes)
         return refuse(E_ROOM, "%s needs %s of disk under %s, which has %s free; free some "

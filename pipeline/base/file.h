@@ -20,6 +20,10 @@ void path_print(char path[PATH_LENGTH], const char *format, ...)
 /* Does a path end with this (".txt"), with something before it? */
 bool path_ends(const char *path, const char *ending);
 
+/* What the system has against the call that just failed (errno): "cannot WHAT PATH: its
+ * words".  E_ROOM for a full disk or quota, else E_IO. */
+enum status file_refuse(const char *what, const char *path);
+
 /* Is there something of this name? */
 bool file_exists(const char *path);
 
@@ -40,6 +44,9 @@ enum status file_publish(const char *path);
 
 /* Remove a file, or a folder with all that is in it.  Nothing there is no error.  E_IO. */
 enum status file_remove(const char *path);
+
+/* Bytes of all files in a folder and below; 0 if it is not there.  E_IO. */
+enum status folder_size(const char *path, int64_t *bytes);
 
 /* Make a folder and those above it.  Already there is no error.  E_IO. */
 enum status folder_make(const char *path);

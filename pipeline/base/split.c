@@ -18,6 +18,14 @@ struct range split_range(int64_t n, int part, int parts)
     };
 }
 
+int split_part(int64_t n, int64_t i, int parts)
+{
+    const int64_t each = n / parts, longer = n % parts, in_longer = longer * (each + 1);
+
+    assert(0 <= i && i < n);
+    return (int)(i < in_longer ? i / (each + 1) : longer + (i - in_longer) / each);
+}
+
 int64_t split_blocks(int64_t n, int64_t block)
 {
     assert(block > 0 && n >= 0);

@@ -12,6 +12,9 @@ struct range {
  * 0 <= part < parts.  Parts are empty when there are more of them than things. */
 struct range split_range(int64_t n, int part, int parts);
 
+/* The part of [0, n) that split_range() gives thing i, 0 <= i < n. */
+int split_part(int64_t n, int64_t i, int parts);
+
 /* How many blocks of `block` things cover n. */
 int64_t split_blocks(int64_t n, int64_t block);
 

@@ -169,6 +169,19 @@ static void a_full_disk_is_room_and_leaves_the_old_file(void **state)
     free(bytes);
 }
 
+static void a_folder_has_the_bytes_of_all_its_files(void **state)
+{
+    int64_t bytes;
+
+    (void)state;
+    assert_int_equal(folder_size(in_scratch("tree"), &bytes), OK);
+    assert_int_equal(bytes, 0);
+    assert_int_equal(file_write(in_scratch("tree/one"), "12345", 5), OK);
+    assert_int_equal(file_write(in_scratch("tree/branch/two"), "123", 3), OK);
+    assert_int_equal(folder_size(in_scratch("tree"), &bytes), OK);
+    assert_int_equal(bytes, 8);
+}
+
 static void bytes_are_told_in_decimal_units(void **state)
 {
     (void)state;
@@ -192,6 +205,7 @@ int main(void)
         cmocka_unit_test(refusals_name_the_file_and_the_reason),
         cmocka_unit_test(asks_for_room_with_figures),
         cmocka_unit_test(a_full_disk_is_room_and_leaves_the_old_file),
+        cmocka_unit_test(a_folder_has_the_bytes_of_all_its_files),
         cmocka_unit_test(bytes_are_told_in_decimal_units),
     };
 

@@ -24,6 +24,17 @@ static void parts_follow_each_other_and_differ_by_one_at_most(void **state)
         }
 }
 
+static void every_thing_finds_its_part(void **state)
+{
+    (void)state;
+    for (int64_t n = 1; n < 40; n++)
+        for (int parts = 1; parts < 12; parts++)
+            for (int64_t i = 0; i < n; i++) {
+                const struct range range = split_range(n, split_part(n, i, parts), parts);
+                assert_true(range.first <= i && i < range.end);
+            }
+}
+
 /* Seven things for three: 3, 2, 2. */
 static void the_longer_parts_come_first(void **state)
 {
@@ -60,6 +71,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_follow_each_other_and_differ_by_one_at_most),
+        cmocka_unit_test(every_thing_finds_its_part),
         cmocka_unit_test(the_longer_parts_come_first),
         cmocka_unit_test(blocks_cover_everything_and_only_the_last_is_short),
         cmocka_unit_test(large_numbers_do_not_overflow),
