@@ -1,0 +1,255 @@
+/* reorder_stream(): output row order(i) is input row i, in any number of passes. */
+#include "base/random.h"
+#include "kernels/bf16.h"
+#include "kernels/permute.h"
+#include "shard/passes.h"
+#include "shard/reorder.h"
+#include "tests/ranked/ranked.h"
+
+#include <unistd.h>
+
+enum { WIDTH = 3, SEED = 5 };
+
+static const struct tap TAP = { SITE_MLP, 1 };
+
+/* One shuffle of the tests. */
+struct trial {
+    int64_t    rows, shard, bucket;
+    int64_t    held;            /* chunks of a window that fit into a rank's memory */
+    enum store store;
+};
+
+static void fill_row(void *values, struct row_origin *origin, int64_t row, enum store store)
+{
+    float x[WIDTH];
+
+    for (int64_t i = 0; i < WIDTH; i++)
+        x[i] = random_uniform(1, 1, (uint64_t)(row * WIDTH + i)) - 0.5f;
+    if (store == STORE_BF16)
+        bf16_from_float(values, x, WIDTH);
+    else
+        memcpy(values, x, sizeof x);
+    *origin = (struct row_origin){ row << 32, (int32_t)(row % 77), (int32_t)(row % 1000) };
+}
+
+/* Input in three shards of uneven lengths, whose chunks do not lie at multiples of
+ * CHUNK_ROWS of the whole.  Rank 0 writes. */
+static void write_input(char paths[3][PATH_LENGTH], const struct trial *t)
+{
+    const int64_t ends[] = { t->rows / 3, t->rows - t->rows / 5, t->rows };
+    const int64_t bytes = WIDTH * store_bytes(t->store);
+    char *values = allocate(t->rows, bytes);
+    struct row_origin *origins = allocate(t->rows, sizeof *origins);
+
+    for (int64_t row = 0; row < t->rows; row++)
+        fill_row(values + row * bytes, origins + row, row, t->store);
+    for (int shard = 0; shard < 3; shard++) {
+        const int64_t first = shard == 0 ? 0 : ends[shard - 1], rows = ends[shard] - first;
+        struct activation_writer writer = {0};
+
+        CHECK(activation_create(&writer, MPI_COMM_SELF, paths[shard],
+                                (struct stream){ TAP, WIDTH, t->store }, rows, "") == OK);
+        CHECK(activation_write(&writer, (struct range){ 0, rows }, values + first * bytes,
+                               origins + first) == OK);
+        CHECK(activation_close(&writer, OK) == OK);
+    }
+    free(origins);
+    free(values);
+}
+
+/* The least memory that lets a rank hold so many chunks. */
+static int64_t memory_for(const struct trial *t, int ranks)
+{
+    struct room room = {0};
+    int64_t memory = 10000;
+
+    while (room_make(&room, memory, ranks, WIDTH * store_bytes(t->store)) != OK
+           || room.held < t->held)
+        memory += 1000;
+    status_clear();
+    return memory;
+}
+
+/* Where input row i must go: in mode bucket, each bucket has a key of its own. */
+static int64_t place_of(const struct trial *t, int64_t row)
+{
+    const struct range bucket = split_block(t->rows, t->bucket, row / t->bucket);
+    int64_t place = row - bucket.first;
+    struct permute permute;
+
+    permute_make(&permute, bucket.end - bucket.first, SEED, RANDOM_SHUFFLE,
+                 (uint64_t)(row / t->bucket));
+    permute_forward(&place, &place, 1, &permute);
+    return bucket.first + place;
+}
+
+/* Every row is where it must be, with its origin. */
+static void check_rows(const struct trial *t, struct activations *output)
+{
+    const int64_t bytes = WIDTH * store_bytes(t->store);
+    char *values = allocate(t->rows, bytes), want[WIDTH * 4];
+    struct row_origin *origins = allocate(t->rows, sizeof *origins), origin;
+    int64_t wrong = 0;
+
+    CHECK(output->statistics.rows == t->rows);
+    CHECK(activations_read(output, (struct range){ 0, t->rows }, values, origins) == OK);
+    for (int64_t row = 0; row < t->rows; row++) {
+        const int64_t place = place_of(t, row);
+
+        fill_row(want, &origin, row, t->store);
+        wrong += memcmp(values + place * bytes, want, (size_t)bytes) != 0
+                 || memcmp(origins + place, &origin, sizeof origin) != 0;
+    }
+    CHECK(wrong == 0);
+    free(origins);
+    free(values);
+}
+
+static enum status open_output(struct activations *output, const char *folder,
+                               const struct trial *t)
+{
+    const int64_t shards = split_blocks(t->rows, t->shard);
+    char (*paths)[PATH_LENGTH] = allocate(shards, sizeof *paths), beyond[PATH_LENGTH];
+    enum status st;
+
+    for (int64_t shard = 0; shard < shards; shard++)
+        reorder_path(paths[shard], folder, shard);
+    reorder_path(beyond, folder, shards);
+    CHECK(!file_exists(beyond));
+    st = activations_open(output, paths, (int)shards);
+    free(paths);
+    return st;
+}
+
+static enum status shuffle(struct trial t, char paths[3][PATH_LENGTH], const char *folder,
+                           MPI_Comm comm)
+{
+    struct run run = { .stage = "test", .comm = comm };
+    struct activations input = {0};
+    enum status st;
+
+    MPI_Comm_rank(comm, &run.rank);
+    MPI_Comm_size(comm, &run.size);
+    TRY_ALL(comm, activations_open(&input, paths, 3));
+    const struct reorder job = {
+        .input = &input, .order = { t.rows, t.bucket, SEED }, .shard = t.shard,
+        .memory = memory_for(&t, run.size), .folder = folder, .suite = "",
+    };
+    st = reorder_stream(&job, &run);
+done:
+    activations_close(&input);
+    return st;
+}
+
+/* Paths of the input of a trial, which rank 0 writes. */
+static void make_input(const struct ranked *here, char paths[3][PATH_LENGTH],
+                       const struct trial *t)
+{
+    for (int shard = 0; shard < 3; shard++)
+        path_print(paths[shard], "%s/in-%d.h5", here->folder, shard);
+    if (here->rank == 0)
+        write_input(paths, t);
+    MPI_Barrier(MPI_COMM_WORLD);
+}
+
+/* All ranks together and rank 0 alone with more memory: each checked row by row, and with
+ * the same sums. */
+static void puts_every_row_into_its_place(const struct ranked *here, struct trial t)
+{
+    char paths[3][PATH_LENGTH], together[PATH_LENGTH], alone[PATH_LENGTH], part[PATH_LENGTH];
+    struct activations a = {0}, b = {0};
+
+    path_print(together, "%s/together", here->folder);
+    path_print(alone, "%s/alone", here->folder);
+    path_print(part, "%s.part", together);
+    make_input(here, paths, &t);
+    CHECK(shuffle(t, paths, together, MPI_COMM_WORLD) == OK);
+    CHECK(!file_exists(part));
+    if (here->rank == 0) {
+        t.held += 3;
+        CHECK(shuffle(t, paths, alone, MPI_COMM_SELF) == OK);
+        CHECK(open_output(&a, together, &t) == OK);
+        CHECK(open_output(&b, alone, &t) == OK);
+        check_rows(&t, &a);
+        check_rows(&t, &b);
+        CHECK(a.statistics.hash == b.statistics.hash);
+        CHECK(memcmp(a.statistics.sum, b.statistics.sum, WIDTH * sizeof(double)) == 0);
+        activations_close(&b);
+        activations_close(&a);
+        file_remove(together);
+        file_remove(alone);
+    }
+    MPI_Barrier(MPI_COMM_WORLD);
+}
+
+static void flip_bit(const char *path, long place)
+{
+    FILE *file = fopen(path, "r+b");
+    int byte;
+
+    CHECK(file != NULL && fseek(file, place, SEEK_SET) == 0);
+    byte = fgetc(file);
+    CHECK(fseek(file, place, SEEK_SET) == 0 && fputc(byte ^ 8, file) != EOF);
+    CHECK(fclose(file) == 0);
+}
+
+/* A flipped bit in a chunk is refused by all ranks, with the file's name, and nothing is
+ * published; once it is mended, the same call goes on. */
+static void refuses_a_flipped_bit(const struct ranked *here)
+{
+    const struct trial t = { 5000, 1000, 5000, 2, STORE_BF16 };
+    char paths[3][PATH_LENGTH], folder[PATH_LENGTH];
+    struct activations output = {0};
+    int64_t bytes;
+
+    path_print(folder, "%s/flipped", here->folder);
+    make_input(here, paths, &t);
+    CHECK(file_size(paths[1], &bytes) == OK);
+    if (here->rank == 0)
+        flip_bit(paths[1], (long)bytes / 2);
+    MPI_Barrier(MPI_COMM_WORLD);
+    CHECK(shuffle(t, paths, folder, MPI_COMM_WORLD) == E_FORMAT);
+    CHECK(strstr(status_reason(), paths[1]) != NULL);
+    CHECK(!file_exists(folder));
+    status_clear();
+
+    MPI_Barrier(MPI_COMM_WORLD);
+    if (here->rank == 0)
+        flip_bit(paths[1], (long)bytes / 2);
+    MPI_Barrier(MPI_COMM_WORLD);
+    CHECK(shuffle(t, paths, folder, MPI_COMM_WORLD) == OK);
+    CHECK(open_output(&output, folder, &t) == OK);
+    check_rows(&t, &output);
+    activations_close(&output);
+    MPI_Barrier(MPI_COMM_WORLD);
+}
+
+/* Notes of the shuffles are not for the test's reader: standard output waits elsewhere. */
+static void run_all(const struct ranked *here)
+{
+    static const int64_t SIZES[] = { 1, 2, 3, 511, 512, 513, 997, 1025, 2047, 4099, 10007 };
+    static const int64_t SHARDS[] = { 512, 1000, 4096 };
+    static const int64_t HELD[] = { 1, 4, 100 };
+
+    for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; i++)
+        for (size_t h = 0; h < 3; h++) {
+            const struct trial t = { SIZES[i], SHARDS[(i + h) % 3], SIZES[i], HELD[h],
+                                     (i + h) % 2 == 0 ? STORE_F32 : STORE_BF16 };
+            puts_every_row_into_its_place(here, t);
+        }
+    puts_every_row_into_its_place(here, (struct trial){ 5000, 1000, 700, 2, STORE_F32 });
+    puts_every_row_into_its_place(here, (struct trial){ 5000, 1000, 700, 100, STORE_BF16 });
+    refuses_a_flipped_bit(here);
+}
+
+int main(int argc, char **argv)
+{
+    struct ranked here = ranked_start(&argc, &argv);
+    const int out = dup(STDOUT_FILENO);
+
+    CHECK(freopen("/dev/null", "w", stdout) != NULL);
+    run_all(&here);
+    fflush(stdout);
+    dup2(out, STDOUT_FILENO);
+    return ranked_finish(&here);
+}
