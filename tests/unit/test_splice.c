@@ -241,7 +241,27 @@ static void positions_add_up(void **state)
     sae_free(&sae);
 }
 
-/* Sums worked by hand for 1000 rows: the histogram's first edge is one row. */
+/* The least frequency there can be, one row, lies in the first bin. */
+static void the_histogram_begins_at_one_row(void **state)
+{
+    const int64_t fired[] = { 1 };
+    struct score_sums sums;
+
+    (void)state;
+    sums_make(&sums, CONTEXT, 1);
+    sums_of_model(&sums, 0)[MODEL_ROWS] = 600;
+    json_t *scores = scores_json(&sums, 0, (struct tap){ SITE_RES, 0 }, fired, 1);
+    const json_t *histogram = json_object_get(scores, "frequency_histogram");
+    const json_t *edges = json_object_get(histogram, "edges");
+    assert_true(json_number_value(json_array_get(edges, 0)) <= log10(1 / 600.0));
+    assert_true(json_number_value(json_array_get(edges, 1)) > log10(1 / 600.0));
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(histogram, "counts"), 0)),
+                     1);
+    json_decref(scores);
+    sums_free(&sums);
+}
+
+/* Worked by hand for 1000 rows, four bins a decade. */
 static void counts_latents_by_their_frequency(void **state)
 {
     const int64_t fired[] = { 0, 1, 2, 100, 101, 1000, 0 };
@@ -322,6 +342,7 @@ int main(void)
         cmocka_unit_test(padding_is_neither_replaced_nor_counted),
         cmocka_unit_test(positions_add_up),
         cmocka_unit_test(counts_latents_by_their_frequency),
+        cmocka_unit_test(the_histogram_begins_at_one_row),
         cmocka_unit_test(gives_the_same_scores_on_any_number_of_threads),
         cmocka_unit_test(refuses_an_autoencoder_for_another_width),
     };
