@@ -26,6 +26,18 @@ struct ranked {
     char folder[PATH_LENGTH];   /* for this test alone, the same on all ranks */
 };
 
+/* Damage a file, or mend it again. */
+static inline void flip_bit(const char *path, int64_t bit)
+{
+    FILE *file = fopen(path, "r+b");
+    int byte;
+
+    CHECK(file != NULL && fseek(file, (long)(bit / 8), SEEK_SET) == 0);
+    byte = fgetc(file);
+    CHECK(fseek(file, (long)(bit / 8), SEEK_SET) == 0 && fputc(byte ^ 1 << bit % 8, file) != EOF);
+    CHECK(fclose(file) == 0);
+}
+
 static inline struct ranked ranked_start(int *argc, char ***argv)
 {
     struct ranked here;

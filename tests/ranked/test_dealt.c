@@ -1,0 +1,141 @@
+/* Dealt files: every record is found in its group, in order; a flipped bit is refused. */
+#include "base/random.h"
+#include "shard/dealt.h"
+#include "tests/ranked/ranked.h"
+
+#include <stddef.h>
+
+enum { ROW_BYTES = 6, UNITS = 3, ROWS = 100, GROUPS = 4 };
+
+enum { AFTER_HASH = offsetof(struct record, row) };     /* what a record's hash covers */
+
+/* The group of row `row`: group 2 gets none. */
+static int32_t group_of(int64_t row)
+{
+    static const int32_t OF[] = { 0, 3, 1, 3, 0, 1, 1 };
+
+    return OF[row % 7];
+}
+
+static void make_record(struct record *record, int64_t row)
+{
+    memset(record, 0, (size_t)record_bytes(ROW_BYTES));
+    record->row = row;
+    record->origin = (struct row_origin){ row * 3, (int32_t)row, 7 };
+    memcpy(record->values, &row, ROW_BYTES);
+}
+
+/* Unit u holds rows u * ROWS, u * ROWS + 1, ...; the last unit has none. */
+static int64_t rows_of(int64_t unit)
+{
+    return unit < UNITS - 1 ? ROWS : 0;
+}
+
+static void write_unit(const char *folder, int64_t unit)
+{
+    const int64_t bytes = record_bytes(ROW_BYTES), rows = rows_of(unit);
+    char *records = allocate(ROWS, bytes), path[PATH_LENGTH];
+    int32_t groups[ROWS], sorted[ROWS];
+
+    for (int64_t i = 0; i < rows; i++) {
+        make_record(record_at(records, bytes, i), unit * ROWS + i);
+        groups[i] = group_of(unit * ROWS + i);
+    }
+    dealt_path(path, folder, unit);
+    CHECK(dealt_write(path, records, bytes, rows, groups, GROUPS, sorted) == OK);
+    free(records);
+}
+
+/* All records of a group, five at a time; whether they are the right ones. */
+static enum status read_group(MPI_Comm comm, const char *folder, int32_t group, bool *right)
+{
+    const int64_t bytes = record_bytes(ROW_BYTES);
+    char *records = allocate(5, bytes), *want = allocate(1, bytes);
+    struct dealt dealt = {0};
+    int64_t row = 0, count;
+    enum status st;
+
+    *right = true;
+    TRY(dealt_open(&dealt, comm, folder, UNITS, bytes, group, GROUPS));
+    for (struct range left = { 0, dealt.before[UNITS] }; left.first < left.end; ) {
+        TRY(dealt_read(&dealt, records, &count, 5, &left));
+        for (int64_t i = 0; i < count; i++, row++) {
+            while (group_of(row) != group && row < (UNITS - 1) * ROWS)
+                row++;
+            make_record((struct record *)(void *)want, row);
+            *right &= memcmp((char *)record_at(records, bytes, i) + AFTER_HASH, want + AFTER_HASH,
+                             (size_t)bytes - AFTER_HASH) == 0;
+        }
+    }
+    while (row < (UNITS - 1) * ROWS)
+        *right &= group_of(row++) != group;
+done:
+    dealt_close(&dealt);
+    free(want);
+    free(records);
+    return st;
+}
+
+static void finds_every_record_in_its_group(const char *folder)
+{
+    bool right;
+
+    for (int32_t group = 0; group < GROUPS; group++)
+        CHECK(read_group(MPI_COMM_WORLD, folder, group, &right) == OK && right);
+}
+
+/* Bit after bit of one file: whatever group is read, it is right or refused by name.  (What
+ * a changed place of a group leaves out is missed when windows are counted.) */
+static void refuses_flipped_bits(const char *folder)
+{
+    enum { STEP = 61, HEAD = 40 + 8 * (GROUPS + 1) };
+    char path[PATH_LENGTH];
+    int64_t size, refused = 0;
+    bool right;
+
+    dealt_path(path, folder, 1);
+    CHECK(file_size(path, &size) == OK);
+    for (int64_t bit = 3; bit < 8 * size; bit += STEP) {
+        flip_bit(path, bit);
+        for (int32_t group = 0; group < GROUPS; group++) {
+            const enum status st = read_group(MPI_COMM_SELF, folder, group, &right);
+
+            CHECK(st == OK ? right || bit < 8 * HEAD : strstr(status_reason(), path) != NULL);
+            refused += st != OK;
+            status_clear();
+        }
+        flip_bit(path, bit);
+    }
+    CHECK(refused > 8 * (size - HEAD) / STEP);
+}
+
+static void refuses_a_short_file(const char *folder)
+{
+    char *bytes, path[PATH_LENGTH];
+    int64_t size;
+    bool right;
+
+    dealt_path(path, folder, 0);
+    CHECK(file_read(path, &bytes, &size) == OK);
+    CHECK(file_write(path, bytes, size - 1) == OK);
+    CHECK(read_group(MPI_COMM_SELF, folder, GROUPS - 1, &right) == E_FORMAT);
+    CHECK(strstr(status_reason(), "too short") != NULL);
+    status_clear();
+    free(bytes);
+}
+
+int main(int argc, char **argv)
+{
+    struct ranked here = ranked_start(&argc, &argv);
+
+    for (int64_t unit = here.rank; unit < UNITS; unit += here.size)
+        write_unit(here.folder, unit);
+    MPI_Barrier(MPI_COMM_WORLD);
+    finds_every_record_in_its_group(here.folder);
+    MPI_Barrier(MPI_COMM_WORLD);
+    if (here.rank == 0) {
+        refuses_flipped_bits(here.folder);
+        refuses_a_short_file(here.folder);
+    }
+    return ranked_finish(&here);
+}

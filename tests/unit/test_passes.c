@@ -1,0 +1,183 @@
+/* passes_*(): windows cover the output, ranks have a place for every row, memory is kept. */
+#include "base/status.h"
+#include "shard/activations.h"
+#include "shard/passes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { ROW_BYTES = 512 };
+
+static const int64_t SIZES[] = { 1, 512, 513, 5000, 20011, 100003 };
+static const int64_t SHARDS[] = { 512, 1000, 8192, 1 << 20 };
+static const int64_t MEMORIES[] = { 3000000, 5000000, 40000000 };
+enum { SIZES_COUNT = 6, SHARDS_COUNT = 4, MEMORIES_COUNT = 3, RANKS = 5 };
+
+/* Call `check` with passes and room of every combination of the above. */
+static void for_all(void (*check)(const struct passes *, const struct room *))
+{
+    for (int i = 0; i < SIZES_COUNT * SHARDS_COUNT * MEMORIES_COUNT * RANKS; i++) {
+        const int64_t rows = SIZES[i % SIZES_COUNT];
+        const int64_t shard = SHARDS[i / SIZES_COUNT % SHARDS_COUNT];
+        const int64_t memory = MEMORIES[i / SIZES_COUNT / SHARDS_COUNT % MEMORIES_COUNT];
+        const int ranks = 1 + i / (SIZES_COUNT * SHARDS_COUNT * MEMORIES_COUNT);
+        struct passes passes;
+        struct room room;
+
+        assert_int_equal(room_make(&room, memory, ranks, ROW_BYTES), OK);
+        passes_make(&passes, rows, shard, &room);
+        assert_true(passes_fit(&passes, &room));
+        check(&passes, &room);
+    }
+}
+
+/* Windows follow each other, each in chunks of one shard, or in whole shards. */
+static void check_windows(const struct passes *passes, const struct room *room)
+{
+    int64_t end = 0;
+
+    (void)room;
+    for (int64_t w = 0; w < passes->windows; w++) {
+        const struct range window = passes_range(passes, w);
+        const int64_t shard = window.first / passes->shard;
+
+        assert_int_equal(window.first, end);
+        assert_true(window.end > window.first);
+        end = window.end;
+        if (window.end <= (shard + 1) * passes->shard)
+            assert_int_equal((window.first - shard * passes->shard) % CHUNK_ROWS, 0);
+        else
+            assert_int_equal(window.first % passes->shard, 0);
+        assert_true(window.end % passes->shard == 0 || window.end == passes->rows
+                    || window.end / passes->shard == shard);
+        assert_int_equal(passes_window(passes, window.first), w);
+        assert_int_equal(passes_window(passes, window.end - 1), w);
+    }
+    assert_int_equal(end, passes->rows);
+}
+
+static void windows_cover_the_output(void **state)
+{
+    (void)state;
+    for_all(check_windows);
+}
+
+/* In each window: no two rows in one place, no place outside a rank's memory, and what a
+ * rank writes at once lies together there. */
+static void check_seats(const struct passes *passes, const struct room *room)
+{
+    const int64_t slots = room->held * CHUNK_ROWS;
+    char *taken = allocate(room->ranks * slots, 1);
+
+    for (int64_t w = 0; w < passes->windows; w++) {
+        const struct range window = passes_range(passes, w);
+
+        memset(taken, 0, (size_t)(room->ranks * slots));
+        for (int64_t row = window.first; row < window.end; row++) {
+            const struct seat seat = passes_seat(passes, room, window, row);
+
+            assert_in_range(seat.rank, 0, room->ranks - 1);
+            assert_in_range(seat.slot, 0, slots - 1);
+            assert_int_equal(taken[seat.rank * slots + seat.slot]++, 0);
+        }
+        for (int64_t at = window.first; at < window.end; ) {
+            const int64_t shard_end = (at / passes->shard + 1) * passes->shard;
+            const struct range part = { at, shard_end < window.end ? shard_end : window.end };
+
+            for (int64_t call = 0; call < passes_calls(room, part); call++)
+                for (int rank = 0; rank < room->ranks; rank++) {
+                    const struct range mine = passes_stretch(room, part, call, rank);
+
+                    if (mine.first == mine.end)
+                        continue;
+                    assert_int_equal(mine.first, at);
+                    at = mine.end;
+                    const struct seat first = passes_seat(passes, room, window, mine.first);
+                    const struct seat last = passes_seat(passes, room, window, mine.end - 1);
+                    assert_int_equal(first.rank, rank);
+                    assert_int_equal(last.rank, rank);
+                    assert_int_equal(last.slot - first.slot, mine.end - 1 - mine.first);
+                }
+            assert_int_equal(at, part.end);
+        }
+    }
+    free(taken);
+}
+
+static void every_row_has_a_place_of_its_own(void **state)
+{
+    (void)state;
+    for_all(check_seats);
+}
+
+/* Before it is reduced to what is needed, a room takes what memory there is, to a chunk
+ * and a record. */
+static void keeps_to_the_memory(void **state)
+{
+    (void)state;
+    for (int m = 0; m < MEMORIES_COUNT; m++)
+        for (int ranks = 1; ranks <= RANKS; ranks++) {
+            const int64_t chunk = CHUNK_ROWS * (ROW_BYTES + 16);
+            struct room room;
+
+            assert_int_equal(room_make(&room, MEMORIES[m], ranks, ROW_BYTES), OK);
+            const int64_t besides = room_chunk_bytes(&room) + room_writing_bytes(&room);
+            assert_in_range(room_window_bytes(&room) + besides, MEMORIES[m] - chunk, MEMORIES[m]);
+            assert_in_range(room_unit_bytes(&room) + besides, MEMORIES[m] - chunk, MEMORIES[m]);
+        }
+}
+
+/* A terabyte in rows of 4608 bytes, a gigabyte a rank, shards of 2^20 rows, by hand: 48
+ * ranks hold ten shards or less, 1 or 2 hold part of one; 2^12 shares of 256 kB make a
+ * gigabyte, so two passes reach 2^12 windows. */
+static void takes_as_few_passes_as_it_can(void **state)
+{
+    const int64_t rows = 217013888, shard = 1 << 20;
+    struct passes passes;
+    struct room room;
+
+    (void)state;
+    assert_int_equal(room_make(&room, 1 << 30, 48, 4608), OK);
+    passes_make(&passes, 9 * shard, shard, &room);
+    assert_int_equal(passes.dealings, 0);
+    passes_make(&passes, rows, shard, &room);
+    assert_int_equal(passes.dealings, 1);
+    assert_in_range(passes.windows, 20, 26);
+    assert_int_equal(passes.fanout, passes.windows);
+    assert_int_equal(room_make(&room, 1 << 30, 1, 4608), OK);
+    passes_make(&passes, rows, shard, &room);
+    assert_int_equal(passes.dealings, 1);
+    passes_make(&passes, 1000 * rows, shard, &room);
+    assert_int_equal(passes.dealings, 2);
+    assert_true(passes.windows > 1 << 12);
+    assert_true((passes.fanout - 1) * (passes.fanout - 1) < passes.windows);
+    assert_true(passes.fanout * passes.fanout >= passes.windows);
+}
+
+static void refuses_too_little_memory_with_a_figure(void **state)
+{
+    struct room room;
+
+    (void)state;
+    assert_int_equal(room_make(&room, 1000000, 2, 4608), E_USAGE);
+    assert_non_null(strstr(status_reason(), "shuffle.memory is 1 MB"));
+    status_clear();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(windows_cover_the_output),
+        cmocka_unit_test(every_row_has_a_place_of_its_own),
+        cmocka_unit_test(keeps_to_the_memory),
+        cmocka_unit_test(takes_as_few_passes_as_it_can),
+        cmocka_unit_test(refuses_too_little_memory_with_a_figure),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
