@@ -40,19 +40,14 @@ HDF5_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(HDF
 HDF5_LIBS   = $(shell pkg-config --libs $(HDF5))
 BLAS_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I openblas 2> /dev/null))
 BLAS_LIBS   = $(shell pkg-config --libs openblas)
-# oneDNN is optional: without it there is no bf16 arithmetic.
-ONEDNN       = $(shell echo "#include <oneapi/dnnl/dnnl.h>" | $(CC) -E - > /dev/null 2>&1 && echo yes)
-ifeq ($(ONEDNN),yes)
-CPPFLAGS   += -DHAVE_ONEDNN
-ONEDNN_LIBS = -ldnnl
-endif
-LDLIBS      = $(ONEDNN_LIBS) $(HDF5_LIBS) $(BLAS_LIBS) -lzstd -lcyaml -lyaml -ljansson -lzip \
+LDLIBS      = $(HDF5_LIBS) $(BLAS_LIBS) -lzstd -lcyaml -lyaml -ljansson -lzip \
               -lsentencepiece -lxxhash -lcrypto -lm -lstdc++
 
 # --- what there is to build ---------------------------------------------------------
 
 LIBRARY  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard pipeline/*/*.c)) \
-            $(patsubst %.cc,$(BUILD)/%.o,$(wildcard pipeline/*/*.cc))
+            $(patsubst %.cc,$(BUILD)/%.o,$(wildcard pipeline/*/*.cc)) \
+            $(patsubst %.css,$(BUILD)/%.o,$(wildcard pipeline/*/*.css))
 PROGRAMS := $(patsubst stages/%.c,$(BIN)/saemill-%,$(filter-out stages/saemill.c,$(wildcard stages/*.c))) \
             $(patsubst stages/%.c,$(BIN)/%,$(wildcard stages/saemill.c))
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
@@ -77,6 +72,20 @@ $(BUILD)/%.o: %.c | build/setup.build
 $(BUILD)/%.o: %.cc | build/setup.build
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
+
+# The commit, in a file that changes when the commit does.
+COMMIT := $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2> /dev/null || echo unknown)
+$(BUILD)/pipeline/base/version.o: CPPFLAGS += -DCOMMIT='"$(COMMIT)"'
+$(BUILD)/pipeline/base/version.o: $(BUILD)/commit-$(COMMIT)
+$(BUILD)/commit-$(COMMIT):
+	@mkdir -p $(@D)
+	@rm -f $(@D)/commit-*
+	@touch $@
+
+# A text becomes an object with two symbols, its start and its end.
+$(BUILD)/%.o: %.css
+	@mkdir -p $(@D)
+	$(Q)ld -r -z noexecstack -b binary -o $@ $<
 
 $(BIN)/saemill-%: $(BUILD)/stages/%.o $(LIBRARY)
 	@mkdir -p $(@D)

@@ -1,4 +1,5 @@
 #include "base/memory.h"
+#include "base/cgroup.h"
 #include "base/file.h"
 
 #include <inttypes.h>
@@ -30,44 +31,17 @@ static int64_t number_in(const char *path, int64_t otherwise)
     return number;
 }
 
-/* The smallest limit at `group` and every level above it, up to the mount's root. */
-static int64_t limit_along(const char *mount, const char *group, const char *file, int64_t limit)
+/* Lower *limit to that of a control group, version 1 or 2. */
+static void limit_at(const char *folder, void *data)
 {
-    char at[PATH_LENGTH], path[PATH_LENGTH];
+    static const char *const FILES[] = { "memory.max", "memory.limit_in_bytes" };
+    int64_t *limit = data;
+    char path[PATH_LENGTH];
 
-    path_print(at, "%s", group);
-    for (;;) {
-        path_print(path, "%s%s/%s", mount, at, file);
-        limit = least(limit, number_in(path, limit));
-        char *slash = strrchr(at, '/');
-        if (slash == NULL)
-            return limit;
-        *slash = '\0';
+    for (int f = 0; f < 2; f++) {
+        path_print(path, "%s/%s", folder, FILES[f]);
+        *limit = least(*limit, number_in(path, *limit));
     }
-}
-
-/* Lines of /proc/self/cgroup are ID:CONTROLLERS:PATH; version 2 has ID 0 and no names. */
-static int64_t cgroup_limit(int64_t limit)
-{
-    FILE *file = fopen("/proc/self/cgroup", "r");
-    char line[PATH_LENGTH];
-
-    if (file == NULL)
-        return limit;
-    while (fgets(line, sizeof line, file) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        char *names = strchr(line, ':');
-        char *group = names ? strchr(names + 1, ':') : NULL;
-        if (group == NULL)
-            continue;
-        *group++ = '\0';
-        if (names[1] == '\0')
-            limit = limit_along("/sys/fs/cgroup", group, "memory.max", limit);
-        else if (strcmp(names + 1, "memory") == 0)
-            limit = limit_along("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes", limit);
-    }
-    fclose(file);
-    return limit;
 }
 
 int64_t memory_limit(void)
@@ -75,7 +49,7 @@ int64_t memory_limit(void)
     const char *slurm = getenv("SLURM_MEM_PER_NODE");     /* in MiB; 0 is all */
     int64_t limit = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 
-    limit = cgroup_limit(limit);
+    cgroup_visit("memory", limit_at, &limit);
     if (slurm != NULL && atoll(slurm) > 0)
         limit = least(limit, atoll(slurm) << 20);
     return limit;

@@ -219,6 +219,32 @@ static enum status list_files(json_t **files, const char *path)
     return st;
 }
 
+/* Sort tensors by name, and refuse a name that is there twice. */
+static enum status index_names(struct safetensors *checkpoint)
+{
+    const struct safetensor *tensors = checkpoint->tensors;
+
+    qsort(checkpoint->tensors, (size_t)checkpoint->count, sizeof *tensors, by_name);
+    for (int64_t i = 1; i < checkpoint->count; i++)
+        if (strcmp(tensors[i - 1].name, tensors[i].name) == 0)
+            return refuse(E_FORMAT, "tensor %.80s is both in %s and in %s", tensors[i].name,
+                          tensors[i - 1].path, tensors[i].path);
+    return OK;
+}
+
+enum status safetensors_open_file(struct safetensors *checkpoint, const char *path)
+{
+    enum status st;
+
+    *checkpoint = (struct safetensors){ .files = 1,
+                                        .file = allocate(1, sizeof *checkpoint->file) };
+    path_print(checkpoint->file->path, "%s", path);
+    TRY(open_file(checkpoint, checkpoint->file));
+    TRY(index_names(checkpoint));
+done:
+    return st;
+}
+
 enum status safetensors_open(struct safetensors *checkpoint, const char *folder)
 {
     char single[PATH_LENGTH], index[PATH_LENGTH];
@@ -242,13 +268,7 @@ enum status safetensors_open(struct safetensors *checkpoint, const char *folder)
         path_print(file->path, "%s/%s", folder, name);
         TRY(open_file(checkpoint, file));
     }
-    qsort(checkpoint->tensors, (size_t)checkpoint->count, sizeof *checkpoint->tensors, by_name);
-    for (int64_t i = 1; i < checkpoint->count; i++)
-        if (strcmp(checkpoint->tensors[i - 1].name, checkpoint->tensors[i].name) == 0)
-            TRY(refuse(E_FORMAT, "tensor %.80s is both in %s and in %s",
-                       checkpoint->tensors[i].name, checkpoint->tensors[i - 1].path,
-                       checkpoint->tensors[i].path));
-    st = OK;
+    TRY(index_names(checkpoint));
 done:
     json_decref(files);
     return st;

@@ -41,6 +41,9 @@ struct safetensors {
  * file, not JSON, a name twice, an unknown type, a shape that does not fit its bytes,
  * offsets that overlap, leave gaps or point outside the file. */
 enum status safetensors_open(struct safetensors *checkpoint, const char *folder);
+/* The same for one file of any name. */
+enum status safetensors_open_file(struct safetensors *checkpoint, const char *path);
+
 void        safetensors_close(struct safetensors *checkpoint);
 
 /* NULL if there is none of that name. */

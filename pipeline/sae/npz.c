@@ -294,22 +294,9 @@ static enum status add_array(zip_t *archive, const char *path, struct written *a
     return OK;
 }
 
-/* The encoder as the file has it, [inputs, latents].  Caller frees. */
-static float *turned_encoder(const struct sae *sae)
-{
-    float *turned = allocate((long long)sae->latents * sae->inputs, sizeof *turned);
-
-    #pragma omp parallel for schedule(static)
-    for (int64_t first = 0; first < sae->latents; first += BAND)
-        for (int64_t k = 0; k < sae->inputs; k++)
-            for (int64_t i = first; i < first + BAND && i < sae->latents; i++)
-                turned[k * sae->latents + i] = sae->encoder[i * sae->inputs + k];
-    return turned;
-}
-
 enum status sae_write_npz(const struct sae *sae, const char *path)
 {
-    float *encoder = turned_encoder(sae);
+    float *encoder = sae_encoder_turned(sae);
     struct written arrays[] = {
         { "W_dec.npy", sae->decoder, sae->latents, sae->inputs, "" },
         { "W_enc.npy", encoder, sae->inputs, sae->latents, "" },

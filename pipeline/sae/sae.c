@@ -27,6 +27,20 @@ void sae_free(struct sae *sae)
     *sae = (struct sae){0};
 }
 
+enum { BAND = 64 };     /* latents turned at a time: a cache line of each result row fills up */
+
+float *sae_encoder_turned(const struct sae *sae)
+{
+    float *turned = allocate((long long)sae->latents * sae->inputs, sizeof *turned);
+
+    #pragma omp parallel for schedule(static)
+    for (int64_t first = 0; first < sae->latents; first += BAND)
+        for (int64_t k = 0; k < sae->inputs; k++)
+            for (int64_t i = first; i < first + BAND && i < sae->latents; i++)
+                turned[k * sae->latents + i] = sae->encoder[i * sae->inputs + k];
+    return turned;
+}
+
 void sae_fold(struct sae *sae, double scale)
 {
     #pragma omp parallel for schedule(static)

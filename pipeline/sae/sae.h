@@ -30,6 +30,9 @@ struct sae {
 void sae_make(struct sae *sae, int32_t inputs, int32_t latents);
 void sae_free(struct sae *sae);
 
+/* The encoder as files have it, W_enc [inputs, latents].  Caller frees. */
+float *sae_encoder_turned(const struct sae *sae);
+
 /* From the units in which training saw the data, x / scale with x - b_dec going into the
  * encoder, to raw activations going in as they are (Gemma Scope, arXiv:2408.05147,
  * appendix B):  b_enc' = scale (b_enc - W_enc b_dec),  b_dec' = scale b_dec,

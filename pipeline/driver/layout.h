@@ -1,0 +1,21 @@
+/* layout.h -- how many ranks and threads each stage gets on one machine.
+ *
+ * The results do not depend on it (law 1), only the time does.
+ */
+#ifndef LAYOUT_H
+#define LAYOUT_H
+
+#include "driver/state.h"
+#include "lm/config.h"
+
+struct layout {
+    int ranks;
+    int threads;    /* of each rank */
+};
+
+/* The layout of a stage on `cores` cores and `memory` bytes: at most as many ranks as their
+ * memory allows, by an estimate; the stage itself refuses if it does not fit. */
+struct layout layout_of(enum stage stage, const struct suite *suite,
+                        const struct lm_config *model, int cores, int64_t memory);
+
+#endif

@@ -1,0 +1,277 @@
+#include "evaluate/splice.h"
+#include "kernels/measure.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Rows of text that go through an autoencoder at a time. */
+enum { TILE_ROWS = 512 };
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* --- room ---------------------------------------------------------------------------- */
+
+static int64_t widest_site(const struct lm_config *config)
+{
+    const int32_t heads = tap_width(config, SITE_ATTN);
+
+    return heads > config->width ? heads : config->width;
+}
+
+/* The site that takes most to keep is the widest one that is not the residual stream. */
+static int64_t widest_state_bytes(const struct lm_config *config, int64_t sequences,
+                                  int64_t context)
+{
+    const struct tap attn = { .site = SITE_ATTN }, mlp = { .site = SITE_MLP };
+    const int64_t a = forward_state_bytes(config, attn, sequences, context);
+    const int64_t b = forward_state_bytes(config, mlp, sequences, context);
+
+    return a > b ? a : b;
+}
+
+int64_t splice_bytes(const struct lm_config *config, int64_t sequences, int64_t context,
+                     int saes, int32_t latents)
+{
+    const int64_t rows = sequences * context, runs = RUN_SAES + saes;
+    const int64_t row = (int64_t)sizeof(float) * (runs * (config->width + 1) + saes)
+                      + (int64_t)(sizeof(int64_t) + sizeof(int32_t));
+    const int64_t tile = (int64_t)sizeof(float) * (2 * widest_site(config) + latents)
+                       + (int64_t)(2 * sizeof(double) + sizeof(struct fidelity));
+
+    return rows * row + TILE_ROWS * tile + forward_bytes(config, sequences, context)
+           + head_bytes(config) + widest_state_bytes(config, sequences, context);
+}
+
+void splice_make(struct splice *splice, const struct weights *weights,
+                 struct special_tokens special, int64_t sequences, int64_t context, int saes,
+                 int32_t latents)
+{
+    const struct lm_config *config = &weights->config;
+    const int64_t rows = sequences * context, runs = RUN_SAES + saes;
+
+    *splice = (struct splice){
+        .special = special,
+        .saes = saes,
+        .latents = latents,
+        .text = allocate(rows, sizeof *splice->text),
+        .next = allocate(rows, sizeof *splice->next),
+        .streams = allocate(runs * rows * config->width, sizeof(float)),
+        .losses = allocate(runs * rows, sizeof(float)),
+        .kls = allocate(saes * rows, sizeof(float)),
+        .x = allocate(TILE_ROWS * widest_site(config), sizeof(float)),
+        .y = allocate(TILE_ROWS * widest_site(config), sizeof(float)),
+        .f = allocate((int64_t)TILE_ROWS * latents, sizeof(float)),
+        .l0 = allocate(TILE_ROWS, sizeof(double)),
+        .l1 = allocate(TILE_ROWS, sizeof(double)),
+        .fidelity = allocate(TILE_ROWS, sizeof(struct fidelity)),
+    };
+    forward_make(&splice->forward, weights, sequences, context);
+    head_make(&splice->head, weights);
+}
+
+void splice_free(struct splice *splice)
+{
+    free(splice->text);
+    free(splice->next);
+    free(splice->streams);
+    free(splice->losses);
+    free(splice->kls);
+    free(splice->x);
+    free(splice->y);
+    free(splice->f);
+    free(splice->l0);
+    free(splice->l1);
+    free(splice->fidelity);
+    forward_free(&splice->forward);
+    head_free(&splice->head);
+    *splice = (struct splice){0};
+}
+
+/* --- a block ------------------------------------------------------------------------- */
+
+enum status splice_start(struct splice *splice, const int32_t *ids, int64_t sequences)
+{
+    const int64_t context = splice->forward.context;
+    enum status st;
+
+    TRY(forward_start(&splice->forward, ids, sequences));
+    head_next(splice->next, ids, sequences, context);
+    splice->texts = 0;
+    for (int64_t r = 0; r < sequences * context; r++) {
+        if (token_is_text(splice->special, ids[r]))
+            splice->text[splice->texts++] = r;
+        if (splice->next[r] == splice->special.pad)
+            splice->next[r] = -1;
+    }
+done:
+    return st;
+}
+
+void splice_add_rows(struct splice *splice, struct tap tap, double *sum)
+{
+    forward_to(&splice->forward, tap);
+    for (int64_t i = 0; i < splice->texts; i++) {
+        const float *row = splice->forward.values + splice->text[i] * splice->forward.width;
+        for (int32_t k = 0; k < splice->forward.width; k++)
+            sum[k] += (double)row[k];
+    }
+}
+
+/* Set the rows of text to one row; NULL is zero. */
+static void set_rows(struct splice *splice, const float *row)
+{
+    const size_t bytes = (size_t)splice->forward.width * sizeof *row;
+
+    for (int64_t i = 0; i < splice->texts; i++) {
+        float *to = splice->forward.values + splice->text[i] * splice->forward.width;
+        if (row == NULL)
+            memset(to, 0, bytes);
+        else
+            memcpy(to, row, bytes);
+    }
+}
+
+/* Go on to the end, and keep the last residual stream as that of run number `run`. */
+static void finish_run(struct splice *splice, int run)
+{
+    struct forward *forward = &splice->forward;
+
+    forward_to(forward, forward_end(forward));
+    memcpy(splice->streams + run * forward->rows * forward->width, forward->values,
+           (size_t)(forward->rows * forward->width) * sizeof(float));
+}
+
+/* --- an autoencoder ------------------------------------------------------------------ */
+
+/* Add up what a tile of rows says.
+ *   text [rows]  where in the block they are */
+static void add_tile(const struct splice *splice, struct score_sums *sums, int sae,
+                     const int64_t *text, int64_t rows)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        const struct fidelity *row = &splice->fidelity[i];
+        double *sum = sums_of_sae(sums, sums_span(text[i] % sums->context), sae);
+        const double x = sqrt(row->x_square), y = sqrt(row->y_square);
+
+        sum[SAE_L0] += splice->l0[i];
+        sum[SAE_L1] += splice->l1[i];
+        sum[SAE_ERROR] += row->error;
+        sum[SAE_Y_SQUARE] += row->y_square;
+        sum[SAE_DOT] += row->dot;
+        sum[SAE_COSINE] += x > 0 && y > 0 ? row->dot / (x * y) : 0;
+        sum[SAE_L2_RATIO] += x > 0 ? y / x : 0;
+    }
+}
+
+/* Put reconstructions in the place of the rows of text, and measure them. */
+static void reconstruct(struct splice *splice, struct score_sums *sums, int number,
+                        int64_t *fired, const struct sae *sae)
+{
+    const int32_t width = splice->forward.width;
+    const size_t bytes = (size_t)width * sizeof(float);
+
+    for (int64_t from = 0; from < splice->texts; from += TILE_ROWS) {
+        const int64_t rows = least(TILE_ROWS, splice->texts - from);
+        const int64_t *text = splice->text + from;
+
+        for (int64_t i = 0; i < rows; i++)
+            memcpy(splice->x + i * width, splice->forward.values + text[i] * width, bytes);
+        sae_encode(sae, splice->f, splice->x, rows);
+        sae_decode(sae, splice->y, splice->f, rows);
+        measure_sparsity(splice->l0, splice->l1, splice->f, rows, sae->latents);
+        measure_firing(fired, splice->f, rows, sae->latents);
+        measure_fidelity(splice->fidelity, splice->x, splice->y, rows, width);
+        add_tile(splice, sums, number, text, rows);
+        for (int64_t i = 0; i < rows; i++)
+            memcpy(splice->forward.values + text[i] * width, splice->y + i * width, bytes);
+    }
+}
+
+/* --- all of it ----------------------------------------------------------------------- */
+
+static void add_variance(const struct splice *splice, struct score_sums *sums,
+                         const float *mean)
+{
+    const int32_t width = splice->forward.width;
+    struct fidelity row;
+
+    for (int64_t i = 0; i < splice->texts; i++) {
+        const int64_t r = splice->text[i];
+        double *sum = sums_of_model(sums, sums_span(r % sums->context));
+        measure_fidelity(&row, splice->forward.values + r * width, mean, 1, width);
+        sum[MODEL_ROWS]++;
+        sum[MODEL_VARIANCE] += row.error;
+    }
+}
+
+/* Losses and divergences of all runs. */
+static void add_losses(struct splice *splice, struct score_sums *sums, int count)
+{
+    const int64_t rows = splice->forward.rows, width = splice->forward.weights->config.width;
+    const int runs = RUN_SAES + count;
+    struct head_task *tasks = allocate(runs, sizeof *tasks);
+
+    for (int run = 0; run < runs; run++)
+        tasks[run] = (struct head_task){
+            .stream = splice->streams + run * rows * width,
+            .loss = splice->losses + run * rows,
+            .kl = run < RUN_SAES ? NULL : splice->kls + (run - RUN_SAES) * rows,
+        };
+    head_score(&splice->head, tasks, runs, splice->next, rows);
+    for (int64_t r = 0; r < rows; r++) {
+        const int span = sums_span(r % sums->context);
+        double *model = sums_of_model(sums, span);
+        if (splice->next[r] < 0)
+            continue;
+        model[MODEL_PREDICTIONS]++;
+        model[MODEL_LOSS] += (double)tasks[RUN_AS_IT_IS].loss[r];
+        model[MODEL_LOSS_ZERO] += (double)tasks[RUN_ZERO].loss[r];
+        model[MODEL_LOSS_MEAN] += (double)tasks[RUN_MEAN].loss[r];
+        for (int i = 0; i < count; i++)
+            sums_of_sae(sums, span, i)[SAE_LOSS] += (double)tasks[RUN_SAES + i].loss[r];
+    }
+    for (int64_t i = 0; i < splice->texts; i++)
+        for (int k = 0; k < count; k++)
+            sums_of_sae(sums, sums_span(splice->text[i] % sums->context), k)[SAE_KL] +=
+                (double)tasks[RUN_SAES + k].kl[splice->text[i]];
+    free(tasks);
+}
+
+enum status splice_score(struct splice *splice, struct score_sums *sums, int64_t **fired,
+                         struct tap tap, const float *mean, const struct sae *saes, int count)
+{
+    struct forward *forward = &splice->forward;
+    const int32_t width = tap_width(&forward->weights->config, tap.site);
+    struct forward_state kept = {0};
+
+    assert(count <= splice->saes && sums->context == forward->context);
+    for (int i = 0; i < count; i++)
+        if (saes[i].inputs != width)
+            return refuse(E_FORMAT, "an autoencoder for rows of %d values cannot be spliced into "
+                          "a site of %d", (int)saes[i].inputs, (int)width);
+    forward_state_make(&kept, forward, tap);
+    forward_to(forward, tap);
+    forward_save(forward, &kept);
+    add_variance(splice, sums, mean);
+    finish_run(splice, RUN_AS_IT_IS);
+    forward_load(forward, &kept);
+    set_rows(splice, NULL);
+    finish_run(splice, RUN_ZERO);
+    forward_load(forward, &kept);
+    set_rows(splice, mean);
+    finish_run(splice, RUN_MEAN);
+    for (int i = 0; i < count; i++) {
+        assert(saes[i].latents <= splice->latents);
+        forward_load(forward, &kept);
+        reconstruct(splice, sums, i, fired[i], &saes[i]);
+        finish_run(splice, RUN_SAES + i);
+    }
+    forward_state_free(&kept);
+    add_losses(splice, sums, count);
+    return OK;
+}

@@ -1,0 +1,201 @@
+#include "release/entries.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the report needs of a file of scores. */
+static const char *const NEEDED[] = {
+    "tokens", "ce", "ce_spliced", "delta_loss", "loss_recovered_zero", "kl", "l0", "fvu",
+    "cosine", "gamma", "never_active", "dense_above_10_percent",
+};
+
+const char *width_name(char name[16], int32_t width)
+{
+    if (width >= 1000000)
+        snprintf(name, 16, "%dm", width / 1000000);
+    else if (width >= 1000)
+        snprintf(name, 16, "%dk", width / 1000);
+    else
+        snprintf(name, 16, "%d", width);
+    return name;
+}
+
+double entry_score(const struct entry *entry, const char *name)
+{
+    const json_t *value = json_object_get(entry->scores, name);
+
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* ---- reading -------------------------------------------------------------------- */
+
+static enum status read_scores(struct entry *entry, const char *path)
+{
+    json_error_t error;
+    char *text = NULL;
+    int64_t size;
+    enum status st;
+
+    TRY(file_read(path, &text, &size));
+    entry->scores = json_loadb(text, (size_t)size, JSON_REJECT_DUPLICATES, &error);
+    if (entry->scores == NULL)
+        TRY(refuse(E_FORMAT, "cannot read the scores %s, line %d: %s", path, error.line,
+                   error.text));
+    for (size_t i = 0; i < sizeof NEEDED / sizeof *NEEDED; i++) {
+        const json_t *value = json_object_get(entry->scores, NEEDED[i]);
+
+        if (!json_is_number(value) && !json_is_null(value))
+            TRY(refuse(E_FORMAT, "cannot use the scores %s: they have no number '%s'; remove "
+                       "the file and run evaluate again", path, NEEDED[i]));
+    }
+    if (!isfinite(entry_score(entry, "l0")))
+        TRY(refuse(E_NUMERIC, "cannot release %s: its l0 is not a number", path));
+done:
+    free(text);
+    return st;
+}
+
+static enum status check_all_scored(const struct suite *suite, const struct tasks *tasks)
+{
+    char path[PATH_LENGTH], missing[PATH_LENGTH] = "";
+    int count = 0, without = 0;
+
+    for (int t = 0; t < tasks->train_count; t++)
+        for (int s = 0; s < tasks->train[t].count; s++, count++) {
+            path_scores(path, suite, tasks->train[t].tap, tasks->train[t].saes[s].name);
+            if (file_exists(path))
+                continue;
+            if (without++ == 0)
+                path_print(missing, "%s", path);
+        }
+    if (count == 0)
+        return refuse(E_USAGE, "the suite asks for no autoencoder, so there is nothing to release");
+    if (without > 0)
+        return refuse(E_USAGE, "%d of %d autoencoders have no scores yet, for example %s; run "
+                      "the stages before release first", without, count, missing);
+    return OK;
+}
+
+/* ---- places --------------------------------------------------------------------- */
+
+/* The residual stream first: most people come for it. */
+static int rank_of(enum site site)
+{
+    static const int RANKS[SITES] = {
+        [SITE_RES] = 0, [SITE_MLP] = 1, [SITE_ATTN] = 2, [SITE_MLP_IN] = 3,
+    };
+
+    return RANKS[site];
+}
+
+static int by_place(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    const double a_l0 = entry_score(a, "l0"), b_l0 = entry_score(b, "l0");
+
+    if (a->tap.site != b->tap.site)
+        return rank_of(a->tap.site) - rank_of(b->tap.site);
+    if (a->tap.layer != b->tap.layer)
+        return a->tap.layer < b->tap.layer ? -1 : 1;
+    if (a->sae.width != b->sae.width)
+        return a->sae.width < b->sae.width ? -1 : 1;
+    if (a_l0 < b_l0 || a_l0 > b_l0)
+        return a_l0 < b_l0 ? -1 : 1;
+    return strcmp(a->sae.name, b->sae.name);
+}
+
+/* Names that would be the same get the autoencoder's own name behind, all of them, so that
+ * none depends on the order or on which others there are later. */
+static void name_folders(struct entries *entries)
+{
+    bool *twice = allocate(entries->count, sizeof *twice);
+    char width[16];
+
+    for (int i = 0; i < entries->count; i++) {
+        struct entry *e = &entries->entry[i];
+
+        snprintf(e->folder, sizeof e->folder, "%s/layer_%d/width_%s/average_l0_%.0f",
+                 site_name(e->tap.site), e->tap.layer, width_name(width, e->sae.width),
+                 entry_score(e, "l0"));
+    }
+    for (int i = 0; i < entries->count; i++)
+        for (int j = i + 1; j < entries->count; j++)
+            if (strcmp(entries->entry[i].folder, entries->entry[j].folder) == 0)
+                twice[i] = twice[j] = true;
+    for (int i = 0; i < entries->count; i++) {
+        struct entry *e = &entries->entry[i];
+        const size_t length = strlen(e->folder);
+
+        if (twice[i])
+            snprintf(e->folder + length, sizeof e->folder - length, "_%s", e->sae.name);
+    }
+    free(twice);
+}
+
+enum status entries_read(struct entries *entries, const struct suite *suite,
+                         const struct tasks *tasks)
+{
+    char path[PATH_LENGTH];
+    int count = 0;
+    enum status st;
+
+    *entries = (struct entries){0};
+    TRY(check_all_scored(suite, tasks));
+    for (int t = 0; t < tasks->train_count; t++)
+        count += tasks->train[t].count;
+    entries->entry = allocate(count, sizeof *entries->entry);
+    for (int t = 0; t < tasks->train_count; t++)
+        for (int s = 0; s < tasks->train[t].count; s++) {
+            struct entry *e = &entries->entry[entries->count++];
+
+            e->tap = tasks->train[t].tap;
+            e->sae = tasks->train[t].saes[s];
+            path_scores(path, suite, e->tap, e->sae.name);
+            TRY(read_scores(e, path));
+        }
+    qsort(entries->entry, (size_t)count, sizeof *entries->entry, by_place);
+    name_folders(entries);
+done:
+    return st;
+}
+
+void entries_free(struct entries *entries)
+{
+    for (int i = 0; i < entries->count; i++)
+        json_decref(entries->entry[i].scores);
+    free(entries->entry);
+    *entries = (struct entries){0};
+}
+
+/* ---- as a table ----------------------------------------------------------------- */
+
+enum status entries_write(const struct entries *entries, const char *path)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    enum status st;
+
+    if (out == NULL)
+        die("no memory for a table of scores");
+    fputs("folder\tsite\tlayer\twidth\tsparsity\ttarget_l0\ttrained_on", out);
+    for (size_t k = 0; k < sizeof NEEDED / sizeof *NEEDED; k++)
+        fprintf(out, "\t%s", NEEDED[k]);
+    for (int i = 0; i < entries->count; i++) {
+        const struct entry *e = &entries->entry[i];
+
+        fprintf(out, "\n%s\t%s\t%d\t%d\t%g\t%g\t%lld", e->folder, site_name(e->tap.site),
+                e->tap.layer, e->sae.width, e->sae.sparsity, e->sae.target_l0,
+                (long long)e->sae.tokens);
+        for (size_t k = 0; k < sizeof NEEDED / sizeof *NEEDED; k++)
+            fprintf(out, "\t%.9g", entry_score(e, NEEDED[k]));
+    }
+    fputc('\n', out);
+    if (fclose(out) != 0)
+        die("no memory for a table of scores");
+    st = file_write(path, text, (int64_t)size);
+    free(text);
+    return st;
+}

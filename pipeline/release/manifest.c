@@ -1,0 +1,225 @@
+#include "release/manifest.h"
+#include "base/version.h"
+#include "corpus/corpus.h"
+#include "release/plot.h"
+#include "release/digests.h"
+#include "shard/tokens.h"
+
+#include <cblas.h>
+#include <glob.h>
+#include <gnu/libc-version.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zip.h>
+#include <zstd.h>
+
+enum { MANIFEST_VERSION = 1 };
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash == NULL ? path : slash + 1;
+}
+
+void model_name(char name[256], const struct suite *suite)
+{
+    char path[PATH_LENGTH];
+
+    path_print(path, "%s", suite->model.path);
+    for (size_t end = strlen(path); end > 1 && path[end - 1] == '/'; end--)
+        path[end - 1] = '\0';
+    snprintf(name, 256, "%s", base_name(path));
+}
+
+/* ---- inputs --------------------------------------------------------------------- */
+
+static void append_matches(struct digests *files, const struct suite *suite, const char *pattern)
+{
+    char path[PATH_LENGTH];
+    glob_t found;
+
+    path_print(path, "%s/%s", suite->model.path, pattern);
+    if (glob(path, 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            digests_append(files, found.gl_pathv[i]);
+    globfree(&found);
+}
+
+/* Files of the model, then those of the corpus.  *model is how many of the first there are. */
+static void list_inputs(struct digests *files, int64_t *model, const struct suite *suite,
+                        const struct corpus *corpus)
+{
+    append_matches(files, suite, "config.json");
+    append_matches(files, suite, "*.safetensors");
+    if (file_exists(suite->model.tokenizer))
+        digests_append(files, suite->model.tokenizer);
+    *model = files->count;
+    for (int i = 0; i < corpus->files; i++)
+        digests_append(files, corpus->paths[i]);
+}
+
+/* [{"name", "bytes", "sha256"}] of files `first` to `end`. */
+static json_t *files_json(const struct digests *files, int64_t first, int64_t end)
+{
+    json_t *list = json_array();
+
+    for (int64_t i = first; i < end; i++) {
+        int64_t bytes = 0;
+
+        if (file_size(files->files[i].name, &bytes) != OK)
+            status_clear();     /* it was there when it was hashed */
+        json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "name",
+                                              base_name(files->files[i].name), "bytes",
+                                              (json_int_t)bytes, "sha256", files->files[i].sum));
+    }
+    return list;
+}
+
+static enum status count_sequences(int64_t sequences[TOKENS_PARTS], const struct suite *suite,
+                                   const struct corpus *corpus)
+{
+    char (*paths)[PATH_LENGTH] = allocate(corpus->files, sizeof *paths);
+    struct tokens tokens = {0};
+    enum status st;
+
+    for (int i = 0; i < corpus->files; i++)
+        path_tokens(paths[i], suite, i);
+    TRY(tokens_open(&tokens, paths, corpus->files));
+    for (int part = 0; part < TOKENS_PARTS; part++)
+        sequences[part] = tokens.sequences[part];
+done:
+    tokens_close(&tokens);
+    free(paths);
+    return st;
+}
+
+/* ---- this program and this machine ---------------------------------------------- */
+
+static void cpu_name(char name[128])
+{
+    FILE *info = fopen("/proc/cpuinfo", "r");
+    char line[256];
+
+    snprintf(name, 128, "unknown");
+    while (info != NULL && fgets(line, sizeof line, info) != NULL)
+        if (sscanf(line, "model name : %127[^\n]", name) == 1)
+            break;
+    if (info != NULL)
+        fclose(info);
+}
+
+static json_t *libraries_json(const char *gnuplot)
+{
+    char mpi[MPI_MAX_LIBRARY_VERSION_STRING], hdf5[32];
+    unsigned major, minor, release;
+    int length;
+
+    MPI_Get_library_version(mpi, &length);
+    mpi[strcspn(mpi, ",\n")] = '\0';
+    H5get_libversion(&major, &minor, &release);
+    snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}",
+                     "C library", gnu_get_libc_version(), "compiler", __VERSION__, "HDF5", hdf5,
+                     "MPI", mpi, "BLAS", openblas_get_config(), "zstd", ZSTD_versionString(),
+                     "jansson", jansson_version_str(), "libzip", zip_libzip_version(),
+                     "libcrypto", OpenSSL_version(OPENSSL_VERSION), "gnuplot", gnuplot);
+}
+
+/* The suite as it was, without the line that says where the run lay. */
+static json_t *suite_json(const struct suite *suite)
+{
+    const char *rest = suite->text;
+    char *text = allocate((long long)strlen(rest) + 1, 1);
+    size_t length = 0;
+    json_t *json;
+
+    while (*rest != '\0') {
+        const size_t line = strcspn(rest, "\n") + (strchr(rest, '\n') != NULL);
+
+        if (strncmp(rest, "run:", 4) != 0) {
+            memcpy(text + length, rest, line);
+            length += line;
+        }
+        rest += line;
+    }
+    json = json_stringn(text, length);
+    free(text);
+    return json;
+}
+
+/* ---- the whole ------------------------------------------------------------------ */
+
+static json_t *autoencoders_json(const struct entries *entries)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < entries->count; i++) {
+        const struct entry *e = &entries->entry[i];
+        const bool target = e->sae.target_l0 > 0;
+
+        json_array_append_new(list, json_pack(
+            "{s:s, s:s, s:i, s:i, s:s, s:f, s:I}", "folder", e->folder, "site",
+            site_name(e->tap.site), "layer", e->tap.layer, "width", (int)e->sae.width, "name",
+            e->sae.name, target ? "target_l0" : "sparsity",
+            target ? e->sae.target_l0 : e->sae.sparsity, "tokens", (json_int_t)e->sae.tokens));
+    }
+    return list;
+}
+
+enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *suite,
+                          int layers, const struct entries *entries)
+{
+    struct corpus corpus = {0};
+    struct digests inputs = {0};
+    int64_t model = 0, sequences[TOKENS_PARTS] = {0};
+    char gnuplot[64] = "", cpu[128], name[256];
+    int rank;
+    enum status st;
+
+    *manifest = NULL;
+    MPI_Comm_rank(comm, &rank);
+    TRY_ALL(comm, rank == 0 ? plot_version(gnuplot) : OK);
+    MPI_Bcast(gnuplot, sizeof gnuplot, MPI_CHAR, 0, comm);
+    TRY_ALL(comm, corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count));
+    TRY_ALL(comm, count_sequences(sequences, suite, &corpus));
+    list_inputs(&inputs, &model, suite, &corpus);
+    TRY(digests_compute(&inputs, comm, NULL));
+
+    cpu_name(cpu);
+    model_name(name, suite);
+    *manifest = json_pack(
+        "{s:s, s:i, s:s, s:{s:s, s:i, s:o}, s:{s:I, s:I, s:I, s:o}, s:{s:I, s:I, s:I, s:I}, "
+        "s:{s:s, s:s}, s:o, s:o, s:o}",
+        "format", "saemill release", "version", MANIFEST_VERSION, "name", suite->name,
+        "model", "name", name, "layers", layers, "files", files_json(&inputs, 0, model),
+        "corpus", "context", (json_int_t)suite->corpus.context,
+        "sequences_train", (json_int_t)sequences[TOKENS_TRAIN],
+        "sequences_holdout", (json_int_t)sequences[TOKENS_HOLDOUT],
+        "files", files_json(&inputs, model, inputs.count),
+        "seeds", "harvest", (json_int_t)suite->harvest.seed,
+        "shuffle", (json_int_t)suite->shuffle.seed, "train", (json_int_t)suite->train.seed,
+        "evaluate", (json_int_t)suite->evaluate.seed,
+        "build", "commit", version_commit(), "cpu", cpu,
+        "libraries", libraries_json(gnuplot), "suite", suite_json(suite),
+        "autoencoders", autoencoders_json(entries));
+    if (*manifest == NULL)
+        die("bug: a manifest that JSON cannot hold, or no memory");
+done:
+    digests_free(&inputs);
+    corpus_free(&corpus);
+    return st;
+}
+
+enum status manifest_write(const json_t *manifest, const char *path)
+{
+    char *text = json_dumps(manifest, JSON_INDENT(1));
+    enum status st;
+
+    if (text == NULL)
+        die("no memory for a manifest");
+    st = file_write(path, text, (int64_t)strlen(text));
+    free(text);
+    return st;
+}

@@ -1,0 +1,369 @@
+#include "release/report.h"
+#include "release/figures.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* style.css, put into the program by the linker. */
+extern const char _binary_pipeline_release_style_css_start[];
+extern const char _binary_pipeline_release_style_css_end[];
+
+/* ---- words and numbers ---------------------------------------------------------- */
+
+static const char *site_phrase(enum site site)
+{
+    static const char *const PHRASES[SITES] = {
+        [SITE_ATTN] = "attention heads (concatenated outputs, before W<sub>O</sub>)",
+        [SITE_MLP] = "MLP output (as added to the residual stream)",
+        [SITE_RES] = "residual stream (after the layer)",
+        [SITE_MLP_IN] = "MLP input (after its norm)",
+    };
+
+    return PHRASES[site];
+}
+
+static void put_escaped(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++)
+        switch (*text) {
+        case '<': fputs("&lt;", out); break;
+        case '>': fputs("&gt;", out); break;
+        case '&': fputs("&amp;", out); break;
+        case '"': fputs("&quot;", out); break;
+        default: fputc(*text, out);
+        }
+}
+
+/* "65,280", "2.00 million", "4.00 billion". */
+static void put_count(FILE *out, double count)
+{
+    if (count >= 1e9)
+        fprintf(out, "%.2f billion", count / 1e9);
+    else if (count >= 1e6)
+        fprintf(out, "%.2f million", count / 1e6);
+    else if (count >= 1e3)
+        fprintf(out, "%.0f,%03.0f", floor(count / 1e3), fmod(count, 1e3));
+    else
+        fprintf(out, "%.0f", count);
+}
+
+static const char *text_at(const json_t *object, const char *section, const char *name)
+{
+    const char *text = json_string_value(json_object_get(json_object_get(object, section), name));
+
+    return text == NULL ? "unknown" : text;
+}
+
+static double number_at(const json_t *object, const char *section, const char *name)
+{
+    return json_number_value(json_object_get(json_object_get(object, section), name));
+}
+
+/* Where the entries after `from` stop to be of its site, or of its tap. */
+static int end_of_site(const struct entries *entries, int from)
+{
+    int end = from;
+
+    while (end < entries->count && entries->entry[end].tap.site == entries->entry[from].tap.site)
+        end++;
+    return end;
+}
+
+static int end_of_tap(const struct entries *entries, int from)
+{
+    int end = from;
+
+    while (end < entries->count && entries->entry[end].tap.site == entries->entry[from].tap.site
+           && entries->entry[end].tap.layer == entries->entry[from].tap.layer)
+        end++;
+    return end;
+}
+
+/* ---- the top of the page -------------------------------------------------------- */
+
+static void write_head(FILE *out, const struct suite *suite)
+{
+    const char *style = _binary_pipeline_release_style_css_start;
+
+    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>", out);
+    put_escaped(out, suite->name);
+    fputs(": sparse autoencoders</title>\n<style>\n", out);
+    fwrite(style, 1, (size_t)(_binary_pipeline_release_style_css_end - style), out);
+    fputs("</style>\n</head>\n<body>\n", out);
+}
+
+static void write_card(FILE *out, const char *name, double count, const char *format,
+                       const char *unit)
+{
+    fprintf(out, "<div><dt>%s</dt><dd>", name);
+    if (format == NULL)
+        put_count(out, count);
+    else
+        fprintf(out, format, count);
+    fprintf(out, " <small>%s</small></dd></div>\n", unit);
+}
+
+/* Least and most training rows over the release, as one phrase. */
+static void put_training_rows(FILE *out, const struct entries *entries)
+{
+    int64_t least = INT64_MAX, most = 0;
+
+    for (int i = 0; i < entries->count; i++) {
+        const int64_t tokens = entries->entry[i].sae.tokens;
+
+        least = tokens < least ? tokens : least;
+        most = tokens > most ? tokens : most;
+    }
+    put_count(out, (double)least);
+    if (most > least) {
+        fputs(" to ", out);
+        put_count(out, (double)most);
+    }
+}
+
+static void write_top(FILE *out, const struct suite *suite, const struct entries *entries,
+                      const json_t *manifest)
+{
+    const struct entry *first = &entries->entry[0];
+
+    fputs("<h1>", out);
+    put_escaped(out, suite->name);
+    fprintf(out, ": %d sparse autoencoder%s of ", entries->count, entries->count == 1 ? "" : "s");
+    put_escaped(out, text_at(manifest, "model", "name"));
+    fputs("</h1>\n<p class=\"lead\">JumpReLU autoencoders, recipe <code>", out);
+    put_escaped(out, suite->train.recipe);
+    fputs("</code>, each trained on ", out);
+    put_training_rows(out, entries);
+    fputs(" tokens of the model reading ", out);
+    const json_t *files = json_object_get(json_object_get(manifest, "corpus"), "files");
+    if (json_array_size(files) <= 3) {
+        for (size_t i = 0; i < json_array_size(files); i++) {
+            fputs(i > 0 ? ", <code>" : "<code>", out);
+            put_escaped(out, json_string_value(json_object_get(json_array_get(files, i), "name")));
+            fputs("</code>", out);
+        }
+    } else {
+        fprintf(out, "%zu files of text", json_array_size(files));
+    }
+    fprintf(out, " in sequences of %lld, and judged inside the model on text it was not "
+            "trained on.</p>\n", (long long)suite->corpus.context);
+    fputs("<dl class=\"cards\">\n", out);
+    write_card(out, "autoencoders", entries->count, NULL, "");
+    write_card(out, "layers of the model", number_at(manifest, "model", "layers"), NULL, "");
+    write_card(out, "sequences to train on", number_at(manifest, "corpus", "sequences_train"),
+               NULL, "");
+    write_card(out, "judged on", entry_score(first, "tokens"), NULL, "held-out tokens");
+    write_card(out, "the model's own loss", entry_score(first, "ce"), "%.3f", "nats a token");
+    fputs("</dl>\n", out);
+}
+
+/* ---- the sections --------------------------------------------------------------- */
+
+static enum status write_fidelity(FILE *out, const struct entries *entries)
+{
+    enum status st = OK;
+
+    fputs("<h2 id=\"fidelity\">Sparsity and fidelity</h2>\n"
+          "<p>Fewer active latents explain a token more simply and reconstruct it less well. "
+          "Lower and further left is better: less of the activation is lost, and the language "
+          "model predicts text less badly when it must go on with the reconstruction.</p>\n", out);
+    for (int from = 0, end; from < entries->count; from = end) {
+        const enum site site = entries->entry[from].tap.site;
+
+        end = end_of_site(entries, from);
+        fprintf(out, "<h3><code>%s</code>: %s</h3>\n", site_name(site), site_phrase(site));
+        TRY(figure_fidelity(out, entries->entry + from, end - from));
+    }
+done:
+    return st;
+}
+
+static void write_number(FILE *out, const char *format, double value)
+{
+    if (isfinite(value))
+        fprintf(out, format, value);
+    else
+        fputs("–", out);
+}
+
+static void write_row(FILE *out, const struct entry *e, bool first)
+{
+    const double width = e->sae.width;
+    char name[16];
+
+    fprintf(out, "<tr%s><td class=\"text\"><a href=\"#%s-%d\">%s</a></td><td>%d</td><td>%s</td><td>",
+            first ? " class=\"first\"" : "", site_name(e->tap.site), e->tap.layer,
+            site_name(e->tap.site), e->tap.layer, width_name(name, e->sae.width));
+    write_number(out, "%.1f", entry_score(e, "l0"));
+    fputs("</td><td>", out);
+    write_number(out, "%.3f", entry_score(e, "fvu"));
+    fputs("</td><td>", out);
+    write_number(out, "%.3f", entry_score(e, "delta_loss"));
+    fputs("</td><td>", out);
+    write_number(out, "%.1f %%", 100 * entry_score(e, "loss_recovered_zero"));
+    fputs("</td><td>", out);
+    write_number(out, "%.3f", entry_score(e, "kl"));
+    fputs("</td><td>", out);
+    write_number(out, "%.3f", entry_score(e, "cosine"));
+    fputs("</td><td>", out);
+    write_number(out, "%.1f %%", 100 * entry_score(e, "never_active") / width);
+    fputs("</td><td>", out);
+    write_number(out, "%.0f", entry_score(e, "dense_above_10_percent"));
+    fprintf(out, "</td><td class=\"text\"><a href=\"%s/\">%s</a></td></tr>\n", e->folder,
+            strrchr(e->folder, '/') + 1);
+}
+
+static void write_table(FILE *out, const struct entries *entries)
+{
+    fputs("<h2 id=\"all\">All autoencoders</h2>\n"
+          "<p class=\"note\">The same numbers for programs: <a href=\"scores.tsv\">scores.tsv</a>; "
+          "more of them, per autoencoder: <code>scores.json</code> in its folder. "
+          "<a href=\"#terms\">What the columns mean.</a></p>\n"
+          "<div class=\"wide\"><table>\n<thead><tr><th class=\"text\">site</th><th>layer</th>"
+          "<th>width</th><th>L0</th><th>FVU</th><th>added loss,<br>nats</th>"
+          "<th>loss<br>recovered</th><th>KL,<br>nats</th><th>cosine</th><th>never<br>active</th>"
+          "<th>dense<br>latents</th><th class=\"text\">folder</th></tr></thead>\n<tbody>\n", out);
+    for (int i = 0; i < entries->count; i++)
+        write_row(out, &entries->entry[i],
+                  i > 0 && entries->entry[i].tap.site != entries->entry[i - 1].tap.site);
+    fputs("</tbody></table></div>\n", out);
+}
+
+static void write_usage(FILE *out, const struct entries *entries)
+{
+    const char *folder = entries->entry[entries->count / 2].folder;
+
+    fputs("<h2 id=\"use\">Load one</h2>\n"
+          "<p>Parameters are for raw activations, as the model makes them: every normalisation "
+          "of training is folded in. With NumPy, in Gemma Scope's form:</p>\n", out);
+    fprintf(out, "<pre><code>import numpy as np\n"
+            "p = np.load(\"%s/params.npz\")\n"
+            "pre = x @ p[\"W_enc\"] + p[\"b_enc\"]                      # x: activations [rows, d]\n"
+            "f = np.maximum(pre, 0) * (pre &gt; p[\"threshold\"])       # latents\n"
+            "y = f @ p[\"W_dec\"] + p[\"b_dec\"]                        # reconstruction\n"
+            "</code></pre>\n", folder);
+    fputs("<p>With SAELens (version 6), which also learns the hook point of the site from "
+          "<code>cfg.json</code>:</p>\n", out);
+    fprintf(out, "<pre><code>from sae_lens import SAE\n"
+            "sae = SAE.load_from_disk(\"%s\")\n</code></pre>\n", folder);
+    fputs("<p>Nothing was changed on the way here if <code>sha256sum -c SHA256SUMS</code> says "
+          "so in this folder; <code>saemill verify</code> also loads every file.</p>\n", out);
+}
+
+static enum status write_taps(FILE *out, const struct suite *suite,
+                              const struct entries *entries)
+{
+    enum status st = OK;
+
+    fputs("<h2 id=\"training\">Training and firing</h2>\n"
+          "<p>For each site and layer: how training went, on the data it saw and in its "
+          "normalised units, and how often the latents of the result fire on held-out text. "
+          "A healthy dictionary has one hump well below 10<sup>&minus;1</sup>, few latents "
+          "right of it, and few dead ones.</p>\n", out);
+    for (int from = 0, end; from < entries->count; from = end) {
+        const struct tap tap = entries->entry[from].tap;
+
+        end = end_of_tap(entries, from);
+        fprintf(out, "<details id=\"%s-%d\"%s>\n<summary>%s, layer %d <span>&middot; %d "
+                "autoencoder%s</span></summary>\n", site_name(tap.site), tap.layer,
+                from == 0 ? " open" : "", site_name(tap.site), tap.layer, end - from,
+                end - from == 1 ? "" : "s");
+        TRY(figure_tap(out, suite, entries->entry + from, end - from));
+        fputs("</details>\n", out);
+    }
+done:
+    return st;
+}
+
+static void write_terms(FILE *out)
+{
+    fputs("<h2 id=\"terms\">What the numbers mean</h2>\n"
+          "<p>All are means over the held-out tokens; <i>x</i> is an activation, <i>y</i> its "
+          "reconstruction. In a spliced run the reconstruction takes the place of the activation "
+          "at every token that is not BOS, EOS or padding.</p>\n<dl class=\"terms\">\n"
+          "<dt>L0</dt><dd>latents that are active on a token</dd>\n"
+          "<dt>FVU</dt><dd>fraction of variance unexplained: mean |<i>x</i> &minus; <i>y</i>|&sup2; "
+          "over mean |<i>x</i> &minus; mean <i>x</i>|&sup2;</dd>\n"
+          "<dt>added loss</dt><dd>next-token cross-entropy of the spliced run minus that of the "
+          "model</dd>\n"
+          "<dt>loss recovered</dt><dd>1 &minus; added loss / what setting the site to zero adds</dd>\n"
+          "<dt>KL</dt><dd>Kullback-Leibler divergence of the spliced run's predictions from the "
+          "model's</dd>\n"
+          "<dt>cosine</dt><dd>between <i>x</i> and <i>y</i></dd>\n"
+          "<dt>never active</dt><dd>latents that no held-out token activates, which counts rare "
+          "ones in; the dead latents of the training "
+          "curves are counted on training data</dd>\n"
+          "<dt>dense latents</dt><dd>active on more than a tenth of the tokens</dd>\n</dl>\n", out);
+}
+
+static void write_files(FILE *out, const json_t *files)
+{
+    size_t i;
+    json_t *file;
+
+    json_array_foreach(files, i, file) {
+        fputs("<tr><td class=\"text\">", out);
+        put_escaped(out, json_string_value(json_object_get(file, "name")));
+        fprintf(out, "</td><td>%s</td><td class=\"text sum\"><code>%s</code></td></tr>\n",
+                bytes_text(json_number_value(json_object_get(file, "bytes"))),
+                json_string_value(json_object_get(file, "sha256")));
+    }
+}
+
+static void write_provenance(FILE *out, const json_t *manifest)
+{
+    json_t *libraries = json_object_get(manifest, "libraries");
+    const char *name;
+    json_t *version;
+
+    fputs("<h2 id=\"provenance\">How it was made</h2>\n<p>saemill, commit <code>", out);
+    put_escaped(out, text_at(manifest, "build", "commit"));
+    fputs("</code>, on ", out);
+    put_escaped(out, text_at(manifest, "build", "cpu"));
+    fputs(". With this program, these inputs and this suite file, a processor of this kind gives "
+          "the same bytes again, on any number of ranks and threads.</p>\n"
+          "<details><summary>The suite file <span>&middot; every key, defaults included"
+          "</span></summary>\n<pre><code>", out);
+    put_escaped(out, json_string_value(json_object_get(manifest, "suite")));
+    fputs("</code></pre></details>\n<details><summary>Inputs <span>&middot; SHA-256</span></summary>\n"
+          "<div class=\"wide\"><table>\n", out);
+    write_files(out, json_object_get(json_object_get(manifest, "model"), "files"));
+    write_files(out, json_object_get(json_object_get(manifest, "corpus"), "files"));
+    fputs("</table></div></details>\n<details><summary>Libraries</summary>\n<div class=\"wide\">"
+          "<table>\n", out);
+    json_object_foreach(libraries, name, version) {
+        fprintf(out, "<tr><td class=\"text\">%s</td><td class=\"text\">", name);
+        put_escaped(out, json_string_value(version));
+        fputs("</td></tr>\n", out);
+    }
+    fputs("</table></div></details>\n</body>\n</html>\n", out);
+}
+
+enum status report_write(const char *path, const struct suite *suite,
+                         const struct entries *entries, const json_t *manifest)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    enum status st;
+
+    if (out == NULL)
+        die("no memory for the report");
+    write_head(out, suite);
+    write_top(out, suite, entries, manifest);
+    TRY(write_fidelity(out, entries));
+    write_table(out, entries);
+    write_usage(out, entries);
+    TRY(write_taps(out, suite, entries));
+    write_terms(out);
+    write_provenance(out, manifest);
+done:
+    if (fclose(out) != 0)
+        die("no memory for the report");
+    if (st == OK)
+        st = file_write(path, text, (int64_t)size);
+    free(text);
+    return st;
+}

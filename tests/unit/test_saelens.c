@@ -1,0 +1,178 @@
+/* SAELens's folder: safetensors byte by byte, and what cfg.json says. */
+#include "base/file.h"
+#include "lm/safetensors.h"
+#include "sae/saelens.h"
+
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char WEIGHTS[] = "build/scratch/saelens/sae_weights.safetensors";
+static const char CONFIG[] = "build/scratch/saelens/cfg.json";
+
+enum { D = 3, F = 5 };
+
+static void make_small(struct sae *sae)
+{
+    sae_make(sae, D, F);
+    for (int i = 0; i < D * F; i++) {
+        sae->encoder[i] = (float)(100 + i);
+        sae->decoder[i] = (float)(200 + i);
+    }
+    for (int i = 0; i < F; i++) {
+        sae->encoder_bias[i] = (float)(300 + i);
+        sae->threshold[i] = (float)(400 + i);
+    }
+    for (int i = 0; i < D; i++)
+        sae->decoder_bias[i] = (float)(500 + i);
+}
+
+/* The format's definition, by hand. */
+static void writes_safetensors(void **state)
+{
+    static const char HEADER[] =
+        "{\"W_dec\":{\"dtype\":\"F32\",\"shape\":[5,3],\"data_offsets\":[0,60]},"
+        "\"W_enc\":{\"dtype\":\"F32\",\"shape\":[3,5],\"data_offsets\":[60,120]},"
+        "\"b_dec\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[120,132]},"
+        "\"b_enc\":{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[132,152]},"
+        "\"threshold\":{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[152,172]}}";
+    const size_t length = (sizeof HEADER - 1 + 7) / 8 * 8;
+    struct sae sae;
+    uint64_t said;
+    int64_t size;
+    char *bytes;
+    float values[43];
+
+    (void)state;
+    make_small(&sae);
+    assert_int_equal(saelens_write_weights(&sae, WEIGHTS), OK);
+    assert_int_equal(file_read(WEIGHTS, &bytes, &size), OK);
+    assert_int_equal(size, 8 + length + 172);
+    memcpy(&said, bytes, sizeof said);
+    assert_int_equal(said, length);
+    assert_memory_equal(bytes + 8, HEADER, sizeof HEADER - 1);
+    for (size_t i = sizeof HEADER - 1; i < length; i++)
+        assert_int_equal(bytes[8 + i], ' ');
+    memcpy(values, bytes + 8 + length, sizeof values);
+    for (int i = 0; i < F; i++)
+        for (int k = 0; k < D; k++) {
+            assert_true(values[i * D + k] == (float)(200 + i * D + k));
+            assert_true(values[D * F + k * F + i] == (float)(100 + i * D + k));
+        }
+    assert_true(values[30] == 500 && values[33] == 300 && values[38] == 400 && values[42] == 404);
+    free(bytes);
+    sae_free(&sae);
+}
+
+static void is_read_by_the_reader_of_checkpoints(void **state)
+{
+    const struct safetensor *tensor;
+    struct safetensors file;
+    struct sae sae;
+    float encoder[D * F];
+
+    (void)state;
+    make_small(&sae);
+    assert_int_equal(saelens_write_weights(&sae, WEIGHTS), OK);
+    assert_int_equal(safetensors_open_file(&file, WEIGHTS), OK);
+    assert_int_equal(file.count, 5);
+    tensor = safetensors_find(&file, "W_enc");
+    assert_non_null(tensor);
+    assert_int_equal(tensor->shape[0], D);
+    assert_int_equal(tensor->shape[1], F);
+    assert_int_equal(safetensor_values(encoder, tensor), OK);
+    assert_true(encoder[1] == 103 && encoder[F] == 101);
+    safetensors_close(&file);
+    sae_free(&sae);
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+static void says_how_to_use_it(void **state)
+{
+    const struct saelens_origin origin = { "tiny-gemma2", { SITE_ATTN, 2 }, 256 };
+    json_error_t error;
+    json_t *config, *metadata;
+    struct sae sae;
+
+    (void)state;
+    make_small(&sae);
+    assert_int_equal(saelens_write_config(&sae, origin, CONFIG), OK);
+    config = json_load_file(CONFIG, 0, &error);
+    assert_non_null(config);
+    metadata = json_object_get(config, "metadata");
+    assert_string_equal(text_of(config, "architecture"), "jumprelu");
+    assert_int_equal(json_integer_value(json_object_get(config, "d_in")), D);
+    assert_int_equal(json_integer_value(json_object_get(config, "d_sae")), F);
+    assert_string_equal(text_of(config, "dtype"), "float32");
+    assert_true(json_is_false(json_object_get(config, "apply_b_dec_to_input")));
+    assert_string_equal(text_of(config, "normalize_activations"), "none");
+    assert_string_equal(text_of(config, "reshape_activations"), "hook_z");
+    assert_string_equal(text_of(metadata, "model_name"), "tiny-gemma2");
+    assert_string_equal(text_of(metadata, "hook_name"), "blocks.2.attn.hook_z");
+    assert_true(json_is_null(json_object_get(metadata, "hook_head_index")));
+    assert_int_equal(json_integer_value(json_object_get(metadata, "context_size")), 256);
+    assert_true(json_is_true(json_object_get(metadata, "prepend_bos")));
+    json_decref(config);
+    sae_free(&sae);
+}
+
+static void names_the_hooks_of_transformer_lens(void **state)
+{
+    char hook[64];
+
+    (void)state;
+    saelens_hook(hook, (struct tap){ SITE_RES, 0 });
+    assert_string_equal(hook, "blocks.0.hook_resid_post");
+    saelens_hook(hook, (struct tap){ SITE_MLP, 12 });
+    assert_string_equal(hook, "blocks.12.hook_mlp_out");
+    saelens_hook(hook, (struct tap){ SITE_MLP_IN, 3 });
+    assert_string_equal(hook, "blocks.3.mlp.hook_in");
+}
+
+static void refuses_where_it_cannot_write(void **state)
+{
+    struct sae sae;
+
+    (void)state;
+    make_small(&sae);
+    assert_int_equal(saelens_write_weights(&sae, "build/scratch/none/such"), E_IO);
+    assert_non_null(strstr(status_reason(), "cannot write build/scratch/none/such"));
+    status_clear();
+    assert_int_equal(saelens_write_weights(&sae, "/dev/full"), E_ROOM);
+    status_clear();
+    sae_free(&sae);
+}
+
+static int make_scratch(void **state)
+{
+    (void)state;
+    return folder_make("build/scratch/saelens") != OK;
+}
+
+static int remove_scratch(void **state)
+{
+    (void)state;
+    return file_remove("build/scratch/saelens") != OK;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(writes_safetensors),
+        cmocka_unit_test(is_read_by_the_reader_of_checkpoints),
+        cmocka_unit_test(says_how_to_use_it),
+        cmocka_unit_test(names_the_hooks_of_transformer_lens),
+        cmocka_unit_test(refuses_where_it_cannot_write),
+    };
+
+    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+}
