@@ -9,6 +9,7 @@
 #include "driver/launch.h"
 #include "driver/layout.h"
 #include "driver/lock.h"
+#include "driver/results.h"
 #include "driver/state.h"
 #include "suite/explain.h"
 
@@ -73,7 +74,8 @@ static enum status run_stage(enum stage stage, const char *path, const struct su
     }
     snprintf(program, sizeof program, "saemill-%s", stage_name(stage));
     TRY(launch(&(struct launch){ .program = program, .argument = path, .ranks = layout.ranks,
-                                 .threads = layout.threads, .live = isatty(STDOUT_FILENO) }));
+                                 .threads = layout.threads, .live = isatty(STDOUT_FILENO),
+                                 .brief = true }));
     TRY(state_read(state, suite));
     TRY(stage_complete(&state->stage[stage]) ? OK
         : refuse(E_IO, "%s ended well, but its work is not complete: %lld of %lld %s",
@@ -99,7 +101,9 @@ static enum status run(const char *path)
     TRY(lock_take(suite.run));
     for (int stage = 0; stage < STAGES; stage++)
         TRY(run_stage((enum stage)stage, path, &suite, &model, &state));
-    printf("The release is complete.  Open %s/release/index.html\n", suite.run);
+    puts("");
+    TRY(results_print(stdout, &suite));
+    printf("\nThe release is complete.  Open %s/release/index.html\n", suite.run);
 done:
     suite_free(&suite);
     return st;

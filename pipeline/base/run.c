@@ -30,6 +30,8 @@ static enum status read_options(struct run *run, int argc, char **argv, bool *he
             *help_asked = true;
         } else if (strcmp(argv[i], "--live") == 0) {
             run->live = true;
+        } else if (strcmp(argv[i], "--brief") == 0) {
+            run->brief = true;
         } else if (strcmp(argv[i], "--task") == 0) {
             char *end = "";
             run->task = ++i < argc ? strtoll(argv[i], &end, 10) : -1;
@@ -91,37 +93,47 @@ enum status run_check_task(const struct run *run, int64_t tasks)
     return OK;
 }
 
-static void end_live_line(struct run *run)
-{
-    if (run->line_open)
-        fputc('\n', stdout);
-    run->line_open = false;
-}
-
+/* A failure is told on stderr, which may reach the terminal before the end of stdout: so
+ * the end of an open live line goes there too. */
 int run_finish(struct run *run, enum status st)
 {
-    if (run->rank == 0) {
-        end_live_line(run);
-        fflush(stdout);
-        if (st != OK)
-            fprintf(stderr, "saemill-%s: %s\n", run->stage, status_reason());
-    }
+    if (run->rank == 0 && st != OK)
+        fprintf(stderr, "%ssaemill-%s: %s\n", run->line_open ? "\n" : "", run->stage,
+                status_reason());
     MPI_Finalize();
     return st;
+}
+
+/* One line in place of the live line, by rank 0. */
+static void say(struct run *run, const char *format, va_list args)
+{
+    if (run->rank != 0)
+        return;
+    printf("%s%s: ", run->line_open ? "\r\033[K" : "", run->stage);
+    run->line_open = false;
+    vprintf(format, args);
+    putchar('\n');
+    fflush(stdout);
 }
 
 void run_note(struct run *run, const char *format, ...)
 {
     va_list args;
 
-    if (run->rank != 0)
-        return;
-    end_live_line(run);
     va_start(args, format);
-    printf("%s: ", run->stage);
-    vprintf(format, args);
-    putchar('\n');
-    fflush(stdout);
+    if (!run->brief)
+        say(run, format, args);
+    va_end(args);
+}
+
+/* What run_note() says, with --brief too. */
+__attribute__((format(printf, 2, 3)))
+static void say_always(struct run *run, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say(run, format, args);
     va_end(args);
 }
 
@@ -143,7 +155,7 @@ static const char *duration_text(double seconds)
 void run_progress(struct run *run, const char *what, double since, int64_t before,
                   int64_t done, int64_t total, const char *unit)
 {
-    const double now = MPI_Wtime(), pause = run->live ? 0.25 : 10;
+    const double now = MPI_Wtime(), pause = run->live ? 0.25 : run->brief ? 60 : 10;
 
     if (run->rank != 0 || now - run->spoken < pause || done <= before || total <= 0)
         return;
@@ -175,17 +187,20 @@ void run_summary(struct run *run, double amount, const char *unit, double bytes)
 {
     double seconds = MPI_Wtime() - run->started, spent[PHASES];
     int64_t peak = memory_peak();
+    char details[256] = "";
 
     run_enter(run, run->phase);
     MPI_Reduce(run->spent, spent, PHASES, MPI_DOUBLE, MPI_MAX, 0, run->comm);
     MPI_Reduce(run->rank == 0 ? MPI_IN_PLACE : &peak, &peak, 1, MPI_INT64_T, MPI_MAX, 0,
                run->comm);
-    run_note(run, "%.4g %s, %s in %s (%.3g %s/s, %s/s); compute %.0f %%, read %.0f %%, "
-             "write %.0f %%, exchange %.0f %%; peak memory %s a rank",
-             amount, unit, bytes_text(bytes), duration_text(seconds), amount / seconds, unit,
-             bytes_text(bytes / seconds), 100 * spent[PHASE_COMPUTE] / seconds,
-             100 * spent[PHASE_READ] / seconds, 100 * spent[PHASE_WRITE] / seconds,
-             100 * spent[PHASE_EXCHANGE] / seconds, bytes_text((double)peak));
+    if (!run->brief)
+        snprintf(details, sizeof details, " (%.3g %s/s, %s/s); compute %.0f %%, read %.0f %%, "
+                 "write %.0f %%, exchange %.0f %%; peak memory %s a rank", amount / seconds, unit,
+                 bytes_text(bytes / seconds), 100 * spent[PHASE_COMPUTE] / seconds,
+                 100 * spent[PHASE_READ] / seconds, 100 * spent[PHASE_WRITE] / seconds,
+                 100 * spent[PHASE_EXCHANGE] / seconds, bytes_text((double)peak));
+    say_always(run, "%.10g %s, %s in %s%s", amount, unit, bytes_text(bytes),
+               duration_text(seconds), details);
 }
 
 bool run_stopping(struct run *run)

@@ -2,7 +2,7 @@
  *
  * Every stage is called as
  *
- *     mpirun -n RANKS bin/saemill-STAGE SUITE [--task N] [--live]
+ *     mpirun -n RANKS bin/saemill-STAGE SUITE [--task N] [--live] [--brief]
  *
  * and its main is: run_start, read the suite, do the tasks, run_finish.
  */
@@ -27,6 +27,8 @@ struct run {
     const char *suite;          /* path of the suite file, from the command line */
     int64_t     task;           /* the one task to do, or -1: all that are missing */
     bool        live;           /* rewrite the progress line in place */
+    bool        brief;          /* progress and the last line only: the driver has a screen for
+                                   all stages */
     MPI_Comm    comm;
     int         rank, size;
     double      started;        /* MPI_Wtime() */
@@ -53,11 +55,12 @@ bool run_does_task(const struct run *run, int64_t task);
 /* E_USAGE if --task asks for one that is not among `tasks`.  Local, the same on all ranks. */
 enum status run_check_task(const struct run *run, int64_t tasks);
 
-/* One line on standard output, by rank 0, for an event a human waits for.  Local. */
+/* One line on standard output, by rank 0, for an event a human waits for; none with --brief.
+ * Local. */
 void run_note(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* How far a long work is: done of total, rate and time left, at most every ten seconds,
- * or rewritten in place every quarter of a second with --live.  `since` is when this work
+/* How far a long work is: done of total, rate and time left, at most every ten seconds (with
+ * --brief every minute), or rewritten in place every quarter of a second with --live.  `since` is when this work
  * was begun (MPI_Wtime), `before` what was done already then.  Call as often as you like.
  * Rank 0 speaks.  Local. */
 void run_progress(struct run *run, const char *what, double since, int64_t before,
@@ -67,8 +70,8 @@ void run_progress(struct run *run, const char *what, double since, int64_t befor
  * can restore it.  Local. */
 enum phase run_enter(struct run *run, enum phase phase);
 
-/* The last line of a stage: what it did, seconds, rate, share of each phase, peak memory;
- * the slowest rank counts.  Collective. */
+/* The last line of a stage: what it did, seconds and, without --brief, rate, share of each
+ * phase, peak memory; the slowest rank counts.  Collective. */
 void run_summary(struct run *run, double amount, const char *unit, double bytes);
 
 /* Has any rank been sent SIGTERM, SIGINT or SIGUSR1?  Collective: asks all ranks. */

@@ -65,14 +65,23 @@ static _Noreturn void become_mpirun(const struct launch *launch, char *program,
 {
     char ranks[16], threads[16];
 
-    snprintf(ranks, sizeof ranks, "%d", launch->ranks);
-    snprintf(threads, sizeof threads, "%d", launch->threads);
-    char *const arguments[] = {
+    char *arguments[20] = {
         "mpirun", "-q", "-n", ranks, "--oversubscribe", "--bind-to", "none",
         "--mca", "mpi_yield_when_idle", "1",    /* who waits leaves the core to who works */
-        geteuid() == 0 ? "--allow-run-as-root" : "-q",
-        program, (char *)launch->argument, launch->live ? "--live" : NULL, NULL,
     };
+    int n = 10;
+
+    if (geteuid() == 0)
+        arguments[n++] = "--allow-run-as-root";
+    arguments[n++] = program;
+    arguments[n++] = (char *)launch->argument;
+    if (launch->live)
+        arguments[n++] = "--live";
+    if (launch->brief)
+        arguments[n++] = "--brief";
+
+    snprintf(ranks, sizeof ranks, "%d", launch->ranks);
+    snprintf(threads, sizeof threads, "%d", launch->threads);
     setenv("OMP_NUM_THREADS", threads, 1);
     sigprocmask(SIG_SETMASK, unblocked, NULL);
     setpgid(0, 0);

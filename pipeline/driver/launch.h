@@ -5,11 +5,11 @@
 #include "base/status.h"
 
 struct launch {
-    const char *program;    /* "saemill-harvest", beside the running program */
-    const char *argument;   /* a suite file or a folder */
+    const char *program;        /* "saemill-harvest", in the folder of the running program */
+    const char *argument;       /* a suite file, or a folder */
     int         ranks;
-    int         threads;    /* of each rank */
-    bool        live;       /* pass --live */
+    int         threads;        /* of each rank */
+    bool        live, brief;    /* pass --live, --brief (run.h) */
 };
 
 /* Run it to its end and return its exit status; what it has to say of a failure it says
