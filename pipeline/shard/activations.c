@@ -430,8 +430,8 @@ static enum status name_bad_chunk(struct activations *activations, struct range 
         if (read_columns(activations, chunk, values, origins) != OK) {
             status_clear();
             return refuse(E_FORMAT, "%s is damaged: the chunk of rows %lld to %lld cannot be "
-                          "decompressed to what was written; remove the file and run the same "
-                          "command again to make it anew", activations->paths[activations->open],
+                          "decompressed to what was written; remove the folder it is in and run "
+                          "the same command again to make it anew", activations->paths[activations->open],
                           (long long)(at / CHUNK_ROWS * CHUNK_ROWS), (long long)(next - 1));
         }
         at = next;

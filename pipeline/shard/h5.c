@@ -54,6 +54,7 @@ static herr_t keep_first(unsigned depth, const H5E_error2_t *error, void *words)
     return 0;
 }
 
+/* To be called at once: every other call of HDF5 wipes its messages away. */
 enum status h5_refuse(enum status code, const char *action, const char *path)
 {
     char words[256] = "";
@@ -62,6 +63,10 @@ enum status h5_refuse(enum status code, const char *action, const char *path)
     if (strstr(words, "No space left") || strstr(words, "NO_SPACE") || strstr(words, "quota"))
         return refuse(E_ROOM, "cannot %s %s: the disk is full; free some space and run the same "
                       "command again, it goes on where it was", action, path);
+    if (strstr(words, "filter returned failure during read"))
+        return refuse(E_FORMAT, "%s is damaged: a chunk cannot be decompressed to what was "
+                      "written; if a stage made the file, remove the file and run the same "
+                      "command again to make it anew", path);
     return refuse(code, "cannot %s %s: %s", action, path, words[0] ? words : "HDF5 refuses");
 }
 
@@ -85,21 +90,24 @@ enum status h5_create(hid_t *file, const char *path, MPI_Comm comm)
     enum status st = OK;
 
     *file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, list);
-    H5Pclose(list);
     if (*file < 0)
         st = h5_refuse(E_IO, "create", path);
+    H5Pclose(list);
     return comm == MPI_COMM_NULL ? st : agree(comm, st);
 }
 
 enum status h5_open(hid_t *file, const char *path)
 {
     const hid_t list = access_list(MPI_COMM_NULL);
+    enum status st = OK;
 
     if (H5Zfilter_avail(ZSTD_FILTER) <= 0)
         H5Zregister(&zstd_filter);
     *file = H5Fopen(path, H5F_ACC_RDONLY, list);
+    if (*file < 0)
+        st = h5_refuse(E_FORMAT, "open", path);
     H5Pclose(list);
-    return *file < 0 ? h5_refuse(E_FORMAT, "open", path) : OK;
+    return st;
 }
 
 enum status h5_close(hid_t *file, const char *path, enum status st)
@@ -281,10 +289,14 @@ enum status h5_make_set(hid_t *set, hid_t file, const char *path, const char *na
     const hid_t space = H5Screate_simple(rank, dims, most);
     const hid_t list = creation_list(rank, chunk);
 
+    enum status st = OK;
+
     *set = H5Dcreate2(file, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
+    if (*set < 0)
+        st = h5_refuse(E_IO, "make a data set in", path);
     H5Pclose(list);
     H5Sclose(space);
-    return *set < 0 ? h5_refuse(E_IO, "make a data set in", path) : OK;
+    return st;
 }
 
 hid_t h5_collective(void)
@@ -319,26 +331,28 @@ enum status h5_write_rows(hid_t set, const char *path, hid_t type, hid_t transfe
                           int64_t first, int64_t count, int64_t columns, const void *values)
 {
     hid_t memory, disk;
-    herr_t error;
+    enum status st = OK;
 
     select_rows(set, first, count, columns, &memory, &disk);
-    error = H5Dwrite(set, type, memory, disk, transfer, values);
+    if (H5Dwrite(set, type, memory, disk, transfer, values) < 0)
+        st = h5_refuse(E_IO, "write", path);
     H5Sclose(disk);
     H5Sclose(memory);
-    return error < 0 ? h5_refuse(E_IO, "write", path) : OK;
+    return st;
 }
 
 enum status h5_read_rows(hid_t set, const char *path, hid_t type,
                          int64_t first, int64_t count, int64_t columns, void *values)
 {
     hid_t memory, disk;
-    herr_t error;
+    enum status st = OK;
 
     select_rows(set, first, count, columns, &memory, &disk);
-    error = H5Dread(set, type, memory, disk, H5P_DEFAULT, values);
+    if (H5Dread(set, type, memory, disk, H5P_DEFAULT, values) < 0)
+        st = h5_refuse(E_FORMAT, "read", path);
     H5Sclose(disk);
     H5Sclose(memory);
-    return error < 0 ? h5_refuse(E_FORMAT, "read", path) : OK;
+    return st;
 }
 
 /* Rows of a chunk of about a megabyte. */
