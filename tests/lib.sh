@@ -14,15 +14,18 @@ set -u
 name=$(basename "$0" .sh)
 dir=build/tests/$name.run
 rm -rf "$dir"
-mkdir -p "$dir"
+mkdir -p "$dir/text"
 passed=0
 failed=0
 # One thread a rank: three ranks on two cores are enough.
 export OMP_NUM_THREADS=1
+stages="tokenize harvest shuffle"
 
 # Does the claim $1 hold?  Its output is shown only if it does not.
 try() {
-    if (set -e; "$1") > "$dir/$1.log" 2>&1; then
+    # Not as the condition itself: there the shell would ignore `set -e`.
+    (set -e; "$1") > "$dir/$1.log" 2>&1
+    if [ $? = 0 ]; then
         passed=$((passed + 1))
         echo "[       OK ] $1"
     else
@@ -38,12 +41,26 @@ finish() {
     exit "$failed"
 }
 
-# A suite file on standard output: the demo's model on the text $dir/text.jsonl, two layers,
-# five small autoencoders, run folder $1.
+# $1 documents of a few lines of the licence, one JSON object a line, on standard output.
+documents() {
+    awk -v documents="$1" '
+        { gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); line[NR] = $0 }
+        END {
+            for (d = 1; d <= documents; d++) {
+                text = ""
+                for (i = 0; i < 3 + d % 5; i++)
+                    text = text line[1 + (37 * d + i) % NR] "\\n"
+                printf "{\"text\": \"%d. %s\"}\n", d, text
+            }
+        }' LICENSE
+}
+
+# A suite file on standard output: the demo's model, two layers, five small autoencoders,
+# the text $dir/text/*.jsonl, the run folder $dir/run.
 suite() {
     cat << END
 name: test
-run: $1
+run: $dir/run
 model:
   path: jobs/demo/tiny-gemma2
 corpus:
@@ -54,7 +71,7 @@ harvest:
   sites: [attn, res]
   layers: [0, 2]
   block: 4
-  shard: 32
+  shard: 64
 shuffle:
   shard: 2048
 train:
@@ -75,3 +92,51 @@ saes:
     tokens: 4096
 END
 }
+
+# stage RANKS STAGE SUITE [ARGUMENT...]: one stage by hand.
+stage() {
+    ranks=$1 stage=$2
+    shift 2
+    timeout 120 $MPIRUN -n "$ranks" "bin/saemill-$stage" "$@"
+}
+
+# Fails, and says how, unless the run folders $1 and $2 hold the same data.
+same_run() {
+    HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/same_run.py "$1" "$2"
+}
+
+# Name, place on disk and time of every complete file of the run.
+complete() {
+    find "$dir/run" -name '*.part' -prune -o -type f ! -name lock -printf '%p %i %T@\n' | sort
+}
+
+# Fails unless the files that complete() listed in $1 are still there, untouched.
+untouched() {
+    complete > "$dir/complete"
+    comm -23 "$1" "$dir/complete" > "$dir/lost"
+    cat "$dir/lost"
+    [ ! -s "$dir/lost" ]
+}
+
+# refused SUITE WORD...: `saemill run SUITE` ends soon and not well.  Standard error has one
+# line with the reason, in which all the words are found, and at most one that says how to
+# go on.
+refused() {
+    if timeout 60 bin/saemill run "$1" > "$dir/out" 2> "$dir/err"; then
+        echo "was not refused"
+        return 1
+    else
+        status=$?
+    fi
+    cat "$dir/err"
+    [ "$status" -lt 124 ]
+    [ "$(grep -c -v '^saemill: .* goes on from there$' "$dir/err")" = 1 ]
+    shift
+    for word in "$@"; do
+        head -n 1 "$dir/err" | grep -q -F -e "$word"
+    done
+}
+
+documents 120 > "$dir/text/0.jsonl"
+documents 40 | tac > "$dir/text/1.jsonl"
+suite > "$dir/suite.yaml"
