@@ -1,0 +1,107 @@
+#!/bin/sh
+# The driver: one run at a time in a folder; a signal stops it in order and loses nothing; it
+# says what it cannot do.
+. tests/lib.sh
+
+documents 1500 > "$dir/text/0.jsonl"
+suite_file=$PWD/$dir/suite.yaml      # absolute, so that ranks of other tests have another
+
+# Start a run in the background, and wait until its harvest is at work.
+start() {
+    rm -rf "$dir/run"
+    bin/saemill run "$suite_file" > "$dir/out" 2> "$dir/err" &
+    driver=$!
+    until [ -e "$dir/run/harvest/00000.part" ]; do
+        kill -0 $driver
+        sleep 0.02
+    done
+}
+
+# The exit status of the driver, which ends within seconds.
+end() {
+    status=0
+    wait $driver || status=$?
+    cat "$dir/out" "$dir/err"
+    echo "exit status $status"
+}
+
+# How many ranks of this test are there?
+ranks_alive() {
+    pgrep -f -c "saemill-[a-z]* $suite_file" || true
+}
+
+a_second_run_is_refused_while_the_first_goes_on() {
+    start
+    bin/saemill status "$suite_file" | grep -F "a run is going on (process $driver)"
+    refused "$suite_file" "(process $driver)" "$dir/run"
+    kill -TERM $driver
+    end
+    bin/saemill status "$suite_file" | grep -F "no run is going on"
+}
+
+a_signal_stops_the_ranks_in_order() {
+    start
+    kill -INT $driver
+    end
+    [ "$status" = 7 ]
+    grep -F "stopping after the work in hand" "$dir/err"
+    grep -F "saemill-harvest: stopped by a signal" "$dir/err"
+    grep -F "goes on from there" "$dir/err"
+    [ "$(ranks_alive)" = 0 ]
+}
+
+a_second_signal_stops_them_at_once() {
+    start
+    kill -TERM $driver
+    kill -TERM $driver
+    end
+    [ "$status" = 7 ]
+    [ "$(ranks_alive)" = 0 ]
+}
+
+a_killed_driver_takes_its_ranks_with_it() {
+    start
+    kill -KILL $driver
+    end
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        sleep 1
+        [ "$(ranks_alive)" != 0 ] || break
+    done
+    [ "$(ranks_alive)" = 0 ]
+    bin/saemill status "$suite_file" | grep -F "no run is going on"
+}
+
+says_that_there_is_no_mpirun() {
+    if PATH=$dir bin/saemill run "$suite_file" 2> "$dir/err"; then return 1; fi
+    grep -F "no mpirun in PATH" "$dir/err"
+}
+
+status_is_machine_readable() {
+    rm -rf "$dir/run"
+    stage 2 tokenize "$suite_file"
+    bin/saemill status "$suite_file" --json > "$dir/status.json"
+    "$PYTHON" - "$dir/status.json" << 'END'
+import json, sys
+status = json.load(open(sys.argv[1]))
+stages = {stage["stage"]: stage for stage in status["stages"]}
+assert not status["running"] and status["leftovers"] == 0
+assert stages["tokenize"]["done"] == stages["tokenize"]["total"] == 2
+assert stages["harvest"]["done"] == 0 and stages["harvest"]["total"] > 1
+assert stages["train"]["total"] == 5
+END
+}
+
+says_what_is_not_a_command() {
+    if bin/saemill rnu "$suite_file" 2> "$dir/err"; then return 1; fi
+    grep -F "try saemill --help" "$dir/err"
+    bin/saemill --help | grep -F "saemill run SUITE"
+}
+
+try a_second_run_is_refused_while_the_first_goes_on
+try a_signal_stops_the_ranks_in_order
+try a_second_signal_stops_them_at_once
+try a_killed_driver_takes_its_ranks_with_it
+try says_that_there_is_no_mpirun
+try status_is_machine_readable
+try says_what_is_not_a_command
+finish
