@@ -68,11 +68,11 @@ static int64_t most(int64_t a, int64_t b)
 
 /* Bytes of all that allocate_all() allocates, and of the forward pass. */
 static int64_t bytes_needed(const struct harvest *harvest, const struct lm_config *config,
-                            enum store store)
+                            enum precision precision, enum store store)
 {
     const struct suite *suite = &harvest->suite;
     const int64_t row = store_bytes(store);
-    int64_t widest = 0, bytes = weights_bytes(config);
+    int64_t widest = 0, bytes = weights_bytes(config, precision, harvest->run->comm);
 
     for (int t = 0; t < harvest->tasks.taps_count; t++) {
         const int64_t width = tap_width(config, harvest->tasks.taps[t].site);
@@ -80,7 +80,7 @@ static int64_t bytes_needed(const struct harvest *harvest, const struct lm_confi
         widest = most(widest, width);
     }
     bytes += harvest->room * (widest * row + 2 * (int64_t)sizeof(struct row_origin));
-    bytes += forward_bytes(config, suite->harvest.block, suite->corpus.context);
+    bytes += forward_bytes(config, precision, suite->harvest.block, suite->corpus.context);
     bytes += suite->harvest.shard * suite->corpus.context * (int64_t)sizeof *harvest->ids;
     return bytes;
 }
@@ -113,9 +113,11 @@ static enum status set_up(struct harvest *harvest)
     const struct suite *suite = &harvest->suite;
     MPI_Comm comm = harvest->run->comm;
     struct lm_config config;
+    enum precision precision;
     enum store store;
     enum status st;
 
+    TRY_ALL(comm, precision_parse(&precision, suite->model.precision));
     TRY_ALL(comm, config_read(&config, suite->model.path));
     TRY_ALL(comm, tasks_make(&harvest->tasks, suite, config.layers));
     TRY_ALL(comm, store_parse(&store, suite->harvest.store));
@@ -125,8 +127,8 @@ static enum status set_up(struct harvest *harvest)
     /* What is held when a round ends is a block and less than a chunk of the round before;
      * what a rank writes is its share of the chunks of that. */
     harvest->room = suite->harvest.block * suite->corpus.context + 2 * CHUNK_ROWS;
-    TRY(memory_check(comm, bytes_needed(harvest, &config, store), "harvest"));
-    TRY_ALL(comm, weights_read(&harvest->weights, &config, suite->model.path));
+    TRY(memory_check(comm, bytes_needed(harvest, &config, precision, store), "harvest"));
+    TRY(weights_read(&harvest->weights, &config, precision, suite->model.path, comm));
     forward_make(&harvest->forward, &harvest->weights, suite->harvest.block,
                  suite->corpus.context);
     allocate_all(harvest, &config, store);

@@ -1,7 +1,6 @@
 #include "lm/forward.h"
 #include "kernels/attention.h"
 #include "kernels/gelu.h"
-#include "kernels/gemm.h"
 #include "kernels/norm.h"
 #include "kernels/rope.h"
 
@@ -52,14 +51,26 @@ struct tap forward_end(const struct forward *forward)
     return (struct tap){ .site = SITE_RES, .layer = forward->weights->config.layers - 1 };
 }
 
-int64_t forward_bytes(const struct lm_config *c, int64_t sequences, int64_t context)
+/* Scratch of the widest product. */
+static int64_t rounding_bytes(const struct lm_config *c, enum precision precision)
+{
+    const int64_t qkv = linear_scratch(precision, qkv_width(c), c->width);
+    const int64_t gate_up = linear_scratch(precision, 2 * (int64_t)c->mlp_width, c->width);
+    const int64_t mlp_out = linear_scratch(precision, c->width, c->mlp_width);
+    const int64_t most = qkv > gate_up ? qkv : gate_up;
+
+    return most > mlp_out ? most : mlp_out;
+}
+
+int64_t forward_bytes(const struct lm_config *c, enum precision precision, int64_t sequences,
+                      int64_t context)
 {
     const int64_t rows = sequences * context, piece = least(rows, PIECE_ROWS);
     const int64_t floats = rows * (3 * c->width + qkv_width(c) + heads_width(c))
                          + piece * 3 * c->mlp_width + context * c->head_width
                          + attention_scratch(context, omp_get_max_threads());
 
-    return floats * (int64_t)sizeof(float);
+    return floats * (int64_t)sizeof(float) + rounding_bytes(c, precision);
 }
 
 void forward_make(struct forward *forward, const struct weights *weights, int64_t sequences,
@@ -80,6 +91,7 @@ void forward_make(struct forward *forward, const struct weights *weights, int64_
         .heads = allocate(rows * heads_width(c), sizeof(float)),
         .gate_up = allocate(piece * 2 * c->mlp_width, sizeof(float)),
         .hidden = allocate(piece * c->mlp_width, sizeof(float)),
+        .rounding = allocate(rounding_bytes(c, weights->precision), 1),
         .scratch = allocate(attention_scratch(context, omp_get_max_threads()), sizeof(float)),
         .cosine = allocate(angles, sizeof(float)),
         .sine = allocate(angles, sizeof(float)),
@@ -95,6 +107,7 @@ void forward_free(struct forward *forward)
     free(forward->heads);
     free(forward->gate_up);
     free(forward->hidden);
+    free(forward->rounding);
     free(forward->scratch);
     free(forward->cosine);
     free(forward->sine);
@@ -114,8 +127,7 @@ static void to_attn(struct forward *f, const struct layer_weights *w)
         f->rope_base = base;
     }
     rms_norm(f->normed, f->residual, w->attn_norm, f->rows, c->width, c->norm_epsilon);
-    gemm_nt(f->qkv, stride, f->normed, c->width, w->qkv, c->width, f->rows, stride, c->width,
-            false);
+    linear_apply(&w->qkv, f->qkv, f->normed, f->rows, f->rounding);
     rope_turn(f->qkv, stride, f->cosine, f->sine, f->rows, f->context, c->heads + c->kv_heads,
               c->head_width);
     attention(f->heads, f->qkv, f->scratch, &(struct attention){
@@ -133,27 +145,23 @@ static void to_attn(struct forward *f, const struct layer_weights *w)
 static void to_mlp_in(struct forward *f, const struct layer_weights *w)
 {
     const struct lm_config *c = &f->weights->config;
-    const int64_t width = c->width, inputs = heads_width(c);
 
-    gemm_nt(f->branch, width, f->heads, inputs, w->attn_out, inputs, f->rows, width, inputs,
-            false);
+    linear_apply(&w->attn_out, f->branch, f->heads, f->rows, f->rounding);
     rms_norm(f->branch, f->branch, w->attn_post_norm, f->rows, c->width, c->norm_epsilon);
-    add_rows(f->residual, f->branch, f->rows * width);
+    add_rows(f->residual, f->branch, f->rows * c->width);
     rms_norm(f->normed, f->residual, w->mlp_norm, f->rows, c->width, c->norm_epsilon);
 }
 
 static void to_mlp(struct forward *f, const struct layer_weights *w)
 {
     const struct lm_config *c = &f->weights->config;
-    const int64_t width = c->width, hidden = c->mlp_width;
+    const int64_t width = c->width;
 
     for (int64_t from = 0; from < f->rows; from += PIECE_ROWS) {
         const int64_t rows = least(PIECE_ROWS, f->rows - from);
-        gemm_nt(f->gate_up, 2 * hidden, f->normed + from * width, width, w->gate_up, width,
-                rows, 2 * hidden, width, false);
+        linear_apply(&w->gate_up, f->gate_up, f->normed + from * width, rows, f->rounding);
         gelu_gate(f->hidden, f->gate_up, rows, c->mlp_width);
-        gemm_nt(f->branch + from * width, width, f->hidden, hidden, w->mlp_out, hidden,
-                rows, width, hidden, false);
+        linear_apply(&w->mlp_out, f->branch + from * width, f->hidden, rows, f->rounding);
     }
     rms_norm(f->branch, f->branch, w->mlp_post_norm, f->rows, c->width, c->norm_epsilon);
 }

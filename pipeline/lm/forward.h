@@ -17,7 +17,8 @@
  *     forward_to(&forward, forward_end(&forward));
  *     ... forward.values is now the last residual stream: head.h makes losses of it ...
  *
- * Arithmetic is float32.  The values depend on the sequences of the block and on how many
+ * Arithmetic is float32; with weights in bfloat16 the products with weights round their inputs
+ * to it, and all else (norms, softmax, the residual stream, sums) stays float32.  The values depend on the sequences of the block and on how many
  * they are; not on the number of threads.  Everything here is Local.
  */
 #ifndef FORWARD_H
@@ -43,13 +44,15 @@ struct forward {
     float     *heads;           /* [rows, heads * head_width] */
     float     *gate_up;         /* [piece of rows, 2 * mlp_width] */
     float     *hidden;          /* [piece of rows, mlp_width] */
+    void      *rounding;        /* scratch of the products */
     float     *scratch;         /* of attention */
     float     *cosine, *sine;   /* [context, head_width / 2] of RoPE with this base: */
     double     rope_base;
 };
 
 /* Bytes that forward_make() will allocate. */
-int64_t forward_bytes(const struct lm_config *config, int64_t sequences, int64_t context);
+int64_t forward_bytes(const struct lm_config *config, enum precision precision,
+                      int64_t sequences, int64_t context);
 
 /* Room for blocks of up to `sequences` sequences.  `weights` must outlive it.
  * forward_free() accepts an empty one. */

@@ -1,79 +1,137 @@
 #include "lm/weights.h"
+#include "base/comm.h"
 #include "lm/safetensors.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* --- layout -------------------------------------------------------------------------- */
 
-struct layer_sizes {
-    int64_t qkv, attn_out, gate_up, mlp_out;    /* elements */
+/* Room handed out from one piece of memory, or only counted when `base` is NULL. */
+struct arena {
+    char   *base;
+    int64_t used;
 };
 
-static struct layer_sizes layer_sizes(const struct lm_config *c)
+static void *take(struct arena *arena, int64_t bytes)
+{
+    char *room = arena->base != NULL ? arena->base + arena->used : NULL;
+
+    arena->used += (bytes + 63) / 64 * 64;
+    return room;
+}
+
+static float *take_floats(struct arena *arena, int64_t count)
+{
+    return take(arena, count * (int64_t)sizeof(float));
+}
+
+/* Room for a matrix; ready to multiply when it is more than counting. */
+static void take_linear(struct linear *linear, struct arena *arena, enum precision precision,
+                        int64_t outputs, int64_t inputs)
+{
+    void *room = take(arena, linear_bytes(precision, outputs, inputs));
+
+    if (room != NULL)
+        linear_make(linear, precision, outputs, inputs, room);
+}
+
+static void lay_out_layer(struct layer_weights *layer, struct arena *arena,
+                          enum precision precision, const struct lm_config *c)
 {
     const int64_t width = c->width, heads = (int64_t)c->heads * c->head_width;
     const int64_t kv = (int64_t)c->kv_heads * c->head_width;
 
-    return (struct layer_sizes){
-        .qkv = (heads + 2 * kv) * width,
-        .attn_out = width * heads,
-        .gate_up = 2 * width * c->mlp_width,
-        .mlp_out = width * c->mlp_width,
-    };
+    layer->attn_norm = take_floats(arena, width);
+    layer->attn_post_norm = take_floats(arena, width);
+    layer->mlp_norm = take_floats(arena, width);
+    layer->mlp_post_norm = take_floats(arena, width);
+    take_linear(&layer->qkv, arena, precision, heads + 2 * kv, width);
+    take_linear(&layer->attn_out, arena, precision, width, heads);
+    take_linear(&layer->gate_up, arena, precision, 2 * (int64_t)c->mlp_width, width);
+    take_linear(&layer->mlp_out, arena, precision, width, c->mlp_width);
 }
 
-int64_t weights_bytes(const struct lm_config *c)
+/* Bytes of a node's copy. */
+static int64_t bytes_of_copy(const struct lm_config *c, enum precision precision)
 {
-    const struct layer_sizes n = layer_sizes(c);
-    const int64_t layer = n.qkv + n.attn_out + n.gate_up + n.mlp_out + 4 * c->width;
+    struct layer_weights layer = {0};
+    struct arena one = {0}, all = {0};
 
-    return (int64_t)sizeof(float) * (layer * c->layers + c->width * ((int64_t)c->vocabulary + 1));
+    lay_out_layer(&layer, &one, precision, c);
+    take_floats(&all, (int64_t)c->vocabulary * c->width);
+    take_floats(&all, c->width);
+    return all.used + one.used * c->layers;
 }
 
-static float *floats(int64_t count)
+/* Floats of the largest matrix, which is read before it is packed. */
+static int64_t largest_matrix(const struct lm_config *c)
 {
-    return allocate(count, sizeof(float));
+    const int64_t qkv = (int64_t)(c->heads + 2 * c->kv_heads) * c->head_width;
+    const int64_t gate_up = 2 * (int64_t)c->mlp_width;
+
+    return (qkv > gate_up ? qkv : gate_up) * c->width;
 }
 
-static void weights_make(struct weights *weights, const struct lm_config *c)
+static bool is_first_of_node(MPI_Comm node)
 {
-    const struct layer_sizes n = layer_sizes(c);
+    int rank;
+
+    MPI_Comm_rank(node, &rank);
+    return rank == 0;
+}
+
+static MPI_Comm node_of(MPI_Comm comm)
+{
+    MPI_Comm node;
+
+    MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    return node;
+}
+
+int64_t weights_bytes(const struct lm_config *config, enum precision precision, MPI_Comm comm)
+{
+    MPI_Comm node = node_of(comm);
+    const bool first = is_first_of_node(node);
+
+    MPI_Comm_free(&node);
+    return (first ? bytes_of_copy(config, precision) : 0)
+         + largest_matrix(config) * (int64_t)sizeof(float);
+}
+
+/* Room on the node for all parameters, the same for all its ranks. */
+static void weights_make(struct weights *weights, const struct lm_config *c,
+                         enum precision precision, MPI_Comm node)
+{
+    struct arena arena = {0};
+    MPI_Aint bytes = is_first_of_node(node) ? bytes_of_copy(c, precision) : 0;
+    int unit = 1;
 
     weights->config = *c;
-    weights->embedding = floats((int64_t)c->vocabulary * c->width);
-    weights->final_norm = floats(c->width);
+    weights->precision = precision;
+    MPI_Win_allocate_shared(bytes, unit, MPI_INFO_NULL, node, &arena.base, &weights->window);
+    MPI_Win_shared_query(weights->window, 0, &bytes, &unit, &arena.base);
+    weights->embedding = take_floats(&arena, (int64_t)c->vocabulary * c->width);
+    weights->final_norm = take_floats(&arena, c->width);
     weights->layers = allocate(c->layers, sizeof *weights->layers);
     for (int i = 0; i < c->layers; i++)
-        weights->layers[i] = (struct layer_weights){
-            .attn_norm = floats(c->width),
-            .qkv = floats(n.qkv),
-            .attn_out = floats(n.attn_out),
-            .attn_post_norm = floats(c->width),
-            .mlp_norm = floats(c->width),
-            .gate_up = floats(n.gate_up),
-            .mlp_out = floats(n.mlp_out),
-            .mlp_post_norm = floats(c->width),
-        };
+        lay_out_layer(&weights->layers[i], &arena, precision, c);
 }
 
 void weights_free(struct weights *weights)
 {
-    for (int i = 0; weights->layers != NULL && i < weights->config.layers; i++) {
-        struct layer_weights *layer = &weights->layers[i];
-        free(layer->attn_norm);
-        free(layer->qkv);
-        free(layer->attn_out);
-        free(layer->attn_post_norm);
-        free(layer->mlp_norm);
-        free(layer->gate_up);
-        free(layer->mlp_out);
-        free(layer->mlp_post_norm);
+    if (weights->layers == NULL)
+        return;
+    for (int i = 0; i < weights->config.layers; i++) {
+        linear_free(&weights->layers[i].qkv);
+        linear_free(&weights->layers[i].attn_out);
+        linear_free(&weights->layers[i].gate_up);
+        linear_free(&weights->layers[i].mlp_out);
     }
     free(weights->layers);
-    free(weights->embedding);
-    free(weights->final_norm);
+    MPI_Win_free(&weights->window);
     *weights = (struct weights){0};
 }
 
@@ -83,6 +141,7 @@ void weights_free(struct weights *weights)
 struct reader {
     struct safetensors checkpoint;
     const char        *folder;
+    float             *matrix;      /* room for the largest, before it is packed */
 };
 
 /* "[161, 96]" */
@@ -147,47 +206,107 @@ done:
     return st;
 }
 
+/* Queries, keys and values are one matrix; so are gates and ups. */
+static enum status read_qkv(struct layer_weights *to, const struct reader *from,
+                            const struct lm_config *c, int layer)
+{
+    const int64_t width = c->width, heads = (int64_t)c->heads * c->head_width;
+    const int64_t kv = (int64_t)c->kv_heads * c->head_width;
+    float *w = from->matrix;
+    enum status st;
+
+    TRY(read_tensor(w, from, heads, width, "layers.%d.self_attn.q_proj.weight", layer));
+    TRY(read_tensor(w + heads * width, from, kv, width, "layers.%d.self_attn.k_proj.weight",
+                    layer));
+    TRY(read_tensor(w + (heads + kv) * width, from, kv, width,
+                    "layers.%d.self_attn.v_proj.weight", layer));
+    linear_pack(&to->qkv, w);
+done:
+    return st;
+}
+
+static enum status read_mlp(struct layer_weights *to, const struct reader *from,
+                            const struct lm_config *c, int layer)
+{
+    const int64_t width = c->width, hidden = c->mlp_width;
+    float *w = from->matrix;
+    enum status st;
+
+    TRY(read_tensor(w, from, hidden, width, "layers.%d.mlp.gate_proj.weight", layer));
+    TRY(read_tensor(w + hidden * width, from, hidden, width, "layers.%d.mlp.up_proj.weight",
+                    layer));
+    linear_pack(&to->gate_up, w);
+    TRY(read_tensor(w, from, width, hidden, "layers.%d.mlp.down_proj.weight", layer));
+    linear_pack(&to->mlp_out, w);
+done:
+    return st;
+}
+
 static enum status read_layer(struct layer_weights *to, const struct reader *from,
                               const struct lm_config *c, int layer)
 {
-    const int64_t width = c->width, heads = (int64_t)c->heads * c->head_width;
-    const int64_t kv = (int64_t)c->kv_heads * c->head_width, hidden = c->mlp_width;
     enum status st;
 
     TRY(read_norm(to->attn_norm, from, c->width, layer, "input_layernorm"));
     TRY(read_norm(to->attn_post_norm, from, c->width, layer, "post_attention_layernorm"));
     TRY(read_norm(to->mlp_norm, from, c->width, layer, "pre_feedforward_layernorm"));
     TRY(read_norm(to->mlp_post_norm, from, c->width, layer, "post_feedforward_layernorm"));
-    TRY(read_tensor(to->qkv, from, heads, width, "layers.%d.self_attn.q_proj.weight", layer));
-    TRY(read_tensor(to->qkv + heads * width, from, kv, width,
-                    "layers.%d.self_attn.k_proj.weight", layer));
-    TRY(read_tensor(to->qkv + (heads + kv) * width, from, kv, width,
-                    "layers.%d.self_attn.v_proj.weight", layer));
-    TRY(read_tensor(to->attn_out, from, width, heads, "layers.%d.self_attn.o_proj.weight",
-                    layer));
-    TRY(read_tensor(to->gate_up, from, hidden, width, "layers.%d.mlp.gate_proj.weight", layer));
-    TRY(read_tensor(to->gate_up + hidden * width, from, hidden, width,
-                    "layers.%d.mlp.up_proj.weight", layer));
-    TRY(read_tensor(to->mlp_out, from, width, hidden, "layers.%d.mlp.down_proj.weight", layer));
+    TRY(read_qkv(to, from, c, layer));
+    TRY(read_tensor(from->matrix, from, c->width, (int64_t)c->heads * c->head_width,
+                    "layers.%d.self_attn.o_proj.weight", layer));
+    linear_pack(&to->attn_out, from->matrix);
+    TRY(read_mlp(to, from, c, layer));
+done:
+    return st;
+}
+
+/* This rank's share of the node's copy.  Local. */
+static enum status read_share(struct weights *weights, struct reader *from, MPI_Comm node)
+{
+    const struct lm_config *c = &weights->config;
+    enum status st;
+    int rank, size;
+
+    MPI_Comm_rank(node, &rank);
+    MPI_Comm_size(node, &size);
+    TRY(safetensors_open(&from->checkpoint, from->folder));
+    if (rank == 0) {
+        TRY(read_tensor(weights->embedding, from, c->vocabulary, c->width,
+                        "embed_tokens.weight"));
+        TRY(read_norm(weights->final_norm, from, c->width, -1, "norm"));
+    }
+    for (int i = rank; i < c->layers; i += size)
+        TRY(read_layer(&weights->layers[i], from, c, i));
 done:
     return st;
 }
 
 enum status weights_read(struct weights *weights, const struct lm_config *config,
-                         const char *folder)
+                         enum precision precision, const char *folder, MPI_Comm comm)
 {
     struct reader from = { .folder = folder };
+    MPI_Comm node = node_of(comm);
     enum status st;
 
     *weights = (struct weights){0};
-    TRY(safetensors_open(&from.checkpoint, folder));
-    weights_make(weights, config);
-    TRY(read_tensor(weights->embedding, &from, config->vocabulary, config->width,
-                    "embed_tokens.weight"));
-    TRY(read_norm(weights->final_norm, &from, config->width, -1, "norm"));
-    for (int i = 0; i < config->layers; i++)
-        TRY(read_layer(&weights->layers[i], &from, config, i));
-done:
+    weights_make(weights, config, precision, node);
+    from.matrix = allocate(largest_matrix(config), sizeof *from.matrix);
+    MPI_Win_fence(0, weights->window);
+    st = agree(comm, read_share(weights, &from, node));
+    MPI_Win_fence(0, weights->window);
+    free(from.matrix);
     safetensors_close(&from.checkpoint);
+    MPI_Comm_free(&node);
     return st;
+}
+
+enum status precision_parse(enum precision *precision, const char *name)
+{
+    *precision = strcmp(name, "bf16") == 0 ? PRECISION_BF16 : PRECISION_F32;
+    if (strcmp(name, "bf16") != 0 && strcmp(name, "f32") != 0)
+        return refuse(E_USAGE, "there is no precision '%s'; choose f32 or bf16", name);
+    if (!linear_offers(*precision))
+        return refuse(E_USAGE, "precision bf16 needs oneDNN (libdnnl-dev when saemill is built) "
+                      "and a CPU with AVX-512; choose f32");
+    return OK;
 }

@@ -49,7 +49,7 @@ const struct key SUITE_KEYS[] = {
       .meaning = "Folder of a Hugging Face checkpoint: config.json and *.safetensors." },
     { KEY(model, tokenizer), .type = KEY_TEXT, .value = "\"\"", .unit = "",
       .meaning = "SentencePiece model.  Empty: tokenizer.model in the folder above." },
-    { KEY(model, precision), WORD("f32"), .value = "f32", .unit = "",
+    { KEY(model, precision), WORD("f32 bf16"), .value = "f32", .unit = "",
       .meaning = "Arithmetic of the forward pass." },
 
     { LIST(corpus, files), .type = KEY_TEXT, .required = true,

@@ -234,20 +234,22 @@ static void refuses_tensors_that_do_not_fit_the_config(void **state)
     (void)state;
     assert_int_equal(config_read(&config, MODEL), OK);
     config.mlp_width++;
-    assert_int_equal(weights_read(&weights, &config, MODEL), E_FORMAT);
+    assert_int_equal(weights_read(&weights, &config, PRECISION_F32, MODEL,
+                                  MPI_COMM_SELF), E_FORMAT);
     assert_non_null(strstr(status_reason(), "mlp.gate_proj.weight must have the shape [161, 96], "
                            "but it has [160, 96]"));
     status_clear();
     weights_free(&weights);
     config.mlp_width--;
     config.layers++;
-    assert_int_equal(weights_read(&weights, &config, MODEL), E_FORMAT);
+    assert_int_equal(weights_read(&weights, &config, PRECISION_F32, MODEL,
+                                  MPI_COMM_SELF), E_FORMAT);
     assert_non_null(strstr(status_reason(), "lacks the tensor model.layers.3."));
     status_clear();
     weights_free(&weights);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_each_type_exactly),
@@ -258,5 +260,8 @@ int main(void)
         cmocka_unit_test(refuses_tensors_that_do_not_fit_the_config),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    MPI_Init(&argc, &argv);
+    const int failed = cmocka_run_group_tests(tests, make_folder, remove_folder);
+    MPI_Finalize();
+    return failed;
 }

@@ -1,0 +1,41 @@
+#ifndef HAVE_ONEDNN
+#include "kernels/product.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+bool product_offered(void)
+{
+    return false;
+}
+
+struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs)
+{
+    (void)rows, (void)outputs, (void)inputs;
+    abort();
+}
+
+void product_free(struct product *product)
+{
+    (void)product;
+}
+
+int64_t product_bytes(const struct product *product)
+{
+    (void)product;
+    abort();
+}
+
+void product_pack(struct product *product, void *packed, const uint16_t *w)
+{
+    (void)product, (void)packed, (void)w;
+    abort();
+}
+
+void product_run(struct product *product, float *y, const uint16_t *x, const void *packed)
+{
+    (void)product, (void)y, (void)x, (void)packed;
+    abort();
+}
+
+#endif
