@@ -66,14 +66,16 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Bytes of all that allocate_all() allocates, and of the forward pass. */
+/* Bytes of all that allocate_all() allocates, of the model and its forward pass.  Collective. */
 static int64_t bytes_needed(const struct harvest *harvest, const struct lm_config *config,
                             enum precision precision, enum store store)
 {
     const struct suite *suite = &harvest->suite;
     const int64_t row = store_bytes(store);
-    int64_t widest = 0, bytes = weights_bytes(config, precision, harvest->run->comm);
+    int64_t widest = 0, bytes = weights_reading_bytes(config);
 
+    if (comm_first_of_node(harvest->run->comm))
+        bytes += weights_bytes(config, precision);
     for (int t = 0; t < harvest->tasks.taps_count; t++) {
         const int64_t width = tap_width(config, harvest->tasks.taps[t].site);
         bytes += harvest->room * width * row;

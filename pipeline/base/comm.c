@@ -58,3 +58,21 @@ bool comm_file_exists(MPI_Comm comm, const char *path)
     MPI_Bcast(&there, 1, MPI_INT, 0, comm);
     return there != 0;
 }
+
+MPI_Comm comm_of_node(MPI_Comm comm)
+{
+    MPI_Comm node;
+
+    MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    return node;
+}
+
+bool comm_first_of_node(MPI_Comm comm)
+{
+    MPI_Comm node = comm_of_node(comm);
+    int rank;
+
+    MPI_Comm_rank(node, &rank);
+    MPI_Comm_free(&node);
+    return rank == 0;
+}

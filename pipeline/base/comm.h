@@ -29,6 +29,13 @@ int mpi_count(int64_t n);
  * `size` does not count.  Caller frees.  Collective. */
 enum status comm_read_file(MPI_Comm comm, const char *path, char **bytes, int64_t *size);
 
+/* The ranks of comm that share this rank's node and its memory.  Caller frees
+ * (MPI_Comm_free).  Collective. */
+MPI_Comm comm_of_node(MPI_Comm comm);
+
+/* Is this rank the first of its node?  Collective. */
+bool comm_first_of_node(MPI_Comm comm);
+
 /* Does rank 0 see something of this name?  On a shared disk other ranks may see it later, so
  * all go by what rank 0 says.  Collective. */
 bool comm_file_exists(MPI_Comm comm, const char *path);

@@ -60,10 +60,9 @@ enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose)
     int64_t needed = each + BASE_BYTES;
     const int64_t limit = memory_limit();
     enum status st = OK;
-    MPI_Comm node;
+    MPI_Comm node = comm_of_node(comm);
     int ranks;
 
-    MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
     MPI_Comm_size(node, &ranks);
     MPI_Allreduce(MPI_IN_PLACE, &needed, 1, MPI_INT64_T, MPI_SUM, node);
     MPI_Comm_free(&node);

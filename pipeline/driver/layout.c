@@ -1,25 +1,23 @@
 #include "driver/layout.h"
+#include "lm/forward.h"
+#include "lm/weights.h"
+
+#include <string.h>
 
 /* What MPI, HDF5 and the libraries take on each rank before the stage takes anything. */
 static const int64_t BASE_BYTES = 120 << 20;
 
-/* The model's parameters, which the ranks of a node share. */
-static int64_t parameter_bytes(const struct lm_config *model)
+static enum precision precision_of(const struct suite *suite)
 {
-    const int64_t width = model->width, heads = model->heads, kv_heads = model->kv_heads;
-    const int64_t attention = 2 * (heads + kv_heads) * model->head_width * width;
-    const int64_t mlp = 3 * width * model->mlp_width;
-
-    return (int64_t)sizeof(float) * (model->vocabulary * width
-                                     + model->layers * (attention + mlp));
+    return strcmp(suite->model.precision, "bf16") == 0 ? PRECISION_BF16 : PRECISION_F32;
 }
 
-/* What a rank works on: some twenty values of the residual stream's width for each token of
- * a block. */
-static int64_t block_bytes(const struct suite *suite, const struct lm_config *model)
+/* A rank of harvest or evaluate holds a block's forward pass, and the activations of about as
+ * many values again. */
+static int64_t forward_and_rows(const struct suite *suite, const struct lm_config *model)
 {
-    return (int64_t)sizeof(float) * suite->harvest.block * suite->corpus.context * 20
-         * model->width;
+    return 2 * forward_bytes(model, precision_of(suite), suite->harvest.block,
+                             suite->corpus.context) + weights_reading_bytes(model);
 }
 
 struct layout layout_of(enum stage stage, const struct suite *suite,
@@ -33,8 +31,8 @@ struct layout layout_of(enum stage stage, const struct suite *suite,
         break;
     case STAGE_HARVEST:     /* ranks: each computes its own blocks, and compresses and writes */
     case STAGE_EVALUATE:    /* while others compute */
-        memory -= parameter_bytes(model);
-        each += block_bytes(suite, model);
+        each += forward_and_rows(suite, model);
+        memory -= weights_bytes(model, precision_of(suite));    /* shared by all ranks */
         break;
     case STAGE_SHUFFLE:     /* ranks: reading and writing is one thread's work in each */
         each += suite->shuffle.memory;

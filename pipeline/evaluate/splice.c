@@ -34,8 +34,8 @@ static int64_t widest_state_bytes(const struct lm_config *config, int64_t sequen
     return a > b ? a : b;
 }
 
-int64_t splice_bytes(const struct lm_config *config, int64_t sequences, int64_t context,
-                     int saes, int32_t latents)
+int64_t splice_bytes(const struct lm_config *config, enum precision precision,
+                     int64_t sequences, int64_t context, int saes, int32_t latents)
 {
     const int64_t rows = sequences * context, runs = RUN_SAES + saes;
     const int64_t row = (int64_t)sizeof(float) * (runs * (config->width + 1) + saes)
@@ -43,7 +43,7 @@ int64_t splice_bytes(const struct lm_config *config, int64_t sequences, int64_t 
     const int64_t tile = (int64_t)sizeof(float) * (2 * widest_site(config) + latents)
                        + (int64_t)(2 * sizeof(double) + sizeof(struct fidelity));
 
-    return rows * row + TILE_ROWS * tile + forward_bytes(config, sequences, context)
+    return rows * row + TILE_ROWS * tile + forward_bytes(config, precision, sequences, context)
            + head_bytes(config) + widest_state_bytes(config, sequences, context);
 }
 

@@ -41,8 +41,8 @@ struct splice {
 };
 
 /* Bytes that splice_make() will allocate, and the kept states. */
-int64_t splice_bytes(const struct lm_config *config, int64_t sequences, int64_t context,
-                     int saes, int32_t latents);
+int64_t splice_bytes(const struct lm_config *config, enum precision precision,
+                     int64_t sequences, int64_t context, int saes, int32_t latents);
 
 /* Room for blocks of up to `sequences` sequences and for `saes` autoencoders of up to
  * `latents` latents.  splice_free() accepts an empty one. */

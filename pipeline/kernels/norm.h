@@ -1,6 +1,9 @@
-/* norm.h -- RMSNorm (Zhang and Sennrich, arXiv:1910.07467):
+/* norm.h -- the two ways in which transformers normalise a row.
  *
- *   y = scale * x / sqrt(mean(x^2) + epsilon)
+ *   RMSNorm (Zhang and Sennrich, arXiv:1910.07467)
+ *     y = scale * x / sqrt(mean(x^2) + epsilon)
+ *   LayerNorm (Ba, Kiros and Hinton, arXiv:1607.06450)
+ *     y = scale * (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon) + bias
  */
 #ifndef NORM_H
 #define NORM_H
@@ -15,7 +18,23 @@
 void rms_norm(float *y, const float *x, const float *scale, int64_t rows, int32_t width,
               float epsilon);
 
+/* The same with LayerNorm.
+ *   bias [width]     in */
+void layer_norm(float *y, const float *x, const float *scale, const float *bias, int64_t rows,
+                int32_t width, float epsilon);
+
+/* RMSNorm of each of `heads` heads side by side in every row, in place.
+ *   x      rows of `stride` values, the heads are the first heads * head_width of them
+ *   scale  [head_width]  in, the same for every head */
+void rms_norm_heads(float *x, int64_t stride, const float *scale, int64_t rows, int32_t heads,
+                    int32_t head_width, float epsilon);
+
 /* x += y, element by element; n elements that do not overlap. */
 void add_rows(float *restrict x, const float *restrict y, int64_t n);
+
+/* Add the same row to every row.
+ *   x [rows, width]   in and out
+ *   row [width]       in */
+void add_to_rows(float *restrict x, const float *restrict row, int64_t rows, int64_t width);
 
 #endif

@@ -3,13 +3,14 @@
 
 #include <math.h>
 
-void rope_angles(float *cosine, float *sine, int64_t positions, int32_t head_width, double base)
+void rope_angles(float *cosine, float *sine, int64_t positions, int32_t head_width, double base,
+                 double factor)
 {
     const int32_t half = head_width / 2;
 
     for (int64_t t = 0; t < positions; t++)
         for (int32_t i = 0; i < half; i++) {
-            const float frequency = (float)(1 / pow(base, 2.0 * i / head_width));
+            const float frequency = (float)(1 / pow(base, 2.0 * i / head_width) / factor);
             const float angle = (float)t * frequency;
             cosine[t * half + i] = (float)cos((double)angle);
             sine[t * half + i] = (float)sin((double)angle);

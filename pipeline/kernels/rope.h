@@ -6,10 +6,11 @@
 
 #include <stdint.h>
 
-/* Angles of every position: position * base^(-2 i / head_width), rounded to float32 before
+/* Angles of every position: position / factor * base^(-2 i / head_width), rounded to float32 before
  * cosine and sine are taken, as the models were trained.
  *   cosine, sine [positions, head_width / 2]  out */
-void rope_angles(float *cosine, float *sine, int64_t positions, int32_t head_width, double base);
+void rope_angles(float *cosine, float *sine, int64_t positions, int32_t head_width, double base,
+                 double factor);
 
 /* Turn `heads` heads side by side in every row, in place.  Row r is at position r % context.
  *   x  rows of `stride` values, the heads are the first heads * head_width of them */

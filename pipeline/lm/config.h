@@ -9,12 +9,13 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { LM_LAYERS_MAX = 256 };
 
 struct lm_config {
-    char    family[32];         /* "gemma2" */
+    char    family[32];         /* "gemma", "gemma2", "gemma3_text", "gpt2" */
     int32_t vocabulary;         /* token ids are below this */
     int32_t width;              /* of the residual stream */
     int32_t mlp_width;          /* of the hidden layer of the MLP */
@@ -23,7 +24,13 @@ struct lm_config {
     int32_t head_width;
     int32_t positions;          /* the longest context */
     int32_t window[LM_LAYERS_MAX];      /* tokens a query sees, itself included; 0: all */
-    double  rope_base[LM_LAYERS_MAX];
+    double  rope_base[LM_LAYERS_MAX];   /* 0: positions are learned, not turned */
+    double  rope_factor[LM_LAYERS_MAX]; /* positions are divided by it */
+    bool    post_norms;         /* norms also behind attention and MLP */
+    bool    head_norms;         /* queries and keys are normalised head by head */
+    bool    layer_norms;        /* LayerNorm instead of RMSNorm, biases in every product */
+    bool    gated;              /* the MLP has gates and ups */
+    bool    tied;               /* the embedding also makes the logits */
     float   embedding_scale;
     float   score_scale;        /* of q . k */
     float   score_cap;          /* soft-cap of attention scores; 0: none */

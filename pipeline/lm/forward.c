@@ -89,7 +89,7 @@ void forward_make(struct forward *forward, const struct weights *weights, int64_
         .branch = allocate(rows * c->width, sizeof(float)),
         .qkv = allocate(rows * qkv_width(c), sizeof(float)),
         .heads = allocate(rows * heads_width(c), sizeof(float)),
-        .gate_up = allocate(piece * 2 * c->mlp_width, sizeof(float)),
+        .mlp_in = allocate(piece * 2 * c->mlp_width, sizeof(float)),
         .hidden = allocate(piece * c->mlp_width, sizeof(float)),
         .rounding = allocate(rounding_bytes(c, weights->precision), 1),
         .scratch = allocate(attention_scratch(context, omp_get_max_threads()), sizeof(float)),
@@ -105,7 +105,7 @@ void forward_free(struct forward *forward)
     free(forward->branch);
     free(forward->qkv);
     free(forward->heads);
-    free(forward->gate_up);
+    free(forward->mlp_in);
     free(forward->hidden);
     free(forward->rounding);
     free(forward->scratch);
@@ -116,20 +116,46 @@ void forward_free(struct forward *forward)
 
 /* --- the four stretches of a layer --------------------------------------------------- */
 
+/* y = x W^T, with a bias where the family has one. */
+static void multiply(struct forward *f, float *y, const struct linear *w, const float *bias,
+                     const float *x, int64_t rows)
+{
+    linear_apply(w, y, x, rows, f->rounding);
+    if (bias != NULL)
+        add_to_rows(y, bias, rows, w->outputs);
+}
+
+/* Give queries and keys their positions, where these are not learned. */
+static void turn(struct forward *f)
+{
+    const struct lm_config *c = &f->weights->config;
+    const double base = c->rope_base[f->tap.layer], factor = c->rope_factor[f->tap.layer];
+
+    if (base == 0)
+        return;
+    if (f->rope_base != base || f->rope_factor != factor) {
+        rope_angles(f->cosine, f->sine, f->context, c->head_width, base, factor);
+        f->rope_base = base;
+        f->rope_factor = factor;
+    }
+    rope_turn(f->qkv, qkv_width(c), f->cosine, f->sine, f->rows, f->context,
+              c->heads + c->kv_heads, c->head_width);
+}
+
 static void to_attn(struct forward *f, const struct layer_weights *w)
 {
     const struct lm_config *c = &f->weights->config;
     const int64_t stride = qkv_width(c);
-    const double base = c->rope_base[f->tap.layer];
 
-    if (f->rope_base != base) {
-        rope_angles(f->cosine, f->sine, f->context, c->head_width, base);
-        f->rope_base = base;
+    norm_apply(f->normed, f->residual, w->attn_norm, c, f->rows);
+    multiply(f, f->qkv, &w->qkv, w->qkv_bias, f->normed, f->rows);
+    if (c->head_norms) {
+        rms_norm_heads(f->qkv, stride, w->query_norm, f->rows, c->heads, c->head_width,
+                       c->norm_epsilon);
+        rms_norm_heads(f->qkv + heads_width(c), stride, w->key_norm, f->rows, c->kv_heads,
+                       c->head_width, c->norm_epsilon);
     }
-    rms_norm(f->normed, f->residual, w->attn_norm, f->rows, c->width, c->norm_epsilon);
-    linear_apply(&w->qkv, f->qkv, f->normed, f->rows, f->rounding);
-    rope_turn(f->qkv, stride, f->cosine, f->sine, f->rows, f->context, c->heads + c->kv_heads,
-              c->head_width);
+    turn(f);
     attention(f->heads, f->qkv, f->scratch, &(struct attention){
         .sequences = f->sequences,
         .context = f->context,
@@ -146,10 +172,11 @@ static void to_mlp_in(struct forward *f, const struct layer_weights *w)
 {
     const struct lm_config *c = &f->weights->config;
 
-    linear_apply(&w->attn_out, f->branch, f->heads, f->rows, f->rounding);
-    rms_norm(f->branch, f->branch, w->attn_post_norm, f->rows, c->width, c->norm_epsilon);
+    multiply(f, f->branch, &w->attn_out, w->attn_out_bias, f->heads, f->rows);
+    if (c->post_norms)
+        norm_apply(f->branch, f->branch, w->attn_post_norm, c, f->rows);
     add_rows(f->residual, f->branch, f->rows * c->width);
-    rms_norm(f->normed, f->residual, w->mlp_norm, f->rows, c->width, c->norm_epsilon);
+    norm_apply(f->normed, f->residual, w->mlp_norm, c, f->rows);
 }
 
 static void to_mlp(struct forward *f, const struct layer_weights *w)
@@ -159,11 +186,17 @@ static void to_mlp(struct forward *f, const struct layer_weights *w)
 
     for (int64_t from = 0; from < f->rows; from += PIECE_ROWS) {
         const int64_t rows = least(PIECE_ROWS, f->rows - from);
-        linear_apply(&w->gate_up, f->gate_up, f->normed + from * width, rows, f->rounding);
-        gelu_gate(f->hidden, f->gate_up, rows, c->mlp_width);
-        linear_apply(&w->mlp_out, f->branch + from * width, f->hidden, rows, f->rounding);
+        const float *hidden = c->gated ? f->hidden : f->mlp_in;
+
+        multiply(f, f->mlp_in, &w->mlp_in, w->mlp_in_bias, f->normed + from * width, rows);
+        if (c->gated)
+            gelu_gate(f->hidden, f->mlp_in, rows, c->mlp_width);
+        else
+            gelu(f->mlp_in, rows * c->mlp_width);
+        multiply(f, f->branch + from * width, &w->mlp_out, w->mlp_out_bias, hidden, rows);
     }
-    rms_norm(f->branch, f->branch, w->mlp_post_norm, f->rows, c->width, c->norm_epsilon);
+    if (c->post_norms)
+        norm_apply(f->branch, f->branch, w->mlp_post_norm, c, f->rows);
 }
 
 static void to_res(struct forward *f, const struct layer_weights *w)
@@ -188,6 +221,17 @@ static void stand_at(struct forward *f, struct tap tap)
     f->width = tap_width(&f->weights->config, tap.site);
 }
 
+static void embed(float *x, const struct weights *weights, int32_t id, int64_t position)
+{
+    const struct lm_config *c = &weights->config;
+
+    for (int32_t i = 0; i < c->width; i++)
+        x[i] = weights->embedding[(int64_t)id * c->width + i] * c->embedding_scale;
+    if (weights->positions != NULL)
+        for (int32_t i = 0; i < c->width; i++)
+            x[i] += weights->positions[position * c->width + i];
+}
+
 enum status forward_start(struct forward *f, const int32_t *ids, int64_t sequences)
 {
     const struct lm_config *c = &f->weights->config;
@@ -205,9 +249,7 @@ enum status forward_start(struct forward *f, const int32_t *ids, int64_t sequenc
                           "text tokenized for another model?", (int)ids[r], (int)c->vocabulary);
     #pragma omp parallel for
     for (int64_t r = 0; r < f->rows; r++)
-        for (int32_t i = 0; i < c->width; i++)
-            f->residual[r * c->width + i] =
-                f->weights->embedding[(int64_t)ids[r] * c->width + i] * c->embedding_scale;
+        embed(f->residual + r * c->width, f->weights, ids[r], r % f->context);
     stand_at(f, (struct tap){ .site = SITE_RES, .layer = -1 });
     return OK;
 }

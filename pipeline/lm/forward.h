@@ -42,12 +42,12 @@ struct forward {
     float     *branch;          /* [rows, width of the model] what attention or MLP adds */
     float     *qkv;             /* [rows, (heads + 2 kv_heads) * head_width] */
     float     *heads;           /* [rows, heads * head_width] */
-    float     *gate_up;         /* [piece of rows, 2 * mlp_width] */
+    float     *mlp_in;          /* [piece of rows, 2 * mlp_width] gates and ups, if gated */
     float     *hidden;          /* [piece of rows, mlp_width] */
     void      *rounding;        /* scratch of the products */
     float     *scratch;         /* of attention */
     float     *cosine, *sine;   /* [context, head_width / 2] of RoPE with this base: */
-    double     rope_base;
+    double     rope_base, rope_factor;
 };
 
 /* Bytes that forward_make() will allocate. */

@@ -55,8 +55,8 @@ void head_logits(struct head *head, float *logits, const float *stream, int64_t 
     const struct lm_config *c = &w->config;
 
     assert(rows <= head->tile);
-    rms_norm(head->normed, stream, w->final_norm, rows, c->width, c->norm_epsilon);
-    gemm_nt(logits, c->vocabulary, head->normed, c->width, w->embedding, c->width, rows,
+    norm_apply(head->normed, stream, w->final_norm, c, rows);
+    gemm_nt(logits, c->vocabulary, head->normed, c->width, w->unembedding, c->width, rows,
             c->vocabulary, c->width, false);
     soft_cap(logits, rows, c->vocabulary, c->logit_cap);
 }

@@ -2,7 +2,8 @@
  *
  * Matrices are [outputs, inputs], as checkpoints have them, packed for linear.h in the
  * precision asked for.  What is multiplied with the same input is one matrix, so that one
- * product makes queries, keys and values, and one makes the MLP's gates and ups.
+ * product makes queries, keys and values, and one makes the MLP's gates and ups.  What a
+ * model family does not have is NULL.
  *
  * They exist once on each node, in memory that its ranks share.
  */
@@ -14,22 +15,38 @@
 
 #include <mpi.h>
 
+struct norm_weights {
+    float *scale;               /* [width] */
+    float *bias;                /* [width]; NULL: RMSNorm */
+};
+
+/* Normalise rows of the residual stream as the family does.
+ *   y [rows, width]  out, may be x
+ *   x [rows, width]  in */
+void norm_apply(float *y, const float *x, struct norm_weights norm, const struct lm_config *c,
+                int64_t rows);
+
 struct layer_weights {
-    float *attn_norm;           /* [width] scale of the norm before attention */
-    struct linear qkv;          /* [(heads + 2 kv_heads) * head_width, width] */
-    struct linear attn_out;     /* [width, heads * head_width] */
-    float *attn_post_norm;      /* [width] scale of the norm behind attention */
-    float *mlp_norm;            /* [width] scale of the norm before the MLP */
-    struct linear gate_up;      /* [2 * mlp_width, width] */
-    struct linear mlp_out;      /* [width, mlp_width] */
-    float *mlp_post_norm;       /* [width] scale of the norm behind the MLP */
+    struct norm_weights attn_norm;      /* before attention */
+    struct linear qkv;                  /* [(heads + 2 kv_heads) * head_width, width] */
+    float *query_norm, *key_norm;       /* [head_width] scales; NULL: none */
+    struct linear attn_out;             /* [width, heads * head_width] */
+    struct norm_weights attn_post_norm; /* behind attention */
+    struct norm_weights mlp_norm;       /* before the MLP */
+    struct linear mlp_in;               /* [mlp_width, width], or gates over ups: twice that */
+    struct linear mlp_out;              /* [width, mlp_width] */
+    struct norm_weights mlp_post_norm;  /* behind the MLP */
+    /* Biases of the products, [outputs]; NULL: none. */
+    float *qkv_bias, *attn_out_bias, *mlp_in_bias, *mlp_out_bias;
 };
 
 struct weights {
     struct lm_config      config;
     enum precision        precision;    /* of the products; norms and embedding are float32 */
-    float                *embedding;    /* [vocabulary, width]; also makes the logits */
-    float                *final_norm;   /* [width] */
+    float                *embedding;    /* [vocabulary, width] */
+    float                *unembedding;  /* [vocabulary, width] makes the logits; may be the same */
+    float                *positions;    /* [positions, width]; NULL: not learned */
+    struct norm_weights   final_norm;
     struct layer_weights *layers;
     MPI_Win               window;       /* owner of all the above but `layers` */
 };
@@ -38,13 +55,14 @@ struct weights {
  * or CPU does not offer it.  Local. */
 enum status precision_parse(enum precision *precision, const char *name);
 
-/* Bytes of the parameters that count against this rank: all of them for the first rank of
- * each node, else 0; and of what weights_read() needs besides, while it reads.  Collective. */
-int64_t weights_bytes(const struct lm_config *config, enum precision precision, MPI_Comm comm);
+/* Bytes of the parameters, which the first rank of each node allocates (comm_first_of_node()),
+ * and of what every rank needs besides while it reads.  Local. */
+int64_t weights_bytes(const struct lm_config *config, enum precision precision);
+int64_t weights_reading_bytes(const struct lm_config *config);
 
 /* Read the tensors of the checkpoint in `folder`, named as Hugging Face does, with or
- * without "model." in front; the ranks of a node share the work.  Scales of norms are
- * stored as 1 + the checkpoint's value.  Both are Collective.
+ * without "model." or "transformer." in front; the ranks of a node share the work.
+ * Both are Collective.
  * E_IO; E_FORMAT: a tensor is missing or has another shape than `config` says. */
 enum status weights_read(struct weights *weights, const struct lm_config *config,
                          enum precision precision, const char *folder, MPI_Comm comm);

@@ -87,6 +87,24 @@ static void takes_the_kinds_of_layers_from_a_list(void **state)
     check_refused("layer_types", "7");
 }
 
+/* What the families differ in, from the golden checkpoints of each. */
+static void reads_every_family(void **state)
+{
+    struct lm_config c;
+
+    (void)state;
+    assert_int_equal(config_read(&c, "tests/golden/gemma1-random"), OK);
+    assert_true(c.gated && !c.post_norms && !c.head_norms && !c.layer_norms && c.tied);
+    assert_true(c.kv_heads == 1 && c.window[0] == 0 && c.score_cap == 0);
+    assert_int_equal(config_read(&c, "tests/golden/gemma3-random"), OK);
+    assert_true(c.post_norms && c.head_norms && c.logit_cap == 0);
+    assert_true(c.window[0] == 16 && c.window[3] == 0);
+    assert_true(c.rope_base[0] == 10000 && c.rope_base[3] == 1000000 && c.rope_factor[3] == 1);
+    assert_int_equal(config_read(&c, "tests/golden/gpt2-random"), OK);
+    assert_true(c.layer_norms && !c.gated && c.rope_base[0] == 0);
+    assert_true(c.mlp_width == 256 && c.head_width == 16 && c.positions == 64);
+}
+
 static void refuses_missing_keys(void **state)
 {
     static const char *const NEEDED[] = {
@@ -116,7 +134,7 @@ static void refuses_absurd_values(void **state)
     check_refused("rms_norm_eps", "null");
     check_refused("rope_theta", "-1");
     check_refused("attention_bias", "true");
-    check_refused("tie_word_embeddings", "false");
+    check_refused("tie_word_embeddings", "7");
     check_refused("hidden_activation", "\"relu\"");
     check_refused("model_type", "7");
 }
@@ -154,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_a_gemma_2),
         cmocka_unit_test(takes_the_kinds_of_layers_from_a_list),
+        cmocka_unit_test(reads_every_family),
         cmocka_unit_test(refuses_missing_keys),
         cmocka_unit_test(refuses_absurd_values),
         cmocka_unit_test(refuses_other_families_by_name),

@@ -24,6 +24,15 @@ struct golden {
 static const struct golden RANDOM = {
     "tests/golden/gemma2-random", "tests/golden/gemma2-random/expected.h5", 3, 48,
 };
+static const struct golden GEMMA1 = {
+    "tests/golden/gemma1-random", "tests/golden/gemma1-random/expected.h5", 3, 48,
+};
+static const struct golden GEMMA3 = {
+    "tests/golden/gemma3-random", "tests/golden/gemma3-random/expected.h5", 3, 48,
+};
+static const struct golden GPT2 = {
+    "tests/golden/gpt2-random", "tests/golden/gpt2-random/expected.h5", 3, 48,
+};
 static const struct golden TINY = {
     "jobs/demo/tiny-gemma2", "tests/golden/tiny-gemma2/expected.h5", 2, 256,
 };
@@ -156,6 +165,22 @@ static void agrees_with_the_reference_on_a_random_model(void **state)
     free(logits);
     head_free(&head);
     tear_down(&f, &RANDOM);
+}
+
+/* Every family, by its reference. */
+static void agrees_with_the_reference_on_every_family(void **state)
+{
+    static const struct golden *const FAMILIES[] = { &GEMMA1, &GEMMA3, &GPT2 };
+    struct fixture f;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof FAMILIES / sizeof *FAMILIES; i++) {
+        printf("    %s\n", FAMILIES[i]->model);
+        set_up(&f, FAMILIES[i]);
+        check_sites(&f, FAMILIES[i]->sequences, TOLERANCE);
+        check_losses(&f, FAMILIES[i]);
+        tear_down(&f, FAMILIES[i]);
+    }
 }
 
 static void agrees_with_the_reference_on_the_demo_model(void **state)
@@ -341,6 +366,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_the_reference_on_a_random_model),
+        cmocka_unit_test(agrees_with_the_reference_on_every_family),
         cmocka_unit_test(agrees_with_the_reference_on_the_demo_model),
         cmocka_unit_test(gives_the_same_bits_on_any_number_of_threads),
         cmocka_unit_test(goes_on_from_the_middle_with_the_same_bits),

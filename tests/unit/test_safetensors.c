@@ -244,7 +244,7 @@ static void refuses_tensors_that_do_not_fit_the_config(void **state)
     config.layers++;
     assert_int_equal(weights_read(&weights, &config, PRECISION_F32, MODEL,
                                   MPI_COMM_SELF), E_FORMAT);
-    assert_non_null(strstr(status_reason(), "lacks the tensor model.layers.3."));
+    assert_non_null(strstr(status_reason(), "lacks the tensor layers.3."));
     status_clear();
     weights_free(&weights);
 }

@@ -32,7 +32,7 @@ static int read_model(void **state)
 
     (void)state;
     assert_int_equal(config_read(&config, MODEL), OK);
-    assert_int_equal(weights_read(&weights, &config, MODEL), OK);
+    assert_int_equal(weights_read(&weights, &config, PRECISION_F32, MODEL, MPI_COMM_SELF), OK);
     assert_int_equal(h5_open(&file, EXPECTED), OK);
     set = H5Dopen2(file, "splice_tokens", H5P_DEFAULT);
     assert_true(H5Dread(set, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, ids) >= 0);
@@ -333,7 +333,7 @@ static void refuses_an_autoencoder_for_another_width(void **state)
     sae_free(&sae);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_the_scores_of_the_reference),
@@ -347,5 +347,8 @@ int main(void)
         cmocka_unit_test(refuses_an_autoencoder_for_another_width),
     };
 
-    return cmocka_run_group_tests(tests, read_model, free_model);
+    MPI_Init(&argc, &argv);
+    const int failed = cmocka_run_group_tests(tests, read_model, free_model);
+    MPI_Finalize();
+    return failed;
 }

@@ -89,7 +89,7 @@ static void rope_turns_pairs_half_a_head_apart(void **state)
     const double expected[] = { 1, 1, 0, 0, 7,   cos(1), cos(0.1), sin(1), sin(0.1), 7 };
 
     (void)state;
-    rope_angles(cosine, sine, 2, 4, 100);
+    rope_angles(cosine, sine, 2, 4, 100, 1);
     rope_turn(x, 5, cosine, sine, 2, 2, 1, 4);
     for (int i = 0; i < 10; i++)
         assert_true(fabs((double)x[i] - expected[i]) < 1e-6);
