@@ -52,7 +52,7 @@ static void make_tensors(struct training *training)
                 columns, mean);
     make_tensor(&t[ENCODER_BIAS], "encoder_bias", training->latents, 1, latents, one, mean);
     make_tensor(&t[THRESHOLD], "threshold", training->latents, 1, latents, one, mean);
-    make_tensor(&t[DECODER_BIAS], "decoder_bias", 1, training->inputs, one, all_inputs, mean);
+    make_tensor(&t[DECODER_BIAS], "decoder_bias", training->inputs, 1, all_inputs, one, mean);
 }
 
 /* Every rank draws every row, since a row's norm needs all of its columns.  He's factor is

@@ -16,8 +16,8 @@ enum { LATENT_TILE = 128 };
 
 enum { ENCODER, DECODER, ENCODER_BIAS, THRESHOLD, DECODER_BIAS, TENSORS };
 
-/* A matrix of parameters, of which this rank holds a rectangle.  A vector over latents is a
- * matrix of one column, the decoder's bias one of one row, which every rank holds whole. */
+/* A matrix of parameters, of which this rank holds a rectangle.  A vector is a matrix of one
+ * column; the decoder's bias every rank holds whole. */
 struct tensor {
     const char  *name;
     int64_t      rows, columns;         /* of the whole */

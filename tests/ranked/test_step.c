@@ -1,10 +1,9 @@
 /* training_step() gives the same bits on all ranks together as on one rank alone, and on one
  * thread as on two. */
-#include "base/random.h"
 #include "kernels/sparse.h"
 #include "sae/step.h"
+#include "tests/ranked/synthetic.h"
 
-#include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,20 +18,6 @@ static const struct recipe RECIPE = {
     .beta2 = 0.999, .epsilon = 1e-8, .dead_after = 2 * BATCH, .seed = 11,
 };
 
-/* Sums of a few of 40 directions, of norm about 1. */
-static void draw_batch(float *x, int64_t step)
-{
-    memset(x, 0, BATCH * INPUTS * sizeof *x);
-    for (int64_t row = 0; row < BATCH; row++)
-        for (int part = 0; part < 4; part++) {
-            const uint64_t place = (uint64_t)((step * BATCH + row) * 4 + part);
-            const uint64_t direction = (uint64_t)(40 * random_uniform(1, 1, place));
-            for (int64_t j = 0; j < INPUTS; j++)
-                x[row * INPUTS + j] += (random_uniform(2, 2, direction * INPUTS + (uint64_t)j) - 0.5f)
-                                       * 0.1f;
-        }
-}
-
 static void train(struct training *training, struct step_report reports[STEPS], MPI_Comm comm,
                   const struct recipe *recipe, int latents, int threads)
 {
@@ -43,7 +28,7 @@ static void train(struct training *training, struct step_report reports[STEPS], 
     training_make(training, comm, recipe, INPUTS, latents);
     workspace_make(&workspace, comm, BATCH, INPUTS, LATENTS);
     for (int64_t step = 0; step < STEPS; step++) {
-        draw_batch(x, step);
+        synthetic_rows(x, step * BATCH, BATCH, INPUTS);
         if (training_step(training, &workspace, x, &reports[step]) != OK)
             die("a step failed: %s", status_reason());
     }

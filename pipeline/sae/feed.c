@@ -1,0 +1,191 @@
+#include "sae/feed.h"
+#include "kernels/adam.h"
+#include "kernels/bf16.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t row_bytes(const struct feed *feed)
+{
+    return feed->activations.stream.width * store_bytes(feed->activations.stream.store);
+}
+
+/* A rank's share of a batch: whole chunks, as long as batches are whole chunks. */
+static struct range share_of(int64_t batch, int rank, int size)
+{
+    const struct range chunks = split_range(split_blocks(batch, CHUNK_ROWS), rank, size);
+    const int64_t first = chunks.first * CHUNK_ROWS, end = chunks.end * CHUNK_ROWS;
+
+    return (struct range){ first < batch ? first : batch, end < batch ? end : batch };
+}
+
+/* Read this rank's share of batch t, going round at the end of the stream.  Local. */
+static enum status read_share(struct feed *feed, int64_t t)
+{
+    const int64_t rows = feed->activations.statistics.rows;
+    char *to = feed->ahead;
+    int64_t left = feed->share.end - feed->share.first;
+    int64_t at = (t * feed->batch + feed->share.first) % rows;
+
+    while (left > 0) {
+        const int64_t count = left < rows - at ? left : rows - at;
+        const struct range range = { at, at + count };
+        const enum status st = activations_read(&feed->activations, range, to, NULL);
+        if (st != OK)
+            return st;
+        to += count * row_bytes(feed);
+        left -= count;
+        at = 0;
+    }
+    return OK;
+}
+
+static void *read_ahead(void *argument)
+{
+    struct feed *feed = argument;
+
+    feed->read = read_share(feed, feed->ahead_of);
+    return NULL;
+}
+
+static void start_reading(struct feed *feed, int64_t t)
+{
+    feed->ahead_of = t;
+    if (pthread_create(&feed->thread, NULL, read_ahead, feed) != 0)
+        die("cannot start a thread to read ahead");
+    feed->reading = true;
+}
+
+void feed_rest(struct feed *feed)
+{
+    if (feed->reading)
+        pthread_join(feed->thread, NULL);
+    feed->reading = false;
+}
+
+/* The constants of the whole stream.  E_NUMERIC. */
+static enum status find_scale(struct feed *feed, const char *folder)
+{
+    const struct row_statistics *s = &feed->activations.statistics;
+    const double rows = (double)s->rows;
+    double mean_square = 0;
+
+    if (s->rows == 0 || !(s->sum_squares > 0))
+        return refuse(E_NUMERIC, "the activations in %s are all zero (%lld rows); there is "
+                      "nothing to learn", folder, (long long)s->rows);
+    for (int32_t j = 0; j < feed->activations.stream.width; j++)
+        mean_square += pow(s->sum[j] / rows, 2);
+    feed->scale = sqrt(s->sum_squares / rows);
+    feed->variance = 1 - mean_square / (feed->scale * feed->scale);
+    return OK;
+}
+
+static enum status open_shards(struct feed *feed, const char *folder)
+{
+    char (*paths)[PATH_LENGTH] = NULL;
+    int shards = 0;
+    enum status st;
+
+    for (bool more = true; more; shards += more) {
+        paths = realloc(paths, (size_t)(shards + 1) * sizeof *paths);
+        if (paths == NULL)
+            die("no memory for a list of shards");
+        path_print(paths[shards], "%s/%05d.h5", folder, shards);
+        more = file_exists(paths[shards]);
+    }
+    TRY(shards == 0 ? refuse(E_USAGE, "there are no shuffled activations in %s: run "
+                             "saemill-shuffle first", folder) : OK);
+    TRY(activations_open(&feed->activations, paths, shards));
+    TRY(find_scale(feed, folder));
+done:
+    free(paths);
+    return st;
+}
+
+enum status feed_open(struct feed *feed, MPI_Comm comm, const char *folder, int64_t batch)
+{
+    int rank, size;
+    enum status st;
+
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_size(comm, &size);
+    *feed = (struct feed){ .comm = comm, .batch = batch, .share = share_of(batch, rank, size),
+                           .ahead_of = -1 };
+    TRY_ALL(comm, open_shards(feed, folder));
+    feed->x = allocate(batch * feed->activations.stream.width, sizeof *feed->x);
+    feed->raw = allocate(batch, row_bytes(feed));
+    feed->ahead = allocate(feed->share.end - feed->share.first, row_bytes(feed));
+done:
+    return st;
+}
+
+void feed_close(struct feed *feed)
+{
+    feed_rest(feed);
+    free(feed->ahead);
+    free(feed->raw);
+    free(feed->x);
+    activations_close(&feed->activations);
+    *feed = (struct feed){0};
+}
+
+int64_t feed_bytes(int64_t batch, int32_t width)
+{
+    return batch * width * 3 * (int64_t)sizeof(float);
+}
+
+static void gather(struct feed *feed)
+{
+    int size, *counts, *places;
+    MPI_Datatype row;
+
+    MPI_Comm_size(feed->comm, &size);
+    counts = allocate(2 * size, sizeof *counts);
+    places = counts + size;
+    for (int r = 0; r < size; r++) {
+        const struct range share = share_of(feed->batch, r, size);
+        counts[r] = mpi_count(share.end - share.first);
+        places[r] = mpi_count(share.first);
+    }
+    MPI_Type_contiguous(mpi_count(row_bytes(feed)), MPI_BYTE, &row);
+    MPI_Type_commit(&row);
+    MPI_Allgatherv(feed->ahead, mpi_count(feed->share.end - feed->share.first), row, feed->raw,
+                   counts, places, row, feed->comm);
+    MPI_Type_free(&row);
+    free(counts);
+}
+
+static void normalise(struct feed *feed)
+{
+    const int64_t width = feed->activations.stream.width;
+    const float factor = (float)(1 / feed->scale);
+
+    #pragma omp parallel for
+    for (int64_t row = 0; row < feed->batch; row++) {
+        float *x = feed->x + row * width;
+        const char *raw = feed->raw + row * row_bytes(feed);
+        if (feed->activations.stream.store == STORE_BF16)
+            bf16_to_float(x, (const uint16_t *)raw, width);
+        else
+            memcpy(x, raw, (size_t)row_bytes(feed));
+        scale_values(x, factor, width);
+    }
+}
+
+enum status feed_batch(struct feed *feed, int64_t t)
+{
+    enum status st;
+
+    if (feed->ahead_of != t)
+        feed_rest(feed);
+    if (!feed->reading && feed->ahead_of != t)
+        start_reading(feed, t);
+    feed_rest(feed);
+    TRY_ALL(feed->comm, feed->read);
+    gather(feed);
+    start_reading(feed, t + 1);
+    normalise(feed);
+done:
+    return st;
+}

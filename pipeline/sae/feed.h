@@ -1,0 +1,45 @@
+/* feed.h -- the batches of a stream, in order, for all ranks.
+ *
+ * Batch t is rows t * batch, ..., (t + 1) * batch - 1 of the shuffled stream; after the last
+ * row comes the first again.  Each rank reads and decompresses its share, the shares are
+ * gathered as they lie on disk, and every rank scales the whole.  The next batch is read
+ * ahead in a thread while this one is worked on.
+ */
+#ifndef FEED_H
+#define FEED_H
+
+#include "shard/activations.h"
+
+#include <pthread.h>
+
+struct feed {
+    struct activations activations;
+    MPI_Comm     comm;
+    int64_t      batch;
+    double       scale;     /* root mean squared norm of a row, over the whole stream */
+    double       variance;  /* mean squared distance from the mean row, in normalised units */
+    float       *x;         /* [batch, width] the batch, normalised: row / scale */
+    char        *raw;       /* [batch, width] as on disk */
+    struct range share;     /* of a batch's rows: what this rank reads */
+    char        *ahead;     /* [share, width] the next batch's, being read */
+    bool         reading;   /* the thread runs, and is to be joined */
+    int64_t      ahead_of;  /* which batch it reads */
+    pthread_t    thread;
+    enum status  read;      /* what came of it */
+};
+
+/* Open the shards 00000.h5, 00001.h5, ... in a folder.  Collective.  E_IO, E_FORMAT;
+ * E_NUMERIC if all values are zero. */
+enum status feed_open(struct feed *feed, MPI_Comm comm, const char *folder, int64_t batch);
+void        feed_close(struct feed *feed);
+
+/* Bytes feed_open() allocates, at most, for streams of this width. */
+int64_t feed_bytes(int64_t batch, int32_t width);
+
+/* Batch number t, in feed->x; batch t + 1 is then read ahead.  Collective.  E_IO, E_FORMAT. */
+enum status feed_batch(struct feed *feed, int64_t t);
+
+/* Wait for the thread that reads ahead: HDF5 must not be used by two at a time.  Local. */
+void feed_rest(struct feed *feed);
+
+#endif

@@ -1,0 +1,223 @@
+/* A training that was written to disk and read again, also on another number of ranks, goes
+ * on as if nothing had been; its log has every step once; its batches are the stream's rows. */
+#include "sae/checkpoint.h"
+#include "sae/feed.h"
+#include "sae/saefile.h"
+#include "sae/steplog.h"
+#include "tests/ranked/ranked.h"
+#include "tests/ranked/synthetic.h"
+
+#include <math.h>
+
+enum { INPUTS = 200, LATENTS = 300, BATCH = 150, STEPS = 6 };
+
+static const struct recipe RECIPE = {
+    .batch = BATCH, .steps = STEPS, .learning_rate = 0.01, .sparsity = 0.03, .bandwidth = 0.05,
+    .threshold = 0.04, .beta1 = 0.5, .beta2 = 0.999, .epsilon = 1e-8, .dead_after = BATCH,
+};
+
+static void train(struct training *training, int64_t steps)
+{
+    struct workspace workspace = {0};
+    struct step_report report;
+    float *x = allocate(BATCH * INPUTS, sizeof *x);
+
+    workspace_make(&workspace, training->comm, BATCH, INPUTS, LATENTS);
+    while (training->step < steps) {
+        synthetic_rows(x, training->step * BATCH, BATCH, INPUTS);
+        CHECK(training_step(training, &workspace, x, &report) == OK);
+    }
+    workspace_free(&workspace);
+    free(x);
+}
+
+/* Does this rank hold the same bits as one rank that holds all? */
+static bool same(const struct training *part, const struct training *whole)
+{
+    bool same = part->step == whole->step && part->density == whole->density
+                && memcmp(part->silent, whole->silent, LATENTS * sizeof *whole->silent) == 0;
+
+    for (int i = 0; i < TENSORS; i++) {
+        const struct tensor *t = &part->tensors[i], *w = &whole->tensors[i];
+        const int64_t width = t->own_columns.end - t->own_columns.first;
+        for (int64_t row = t->own_rows.first; row < t->own_rows.end; row++) {
+            const int64_t mine = (row - t->own_rows.first) * width;
+            const int64_t its = row * t->columns + t->own_columns.first;
+            const size_t bytes = (size_t)width * sizeof(float);
+            same &= memcmp(t->value + mine, w->value + its, bytes) == 0
+                    && memcmp(t->mean + mine, w->mean + its, bytes) == 0
+                    && memcmp(t->square + mine, w->square + its, bytes) == 0;
+        }
+    }
+    return same;
+}
+
+/* On all ranks: three steps, to disk; then on each alone, and on all, the other three. */
+static void goes_on_on_any_number_of_ranks(const struct ranked *here)
+{
+    struct training first = {0}, alone = {0}, together = {0}, undisturbed = {0};
+    struct recipe other = RECIPE;
+    char path[PATH_LENGTH];
+
+    path_print(path, "%s/checkpoint.h5", here->folder);
+    training_make(&first, MPI_COMM_WORLD, &RECIPE, INPUTS, LATENTS);
+    train(&first, STEPS / 2);
+    CHECK(checkpoint_write(&first, 77, path) == OK);
+
+    training_make(&undisturbed, MPI_COMM_SELF, &RECIPE, INPUTS, LATENTS);
+    train(&undisturbed, STEPS);
+    training_make(&alone, MPI_COMM_SELF, &RECIPE, INPUTS, LATENTS);
+    CHECK(checkpoint_read(&alone, 77, path) == OK);
+    train(&alone, STEPS);
+    CHECK(same(&alone, &undisturbed));
+    training_make(&together, MPI_COMM_WORLD, &RECIPE, INPUTS, LATENTS);
+    CHECK(checkpoint_read(&together, 77, path) == OK);
+    train(&together, STEPS);
+    CHECK(same(&together, &undisturbed));
+
+    CHECK(checkpoint_read(&together, 78, path) == E_USAGE);     /* other data */
+    status_clear();
+    other.learning_rate *= 2;
+    training_free(&together);
+    training_make(&together, MPI_COMM_WORLD, &other, INPUTS, LATENTS);
+    CHECK(checkpoint_read(&together, 77, path) == E_USAGE);     /* another recipe */
+    status_clear();
+    training_free(&together);
+    training_free(&alone);
+    training_free(&undisturbed);
+    training_free(&first);
+}
+
+/* The file's parameters, folded, are those of the training by the formula of sae.h. */
+static void publishes_the_parameters(const struct ranked *here)
+{
+    const double scale = 3;
+    struct training training = {0}, whole = {0};
+    struct sae sae = {0}, want = {0};
+    char path[PATH_LENGTH];
+    struct recipe logarithms = RECIPE;
+
+    logarithms.log_threshold = true;
+    path_print(path, "%s/sae.h5", here->folder);
+    training_make(&training, MPI_COMM_WORLD, &logarithms, INPUTS, LATENTS);
+    training_make(&whole, MPI_COMM_SELF, &logarithms, INPUTS, LATENTS);
+    train(&training, 2);
+    train(&whole, 2);
+    CHECK(sae_write_h5(&training, &(struct sae_origin){ .scale = scale, .variance = 1,
+                                                        .suite = "none" }, path) == OK);
+    CHECK(sae_read_h5(&sae, path) == OK);
+    sae_make(&want, INPUTS, LATENTS);
+    memcpy(want.encoder, whole.tensors[ENCODER].value, sizeof(float) * LATENTS * INPUTS);
+    memcpy(want.decoder, whole.tensors[DECODER].value, sizeof(float) * LATENTS * INPUTS);
+    memcpy(want.encoder_bias, whole.tensors[ENCODER_BIAS].value, sizeof(float) * LATENTS);
+    memcpy(want.decoder_bias, whole.tensors[DECODER_BIAS].value, sizeof(float) * INPUTS);
+    for (int i = 0; i < LATENTS; i++)
+        want.threshold[i] = expf(whole.tensors[THRESHOLD].value[i]);
+    sae_fold(&want, scale);
+    CHECK(sae.inputs == INPUTS && sae.latents == LATENTS);
+    CHECK(memcmp(sae.encoder, want.encoder, sizeof(float) * LATENTS * INPUTS) == 0);
+    CHECK(memcmp(sae.decoder, want.decoder, sizeof(float) * LATENTS * INPUTS) == 0);
+    CHECK(memcmp(sae.encoder_bias, want.encoder_bias, sizeof(float) * LATENTS) == 0);
+    CHECK(memcmp(sae.decoder_bias, want.decoder_bias, sizeof(float) * INPUTS) == 0);
+    CHECK(memcmp(sae.threshold, want.threshold, sizeof(float) * LATENTS) == 0);
+    sae_free(&want);
+    sae_free(&sae);
+    training_free(&whole);
+    training_free(&training);
+}
+
+static void add_steps(struct steplog *log, int64_t first, int64_t end)
+{
+    for (int64_t step = first; step < end; step++)
+        steplog_add(log, &(struct step_report){ .step = step, .mse = 0.5 }, (step + 1) * BATCH, 1);
+}
+
+/* Five steps are logged, the checkpoint stands at three, the run is killed, goes on. */
+static void log_has_every_step_once(const struct ranked *here)
+{
+    struct steplog log = {0};
+    char path[PATH_LENGTH], broken[PATH_LENGTH], whole[PATH_LENGTH];
+    char *broken_text = NULL, *whole_text = NULL;
+    int64_t broken_size, whole_size;
+
+    path_print(broken, "%s/broken-%d.tsv", here->folder, here->rank);
+    path_print(whole, "%s/whole-%d.tsv", here->folder, here->rank);
+    CHECK(steplog_open(&log, whole, 0) == OK);
+    add_steps(&log, 0, 7);
+    CHECK(steplog_publish(&log) == OK);
+
+    CHECK(steplog_open(&log, broken, 0) == OK);
+    add_steps(&log, 0, 5);
+    steplog_close(&log);
+    CHECK(steplog_open(&log, broken, 3) == OK);
+    add_steps(&log, 3, 7);
+    CHECK(steplog_publish(&log) == OK);
+    /* Published, but the autoencoder was not: the log is there and goes on all the same. */
+    CHECK(steplog_open(&log, broken, 6) == OK);
+    add_steps(&log, 6, 7);
+    CHECK(steplog_publish(&log) == OK);
+    CHECK(file_read(broken, &broken_text, &broken_size) == OK);
+    CHECK(file_read(whole, &whole_text, &whole_size) == OK);
+    CHECK(broken_size == whole_size && memcmp(broken_text, whole_text, (size_t)whole_size) == 0);
+
+    path_print(path, "%s/short-%d.tsv", here->folder, here->rank);
+    CHECK(steplog_open(&log, path, 0) == OK);
+    add_steps(&log, 0, 2);
+    steplog_close(&log);
+    CHECK(steplog_open(&log, path, 3) == E_FORMAT);
+    status_clear();
+    steplog_close(&log);
+    free(broken_text);
+    free(whole_text);
+}
+
+enum { ROWS = 2 * CHUNK_ROWS + 100 };
+
+/* Two shards; batches of other lengths than chunks, some of which go round the end. */
+static void feeds_the_rows_in_order(const struct ranked *here)
+{
+    const struct stream stream = { { SITE_RES, 1 }, INPUTS, STORE_F32 };
+    float *rows = allocate(ROWS * INPUTS, sizeof *rows);
+    struct row_origin *origins = allocate(ROWS, sizeof *origins);
+    struct feed feed = {0};
+    char path[PATH_LENGTH];
+    double squares = 0;
+
+    synthetic_rows(rows, 0, ROWS, INPUTS);
+    for (int64_t k = 0; k < ROWS * INPUTS; k++)
+        squares += pow((double)rows[k], 2);
+    for (int shard = 0; shard < 2; shard++) {
+        struct activation_writer writer = {0};
+        const int64_t first = shard * CHUNK_ROWS, count = shard == 0 ? CHUNK_ROWS : ROWS - first;
+        const struct range mine = { 0, here->rank == 0 ? count : 0 };
+        path_print(path, "%s/%05d.h5", here->folder, shard);
+        CHECK(activation_create(&writer, MPI_COMM_WORLD, path, stream, count, "none") == OK);
+        CHECK(activation_write(&writer, here->rank == 0 ? mine : (struct range){ count, count },
+                               rows + first * INPUTS, origins + first) == OK);
+        CHECK(activation_close(&writer, OK) == OK);
+    }
+    CHECK(feed_open(&feed, MPI_COMM_WORLD, here->folder, 700) == OK);
+    CHECK(fabs(feed.scale / sqrt(squares / ROWS) - 1) < 1e-9);
+    for (int64_t t = 0; t < 9; t += t == 4 ? 3 : 1) {       /* 4, then 7: not the next */
+        CHECK(feed_batch(&feed, t) == OK);
+        for (int64_t row = 0; row < 700; row++)
+            for (int64_t j = 0; j < INPUTS; j++) {
+                const float raw = rows[(t * 700 + row) % ROWS * INPUTS + j];
+                CHECK(feed.x[row * INPUTS + j] == raw * (float)(1 / feed.scale));
+            }
+    }
+    feed_close(&feed);
+    free(origins);
+    free(rows);
+}
+
+int main(int argc, char **argv)
+{
+    struct ranked here = ranked_start(&argc, &argv);
+
+    goes_on_on_any_number_of_ranks(&here);
+    publishes_the_parameters(&here);
+    log_has_every_step_once(&here);
+    feeds_the_rows_in_order(&here);
+    return ranked_finish(&here);
+}
