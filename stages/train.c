@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "base/run.h"
 #include "lm/config.h"
-#include "sae/checkpoint.h"
+#include "sae/resume.h"
 #include "sae/feed.h"
 #include "sae/saefile.h"
 #include "sae/steplog.h"
@@ -108,7 +108,7 @@ static enum status start_pupil(struct train *train, struct class *class, struct 
                   pupil->task->width);
     path_of(train, class, pupil, ".checkpoint.h5", path);
     if (comm_file_exists(comm, path)) {
-        TRY(checkpoint_read(&pupil->training, class->feed.activations.statistics.hash, path));
+        TRY(training_load(&pupil->training, class->feed.activations.statistics.hash, path));
         run_note(&train->run, "%s %s goes on at step %lld of %lld", class->name,
                  pupil->task->name, (long long)pupil->training.step, (long long)recipe.steps);
         train->before += pupil->training.step * recipe.batch;
@@ -232,7 +232,7 @@ static enum status save(struct train *train, struct class *class, struct pupil *
     feed_rest(&class->feed);
     path_of(train, class, pupil, ".checkpoint.h5", path);
     TRY_ALL(comm, train->run.rank == 0 ? steplog_sync(&pupil->log) : OK);
-    TRY(checkpoint_write(&pupil->training, data, path));
+    TRY(training_save(&pupil->training, data, path));
 done:
     run_enter(&train->run, PHASE_COMPUTE);
     return st;

@@ -1,6 +1,6 @@
 /* A training that was written to disk and read again, also on another number of ranks, goes
  * on as if nothing had been; its log has every step once; its batches are the stream's rows. */
-#include "sae/checkpoint.h"
+#include "sae/resume.h"
 #include "sae/feed.h"
 #include "sae/saefile.h"
 #include "sae/steplog.h"
@@ -62,25 +62,25 @@ static void goes_on_on_any_number_of_ranks(const struct ranked *here)
     path_print(path, "%s/checkpoint.h5", here->folder);
     training_make(&first, MPI_COMM_WORLD, &RECIPE, INPUTS, LATENTS);
     train(&first, STEPS / 2);
-    CHECK(checkpoint_write(&first, 77, path) == OK);
+    CHECK(training_save(&first, 77, path) == OK);
 
     training_make(&undisturbed, MPI_COMM_SELF, &RECIPE, INPUTS, LATENTS);
     train(&undisturbed, STEPS);
     training_make(&alone, MPI_COMM_SELF, &RECIPE, INPUTS, LATENTS);
-    CHECK(checkpoint_read(&alone, 77, path) == OK);
+    CHECK(training_load(&alone, 77, path) == OK);
     train(&alone, STEPS);
     CHECK(same(&alone, &undisturbed));
     training_make(&together, MPI_COMM_WORLD, &RECIPE, INPUTS, LATENTS);
-    CHECK(checkpoint_read(&together, 77, path) == OK);
+    CHECK(training_load(&together, 77, path) == OK);
     train(&together, STEPS);
     CHECK(same(&together, &undisturbed));
 
-    CHECK(checkpoint_read(&together, 78, path) == E_USAGE);     /* other data */
+    CHECK(training_load(&together, 78, path) == E_USAGE);     /* other data */
     status_clear();
     other.learning_rate *= 2;
     training_free(&together);
     training_make(&together, MPI_COMM_WORLD, &other, INPUTS, LATENTS);
-    CHECK(checkpoint_read(&together, 77, path) == E_USAGE);     /* another recipe */
+    CHECK(training_load(&together, 77, path) == E_USAGE);     /* another recipe */
     status_clear();
     training_free(&together);
     training_free(&alone);

@@ -1,4 +1,4 @@
-#include "sae/checkpoint.h"
+#include "sae/resume.h"
 #include "base/file.h"
 #include "sae/tensorfile.h"
 
@@ -54,7 +54,7 @@ static float *array_of(const struct tensor *tensor, int array, char name[64])
     return arrays[array];
 }
 
-enum status checkpoint_write(const struct training *training, uint64_t data, const char *path)
+enum status training_save(const struct training *training, uint64_t data, const char *path)
 {
     MPI_Comm comm = training->comm;
     char part[PATH_LENGTH], name[64];
@@ -124,7 +124,7 @@ done:
     return h5_close(&file, path, st);
 }
 
-enum status checkpoint_read(struct training *training, uint64_t data, const char *path)
+enum status training_load(struct training *training, uint64_t data, const char *path)
 {
     return agree(training->comm, read_all(training, data, path));
 }

@@ -1,19 +1,19 @@
-/* checkpoint.h -- everything a training needs to go on exactly: FORMATS.md, "Checkpoint".
+/* resume.h -- checkpoints, from which a training goes on exactly: FORMATS.md, "Checkpoint".
  *
  * It does not depend on the number of ranks: training may go on with another.
  */
-#ifndef CHECKPOINT_H
-#define CHECKPOINT_H
+#ifndef RESUME_H
+#define RESUME_H
 
 #include "sae/training.h"
 
 /* Write it beside the one that is there, then take its place.
  *   data   identifies the rows it is trained on (struct row_statistics, hash)
  * Collective.  E_IO, E_ROOM. */
-enum status checkpoint_write(const struct training *training, uint64_t data, const char *path);
+enum status training_save(const struct training *training, uint64_t data, const char *path);
 
 /* Give a training made from the same recipe the state of a checkpoint.  Refuses one of
  * another recipe, shape or data.  Collective.  E_IO, E_FORMAT, E_USAGE. */
-enum status checkpoint_read(struct training *training, uint64_t data, const char *path);
+enum status training_load(struct training *training, uint64_t data, const char *path);
 
 #endif
