@@ -221,7 +221,7 @@ static void ranks_are_as_many_as_cores_and_memory_allow(void **state)
     expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, 8, (int64_t)2.5e9), 2, 4);
     expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, 8, (int64_t)4.6e9), 4, 2);
     expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, 8, (int64_t)1e6), 1, 8);
-    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, 8, (int64_t)600e6), 3, 2);
+    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, 8, (int64_t)500e6), 3, 2);
     expect_layout(layout_of(STAGE_HARVEST, &suite, &model, 8, (int64_t)400e6), 2, 4);
     expect_layout(layout_of(STAGE_HARVEST, &suite, &model, 8, (int64_t)1e7), 1, 8);
     suite_free(&suite);
