@@ -87,6 +87,7 @@ void splice_free(struct splice *splice)
     free(splice->l0);
     free(splice->l1);
     free(splice->fidelity);
+    forward_state_free(&splice->kept);
     forward_free(&splice->forward);
     head_free(&splice->head);
     *splice = (struct splice){0};
@@ -247,31 +248,33 @@ enum status splice_score(struct splice *splice, struct score_sums *sums, int64_t
 {
     struct forward *forward = &splice->forward;
     const int32_t width = tap_width(&forward->weights->config, tap.site);
-    struct forward_state kept = {0};
+    struct forward_state *kept = &splice->kept;
 
     assert(count <= splice->saes && sums->context == forward->context);
     for (int i = 0; i < count; i++)
         if (saes[i].inputs != width)
             return refuse(E_FORMAT, "an autoencoder for rows of %d values cannot be spliced into "
                           "a site of %d", (int)saes[i].inputs, (int)width);
-    forward_state_make(&kept, forward, tap);
+    if (kept->residual == NULL || tap_step(kept->tap) != tap_step(tap)) {
+        forward_state_free(kept);
+        forward_state_make(kept, forward, tap);
+    }
     forward_to(forward, tap);
-    forward_save(forward, &kept);
+    forward_save(forward, kept);
     add_variance(splice, sums, mean);
     finish_run(splice, RUN_AS_IT_IS);
-    forward_load(forward, &kept);
+    forward_load(forward, kept);
     set_rows(splice, NULL);
     finish_run(splice, RUN_ZERO);
-    forward_load(forward, &kept);
+    forward_load(forward, kept);
     set_rows(splice, mean);
     finish_run(splice, RUN_MEAN);
     for (int i = 0; i < count; i++) {
         assert(saes[i].latents <= splice->latents);
-        forward_load(forward, &kept);
+        forward_load(forward, kept);
         reconstruct(splice, sums, i, fired[i], &saes[i]);
         finish_run(splice, RUN_SAES + i);
     }
-    forward_state_free(&kept);
     add_losses(splice, sums, count);
     return OK;
 }

@@ -33,6 +33,7 @@ struct splice {
     float   *streams;           /* [RUN_SAES + saes, rows, width] last residual streams */
     float   *losses;            /* [RUN_SAES + saes, rows] */
     float   *kls;               /* [saes, rows] */
+    struct forward_state kept;  /* the cursor at the tap that is scored */
     /* A tile of rows of text. */
     float   *x, *y;             /* [tile, width of the site] */
     float   *f;                 /* [tile, latents] */
@@ -40,7 +41,7 @@ struct splice {
     struct fidelity *fidelity;  /* [tile] */
 };
 
-/* Bytes that splice_make() will allocate, and the kept states. */
+/* Bytes that splice_make() will allocate, and splice_score() for the kept cursor. */
 int64_t splice_bytes(const struct lm_config *config, enum precision precision,
                      int64_t sequences, int64_t context, int saes, int32_t latents);
 
