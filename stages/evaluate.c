@@ -1,0 +1,485 @@
+/* evaluate -- splice every trained autoencoder into the model and score it.
+ *
+ *   mpirun -n RANKS bin/saemill-evaluate SUITE
+ *
+ *   reads   RUN/tokens/00000.h5 ...         held-out sequences
+ *           RUN/train/res.01/NAME.h5        autoencoders
+ *   writes  RUN/evaluate/res.01/NAME.json   scores: FORMATS.md, "Scores"
+ *
+ * Two passes over the held-out text.  The first sums up the rows of every tap, for their
+ * means.  The second, tap by tap, lets the model go on from there in all the ways that are
+ * compared (splice.h).  Blocks of a fixed number of sequences are dealt to the ranks; their
+ * sums are added in the order of the blocks, so that the scores have the same bits on any
+ * number of ranks.
+ */
+#include "base/chain.h"
+#include "base/memory.h"
+#include "base/run.h"
+#include "corpus/selection.h"
+#include "evaluate/splice.h"
+#include "sae/saefile.h"
+#include "suite/tasks.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char HELP[] =
+    "saemill-evaluate SUITE [--task N]\n"
+    "\n"
+    "Splice every trained autoencoder into the model on held-out text and write its scores:\n"
+    "RUN/evaluate/SITE.LL/NAME.json.  Those that are done are skipped.  --task N does the\n"
+    "autoencoders of tap N alone.\n";
+
+/* The autoencoders of one tap that have no scores yet. */
+struct missing {
+    struct tap        tap;
+    struct sae_task **saes;     /* [count] */
+    int               count;
+    float            *mean;     /* [width] of the tap's rows of text */
+};
+
+struct evaluate {
+    struct run       *run;
+    struct suite      suite;
+    struct lm_config  config;
+    enum precision    precision;    /* of the model's products */
+    struct tasks      tasks;
+    struct selection  selection;
+    struct weights    weights;
+    struct splice     splice;
+    struct missing   *missing;      /* [taps] in the order in which the model comes to them */
+    int               taps;
+    int               most_saes;    /* at one tap */
+    int32_t           most_latents;
+    int32_t          *ids;          /* [block, context] */
+    struct sequence_origin *origins;    /* [block] */
+    double            since;        /* when the first pass began */
+    int64_t           passes;       /* over the text that are done */
+};
+
+/* --- what there is to do ------------------------------------------------------------- */
+
+static int by_step(const void *a, const void *b)
+{
+    const struct missing *x = a, *y = b;
+    const int64_t step_x = tap_step(x->tap), step_y = tap_step(y->tap);
+
+    return (step_x > step_y) - (step_x < step_y);
+}
+
+/* Note the autoencoders of one tap that have no scores.  Collective. */
+static void note_missing(struct evaluate *evaluate, const struct tap_task *task)
+{
+    struct missing *missing = &evaluate->missing[evaluate->taps];
+    char path[PATH_LENGTH];
+
+    *missing = (struct missing){ .tap = task->tap };
+    missing->saes = allocate(task->count, sizeof(struct sae_task *));
+    for (int i = 0; i < task->count; i++) {
+        path_scores(path, &evaluate->suite, task->tap, task->saes[i].name);
+        if (comm_file_exists(evaluate->run->comm, path))
+            continue;
+        missing->saes[missing->count++] = &task->saes[i];
+        if (task->saes[i].width > evaluate->most_latents)
+            evaluate->most_latents = task->saes[i].width;
+    }
+    if (missing->count > evaluate->most_saes)
+        evaluate->most_saes = missing->count;
+    if (missing->count == 0)
+        free(missing->saes);
+    else
+        evaluate->taps++;
+}
+
+/* Everything that is to be scored must be trained.  Local. */
+static enum status check_trained(const struct evaluate *evaluate)
+{
+    char path[PATH_LENGTH];
+
+    for (int t = 0; t < evaluate->taps; t++)
+        for (int i = 0; i < evaluate->missing[t].count; i++) {
+            path_sae(path, &evaluate->suite, evaluate->missing[t].tap,
+                     evaluate->missing[t].saes[i]->name, ".h5");
+            if (!file_exists(path))
+                return refuse(E_USAGE, "cannot evaluate %s: it is not there; run train first",
+                              path);
+        }
+    return OK;
+}
+
+/* Collective. */
+static enum status find_missing(struct evaluate *evaluate)
+{
+    struct tasks *tasks = &evaluate->tasks;
+    MPI_Comm comm = evaluate->run->comm;
+    enum status st;
+
+    TRY_ALL(comm, config_read(&evaluate->config, evaluate->suite.model.path));
+    TRY_ALL(comm, precision_parse(&evaluate->precision, evaluate->suite.model.precision));
+    TRY_ALL(comm, tasks_make(tasks, &evaluate->suite, evaluate->config.layers));
+    TRY(run_check_task(evaluate->run, tasks->train_count));
+    evaluate->missing = allocate(tasks->train_count, sizeof *evaluate->missing);
+    for (int t = 0; t < tasks->train_count; t++)
+        if (run_does_task(evaluate->run, t))
+            note_missing(evaluate, &tasks->train[t]);
+    qsort(evaluate->missing, (size_t)evaluate->taps, sizeof *evaluate->missing, by_step);
+    TRY_ALL(comm, check_trained(evaluate));
+done:
+    return st;
+}
+
+/* --- room ---------------------------------------------------------------------------- */
+
+static int64_t sae_bytes(int64_t inputs, int64_t latents)
+{
+    return (int64_t)sizeof(float) * (2 * inputs * latents + 2 * latents + inputs);
+}
+
+static int64_t bytes_needed(const struct evaluate *evaluate)
+{
+    const struct suite *suite = &evaluate->suite;
+    const struct lm_config *config = &evaluate->config;
+    int64_t saes = 0, model = weights_reading_bytes(config);
+
+    if (comm_first_of_node(evaluate->run->comm))
+        model += weights_bytes(config, evaluate->precision);
+    for (int t = 0; t < evaluate->taps; t++) {
+        const struct missing *missing = &evaluate->missing[t];
+        int64_t bytes = 0;
+        for (int i = 0; i < missing->count; i++)
+            bytes += sae_bytes(tap_width(config, missing->tap.site), missing->saes[i]->width);
+        saes = bytes > saes ? bytes : saes;
+    }
+    return model + saes
+           + splice_bytes(config, evaluate->precision, suite->harvest.block,
+                          suite->corpus.context, evaluate->most_saes, evaluate->most_latents);
+}
+
+/* Collective. */
+static enum status set_up(struct evaluate *evaluate)
+{
+    const struct suite *suite = &evaluate->suite;
+    const int64_t block = suite->harvest.block, context = suite->corpus.context;
+    MPI_Comm comm = evaluate->run->comm;
+    enum status st;
+
+    TRY_ALL(comm, selection_of_evaluate(&evaluate->selection, suite));
+    TRY(memory_check(comm, bytes_needed(evaluate), "evaluate"));
+    TRY(weights_read(&evaluate->weights, &evaluate->config, evaluate->precision,
+                     suite->model.path, comm));
+    splice_make(&evaluate->splice, &evaluate->weights, evaluate->selection.tokens.special, block,
+                context, evaluate->most_saes, evaluate->most_latents);
+    evaluate->ids = allocate(block * context, sizeof *evaluate->ids);
+    evaluate->origins = allocate(block, sizeof *evaluate->origins);
+    for (int t = 0; t < evaluate->taps; t++)
+        evaluate->missing[t].mean = allocate(tap_width(&evaluate->config,
+                                                       evaluate->missing[t].tap.site),
+                                             sizeof(float));
+    evaluate->since = MPI_Wtime();
+done:
+    return st;
+}
+
+static void tear_down(struct evaluate *evaluate)
+{
+    for (int t = 0; t < evaluate->taps; t++) {
+        free(evaluate->missing[t].saes);
+        free(evaluate->missing[t].mean);
+    }
+    free(evaluate->missing);
+    free(evaluate->ids);
+    free(evaluate->origins);
+    splice_free(&evaluate->splice);
+    weights_free(&evaluate->weights);
+    selection_close(&evaluate->selection);
+    tasks_free(&evaluate->tasks);
+    suite_free(&evaluate->suite);
+}
+
+/* --- a pass over the text ------------------------------------------------------------ */
+
+/* Sums over all blocks, and what is to be done with a block. */
+struct pass {
+    struct evaluate *evaluate;
+    double  *total;     /* [count] of the blocks so far, the same on all ranks */
+    double  *block;     /* [count] of this rank's present block; the caller's */
+    double  *sum;       /* [count] on its way from rank to rank */
+    int64_t  count;
+    bool     busy;      /* has this rank a block in this round? */
+    enum status (*visit)(struct pass *pass);    /* add to `block`; Local */
+    void    *context;   /* of visit */
+};
+
+/* The blocks of a round lie over the ranks in order, so rank 0 goes on from the total. */
+static void add_block(void *context, int64_t piece)
+{
+    const struct pass *pass = context;
+
+    (void)piece;
+    for (int64_t i = 0; i < pass->count; i++) {
+        if (pass->evaluate->run->rank == 0)
+            pass->sum[i] += pass->total[i];
+        if (pass->busy)
+            pass->sum[i] += pass->block[i];
+    }
+}
+
+static enum status read_block(struct evaluate *evaluate, struct range range)
+{
+    const enum phase before = run_enter(evaluate->run, PHASE_READ);
+    enum status st;
+
+    TRY(selection_read(&evaluate->selection, range, evaluate->ids, evaluate->origins));
+    run_enter(evaluate->run, before);
+    TRY(splice_start(&evaluate->splice, evaluate->ids, range.end - range.first));
+done:
+    run_enter(evaluate->run, before);
+    return st;
+}
+
+static enum status do_block(struct pass *pass, int64_t number)
+{
+    struct evaluate *evaluate = pass->evaluate;
+    enum status st;
+
+    TRY(read_block(evaluate, split_block(evaluate->selection.sequences,
+                                         evaluate->suite.harvest.block, number)));
+    memset(pass->block, 0, (size_t)pass->count * sizeof *pass->block);
+    TRY(pass->visit(pass));
+done:
+    return st;
+}
+
+/* Deal the blocks to the ranks, one each a round, and sum up.  Collective. */
+static enum status pass_run(struct pass *pass)
+{
+    struct evaluate *evaluate = pass->evaluate;
+    struct run *run = evaluate->run;
+    const int64_t sequences = evaluate->selection.sequences;
+    const int64_t blocks = split_blocks(sequences, evaluate->suite.harvest.block);
+    const int64_t cuts[] = { 0, pass->count };
+    const struct chain chain = { run->comm, MPI_DOUBLE, 1, cuts };
+    enum status st = OK;
+
+    for (int64_t first = 0; first < blocks; first += run->size) {
+        const int64_t mine = first + run->rank, done = first + run->size;
+        pass->busy = mine < blocks;
+        TRY_ALL(run->comm, pass->busy ? do_block(pass, mine) : OK);
+        const enum phase before = run_enter(run, PHASE_EXCHANGE);
+        chain_sum(&chain, pass->sum, add_block, pass);
+        memcpy(pass->total, pass->sum, (size_t)pass->count * sizeof *pass->total);
+        run_enter(run, before);
+        run_progress(run, "held-out text", evaluate->since, 0,
+                     evaluate->passes * sequences + sequences * (done < blocks ? done : blocks)
+                                                        / blocks,
+                     (1 + evaluate->taps) * sequences, "sequences");
+        TRY(run_stopping(run) ? refuse(E_STOPPED, "stopped by a signal; run the same command "
+                                       "again to go on") : OK);
+    }
+    evaluate->passes++;
+done:
+    return st;
+}
+
+static struct pass pass_make(struct evaluate *evaluate, double *block, int64_t count)
+{
+    return (struct pass){
+        .evaluate = evaluate,
+        .block = block,
+        .total = allocate(count, sizeof(double)),
+        .sum = allocate(count, sizeof(double)),
+        .count = count,
+    };
+}
+
+static void pass_free(struct pass *pass)
+{
+    free(pass->total);
+    free(pass->sum);
+}
+
+/* --- the first pass: means ----------------------------------------------------------- */
+
+/* The sums of the taps lie behind each other; the number of rows comes last. */
+static enum status add_rows_of_all_taps(struct pass *pass)
+{
+    const struct evaluate *evaluate = pass->evaluate;
+    double *sum = pass->block;
+
+    for (int t = 0; t < evaluate->taps; t++) {
+        const struct tap tap = evaluate->missing[t].tap;
+        splice_add_rows(&pass->evaluate->splice, tap, sum);
+        sum += tap_width(&evaluate->config, tap.site);
+    }
+    *sum = (double)evaluate->splice.texts;
+    return OK;
+}
+
+/* Collective. */
+static enum status find_means(struct evaluate *evaluate)
+{
+    double *block = NULL;
+    struct pass pass;
+    int64_t widths = 0;
+    enum status st;
+
+    for (int t = 0; t < evaluate->taps; t++)
+        widths += tap_width(&evaluate->config, evaluate->missing[t].tap.site);
+    block = allocate(widths + 1, sizeof *block);
+    pass = pass_make(evaluate, block, widths + 1);
+    pass.visit = add_rows_of_all_taps;
+    TRY(pass_run(&pass));
+    TRY(pass.total[widths] > 0 ? OK : refuse(E_USAGE, "the held-out text has no tokens but BOS, "
+                                             "EOS and padding; set 'corpus: holdout' higher"));
+    const double *sum = pass.total;
+    for (int t = 0; t < evaluate->taps; t++) {
+        const int32_t width = tap_width(&evaluate->config, evaluate->missing[t].tap.site);
+        for (int32_t i = 0; i < width; i++)
+            evaluate->missing[t].mean[i] = (float)(*sum++ / pass.total[widths]);
+    }
+done:
+    pass_free(&pass);
+    free(block);
+    return st;
+}
+
+/* --- the second pass: scores of a tap ------------------------------------------------ */
+
+/* The autoencoders of one tap, and what is summed for them. */
+struct tap_work {
+    const struct missing *missing;
+    struct sae           *saes;     /* [missing->count] */
+    int64_t             **fired;    /* [missing->count][latents] */
+    struct score_sums     sums;     /* its values are the pass's block */
+};
+
+static enum status score_block(struct pass *pass)
+{
+    struct tap_work *work = pass->context;
+
+    return splice_score(&pass->evaluate->splice, &work->sums, work->fired, work->missing->tap,
+                        work->missing->mean, work->saes, work->missing->count);
+}
+
+/* Local. */
+static enum status read_saes(struct evaluate *evaluate, struct tap_work *work)
+{
+    const enum phase before = run_enter(evaluate->run, PHASE_READ);
+    char path[PATH_LENGTH];
+    enum status st = OK;
+
+    for (int i = 0; i < work->missing->count; i++) {
+        const struct sae_task *task = work->missing->saes[i];
+        path_sae(path, &evaluate->suite, work->missing->tap, task->name, ".h5");
+        TRY(sae_read_h5(&work->saes[i], path));
+        TRY(work->saes[i].latents == task->width ? OK
+            : refuse(E_FORMAT, "%s has %d latents, but the suite asks for %d", path,
+                     (int)work->saes[i].latents, (int)task->width));
+    }
+done:
+    run_enter(evaluate->run, before);
+    return st;
+}
+
+/* Write the scores of autoencoder number i, by rank 0.  Local. */
+static enum status write_scores(struct evaluate *evaluate, const struct tap_work *work, int i)
+{
+    const struct sae_task *task = work->missing->saes[i];
+    const struct tap tap = work->missing->tap;
+    char path[PATH_LENGTH], name[32];
+    json_t *scores = scores_json(&work->sums, i, tap, work->fired[i], work->saes[i].latents);
+    enum status st = OK;
+
+    json_object_set_new(scores, "name", json_string(task->name));
+    json_object_set_new(scores, "sequences", json_integer(evaluate->selection.sequences));
+    path_scores(path, &evaluate->suite, tap, task->name);
+    if (!json_is_number(json_object_get(scores, "ce_spliced")))
+        st = refuse(E_NUMERIC, "cannot score %s: the model's loss with it is not a number", path);
+    else if (evaluate->run->rank == 0)
+        st = scores_write(scores, path);
+    if (st == OK)
+        run_note(evaluate->run, "%s %s: L0 %.1f, FVU %.3f, loss %+.3f nats, %lld of %d latents "
+                 "never active", tap_name(name, tap), task->name,
+                 json_number_value(json_object_get(scores, "l0")),
+                 json_number_value(json_object_get(scores, "fvu")),
+                 json_number_value(json_object_get(scores, "delta_loss")),
+                 (long long)json_integer_value(json_object_get(scores, "never_active")),
+                 (int)task->width);
+    json_decref(scores);
+    return st;
+}
+
+/* Collective. */
+static enum status evaluate_tap(struct evaluate *evaluate, const struct missing *missing)
+{
+    MPI_Comm comm = evaluate->run->comm;
+    struct tap_work work = { .missing = missing };
+    struct pass pass = {0};
+    enum status st;
+
+    work.saes = allocate(missing->count, sizeof *work.saes);
+    work.fired = allocate(missing->count, sizeof *work.fired);
+    for (int i = 0; i < missing->count; i++)
+        work.fired[i] = allocate(missing->saes[i]->width, sizeof **work.fired);
+    sums_make(&work.sums, evaluate->suite.corpus.context, missing->count);
+    TRY_ALL(comm, read_saes(evaluate, &work));
+
+    pass = pass_make(evaluate, work.sums.values, work.sums.count);
+    pass.visit = score_block;
+    pass.context = &work;
+    TRY(pass_run(&pass));
+    memcpy(work.sums.values, pass.total, (size_t)pass.count * sizeof(double));
+    for (int i = 0; i < missing->count; i++) {
+        MPI_Allreduce(MPI_IN_PLACE, work.fired[i], mpi_count(missing->saes[i]->width), MPI_INT64_T,
+                      MPI_SUM, comm);
+        TRY_ALL(comm, write_scores(evaluate, &work, i));
+    }
+done:
+    pass_free(&pass);
+    for (int i = 0; i < missing->count; i++) {
+        sae_free(&work.saes[i]);
+        free(work.fired[i]);
+    }
+    free(work.saes);
+    free(work.fired);
+    sums_free(&work.sums);
+    return st;
+}
+
+/* --- all of it ----------------------------------------------------------------------- */
+
+/* Collective. */
+static enum status evaluate_all(struct evaluate *evaluate)
+{
+    enum status st;
+
+    TRY(set_up(evaluate));
+    run_note(evaluate->run, "%d taps on %lld held-out sequences", evaluate->taps,
+             (long long)evaluate->selection.sequences);
+    TRY(find_means(evaluate));
+    for (int t = 0; t < evaluate->taps; t++)
+        TRY(evaluate_tap(evaluate, &evaluate->missing[t]));
+done:
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    struct run run = {0};
+    struct evaluate evaluate = { .run = &run };
+    enum status st;
+
+    TRY(run_start(&run, "evaluate", HELP, argc, argv));
+    TRY(suite_read(&evaluate.suite, run.comm, run.suite));
+    TRY(find_missing(&evaluate));
+    if (evaluate.taps == 0)
+        run_note(&run, "every autoencoder has its scores already");
+    else
+        TRY(evaluate_all(&evaluate));
+    run_summary(&run, (double)(evaluate.passes * evaluate.selection.sequences
+                               * evaluate.suite.corpus.context), "tokens", 0);
+done:
+    tear_down(&evaluate);
+    return run_finish(&run, st);
+}
