@@ -11,6 +11,7 @@
 #include "driver/lock.h"
 #include "driver/results.h"
 #include "driver/state.h"
+#include "suite/claim.h"
 #include "suite/explain.h"
 
 #include <hdf5.h>
@@ -99,6 +100,7 @@ static enum status run(const char *path)
     TRY(config_read(&model, suite.model.path));
     TRY(state_read(&state, &suite));
     TRY(lock_take(suite.run));
+    TRY(suite_claim(&suite));
     for (int stage = 0; stage < STAGES; stage++)
         TRY(run_stage((enum stage)stage, path, &suite, &model, &state));
     puts("");

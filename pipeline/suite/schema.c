@@ -23,17 +23,24 @@
 #define BELOW_1             0x1.fffffffffffffp-1
 
 const struct section SUITE_SECTIONS[] = {
-    { "",         "" },
-    { "model",    "The language model whose activations are explained." },
-    { "corpus",   "The text it reads." },
-    { "harvest",  "Which activations are kept." },
-    { "shuffle",  "The order in which training sees them." },
-    { "train",    "How every autoencoder is trained.  The defaults are the recipe of Gemma "
-                  "Scope (arXiv:2408.05147, section 3.2).  Normalised units are those in "
-                  "which the rows of a stream have mean squared norm 1." },
-    { "saes",     "The autoencoders: a list of groups.  Of each group, every combination of "
-                  "site, layer, width and sparsity is trained." },
-    { "evaluate", "How they are judged, on text that was held out." },
+    { "", "release", "" },
+    { "model", "tokens",
+      "The language model whose activations are explained." },
+    { "corpus", "tokens",
+      "The text it reads." },
+    { "harvest", "harvest",
+      "Which activations are kept." },
+    { "shuffle", "shuffle",
+      "The order in which training sees them." },
+    { "train", "train",
+      "How every autoencoder is trained.  The defaults are the recipe of Gemma Scope "
+      "(arXiv:2408.05147, section 3.2).  Normalised units are those in which the rows of a "
+      "stream have mean squared norm 1." },
+    { "saes", "train",
+      "The autoencoders: a list of groups.  Of each group, every combination of site, layer, "
+      "width and sparsity is trained." },
+    { "evaluate", "evaluate",
+      "How they are judged, on text that was held out." },
 };
 
 const int SUITE_SECTIONS_COUNT = sizeof SUITE_SECTIONS / sizeof *SUITE_SECTIONS;
@@ -41,7 +48,7 @@ const int SUITE_SECTIONS_COUNT = sizeof SUITE_SECTIONS / sizeof *SUITE_SECTIONS;
 const struct key SUITE_KEYS[] = {
     { TOP(name), .type = KEY_NAME, .required = true, .value = "explained", .unit = "",
       .meaning = "Names the suite in reports and releases." },
-    { TOP(run), .type = KEY_TEXT, .value = "\"\"", .unit = "",
+    { TOP(run), .technical = true, .type = KEY_TEXT, .value = "\"\"", .unit = "",
       .meaning = "Folder for all that the stages make.  Empty: runs/NAME." },
 
     { KEY(model, path), .type = KEY_TEXT, .required = true, .value = "jobs/demo/tiny-gemma2",
@@ -82,8 +89,8 @@ const struct key SUITE_KEYS[] = {
                  "as Gemma Scope did." },
     { KEY(shuffle, bucket), INTEGER(1, ANY), .value = "1000000", .unit = "rows",
       .meaning = "Rows of a bucket, for mode bucket." },
-    { KEY(shuffle, memory), .type = KEY_BYTES, .least = 1e6, .most = ANY, .value = "1GB",
-      .unit = "",
+    { KEY(shuffle, memory), .technical = true, .type = KEY_BYTES, .least = 1e6, .most = ANY,
+      .value = "1GB", .unit = "",
       .meaning = "What a rank may use for rows; less memory, more passes over the disk." },
     { KEY(shuffle, shard), INTEGER(512, ANY), .value = "1048576", .unit = "rows",
       .meaning = "Rows of one shard on disk." },
@@ -118,7 +125,7 @@ const struct key SUITE_KEYS[] = {
       .meaning = "Adam's, added to the root." },
     { KEY(train, dead_after), INTEGER(1, ANY), .value = "10000000", .unit = "rows",
       .meaning = "Rows without activation after which a latent counts as dead." },
-    { KEY(train, checkpoint), INTEGER(1, ANY), .value = "1000", .unit = "steps",
+    { KEY(train, checkpoint), .technical = true, INTEGER(1, ANY), .value = "1000", .unit = "steps",
       .meaning = "Steps between checkpoints." },
     { KEY(train, seed), INTEGER(0, ANY), .value = "0", .unit = "",
       .meaning = "Seed of the initial decoder." },

@@ -27,6 +27,7 @@ struct key {
     bool          list;     /* a list of that type, with its length at `count` */
     bool          required;
     bool          empty;    /* the list may be empty */
+    bool          technical;    /* says how and not what: results do not depend on it */
     size_t        offset;   /* in struct suite; of "saes" in struct suite_saes */
     size_t        count;    /* of the unsigned length of a list */
     const char   *value;    /* the default as one would write it; an example if required */
@@ -42,6 +43,7 @@ extern const int        SUITE_KEYS_COUNT;
 
 struct section {
     const char *name;       /* "" is the top */
+    const char *made;       /* the first folder in RUN whose content depends on it */
     const char *meaning;
 };
 

@@ -1,5 +1,6 @@
 #include "suite/suite.h"
 #include "base/file.h"
+#include "suite/claim.h"
 #include "suite/slots.h"
 #include "suite/value.h"
 
@@ -211,10 +212,13 @@ enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path)
     char *yaml = NULL;
     int64_t bytes;
     enum status st;
+    int rank;
 
     *suite = (struct suite){0};
+    MPI_Comm_rank(comm, &rank);
     TRY(comm_read_file(comm, path, &yaml, &bytes));
     TRY_ALL(comm, suite_parse(suite, yaml, path));
+    TRY_ALL(comm, rank == 0 ? suite_claim(suite) : OK);
 done:
     free(yaml);
     return st;

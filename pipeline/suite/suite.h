@@ -91,9 +91,10 @@ struct suite {
     char *text;                 /* the effective suite as YAML, every key given */
 };
 
-/* Read and check a suite file.  Rank 0 reads, all ranks parse the same bytes.  `suite` is
- * filled from the file and the defaults; suite_free() empties it.
- * Collective.  E_IO, E_USAGE (with file, line and what would be right). */
+/* Read and check a suite file, and make the run folder its own (claim.h).  Rank 0 reads, all
+ * ranks parse the same bytes.  `suite` is filled from the file and the defaults;
+ * suite_free() empties it.
+ * Collective.  E_IO, E_ROOM, E_USAGE (with file, line and what would be right). */
 enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path);
 
 /* The same from the text of a file; `path` is only for messages.  After a failure

@@ -40,6 +40,7 @@ refuses_tensors_beyond_the_end() {
 }
 
 refuses_text_that_is_not_json() {
+    rm -rf "$dir/run"
     echo 'not JSON' > "$dir/text/2.jsonl"
     refused "$dir/suite.yaml" "$dir/text/2.jsonl"
 }

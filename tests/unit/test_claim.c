@@ -1,0 +1,158 @@
+/* A run folder belongs to the suite that made what is in it. */
+#include "suite/claim.h"
+#include "base/file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static char scratch[] = "/tmp/saemill-claim-XXXXXX";
+
+static int make_scratch(void **state)
+{
+    (void)state;
+    return mkdtemp(scratch) == NULL;
+}
+
+static int remove_scratch(void **state)
+{
+    (void)state;
+    return file_remove(scratch) != OK;
+}
+
+static const char FIRST[] = "- {sites: [res], target_l0: [10]}\n";
+
+/* Claim an own run folder, in which `made` exists, for a suite with these lines. */
+static enum status claim(const char *made, const char *saes, const char *lines)
+{
+    char yaml[1024], path[PATH_LENGTH];
+    struct suite suite;
+    enum status st;
+
+    status_clear();
+    snprintf(yaml, sizeof yaml, "name: n\nrun: %s/run\nmodel: {path: m}\n%ssaes:\n%s", scratch,
+             lines, saes);
+    if (suite_parse(&suite, yaml, "x.yaml") != OK)
+        fail_msg("%s", status_reason());
+    if (made != NULL) {
+        path_print(path, "%s/run/%s", scratch, made);
+        assert_int_equal(folder_make(path), OK);
+    }
+    st = suite_claim(&suite);
+    suite_free(&suite);
+    return st;
+}
+
+static void begin(void)
+{
+    char path[PATH_LENGTH];
+
+    path_print(path, "%s/run", scratch);
+    assert_int_equal(file_remove(path), OK);
+    assert_int_equal(claim(NULL, FIRST, "corpus: {files: [a]}\n"), OK);
+}
+
+static void expect_words(const char *words)
+{
+    if (strstr(status_reason(), words) == NULL)
+        fail_msg("lacks \"%s\": %s", words, status_reason());
+}
+
+static void the_same_suite_may_go_on(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(claim("tokens", FIRST, "corpus: {files: [a]}\n"), OK);
+    assert_int_equal(claim("release", FIRST, "corpus: {files: [a], context: 1024}\n"), OK);
+}
+
+static void a_changed_value_is_refused_once_something_was_made_with_it(void **state)
+{
+    static const char CHANGED[] = "corpus: {files: [a], context: 512}\n";
+
+    (void)state;
+    begin();
+    assert_int_equal(claim("shuffle", FIRST, CHANGED), E_USAGE);
+    expect_words("'context: 1024', but the suite now says 'context: 512'");
+    expect_words("(shuffle)");
+    assert_int_equal(claim("train", FIRST, CHANGED), E_USAGE);
+    expect_words("(shuffle, train)");
+
+    /* The refused suite has not taken the folder over. */
+    assert_int_equal(claim(NULL, FIRST, "corpus: {files: [a]}\n"), OK);
+}
+
+static void what_comes_later_may_still_change(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(claim("shuffle", FIRST, "corpus: {files: [a]}\ntrain: {batch: 32}\n"), OK);
+    assert_int_equal(claim("train", FIRST, "corpus: {files: [a]}\ntrain: {batch: 64}\n"), E_USAGE);
+    expect_words("'batch: 32', but the suite now says 'batch: 64'");
+}
+
+/* A later difference counts although an earlier one does not matter. */
+static void every_difference_is_looked_at(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(claim("train", FIRST, "corpus: {files: [a]}\n"
+                           "shuffle: {memory: 2GB}\ntrain: {beta2: 0.99}\n"), E_USAGE);
+    expect_words("'beta2: 0.999'");
+}
+
+static void technical_values_may_always_change(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(claim("release", FIRST, "corpus: {files: [a]}\nshuffle: {memory: 2GB}\n"
+                           "train: {checkpoint: 7}\n"), OK);
+}
+
+static void autoencoders_may_be_added_behind_the_others(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(claim("train", "- {sites: [res], target_l0: [10]}\n- {sites: [mlp]}\n",
+                           "corpus: {files: [a]}\n"), OK);
+    assert_int_equal(claim("train", "- {sites: [res], target_l0: [20]}\n- {sites: [mlp]}\n",
+                           "corpus: {files: [a]}\n"), E_USAGE);
+    expect_words("'target_l0: [10]', but the suite now says 'target_l0: [20]'");
+    expect_words("a group behind the others");
+    assert_int_equal(claim(NULL, "- {sites: [res], target_l0: [10]}\n- {sites: [mlp]}\n",
+                           "corpus: {files: [a]}\nevaluate: {seed: 1}\n"), OK);
+    assert_int_equal(claim("evaluate", "- {sites: [res], target_l0: [10]}\n- {sites: [mlp]}\n"
+                           "- {sites: [attn]}\n",
+                           "corpus: {files: [a]}\nevaluate: {seed: 2}\n"), E_USAGE);
+    expect_words("'seed: 1', but the suite now says 'seed: 2'");
+}
+
+static void a_release_does_not_grow(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(claim("release", "- {sites: [res], target_l0: [10]}\n- {sites: [mlp]}\n",
+                           "corpus: {files: [a]}\n"), E_USAGE);
+    expect_words("release has fewer autoencoders");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_same_suite_may_go_on),
+        cmocka_unit_test(a_changed_value_is_refused_once_something_was_made_with_it),
+        cmocka_unit_test(what_comes_later_may_still_change),
+        cmocka_unit_test(every_difference_is_looked_at),
+        cmocka_unit_test(technical_values_may_always_change),
+        cmocka_unit_test(autoencoders_may_be_added_behind_the_others),
+        cmocka_unit_test(a_release_does_not_grow),
+    };
+
+    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+}
