@@ -143,6 +143,22 @@ done:
     return st;
 }
 
+enum status digests_bytes(int64_t *bytes, const struct digests *digests, const char *folder)
+{
+    char path[PATH_LENGTH];
+    int64_t size;
+    enum status st = OK;
+
+    *bytes = 0;
+    for (int64_t i = 0; i < digests->count; i++) {
+        path_print(path, "%s/%s", folder, digests->files[i].name);
+        TRY(file_size(path, &size));
+        *bytes += size;
+    }
+done:
+    return st;
+}
+
 /* ---- the list as a file --------------------------------------------------------- */
 
 enum status digests_write(const struct digests *digests, const char *path)

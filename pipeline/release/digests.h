@@ -35,6 +35,9 @@ void digests_append(struct digests *digests, const char *name);
  * paths.  Collective.  E_IO. */
 enum status digests_compute(struct digests *digests, MPI_Comm comm, const char *folder);
 
+/* Bytes of all files together.  Local.  E_IO. */
+enum status digests_bytes(int64_t *bytes, const struct digests *digests, const char *folder);
+
 /* Write the list to `path` and read it.  Reading refuses lines of another form, names that
  * lead out of the folder, and names out of order.  Local.  E_IO, E_ROOM, E_FORMAT. */
 enum status digests_write(const struct digests *digests, const char *path);

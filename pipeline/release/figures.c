@@ -9,8 +9,8 @@ enum { LABEL = 64 };
 
 static void legend_item(FILE *out, int colour, const char *text)
 {
-    fprintf(out, "<span class=\"key\"><i style=\"background:var(--c%d)\"></i>%s</span>\n",
-            colour, text);
+    fprintf(out, "<span><b style=\"color:var(--c%d)\">%s</b>%s</span>\n", colour, plot_shape(0),
+            text);
 }
 
 /* ---- sparsity and fidelity ------------------------------------------------------ */
@@ -43,6 +43,40 @@ static int number_layers(int *place, const struct entry *entries, int count)
     return layers;
 }
 
+/* The smallest width above `below`; INT32_MAX if there is none. */
+static int32_t next_width(const struct entry *entries, int count, int32_t below)
+{
+    int32_t next = INT32_MAX;
+
+    for (int i = 0; i < count; i++)
+        if (entries[i].sae.width > below && entries[i].sae.width < next)
+            next = entries[i].sae.width;
+    return next;
+}
+
+/* The shape of a width's marks: its place among the widths there are. */
+static int shape_of(const struct entry *entries, int count, int32_t width)
+{
+    int shape = 0;
+
+    for (int32_t w = 0; (w = next_width(entries, count, w)) < width; )
+        shape++;
+    return shape % PLOT_SHAPES;
+}
+
+/* Which shape is which width, if there are several. */
+static void legend_of_widths(FILE *out, const struct entry *entries, int count)
+{
+    const int32_t first = next_width(entries, count, 0);
+    char name[16];
+
+    if (next_width(entries, count, first) == INT32_MAX)
+        return;
+    for (int32_t w = first; w < INT32_MAX; w = next_width(entries, count, w))
+        fprintf(out, "<span><b>%s</b>width %s</span>\n",
+                plot_shape(shape_of(entries, count, w)), width_name(name, w));
+}
+
 struct fidelity_panel {
     const char *score, *title, *label;
     bool        percent;        /* of the latents */
@@ -69,7 +103,8 @@ static enum status draw_against_l0(FILE *out, const struct entry *entries, int c
         snprintf(labels[i], LABEL, "layer %d, width %s", entries[i].tap.layer,
                  width_name(width, entries[i].sae.width));
         series[plot.count++] = (struct plot_series){
-            x + i, y + i, 1, plot_colour(place[i], layers), labels[i] };
+            x + i, y + i, 1, plot_colour(place[i], layers),
+            shape_of(entries, count, entries[i].sae.width), labels[i] };
     }
     st = plot_draw(out, &plot);
     free(labels);
@@ -97,6 +132,7 @@ enum status figure_fidelity(FILE *out, const struct entry *entries, int count)
             snprintf(text, sizeof text, "layer %d", entries[i].tap.layer);
             legend_item(out, plot_colour(place[i], layers), text);
         }
+    legend_of_widths(out, entries, count);
     fputs("</div>\n<div class=\"panels\">\n", out);
     for (size_t k = 0; k < sizeof PANELS / sizeof *PANELS; k++)
         TRY(draw_against_l0(out, entries, count, place, layers, PANELS[k]));
@@ -154,7 +190,7 @@ static enum status draw_curves(FILE *out, const struct curve *curves, const int3
         for (int i = 0; i < count; i++)
             series[i] = (struct plot_series){
                 scaled[i].column[CURVE_ROWS], scaled[i].column[PANELS[k].column],
-                scaled[i].points, plot_colour(i, count), labels[i] };
+                scaled[i].points, plot_colour(i, count), 0, labels[i] };
         TRY(plot_draw(out, &plot));
     }
 done:
@@ -195,7 +231,7 @@ static enum status draw_histograms(FILE *out, const struct entry *entries,
     for (int i = 0; i < count; i++) {
         const int n = read_histogram(&edges[i], &counts[i], &entries[i]);
         series[i] = (struct plot_series){ edges[i], counts[i], n, plot_colour(i, count),
-                                          labels[i] };
+                                          0, labels[i] };
     }
     st = plot_draw(out, &plot);
     for (int i = 0; i < count; i++) {
@@ -233,7 +269,7 @@ static enum status draw_positions(FILE *out, const struct entry *entries,
             x[i][s] = fmax(1, json_number_value(json_object_get(span, "first")));
             y[i][s] = json_is_number(fvu) ? json_number_value(fvu) : NAN;
         }
-        series[i] = (struct plot_series){ x[i], y[i], n, plot_colour(i, count), labels[i] };
+        series[i] = (struct plot_series){ x[i], y[i], n, plot_colour(i, count), 0, labels[i] };
     }
     st = plot_draw(out, &plot);
     free(y);

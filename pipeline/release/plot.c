@@ -23,6 +23,13 @@ int plot_colour(int index, int count)
     return 1 + (index * (PLOT_COLOURS - 1) + (count - 1) / 2) / (count - 1);
 }
 
+const char *plot_shape(int shape)
+{
+    static const char *const SHAPES[PLOT_SHAPES] = { "●", "■", "▲", "◆" };
+
+    return SHAPES[shape];
+}
+
 /* ---- running gnuplot ------------------------------------------------------------ */
 
 static FILE *memory_file(void)
@@ -49,6 +56,17 @@ static char *take_text(FILE *file)
         die("lost what gnuplot wrote");
     fclose(file);
     return text;
+}
+
+/* The last line of a text that says something; ends the text there. */
+static const char *last_line(char *text)
+{
+    char *end = text + strlen(text);
+
+    while (end > text && end[-1] == '\n')
+        *--end = '\0';
+    end = strrchr(text, '\n');
+    return end == NULL ? text : end + 1;
 }
 
 /* Run gnuplot on a script, without its user's own settings.  Caller frees *text. */
@@ -80,7 +98,7 @@ static enum status run_gnuplot(char **text, FILE *script)
         st = refuse(E_IO, "cannot start gnuplot, which draws the plots of the report: %s; "
                     "install gnuplot-nox", strerror(error));
     else if (state != 0)
-        st = refuse(E_IO, "gnuplot failed on a plot of the report: %.300s", words);
+        st = refuse(E_IO, "gnuplot failed on a plot of the report: %.200s", last_line(words));
     free(words);
     return st;
 }
@@ -136,7 +154,8 @@ static void write_log_axis(FILE *script, char axis, const struct plot *plot)
     double range[2];
 
     find_range(range, plot, axis == 'x');
-    const double decades = log10(range[1] / range[0]), room = pow(10, 0.05 * decades + 0.03);
+    const double decades = log10(range[1] / range[0]);
+    const double room = pow(10, fmax(0.05 * decades + 0.03, (0.3 - decades) / 2));
     const double *tics = decades < 0.7 ? FINE : COARSE;
     const int count = decades < 0.7 ? sizeof FINE / sizeof *FINE
                                     : decades < 2.5 ? sizeof COARSE / sizeof *COARSE : 1;
@@ -193,6 +212,7 @@ static bool write_series(FILE *script, const struct plot *plot)
         fputs("END\n", script);
     }
     for (int s = 0; s < plot->count; s++) {
+        static const int POINT_TYPES[PLOT_SHAPES] = { 7, 5, 9, 13 };
         const struct plot_series *series = &plot->series[s];
         bool drawn = false;
 
@@ -200,10 +220,12 @@ static bool write_series(FILE *script, const struct plot *plot)
             drawn = drawn || is_drawn(plot, series->x[i], series->y[i]);
         if (!drawn)
             continue;
-        fprintf(script, "%s$d%d using 1:2 with %s lc rgb '#%06x' lw 1.6%s title '%s'",
-                any ? ", " : "plot ", s,
-                plot->steps ? "steps" : plot->marks ? "linespoints" : "lines", series->colour,
-                plot->marks ? " pt 7 ps 0.55" : "", series->label);
+        fprintf(script, "%s$d%d using 1:2 with %s lc rgb '#%06x' lw 1.6", any ? ", " : "plot ",
+                s, plot->steps ? "steps" : plot->marks ? "linespoints" : "lines",
+                series->colour);
+        if (plot->marks)
+            fprintf(script, " pt %d ps 0.55", POINT_TYPES[series->shape]);
+        fprintf(script, " title '%s'", series->label);
         any = true;
     }
     fputc('\n', script);

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { PLOT_COLOURS = 12 };
+enum { PLOT_COLOURS = 12, PLOT_SHAPES = 4 };
 
 /* Points in the order in which they are joined.  A point whose x or y is not finite is left
  * out, and on a logarithmic axis one that is not above 0. */
@@ -20,6 +20,7 @@ struct plot_series {
     const double *x, *y;
     int64_t       count;
     int           colour;       /* 1 ... PLOT_COLOURS */
+    int           shape;        /* of marks: 0 ... PLOT_SHAPES - 1 */
     const char   *label;        /* what browsers show when one points at the line */
 };
 
@@ -34,6 +35,9 @@ struct plot {
 
 /* Colour number `index` of `count` series that are in some order: spread over the palette. */
 int plot_colour(int index, int count);
+
+/* A mark of a shape, as text: a filled circle, square, triangle, diamond. */
+const char *plot_shape(int shape);
 
 /* Draw.  Local; starts one process.  E_IO if there is no gnuplot or it complains. */
 enum status plot_draw(FILE *out, const struct plot *plot);

@@ -53,22 +53,6 @@ static int64_t compare_sums(struct run *run, const struct digests *listed, const
     return differences;
 }
 
-static enum status total_bytes(int64_t *bytes, const struct digests *files, const char *folder)
-{
-    char path[PATH_LENGTH];
-    int64_t size;
-    enum status st = OK;
-
-    *bytes = 0;
-    for (int64_t i = 0; i < files->count; i++) {
-        path_print(path, "%s/%s", folder, files->files[i].name);
-        TRY(file_size(path, &size));
-        *bytes += size;
-    }
-done:
-    return st;
-}
-
 enum status verify_sums(struct run *run, const char *folder, int64_t *bytes)
 {
     char path[PATH_LENGTH];
@@ -79,7 +63,7 @@ enum status verify_sums(struct run *run, const char *folder, int64_t *bytes)
     path_print(path, "%s/%s", folder, LIST);
     TRY_ALL(run->comm, digests_read(&listed, path));
     TRY(digests_list(&there, run->comm, folder));
-    TRY_ALL(run->comm, total_bytes(bytes, &there, folder));
+    TRY_ALL(run->comm, digests_bytes(bytes, &there, folder));
     TRY(digests_compute(&there, run->comm, folder));
     differences = compare_names(run, &listed, &there) + compare_sums(run, &listed, &there);
     if (differences > 0)

@@ -31,7 +31,7 @@ static char *draw(const struct plot *plot)
 static void draws_in_the_pages_colours(void **state)
 {
     const double x[] = { 10, 20, 40 }, y[] = { 0.2, 0.15, 0.1 };
-    const struct plot_series series[] = { { x, y, 3, 1, "one" }, { x, y, 2, 12, "two" } };
+    const struct plot_series series[] = { { x, y, 3, 1, 0, "one" }, { x, y, 2, 12, 3, "two" } };
     const struct plot plot = { .title = "t", .x_label = "x", .y_label = "y", .log_x = true,
                                .marks = true, .series = series, .count = 2 };
     char *one = draw(&plot), *two = draw(&plot);
@@ -54,7 +54,7 @@ static void draws_in_the_pages_colours(void **state)
 static void leaves_out_what_cannot_be_drawn(void **state)
 {
     const double x[] = { 0, NAN, 2 }, y[] = { 1, 1, -1 };
-    const struct plot_series series = { x, y, 3, 1, "one" };
+    const struct plot_series series = { x, y, 3, 1, 0, "one" };
     const struct plot nothing = { .title = "empty one", .x_label = "x", .y_label = "y",
                                   .log_x = true, .log_y = true, .series = &series, .count = 1 };
     const struct plot one = { .title = "t", .x_label = "x", .y_label = "y", .log_x = true,
