@@ -1,0 +1,56 @@
+#!/bin/sh
+# A release is what it says, loads elsewhere, and says when it was changed.
+. tests/lib.sh
+release=$dir/run/release
+
+is_made() {
+    suite > "$dir/suite.yaml"
+    for stage in tokenize harvest shuffle train evaluate release; do
+        stage 2 $stage "$dir/suite.yaml"
+    done
+    [ "$(find "$release" -name params.npz | wc -l)" = 5 ]
+}
+
+has_the_sums_it_lists()         { (cd "$release" && sha256sum --quiet -c SHA256SUMS); }
+is_verified()                   { timeout 60 bin/saemill verify "$release"; }
+loads_in_numpy_as_trained()     { HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/release_loads.py "$dir/run"; }
+does_not_tell_where_it_was()    { [ -d "$release" ] && ! grep -r -F -e "$dir/run" "$release"; }
+
+has_a_report_that_needs_nothing_else() {
+    [ "$(grep -c -E -e '<(script|link|img|iframe)' -e '(src|url)[=(]' "$release/index.html")" = 0 ]
+    [ "$(grep -c '<svg' "$release/index.html")" -gt 20 ]
+}
+
+is_left_alone_when_it_is_there() {
+    complete > "$dir/before"
+    stage 1 release "$dir/suite.yaml"
+    untouched "$dir/before"
+}
+
+# In another folder, on another number of ranks.
+is_the_same_elsewhere() {
+    mkdir "$dir/elsewhere"
+    cp -r "$dir/run/tokens" "$dir/run/train" "$dir/run/evaluate" "$dir/elsewhere"
+    sed "s|^run:.*|run: $dir/elsewhere|" "$dir/suite.yaml" > "$dir/elsewhere.yaml"
+    stage 3 release "$dir/elsewhere.yaml"
+    same_run "$release" "$dir/elsewhere/release"
+}
+
+notices_a_flipped_bit() {
+    file=$(find "$release" -name params.npz | sort | head -n 1)
+    cp "$file" "$dir/good"
+    printf '\377' | dd of="$file" bs=1 seek=3000 conv=notrunc
+    if bin/saemill verify "$release" > "$dir/out" 2> "$dir/err"; then
+        return 1
+    fi
+    cp "$dir/good" "$file"
+    grep -F "changed: ${file#"$release"/}" "$dir/out"
+    grep -F "1 of" "$dir/err"
+}
+
+for claim in is_made has_the_sums_it_lists is_verified loads_in_numpy_as_trained \
+        does_not_tell_where_it_was has_a_report_that_needs_nothing_else \
+        is_left_alone_when_it_is_there is_the_same_elsewhere notices_a_flipped_bit; do
+    try $claim
+done
+finish
