@@ -100,6 +100,28 @@ stage() {
     timeout 120 $MPIRUN -n "$ranks" "bin/saemill-$stage" "$@"
 }
 
+# $1 hundredths as a decimal.
+hundredths() {
+    echo "$(($1 / 100)).$(($1 / 10 % 10))$(($1 % 10))"
+}
+
+# killed RANKS DELAY STAGE [ARGUMENT...]: start a stage and kill all its ranks DELAY seconds
+# after they have started.  Was it killed before it was done?  (An mpirun whose ranks die
+# while they shake hands may wait for them for ever.)
+killed() {
+    killed_ranks=$1 delay_seconds=$2 killed_stage=$3
+    shift 3
+    : > "$dir/ranks"
+    # shellcheck disable=SC2016
+    timeout -k 1 20 $MPIRUN -n "$killed_ranks" sh -c 'echo $$ >> "$0"; exec "$@"' "$dir/ranks" \
+        "bin/saemill-$killed_stage" "$dir/suite.yaml" "$@" > "$dir/killed" 2>&1 &
+    until [ "$(wc -l < "$dir/ranks")" = "$killed_ranks" ]; do sleep 0.01; done
+    sleep "$delay_seconds"
+    # shellcheck disable=SC2046
+    kill -9 $(cat "$dir/ranks")
+    ! wait $!
+}
+
 # Fails, and says how, unless the run folders $1 and $2 hold the same data.
 same_run() {
     HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/same_run.py "$1" "$2"

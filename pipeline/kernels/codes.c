@@ -2,20 +2,41 @@
 #include "kernels/clones.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { WIDEST = 4096 };     /* latents of a tile, at most */
 
-static inline int any_above(const float *pre, const float *bias, const float *low)
+/* Which of sixteen latents lie above `low`: one bit each. */
+static inline uint32_t sixteen_above(const float *pre, const float *bias, const float *low)
 {
-    int any = 0;
+    typedef int32_t bits __attribute__((vector_size(64)));
+    typedef int32_t eight __attribute__((vector_size(32)));
+    typedef int32_t four __attribute__((vector_size(16)));
+    const bits places = { 1 << 0, 1 << 1, 1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
+                          1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15 };
+    const bits above = (LOAD(pre) + LOAD(bias) > LOAD(low)) & places;
+    const eight a = __builtin_shufflevector(above, above, 0, 1, 2, 3, 4, 5, 6, 7)
+                  | __builtin_shufflevector(above, above, 8, 9, 10, 11, 12, 13, 14, 15);
+    const four b = __builtin_shufflevector(a, a, 0, 1, 2, 3)
+                 | __builtin_shufflevector(a, a, 4, 5, 6, 7);
+    const four c = b | __builtin_shufflevector(b, b, 2, 3, 0, 1);
 
-    for (int i = 0; i < LANES; i++)
-        any |= pre[i] + bias[i] > low[i];
-    return any;
+    return (uint32_t)(c[0] | c[1]);
 }
 
-/* Most blocks of latents have no entry, so each is first asked as a whole. */
+static inline uint32_t some_above(const float *pre, const float *bias, const float *low,
+                                  int64_t count)
+{
+    uint32_t above = 0;
+
+    for (int64_t i = 0; i < count; i++)
+        above |= (uint32_t)(pre[i] + bias[i] > low[i]) << i;
+    return above;
+}
+
+/* Few latents of a row have an entry: sixteen at a time are asked, and only those that have
+ * one are looked at. */
 CLONES
 void codes_scan(struct codes *codes, const float *pre, const float *bias,
                 const float *threshold, float half, int32_t first, int64_t rows, int64_t width)
@@ -34,23 +55,48 @@ void codes_scan(struct codes *codes, const float *pre, const float *bias,
 
         codes->start[row] = n;
         for (int64_t block = 0; block < width; block += LANES) {
-            const int64_t end = block + LANES < width ? block + LANES : width;
-            if (end - block == LANES && !any_above(p + block, bias + block, low + block))
-                continue;
-            for (int64_t i = block; i < end; i++) {
+            uint32_t above = width - block >= LANES
+                ? sixteen_above(p + block, bias + block, low + block)
+                : some_above(p + block, bias + block, low + block, width - block);
+            for (; above != 0; above &= above - 1) {
+                const int64_t i = block + __builtin_ctz(above);
                 const float value = p[i] + bias[i];
                 const int active = value > threshold[i];
-                const int near = !active && value > low[i];
                 codes->index[n] = near_index[nears] = first + (int32_t)i;
                 codes->value[n] = near_value[nears] = value;
                 n += active;
-                nears += near;
+                nears += !active;
             }
         }
         codes->middle[row] = n;
         memcpy(codes->index + n, near_index, (size_t)nears * sizeof *near_index);
         memcpy(codes->value + n, near_value, (size_t)nears * sizeof *near_value);
         n += nears;
+    }
+    codes->start[rows] = n;
+}
+
+void codes_scan_ref(struct codes *codes, const float *pre, const float *bias,
+                    const float *threshold, float half, int32_t first, int64_t rows,
+                    int64_t width)
+{
+    int64_t n = 0;
+
+    codes->groups = rows;
+    for (int64_t row = 0; row < rows; row++) {
+        codes->start[row] = n;
+        for (int near = 0; near <= 1; near++) {
+            if (near)
+                codes->middle[row] = n;
+            for (int64_t i = 0; i < width; i++) {
+                const float value = pre[row * width + i] + bias[i];
+                const bool active = value > threshold[i];
+                if (near ? !active && value > threshold[i] - half : active) {
+                    codes->index[n] = first + (int32_t)i;
+                    codes->value[n++] = value;
+                }
+            }
+        }
     }
     codes->start[rows] = n;
 }

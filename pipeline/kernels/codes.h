@@ -33,6 +33,11 @@ struct codes {
 void codes_scan(struct codes *codes, const float *pre, const float *bias,
                 const float *threshold, float half, int32_t first, int64_t rows, int64_t width);
 
+/* The same by its definition, kept as the measure of codes_scan(). */
+void codes_scan_ref(struct codes *codes, const float *pre, const float *bias,
+                    const float *threshold, float half, int32_t first, int64_t rows,
+                    int64_t width);
+
 /* Put side by side lists of the same rows over ascending ranges of latents.  Two calls, so
  * that the second can be shared among threads: codes_join_sizes() fills start and middle of
  * groups first, ..., first + rows, given start[first]; codes_join() copies the entries.

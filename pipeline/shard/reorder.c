@@ -425,10 +425,12 @@ done:
 /* The plan of the run that made FOLDER.part, or zeros.  On rank 0. */
 static struct plan read_plan(const char *path)
 {
-    struct plan plan;
+    struct plan plan = {0};
     hid_t file = -1;
     enum status st;
 
+    if (!file_exists(path))
+        return plan;
     TRY(h5_open(&file, path));
     TRY(h5_check_format(file, path, PLAN_FORMAT, PLAN_VERSION));
     TRY(h5_read_array(file, path, "plan", H5T_NATIVE_INT64, &plan, PLAN_NUMBERS, 0));

@@ -3,25 +3,12 @@
 # complete, and in the end gives the bits of a run that nobody disturbed.
 . tests/lib.sh
 
-# Start stage $1 on two ranks and kill both $2 seconds later.  Was it killed?
-killed() {
-    : > "$dir/ranks"
-    # shellcheck disable=SC2016
-    timeout 120 $MPIRUN -n 2 sh -c 'echo $$ >> "$0"; exec "$@"' "$dir/ranks" \
-        "bin/saemill-$1" "$dir/suite.yaml" > "$dir/killed" 2>&1 &
-    until [ "$(wc -l < "$dir/ranks")" = 2 ]; do sleep 0.01; done
-    sleep "$2"
-    # shellcheck disable=SC2046
-    kill -9 $(cat "$dir/ranks")
-    ! wait $!
-}
-
 # Kill stage $1 ever later until it gets through.  At least once it must have been at work,
 # and what is complete must never be touched.
 survives() {
     delay=20
     complete > "$dir/before"
-    while killed "$1" "$((delay / 100)).$((delay % 100))"; do
+    while killed 2 "$(hundredths "$delay")" "$1"; do
         find "$dir/run" -name '*.part' >> "$dir/struck-$1"
         untouched "$dir/before"
         complete > "$dir/before"

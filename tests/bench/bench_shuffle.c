@@ -1,0 +1,191 @@
+/* bench_shuffle -- how much dearer than a copy is a shuffle?
+ *
+ *   make bench-shuffle
+ *   mpirun -n RANKS build/tests/bench/bench_shuffle FOLDER ROWS MEMORY
+ *
+ * Rows of 2304 bf16 values are copied (read, decompressed, compressed, written by the same
+ * ranks), shuffled with MEMORY bytes a rank, and shuffled with enough memory for one pass,
+ * three times in turn.  Printed: seconds of each, shares of time, medians of the ratios
+ * within a round, payload per second and the peak memory of the two passes.
+ */
+#include "base/memory.h"
+#include "base/random.h"
+#include "kernels/bf16.h"
+#include "shard/reorder.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WIDTH = 2304, ROUNDS = 3, SHARD = 32 * CHUNK_ROWS, STRETCH = 4 };
+
+static const struct stream STREAM = { { SITE_RES, 0 }, WIDTH, STORE_BF16 };
+
+/* Normal numbers, as activations are, more or less; one Box-Muller pair after another. */
+static void fill(uint16_t *values, struct row_origin *origins, struct range rows)
+{
+    const double pi = acos(-1);
+    float x[WIDTH];
+
+    for (int64_t row = rows.first; row < rows.end; row++) {
+        for (int64_t i = 0; i < WIDTH; i += 2) {
+            uint32_t words[4];
+
+            random_words(words, 1, 1, (uint64_t)(row * WIDTH + i));
+            const double radius = sqrt(-2 * log((words[0] + 1.0) * 0x1p-32));
+            x[i] = (float)(radius * cos(2 * pi * words[1] * 0x1p-32));
+            x[i + 1] = (float)(radius * sin(2 * pi * words[1] * 0x1p-32));
+        }
+        bf16_from_float(values + (row - rows.first) * WIDTH, x, WIDTH);
+        origins[row - rows.first] = (struct row_origin){ row, (int32_t)row, 1 };
+    }
+}
+
+/* Write shards of a stream, each rank STRETCH chunks in turn: made rows, or (input) those
+ * of a stream that is there.  Collective. */
+static enum status write_shards(struct run *run, const char *folder, int64_t rows,
+                                struct activations *input)
+{
+    uint16_t *values = allocate(STRETCH * CHUNK_ROWS * WIDTH, sizeof *values);
+    struct row_origin *origins = allocate(STRETCH * CHUNK_ROWS, sizeof *origins);
+    const int64_t step = STRETCH * CHUNK_ROWS;
+    struct activation_writer writer = {0};
+    char path[PATH_LENGTH], part[PATH_LENGTH];
+    enum status st;
+
+    TRY_ALL(run->comm, run->rank == 0 ? folder_make(folder) : OK);
+    for (int64_t s = 0; s < split_blocks(rows, SHARD); s++) {
+        const struct range shard = split_block(rows, SHARD, s);
+
+        reorder_path(path, folder, s);
+        path_print(part, "%s.part", path);
+        TRY(activation_create(&writer, run->comm, part, STREAM, shard.end - shard.first, ""));
+        for (int64_t first = shard.first; first < shard.end; first += run->size * step) {
+            struct range mine = { first + run->rank * step, first + (run->rank + 1) * step };
+
+            mine.first = mine.first < shard.end ? mine.first : shard.end;
+            mine.end = mine.end < shard.end ? mine.end : shard.end;
+            run_enter(run, PHASE_READ);
+            if (input == NULL)
+                fill(values, origins, mine);
+            else
+                TRY_ALL(run->comm, activations_read(input, mine, values, origins));
+            run_enter(run, PHASE_WRITE);
+            TRY(activation_write(&writer, (struct range){ mine.first - shard.first,
+                                                          mine.end - shard.first },
+                                 values, origins));
+        }
+        TRY(activation_close(&writer, OK));
+        TRY_ALL(run->comm, run->rank == 0 ? file_publish(path) : OK);
+        run_enter(run, PHASE_COMPUTE);
+    }
+done:
+    free(origins);
+    free(values);
+    return activation_close(&writer, st);
+}
+
+/* Seconds of one job; its output is removed.  Shares of time are printed. */
+static double time_of(struct run *run, const char *what, const char *folder,
+                      const struct reorder *job, struct activations *input)
+{
+    double seconds, spent[PHASES];
+    enum status st;
+
+    MPI_Barrier(run->comm);
+    seconds = MPI_Wtime();
+    memset(run->spent, 0, sizeof run->spent);
+    run->entered = seconds;
+    st = job != NULL ? reorder_stream(job, run)
+                     : write_shards(run, folder, input->statistics.rows, input);
+    if (st != OK)
+        die("%s", status_reason());
+    run_enter(run, PHASE_COMPUTE);
+    MPI_Reduce(run->spent, spent, PHASES, MPI_DOUBLE, MPI_MAX, 0, run->comm);
+    seconds = MPI_Wtime() - seconds;
+    if (run->rank == 0) {
+        file_remove(folder);
+        printf("%-10s %7.2f s: read and decompress %2.0f %%, exchange %2.0f %%, compress and "
+               "write %2.0f %%, the rest %2.0f %%\n", what, seconds,
+               100 * spent[PHASE_READ] / seconds, 100 * spent[PHASE_EXCHANGE] / seconds,
+               100 * spent[PHASE_WRITE] / seconds, 100 * spent[PHASE_COMPUTE] / seconds);
+    }
+    MPI_Barrier(run->comm);
+    return seconds;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *values)
+{
+    qsort(values, ROUNDS, sizeof *values, by_value);
+    return values[ROUNDS / 2];
+}
+
+static void measure(struct run *run, const char *folder, struct activations *input,
+                    int64_t memory)
+{
+    const int64_t rows = input->statistics.rows;
+    const double bytes = (double)rows * WIDTH * 2;
+    char output[PATH_LENGTH];
+    struct reorder job = { .input = input, .order = { rows, rows, 1 }, .shard = SHARD,
+                           .memory = memory, .folder = output, .suite = "" };
+    double two[ROUNDS], one[ROUNDS], rate[ROUNDS];
+    int64_t peak = 0;
+
+    path_print(output, "%s/output", folder);
+    for (int round = 0; round < ROUNDS; round++) {
+        job.memory = memory;
+        const double twice = time_of(run, "two passes", output, &job, input);
+        if (round == 0)
+            peak = memory_peak();
+        const double copy = time_of(run, "copy", output, NULL, input);
+        job.memory = rows * (WIDTH * 2 + 16) / run->size * 5 / 4 + 4 * memory;
+        one[round] = time_of(run, "one pass", output, &job, input) / copy;
+        two[round] = twice / copy;
+        rate[round] = bytes / twice * 1e-9;
+    }
+    MPI_Allreduce(MPI_IN_PLACE, &peak, 1, MPI_INT64_T, MPI_MAX, run->comm);
+    if (run->rank == 0)
+        printf("result two_pass_ratio=%.2f one_pass_ratio=%.2f gb_per_s=%.3f peak_bytes=%lld\n",
+               median(two), median(one), median(rate), (long long)peak);
+}
+
+int main(int argc, char **argv)
+{
+    struct run run = { .stage = "bench", .comm = MPI_COMM_WORLD };
+    struct activations input = {0};
+    char folder[PATH_LENGTH], (*paths)[PATH_LENGTH] = NULL;
+    enum status st;
+    int provided;
+
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    MPI_Comm_rank(run.comm, &run.rank);
+    MPI_Comm_size(run.comm, &run.size);
+    if (argc != 4)
+        die("usage: bench_shuffle FOLDER ROWS MEMORY");
+    path_print(folder, "%s/input", argv[1]);
+    const int64_t rows = atoll(argv[2]), shards = split_blocks(rows, SHARD);
+    paths = allocate(shards, sizeof *paths);
+    TRY(write_shards(&run, folder, rows, NULL));
+    for (int64_t s = 0; s < shards; s++)
+        reorder_path(paths[s], folder, s);
+    TRY_ALL(run.comm, activations_open(&input, paths, (int)shards));
+    run_note(&run, "%lld rows, %s, %d ranks with %s each; %s resident before", (long long)rows,
+             bytes_text((double)rows * WIDTH * 2), run.size, bytes_text(atof(argv[3])),
+             bytes_text((double)memory_peak()));
+    measure(&run, argv[1], &input, atoll(argv[3]));
+done:
+    activations_close(&input);
+    free(paths);
+    if (run.rank == 0)
+        file_remove(argv[1]);
+    return run_finish(&run, st);
+}
