@@ -393,10 +393,12 @@ static enum status write_scores(struct evaluate *evaluate, const struct tap_work
 
     json_object_set_new(scores, "name", json_string(task->name));
     json_object_set_new(scores, "sequences", json_integer(evaluate->selection.sequences));
-    path_scores(path, &evaluate->suite, tap, task->name);
+    path_sae(path, &evaluate->suite, tap, task->name, ".h5");
     if (!json_is_number(json_object_get(scores, "ce_spliced")))
-        st = refuse(E_NUMERIC, "cannot score %s: the model's loss with it is not a number", path);
-    else if (evaluate->run->rank == 0)
+        st = refuse(E_NUMERIC, "cannot score %s: spliced in, it makes the model's loss infinite or "
+                    "not a number; remove it and train it again", path);
+    path_scores(path, &evaluate->suite, tap, task->name);
+    if (st == OK && evaluate->run->rank == 0)
         st = scores_write(scores, path);
     if (st == OK)
         run_note(evaluate->run, "%s %s: L0 %.1f, FVU %.3f, loss %+.3f nats, %lld of %d latents "
@@ -455,8 +457,8 @@ static enum status evaluate_all(struct evaluate *evaluate)
     enum status st;
 
     TRY(set_up(evaluate));
-    run_note(evaluate->run, "%d taps on %lld held-out sequences", evaluate->taps,
-             (long long)evaluate->selection.sequences);
+    run_note(evaluate->run, "%d tap%s, %lld held-out sequences", evaluate->taps,
+             evaluate->taps == 1 ? "" : "s", (long long)evaluate->selection.sequences);
     TRY(find_means(evaluate));
     for (int t = 0; t < evaluate->taps; t++)
         TRY(evaluate_tap(evaluate, &evaluate->missing[t]));
