@@ -2,6 +2,7 @@
 # make check    every test: unit, golden, ranked, end to end, faults
 # make unit     the unit, golden and ranked tests only (under a minute)
 # make demo     a release of autoencoders for a small Gemma 2, from text, in minutes
+# make bench-shuffle   how much dearer than a copy a shuffle is (minutes)
 # make clean    remove what make built; runs and the demo's text stay
 #
 # V=1 shows the commands.  SANITIZE=1 builds with the address and undefined-behaviour
@@ -58,6 +59,7 @@ PROGRAMS := $(patsubst stages/%.c,$(BIN)/saemill-%,$(filter-out stages/saemill.c
             $(patsubst stages/%.c,$(BIN)/%,$(wildcard stages/saemill.c))
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 RANKED   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/ranked/test_*.c))
+BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
 SCRIPTS  := $(patsubst %.sh,build/%,$(wildcard tests/end_to_end/*.sh tests/faults/*.sh))
 PLUGIN   := lib/libh5zstd.so
 
@@ -98,7 +100,7 @@ $(BIN)/saemill: $(BUILD)/stages/saemill.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(Q)$(MPICC) $(OPT) -o $@ $^ $(LDLIBS)
 
-$(UNIT) $(RANKED): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
+$(UNIT) $(RANKED) $(BENCH): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
 	$(Q)$(MPICC) $(OPT) -o $@ $^ $(LDLIBS) -lcmocka
 
 # For h5py, h5dump and the like: HDF5_PLUGIN_PATH=lib.
@@ -147,10 +149,16 @@ $(SCRIPTS:=.ok): build/%.ok: %.sh tests/lib.sh $(PROGRAMS) $(PLUGIN)
 
 $(patsubst %,%.o,$(UNIT) $(RANKED)) $(SCRIPTS:=.ok): | build/setup.check
 
+# --- benchmarks ---------------------------------------------------------------------
+
+# 1.1 GB of rows, 8.6 times the memory of the two ranks.
+bench-shuffle: $(BUILD)/tests/bench/bench_shuffle
+	$(Q)OMP_NUM_THREADS=1 $(MPIRUN) -n 2 $< build/bench_shuffle.run 240000 64000000
+
 clean:
 	rm -rf build bin lib
 
-.PHONY: all unit check demo clean
+.PHONY: all unit check demo bench-shuffle clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)
