@@ -2,17 +2,19 @@
  *
  *   mpirun -n RANKS bin/saemill-verify FOLDER
  *
- *   reads   FOLDER      a release (FORMATS.md, "Release")
- *
- * Needs nothing but the folder: neither the run it came from nor the model.
+ *   reads   FOLDER          a release (FORMATS.md, "Release")
+ *           FOLDER/../tokens    and the model, if they are there: to score again
  */
+#include "release/rescore.h"
 #include "release/verify.h"
 
 static const char HELP[] =
-    "saemill-verify FOLDER\n"
+    "saemill-verify FOLDER [--task N]\n"
     "\n"
     "Check a release: every file against SHA256SUMS, both forms of every autoencoder against\n"
-    "each other, the manifest against the folders.  The exit status is 0 if all is well.\n";
+    "each other, the manifest against the folders.  In the run folder it came from, with the\n"
+    "model where the suite says, one autoencoder is scored again: number N, from 0, of\n"
+    "scores.tsv, or the one in the middle.  The exit status is 0 if all is well.\n";
 
 int main(int argc, char **argv)
 {
@@ -27,9 +29,13 @@ int main(int argc, char **argv)
     run_note(&run, "every file has the sum it should have");
     TRY(verify_manifest(&manifest, &run, run.suite));
     TRY(verify_autoencoders(&run, run.suite, manifest));
-    const double count = (double)json_array_size(json_object_get(manifest, "autoencoders"));
-    run_note(&run, "%.0f autoencoders load, in both forms with the same numbers", count);
-    run_summary(&run, count, "autoencoders", (double)bytes);
+    const int64_t count = (int64_t)json_array_size(json_object_get(manifest, "autoencoders"));
+    run_note(&run, "%lld autoencoders load, in both forms with the same numbers",
+             (long long)count);
+    run_enter(&run, PHASE_COMPUTE);
+    TRY(run_check_task(&run, count));
+    TRY(rescore(&run, run.suite, manifest, run.task >= 0 ? run.task : count / 2));
+    run_summary(&run, (double)count, "autoencoders", (double)bytes);
 done:
     json_decref(manifest);
     return run_finish(&run, st);

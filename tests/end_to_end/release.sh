@@ -12,7 +12,7 @@ is_made() {
 }
 
 has_the_sums_it_lists()         { (cd "$release" && sha256sum --quiet -c SHA256SUMS); }
-is_verified()                   { timeout 60 bin/saemill verify "$release"; }
+is_verified()                   { timeout 60 bin/saemill verify "$release" | grep 'has the scores it says'; }
 loads_in_numpy_as_trained()     { HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/release_loads.py "$dir/run"; }
 does_not_tell_where_it_was()    { [ -d "$release" ] && ! grep -r -F -e "$dir/run" "$release"; }
 
@@ -48,9 +48,32 @@ notices_a_flipped_bit() {
     grep -F "1 of" "$dir/err"
 }
 
+# Everything fits together, but one score is better than it was.
+notices_a_wrong_score() {
+    mv "$release" "$dir/honest"
+    cp -r "$dir/honest" "$release"
+    find "$release" -name scores.json -exec sed -i 's/^ "fvu": .*/ "fvu": 0.01,/' {} +
+    (cd "$release" && find -- * -type f ! -name SHA256SUMS | LC_ALL=C sort \
+        | xargs sha256sum > SHA256SUMS)
+    if bin/saemill verify "$release" > "$dir/out" 2> "$dir/err"; then
+        return 1
+    fi
+    grep -F 'says fvu 0.01, but scoring it again gives' "$dir/err"
+    rm -r "$release"
+    mv "$dir/honest" "$release"
+}
+
+# Away from its run it is checked all the same.
+is_verified_elsewhere() {
+    cp -r "$release" "$dir/fetched"
+    timeout 60 bin/saemill verify "$dir/fetched" > "$dir/out"
+    grep 'not scored again' "$dir/out"
+}
+
 for claim in is_made has_the_sums_it_lists is_verified loads_in_numpy_as_trained \
         does_not_tell_where_it_was has_a_report_that_needs_nothing_else \
-        is_left_alone_when_it_is_there is_the_same_elsewhere notices_a_flipped_bit; do
+        is_left_alone_when_it_is_there is_the_same_elsewhere notices_a_flipped_bit \
+        notices_a_wrong_score is_verified_elsewhere; do
     try $claim
 done
 finish

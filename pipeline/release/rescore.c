@@ -1,0 +1,261 @@
+#include "release/rescore.h"
+#include "base/memory.h"
+#include "corpus/selection.h"
+#include "evaluate/splice.h"
+#include "suite/tasks.h"
+
+#include <libgen.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double TOLERANCE = 1e-4;
+
+struct rescore {
+    struct run       *run;
+    struct suite      suite;
+    struct lm_config  config;
+    enum precision    precision;
+    struct selection  selection;
+    struct weights    weights;
+    struct splice     splice;
+    struct sae        sae;
+    struct tap        tap;
+    char              folder[PATH_LENGTH];  /* of the autoencoder */
+    int32_t          *ids;                  /* [block, context] */
+    struct sequence_origin *origins;        /* [block] */
+    float            *mean;                 /* [width] of the site's rows of text */
+    int64_t          *fired;                /* [latents] */
+    struct score_sums sums;
+};
+
+/* ---- what is at hand ------------------------------------------------------------ */
+
+/* The suite of the release, with the run folder in which the release lies.  Local. */
+static enum status read_suite(struct suite *suite, const char *folder, const json_t *manifest)
+{
+    const char *text = json_string_value(json_object_get(manifest, "suite"));
+    char path[PATH_LENGTH];
+    enum status st;
+
+    path_print(path, "%s/manifest.json", folder);
+    if (text == NULL)
+        return refuse(E_FORMAT, "%s has no suite", path);
+    TRY(suite_parse(suite, text, path));
+    path_print(path, "%s", folder);
+    free(suite->run);
+    suite->run = strdup(dirname(path));
+done:
+    return st;
+}
+
+/* Are text and model there?  Rank 0 looks.  Collective. */
+static bool at_hand(const struct rescore *r)
+{
+    char tokens[PATH_LENGTH], config[PATH_LENGTH];
+
+    path_tokens(tokens, &r->suite, 0);
+    path_print(config, "%s/config.json", r->suite.model.path);
+    return comm_file_exists(r->run->comm, tokens) && comm_file_exists(r->run->comm, config);
+}
+
+/* Local. */
+static enum status read_autoencoder(struct rescore *r, const char *folder, const json_t *entry)
+{
+    char path[PATH_LENGTH];
+    const char *site = json_string_value(json_object_get(entry, "site"));
+    enum status st;
+
+    path_print(r->folder, "%s/%s", folder,
+               json_string_value(json_object_get(entry, "folder")));
+    path_print(path, "%s/params.npz", r->folder);
+    TRY(site_parse(&r->tap.site, site == NULL ? "" : site));
+    r->tap.layer = (int)json_integer_value(json_object_get(entry, "layer"));
+    TRY(r->tap.layer >= 0 && r->tap.layer < r->config.layers ? OK
+        : refuse(E_FORMAT, "%s is said to be of layer %d, but the model has %d", path,
+                 r->tap.layer, r->config.layers));
+    TRY(sae_read_npz(&r->sae, path));
+    TRY(r->sae.inputs == tap_width(&r->config, r->tap.site) ? OK
+        : refuse(E_FORMAT, "%s has %d inputs, but the model has %d there", path, r->sae.inputs,
+                 tap_width(&r->config, r->tap.site)));
+done:
+    return st;
+}
+
+/* Collective. */
+static enum status set_up(struct rescore *r, const char *folder, const json_t *entry)
+{
+    const int64_t block = r->suite.harvest.block, context = r->suite.corpus.context;
+    MPI_Comm comm = r->run->comm;
+    int64_t bytes;
+    enum status st;
+
+    TRY_ALL(comm, config_read(&r->config, r->suite.model.path));
+    TRY_ALL(comm, precision_parse(&r->precision, r->suite.model.precision));
+    TRY_ALL(comm, read_autoencoder(r, folder, entry));
+    TRY_ALL(comm, selection_of_evaluate(&r->selection, &r->suite));
+    bytes = weights_reading_bytes(&r->config)
+            + splice_bytes(&r->config, r->precision, block, context, 1, r->sae.latents);
+    if (comm_first_of_node(comm))
+        bytes += weights_bytes(&r->config, r->precision);
+    TRY(memory_check(comm, bytes, "scoring again"));
+    TRY(weights_read(&r->weights, &r->config, r->precision, r->suite.model.path, comm));
+    splice_make(&r->splice, &r->weights, r->selection.tokens.special, block, context, 1,
+                r->sae.latents);
+    r->ids = allocate(block * context, sizeof *r->ids);
+    r->origins = allocate(block, sizeof *r->origins);
+    r->mean = allocate(r->sae.inputs, sizeof *r->mean);
+    r->fired = allocate(r->sae.latents, sizeof *r->fired);
+    sums_make(&r->sums, context, 1);
+done:
+    return st;
+}
+
+static void tear_down(struct rescore *r)
+{
+    sums_free(&r->sums);
+    free(r->fired);
+    free(r->mean);
+    free(r->origins);
+    free(r->ids);
+    splice_free(&r->splice);
+    weights_free(&r->weights);
+    selection_close(&r->selection);
+    sae_free(&r->sae);
+    suite_free(&r->suite);
+}
+
+/* ---- over the text -------------------------------------------------------------- */
+
+static enum status visit_block(struct rescore *r, int64_t number, double *sums,
+                               enum status (*visit)(struct rescore *, double *))
+{
+    const struct range range = split_block(r->selection.sequences, r->suite.harvest.block,
+                                           number);
+    enum status st;
+
+    TRY(selection_read(&r->selection, range, r->ids, r->origins));
+    TRY(splice_start(&r->splice, r->ids, range.end - range.first));
+    TRY(visit(r, sums));
+done:
+    return st;
+}
+
+/* What `visit` adds for each block, `count` values, added up in the order of the blocks, as
+ * evaluate does.  Collective. */
+static enum status sum_blocks(struct rescore *r, double *total, int64_t count, const char *what,
+                              enum status (*visit)(struct rescore *, double *))
+{
+    const int64_t blocks = split_blocks(r->selection.sequences, r->suite.harvest.block);
+    const double since = MPI_Wtime();
+    double *all = allocate(blocks * count, sizeof *all);    /* zero where others compute */
+    enum status st = OK;
+
+    for (int64_t b = r->run->rank; b < blocks && st == OK; b += r->run->size) {
+        st = visit_block(r, b, all + b * count, visit);
+        run_progress(r->run, what, since, 0, b + 1, blocks, "blocks");
+    }
+    TRY_ALL(r->run->comm, st);
+    MPI_Allreduce(MPI_IN_PLACE, all, mpi_count(blocks * count), MPI_DOUBLE, MPI_SUM,
+                  r->run->comm);
+    for (int64_t b = 0; b < blocks; b++)
+        for (int64_t i = 0; i < count; i++)
+            total[i] += all[b * count + i];
+done:
+    free(all);
+    return st;
+}
+
+/* The sum of the rows of text, and behind it how many they are. */
+static enum status add_rows(struct rescore *r, double *sums)
+{
+    splice_add_rows(&r->splice, r->tap, sums);
+    sums[r->sae.inputs] = (double)r->splice.texts;
+    return OK;
+}
+
+static enum status add_scores(struct rescore *r, double *sums)
+{
+    struct score_sums block = r->sums;
+
+    block.values = sums;
+    return splice_score(&r->splice, &block, &r->fired, r->tap, r->mean, &r->sae, 1);
+}
+
+/* Collective. */
+static enum status score(struct rescore *r, json_t **scores)
+{
+    const int32_t width = r->sae.inputs;
+    double *sum = allocate(width + 1, sizeof *sum);
+    enum status st;
+
+    TRY(sum_blocks(r, sum, width + 1, "means of the text", add_rows));
+    for (int32_t i = 0; i < width; i++)
+        r->mean[i] = (float)(sum[i] / sum[width]);
+    TRY(sum_blocks(r, r->sums.values, r->sums.count, "scoring again", add_scores));
+    MPI_Allreduce(MPI_IN_PLACE, r->fired, r->sae.latents, MPI_INT64_T, MPI_SUM, r->run->comm);
+    *scores = scores_json(&r->sums, 0, r->tap, r->fired, r->sae.latents);
+done:
+    free(sum);
+    return st;
+}
+
+/* ---- comparing ------------------------------------------------------------------ */
+
+/* Two scores are one if they differ by no more than rounding may; counts by one. */
+static bool same_score(const json_t *a, const json_t *b)
+{
+    const double x = json_number_value(a), y = json_number_value(b);
+
+    return fabs(x - y) <= TOLERANCE * fmax(fabs(x), fabs(y)) + (json_is_integer(a) ? 1 : 1e-6);
+}
+
+/* Local. */
+static enum status compare(const struct rescore *r, json_t *scores)
+{
+    char path[PATH_LENGTH];
+    json_error_t error;
+    json_t *stored, *now;
+    const char *name;
+    enum status st = OK;
+
+    path_print(path, "%s/scores.json", r->folder);
+    stored = json_load_file(path, 0, &error);
+    if (stored == NULL)
+        return refuse(E_FORMAT, "cannot read %s: %s", path, error.text);
+    json_object_foreach(scores, name, now) {
+        const json_t *then = json_object_get(stored, name);
+
+        if (json_is_number(now) && (!json_is_number(then) || !same_score(now, then)))
+            TRY(refuse(E_NUMERIC, "%s says %s %.9g, but scoring it again gives %.9g", path, name,
+                       json_number_value(then), json_number_value(now)));
+    }
+done:
+    json_decref(stored);
+    return st;
+}
+
+enum status rescore(struct run *run, const char *folder, const json_t *manifest, int64_t which)
+{
+    const json_t *list = json_object_get(manifest, "autoencoders");
+    struct rescore r = { .run = run };
+    json_t *scores = NULL;
+    enum status st;
+
+    TRY_ALL(run->comm, read_suite(&r.suite, folder, manifest));
+    if (!at_hand(&r)) {
+        run_note(run, "not scored again: that needs the run's tokens beside the release, and the "
+                 "model");
+        goto done;
+    }
+    TRY(set_up(&r, folder, json_array_get(list, (size_t)which)));
+    TRY(score(&r, &scores));
+    TRY_ALL(run->comm, compare(&r, scores));
+    run_note(run, "%s has the scores it says, on %lld held-out sequences",
+             json_string_value(json_object_get(json_array_get(list, (size_t)which), "folder")),
+             (long long)r.selection.sequences);
+done:
+    json_decref(scores);
+    tear_down(&r);
+    return st;
+}
