@@ -12,7 +12,7 @@
  * sums are added in the order of the blocks, so that the scores have the same bits on any
  * number of ranks.
  */
-#include "base/chain.h"
+#include "base/deal.h"
 #include "base/memory.h"
 #include "base/run.h"
 #include "corpus/selection.h"
@@ -197,150 +197,75 @@ static void tear_down(struct evaluate *evaluate)
     suite_free(&evaluate->suite);
 }
 
-/* --- a pass over the text ------------------------------------------------------------ */
+/* --- a block of text ----------------------------------------------------------------- */
 
-/* Sums over all blocks, and what is to be done with a block. */
-struct pass {
-    struct evaluate *evaluate;
-    double  *total;     /* [count] of the blocks so far, the same on all ranks */
-    double  *block;     /* [count] of this rank's present block; the caller's */
-    double  *sum;       /* [count] on its way from rank to rank */
-    int64_t  count;
-    bool     busy;      /* has this rank a block in this round? */
-    enum status (*visit)(struct pass *pass);    /* add to `block`; Local */
-    void    *context;   /* of visit */
-};
-
-/* The blocks of a round lie over the ranks in order, so rank 0 goes on from the total. */
-static void add_block(void *context, int64_t piece)
+/* Read block number `block` and take it up.  Local. */
+static enum status start_block(struct evaluate *evaluate, int64_t block)
 {
-    const struct pass *pass = context;
-
-    (void)piece;
-    for (int64_t i = 0; i < pass->count; i++) {
-        if (pass->evaluate->run->rank == 0)
-            pass->sum[i] += pass->total[i];
-        if (pass->busy)
-            pass->sum[i] += pass->block[i];
-    }
-}
-
-static enum status read_block(struct evaluate *evaluate, struct range range)
-{
-    const enum phase before = run_enter(evaluate->run, PHASE_READ);
-    enum status st;
-
-    TRY(selection_read(&evaluate->selection, range, evaluate->ids, evaluate->origins));
-    run_enter(evaluate->run, before);
-    TRY(splice_start(&evaluate->splice, evaluate->ids, range.end - range.first));
-done:
-    run_enter(evaluate->run, before);
-    return st;
-}
-
-static enum status do_block(struct pass *pass, int64_t number)
-{
-    struct evaluate *evaluate = pass->evaluate;
-    enum status st;
-
-    TRY(read_block(evaluate, split_block(evaluate->selection.sequences,
-                                         evaluate->suite.harvest.block, number)));
-    memset(pass->block, 0, (size_t)pass->count * sizeof *pass->block);
-    TRY(pass->visit(pass));
-done:
-    return st;
-}
-
-/* Deal the blocks to the ranks, one each a round, and sum up.  Collective. */
-static enum status pass_run(struct pass *pass)
-{
-    struct evaluate *evaluate = pass->evaluate;
-    struct run *run = evaluate->run;
     const int64_t sequences = evaluate->selection.sequences;
-    const int64_t blocks = split_blocks(sequences, evaluate->suite.harvest.block);
-    const int64_t cuts[] = { 0, pass->count };
-    const struct chain chain = { run->comm, MPI_DOUBLE, 1, cuts };
-    enum status st = OK;
+    const struct range range = split_block(sequences, evaluate->suite.harvest.block, block);
+    const enum phase before = run_enter(evaluate->run, PHASE_READ);
+    enum status st = selection_read(&evaluate->selection, range, evaluate->ids, evaluate->origins);
 
-    for (int64_t first = 0; first < blocks; first += run->size) {
-        const int64_t mine = first + run->rank, done = first + run->size;
-        pass->busy = mine < blocks;
-        TRY_ALL(run->comm, pass->busy ? do_block(pass, mine) : OK);
-        const enum phase before = run_enter(run, PHASE_EXCHANGE);
-        chain_sum(&chain, pass->sum, add_block, pass);
-        memcpy(pass->total, pass->sum, (size_t)pass->count * sizeof *pass->total);
-        run_enter(run, before);
-        run_progress(run, "held-out text", evaluate->since, 0,
-                     evaluate->passes * sequences + sequences * (done < blocks ? done : blocks)
-                                                        / blocks,
-                     (1 + evaluate->taps) * sequences, "sequences");
-        TRY(run_stopping(run) ? refuse(E_STOPPED, "stopped by a signal; run the same command "
-                                       "again to go on") : OK);
-    }
+    run_enter(evaluate->run, before);
+    run_progress(evaluate->run, "held-out text", evaluate->since, 0,
+                 evaluate->passes * sequences + range.first, (1 + evaluate->taps) * sequences,
+                 "sequences");
+    return st == OK ? splice_start(&evaluate->splice, evaluate->ids, range.end - range.first) : st;
+}
+
+/* Sum up all blocks of the text.  Collective. */
+static enum status sum_text(struct evaluate *evaluate, struct deal deal, double *total)
+{
+    enum status st;
+
+    deal.run = evaluate->run;
+    deal.blocks = split_blocks(evaluate->selection.sequences, evaluate->suite.harvest.block);
+    st = deal_sum(&deal, total);
     evaluate->passes++;
-done:
     return st;
-}
-
-static struct pass pass_make(struct evaluate *evaluate, double *block, int64_t count)
-{
-    return (struct pass){
-        .evaluate = evaluate,
-        .block = block,
-        .total = allocate(count, sizeof(double)),
-        .sum = allocate(count, sizeof(double)),
-        .count = count,
-    };
-}
-
-static void pass_free(struct pass *pass)
-{
-    free(pass->total);
-    free(pass->sum);
 }
 
 /* --- the first pass: means ----------------------------------------------------------- */
 
 /* The sums of the taps lie behind each other; the number of rows comes last. */
-static enum status add_rows_of_all_taps(struct pass *pass)
+static enum status add_rows_of_all_taps(void *context, int64_t block, double *sums)
 {
-    const struct evaluate *evaluate = pass->evaluate;
-    double *sum = pass->block;
+    struct evaluate *evaluate = context;
+    enum status st;
 
+    TRY(start_block(evaluate, block));
     for (int t = 0; t < evaluate->taps; t++) {
         const struct tap tap = evaluate->missing[t].tap;
-        splice_add_rows(&pass->evaluate->splice, tap, sum);
-        sum += tap_width(&evaluate->config, tap.site);
+        splice_add_rows(&evaluate->splice, tap, sums);
+        sums += tap_width(&evaluate->config, tap.site);
     }
-    *sum = (double)evaluate->splice.texts;
-    return OK;
+    *sums = (double)evaluate->splice.texts;
+done:
+    return st;
 }
 
 /* Collective. */
 static enum status find_means(struct evaluate *evaluate)
 {
-    double *block = NULL;
-    struct pass pass;
-    int64_t widths = 0;
+    struct deal deal = { .context = evaluate, .compute = add_rows_of_all_taps, .count = 1 };
+    double *sums;
     enum status st;
 
     for (int t = 0; t < evaluate->taps; t++)
-        widths += tap_width(&evaluate->config, evaluate->missing[t].tap.site);
-    block = allocate(widths + 1, sizeof *block);
-    pass = pass_make(evaluate, block, widths + 1);
-    pass.visit = add_rows_of_all_taps;
-    TRY(pass_run(&pass));
-    TRY(pass.total[widths] > 0 ? OK : refuse(E_USAGE, "the held-out text has no tokens but BOS, "
-                                             "EOS and padding; set 'corpus: holdout' higher"));
-    const double *sum = pass.total;
+        deal.count += tap_width(&evaluate->config, evaluate->missing[t].tap.site);
+    sums = allocate(deal.count, sizeof *sums);
+    TRY(sum_text(evaluate, deal, sums));
+    const double rows = sums[deal.count - 1], *sum = sums;
+    TRY(rows > 0 ? OK : refuse(E_USAGE, "the held-out text has no tokens but BOS, EOS and "
+                               "padding; set 'corpus: holdout' higher"));
     for (int t = 0; t < evaluate->taps; t++) {
         const int32_t width = tap_width(&evaluate->config, evaluate->missing[t].tap.site);
         for (int32_t i = 0; i < width; i++)
-            evaluate->missing[t].mean[i] = (float)(*sum++ / pass.total[widths]);
+            evaluate->missing[t].mean[i] = (float)(*sum++ / rows);
     }
 done:
-    pass_free(&pass);
-    free(block);
+    free(sums);
     return st;
 }
 
@@ -348,18 +273,25 @@ done:
 
 /* The autoencoders of one tap, and what is summed for them. */
 struct tap_work {
+    struct evaluate      *evaluate;
     const struct missing *missing;
     struct sae           *saes;     /* [missing->count] */
     int64_t             **fired;    /* [missing->count][latents] */
-    struct score_sums     sums;     /* its values are the pass's block */
+    struct score_sums     sums;     /* over all the text */
 };
 
-static enum status score_block(struct pass *pass)
+static enum status score_block(void *context, int64_t block, double *sums)
 {
-    struct tap_work *work = pass->context;
+    struct tap_work *work = context;
+    struct score_sums of_block = work->sums;
+    enum status st;
 
-    return splice_score(&pass->evaluate->splice, &work->sums, work->fired, work->missing->tap,
-                        work->missing->mean, work->saes, work->missing->count);
+    of_block.values = sums;
+    TRY(start_block(work->evaluate, block));
+    TRY(splice_score(&work->evaluate->splice, &of_block, work->fired, work->missing->tap,
+                     work->missing->mean, work->saes, work->missing->count));
+done:
+    return st;
 }
 
 /* Local. */
@@ -416,8 +348,7 @@ static enum status write_scores(struct evaluate *evaluate, const struct tap_work
 static enum status evaluate_tap(struct evaluate *evaluate, const struct missing *missing)
 {
     MPI_Comm comm = evaluate->run->comm;
-    struct tap_work work = { .missing = missing };
-    struct pass pass = {0};
+    struct tap_work work = { .evaluate = evaluate, .missing = missing };
     enum status st;
 
     work.saes = allocate(missing->count, sizeof *work.saes);
@@ -426,19 +357,14 @@ static enum status evaluate_tap(struct evaluate *evaluate, const struct missing 
         work.fired[i] = allocate(missing->saes[i]->width, sizeof **work.fired);
     sums_make(&work.sums, evaluate->suite.corpus.context, missing->count);
     TRY_ALL(comm, read_saes(evaluate, &work));
-
-    pass = pass_make(evaluate, work.sums.values, work.sums.count);
-    pass.visit = score_block;
-    pass.context = &work;
-    TRY(pass_run(&pass));
-    memcpy(work.sums.values, pass.total, (size_t)pass.count * sizeof(double));
+    TRY(sum_text(evaluate, (struct deal){ .context = &work, .compute = score_block,
+                                          .count = work.sums.count }, work.sums.values));
     for (int i = 0; i < missing->count; i++) {
         MPI_Allreduce(MPI_IN_PLACE, work.fired[i], mpi_count(missing->saes[i]->width), MPI_INT64_T,
                       MPI_SUM, comm);
         TRY_ALL(comm, write_scores(evaluate, &work, i));
     }
 done:
-    pass_free(&pass);
     for (int i = 0; i < missing->count; i++) {
         sae_free(&work.saes[i]);
         free(work.fired[i]);
