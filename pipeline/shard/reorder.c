@@ -1,47 +1,18 @@
 #include "shard/reorder.h"
-#include "base/memory.h"
+#include "shard/buffers.h"
 #include "shard/dealt.h"
 #include "shard/exchange.h"
-#include "shard/passes.h"
+#include "shard/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What FOLDER.part/plan.h5 says of the files beside it: all int64, in this order. */
-struct plan {
-    int64_t       hash;         /* statistics.hash of the input */
-    int64_t       width, store, seed, bucket;
-    struct passes passes;
-};
-
-/* Room to work in, carved from one allocation. */
-struct buffers {
-    char              *all;
-    char              *chunk;           /* a chunk of the input, ... */
-    struct row_origin *chunk_origins;   /* [CHUNK_ROWS] */
-    int64_t           *chunk_places;    /* [CHUNK_ROWS] ... and where its rows go */
-
-    char              *batch;           /* [batch] records on their way into a window */
-    int32_t           *owners;          /* [batch] ranks that hold their places */
-    char              *send, *receive;  /* for the exchange */
-    char              *values;          /* [held chunks] of a window */
-    struct row_origin *origins;         /* [held chunks] */
-
-    char              *unit;            /* [unit] records to be dealt; in the memory of the */
-    int32_t           *groups;          /* [unit] six above, which are not needed then */
-    int32_t           *sorted;          /* [unit] */
-};
-
-static const char PLAN_FORMAT[] = "saemill shuffle plan";
-enum { PLAN_VERSION = 1, PLAN_NUMBERS = sizeof(struct plan) / sizeof(int64_t) };
-
-enum { SEAM = 64, SEAMS = 12 };     /* every buffer begins at a multiple of SEAM bytes */
-
+/* One shuffle, from beginning to end. */
 struct state {
     const struct reorder    *job;
     struct run              *run;
-    char                     part[PATH_LENGTH];
+    char                     part[PATH_LENGTH];     /* FOLDER.part */
     struct room              room;
     struct passes            passes;
     struct buffers           buffers;
@@ -63,48 +34,6 @@ struct source {
 void reorder_path(char path[PATH_LENGTH], const char *folder, int64_t shard)
 {
     path_print(path, "%s/%05lld.h5", folder, (long long)shard);
-}
-
-/* --- memory ---------------------------------------------------------------------------- */
-
-/* The next `bytes` of what has not been handed out. */
-static void *carve(char **next, int64_t bytes)
-{
-    char *here = *next;
-
-    *next += (bytes + SEAM - 1) / SEAM * SEAM;
-    return here;
-}
-
-static enum status buffers_make(struct buffers *buffers, const struct room *room, MPI_Comm comm)
-{
-    const int64_t window = room_window_bytes(room), unit = room_unit_bytes(room);
-    const int64_t bytes = room_chunk_bytes(room) + (window > unit ? window : unit)
-                          + SEAMS * SEAM;
-    const int64_t held = room->held * CHUNK_ROWS;
-    char *next, *shared;
-    enum status st;
-
-    TRY(memory_check(comm, bytes + room_writing_bytes(room), "shuffle"));
-    buffers->all = next = allocate(bytes, 1);
-    buffers->chunk = carve(&next, CHUNK_ROWS * room->row_bytes);
-    buffers->chunk_origins = carve(&next, CHUNK_ROWS * (int64_t)sizeof(struct row_origin));
-    buffers->chunk_places = carve(&next, CHUNK_ROWS * (int64_t)sizeof(int64_t));
-
-    shared = next;
-    buffers->batch = carve(&next, room->batch * room->record_bytes);
-    buffers->owners = carve(&next, room->batch * (int64_t)sizeof(int32_t));
-    buffers->values = carve(&next, held * room->row_bytes);
-    buffers->origins = carve(&next, held * (int64_t)sizeof(struct row_origin));
-    buffers->send = carve(&next, room->ranks > 1 ? room->batch * room->record_bytes : 0);
-    buffers->receive = carve(&next, 0);
-
-    next = shared;
-    buffers->unit = carve(&next, room->unit * room->record_bytes);
-    buffers->groups = carve(&next, room->unit * (int64_t)sizeof(int32_t));
-    buffers->sorted = carve(&next, 0);
-done:
-    return st;
 }
 
 /* --- reading ----------------------------------------------------------------------------- */
@@ -422,50 +351,9 @@ done:
 
 /* --- beginning and going on -------------------------------------------------------------- */
 
-/* The plan of the run that made FOLDER.part, or zeros.  On rank 0. */
-static struct plan read_plan(const char *path)
-{
-    struct plan plan = {0};
-    hid_t file = -1;
-    enum status st;
-
-    if (!file_exists(path))
-        return plan;
-    TRY(h5_open(&file, path));
-    TRY(h5_check_format(file, path, PLAN_FORMAT, PLAN_VERSION));
-    TRY(h5_read_array(file, path, "plan", H5T_NATIVE_INT64, &plan, PLAN_NUMBERS, 0));
-done:
-    st = h5_close(&file, path, st);
-    status_clear();
-    return st == OK ? plan : (struct plan){0};
-}
-
-static enum status write_plan(const char *path, const struct plan *plan)
-{
-    char draft[PATH_LENGTH];
-    hid_t file = -1;
-    enum status st;
-
-    path_print(draft, "%s.part", path);
-    TRY(h5_create(&file, draft, MPI_COMM_NULL));
-    TRY(h5_write_format(file, draft, PLAN_FORMAT, PLAN_VERSION));
-    TRY(h5_write_array(file, draft, "plan", H5T_STD_I64LE, plan, PLAN_NUMBERS, 0));
-done:
-    st = h5_close(&file, draft, st);
-    return st == OK ? file_publish(path) : st;
-}
-
-/* Is what the other plan made of use for this one? */
-static bool goes_on(const struct plan *plan, const struct plan *other)
-{
-    return plan->hash == other->hash && plan->width == other->width && plan->store == other->store
-           && plan->seed == other->seed && plan->bucket == other->bucket
-           && plan->passes.rows == other->passes.rows && plan->passes.shard == other->passes.shard;
-}
-
 /* Go on with the files of an earlier run, by its plan, if they are of use and its windows
  * and units fit into this run's memory; else begin with an empty folder.  Collective. */
-static enum status plan_make(struct state *s)
+static enum status make_plan(struct state *s)
 {
     const struct activations *input = s->job->input;
     struct plan plan = {
@@ -481,10 +369,10 @@ static enum status plan_make(struct state *s)
     passes_make(&plan.passes, input->statistics.rows, s->job->shard, &s->room);
     path_print(path, "%s/plan.h5", s->part);
     if (s->run->rank == 0)
-        earlier = read_plan(path);
+        earlier = plan_read(path);
     MPI_Bcast(&earlier, PLAN_NUMBERS, MPI_INT64_T, 0, s->run->comm);
 
-    if (goes_on(&plan, &earlier) && passes_fit(&earlier.passes, &s->room)) {
+    if (plan_goes_on(&plan, &earlier) && passes_fit(&earlier.passes, &s->room)) {
         s->passes = earlier.passes;
     } else {
         s->passes = plan.passes;
@@ -492,7 +380,7 @@ static enum status plan_make(struct state *s)
         if (s->run->rank == 0) {
             st = file_remove(s->part);
             st = st == OK ? folder_make(s->part) : st;
-            st = st == OK ? write_plan(path, &plan) : st;
+            st = st == OK ? plan_write(path, &plan) : st;
         } else {
             st = OK;
         }
@@ -587,7 +475,7 @@ enum status reorder_stream(const struct reorder *job, struct run *run)
     s->run = run;
     s->since = MPI_Wtime();
     path_print(s->part, "%s.part", job->folder);
-    TRY(plan_make(s));
+    TRY(make_plan(s));
     TRY_ALL(run->comm, run->rank == 0 ? announce(s) : OK);
     TRY(buffers_make(&s->buffers, &s->room, run->comm));
     exchange_start(&s->exchange, run->comm, s->room.record_bytes, s->room.pair,
@@ -600,7 +488,7 @@ done:
     st = activation_close(&s->writer, st);
     exchange_finish(&s->exchange);
     free(s->complete);
-    free(s->buffers.all);
+    buffers_free(&s->buffers);
     free(s);
     return st;
 }
