@@ -199,8 +199,8 @@ void run_summary(struct run *run, double amount, const char *unit, double bytes)
                  bytes_text(bytes / seconds), 100 * spent[PHASE_COMPUTE] / seconds,
                  100 * spent[PHASE_READ] / seconds, 100 * spent[PHASE_WRITE] / seconds,
                  100 * spent[PHASE_EXCHANGE] / seconds, bytes_text((double)peak));
-    say_always(run, "%.10g %s, %s in %s%s", amount, unit, bytes_text(bytes),
-               duration_text(seconds), details);
+    say_always(run, "%.10g %s%s%s in %s%s", amount, unit, bytes > 0 ? ", " : "",
+               bytes > 0 ? bytes_text(bytes) : "", duration_text(seconds), details);
 }
 
 bool run_stopping(struct run *run)

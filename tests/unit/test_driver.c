@@ -202,7 +202,8 @@ static void expect_layout(struct layout layout, int ranks, int threads)
     assert_int_equal(layout.threads, threads);
 }
 
-/* Libraries take 126 MB of each rank, shuffle.memory 1 GB; the model's 4.2 million parameters
+/* Train gives each rank four tiles of 128 latents; the suite's 64 are enough for one rank.
+ * Libraries take 126 MB of each rank, shuffle.memory 1 GB; the model's 4.2 million parameters
  * lie on the node once. */
 static void ranks_are_as_many_as_cores_and_memory_allow(void **state)
 {
@@ -224,6 +225,11 @@ static void ranks_are_as_many_as_cores_and_memory_allow(void **state)
     expect_layout(layout_of(STAGE_HARVEST, &suite, &model, 8, (int64_t)500e6), 3, 2);
     expect_layout(layout_of(STAGE_HARVEST, &suite, &model, 8, (int64_t)400e6), 2, 4);
     expect_layout(layout_of(STAGE_HARVEST, &suite, &model, 8, (int64_t)1e7), 1, 8);
+    suite.saes[0].widths[0] = 1024;
+    expect_layout(layout_of(STAGE_TRAIN, &suite, &model, 8, plenty), 2, 4);
+    suite.saes[0].widths[0] = 16384;
+    expect_layout(layout_of(STAGE_TRAIN, &suite, &model, 8, plenty), 8, 1);
+    expect_layout(layout_of(STAGE_TRAIN, &suite, &model, 8, (int64_t)1e8), 1, 8);
     suite_free(&suite);
 }
 
