@@ -19,7 +19,7 @@ passed=0
 failed=0
 # One thread a rank: three ranks on two cores are enough.
 export OMP_NUM_THREADS=1
-stages="tokenize harvest shuffle"
+stages="tokenize harvest shuffle train"
 
 # Does the claim $1 hold?  Its output is shown only if it does not.
 try() {
@@ -127,9 +127,10 @@ same_run() {
     HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/same_run.py "$1" "$2"
 }
 
-# Name, place on disk and time of every complete file of the run.
+# Name, place on disk and time of every complete file of the run that is there to stay.
 complete() {
-    find "$dir/run" -name '*.part' -prune -o -type f ! -name lock -printf '%p %i %T@\n' | sort
+    find "$dir/run" -name '*.part' -prune -o -type f ! -name lock ! -name '*.checkpoint.h5' \
+        -printf '%p %i %T@\n' | sort
 }
 
 # Fails unless the files that complete() listed in $1 are still there, untouched.

@@ -30,6 +30,7 @@ is_done_undisturbed() {
 tokenize_survives() { survives tokenize; }
 harvest_survives()  { survives harvest; }
 shuffle_survives()  { survives shuffle; }
+train_survives()    { survives train; }
 gives_the_same_bits() { same_run "$dir/undisturbed" "$dir/run"; }
 
 try is_done_undisturbed
