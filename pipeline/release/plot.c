@@ -246,22 +246,37 @@ static void write_colour(FILE *out, int blue)
         fprintf(out, "var(--c%d)", blue);
 }
 
+/* Letters of a group that begins at `from` and holds nothing; gnuplot makes many. */
+static size_t empty_group(const char *from)
+{
+    static const char BEGIN[] = "<g ", END[] = ">\n</g>\n";
+    const char *end = strchr(from, '>');
+
+    if (strncmp(from, BEGIN, sizeof BEGIN - 1) != 0 || end == NULL
+        || strncmp(end, END, sizeof END - 1) != 0)
+        return 0;
+    return (size_t)(end - from) + sizeof END - 1;
+}
+
 /* The <svg> element alone, without gnuplot's title (browsers show it as a hint), with the
  * page's colours. */
 static enum status write_svg(FILE *out, const char *svg)
 {
     const char *from = strstr(svg, "<svg"), *title = strstr(svg, "<title>");
     const char *title_end = strstr(svg, "</desc>");
-    int blue, length;
 
     if (from == NULL || title == NULL || title_end == NULL)
         return refuse(E_IO, "gnuplot failed on a plot of the report: %.200s", svg);
     while (*from != '\0') {
-        if (from == title)
+        const size_t nothing = *from == '<' ? empty_group(from) : 0;
+        int blue, length = 0;
+
+        if (from == title) {
             from = title_end + strlen("</desc>");
-        length = 0;
-        if (strncmp(from, "rgb(", 4) == 0
-            && sscanf(from, "rgb( 0, 0, %d)%n", &blue, &length) == 1 && length > 0) {
+        } else if (nothing > 0) {
+            from += nothing;
+        } else if (strncmp(from, "rgb(", 4) == 0
+                   && sscanf(from, "rgb( 0, 0, %d)%n", &blue, &length) == 1 && length > 0) {
             write_colour(out, blue);
             from += length;
         } else {
