@@ -15,6 +15,7 @@
 #include "lm/forward.h"
 #include "release/digests.h"
 #include "release/manifest.h"
+#include "release/plot.h"
 #include "release/report.h"
 #include "sae/saefile.h"
 #include "sae/saefile.h"
@@ -55,10 +56,11 @@ done:
     return st;
 }
 
-/* Make sure of memory and disk, and of an empty place to build in.  Collective. */
+/* Make sure of memory, disk and gnuplot, and of an empty place to build in.  Collective. */
 static enum status make_room(const struct work *work, struct run *run)
 {
     int64_t largest = 0, all = 0;
+    char version[64];
     enum status st;
 
     for (int i = 0; i < work->entries.count; i++) {
@@ -70,6 +72,7 @@ static enum status make_room(const struct work *work, struct run *run)
         all += 2 * bytes;       /* in two forms */
     }
     TRY(memory_check(run->comm, largest / 2 * 3, "release"));
+    TRY_ALL(run->comm, run->rank == 0 ? plot_version(version) : OK);
     TRY_ALL(run->comm, run->rank == 0 ? file_remove(work->part) : OK);
     TRY_ALL(run->comm, run->rank == 0 ? disk_check(work->part, all, "release") : OK);
     TRY_ALL(run->comm, run->rank == 0 ? folder_make(work->part) : OK);
@@ -124,7 +127,7 @@ static enum status export_all(const struct work *work, struct run *run)
     run_enter(run, PHASE_WRITE);
     for (int i = run->rank; i < work->entries.count && st == OK; i += run->size) {
         st = export_entry(work, &work->entries.entry[i]);
-        run_progress(run, "autoencoders", since, 0, i + 1, work->entries.count, "files");
+        run_progress(run, "writing", since, 0, i + 1, work->entries.count, "autoencoders");
     }
     return agree(run->comm, st);
 }

@@ -1,4 +1,5 @@
 #include "release/rescore.h"
+#include "base/deal.h"
 #include "base/memory.h"
 #include "corpus/selection.h"
 #include "evaluate/splice.h"
@@ -27,6 +28,8 @@ struct rescore {
     float            *mean;                 /* [width] of the site's rows of text */
     int64_t          *fired;                /* [latents] */
     struct score_sums sums;
+    const char       *what;                 /* is being done, for progress, and ... */
+    double            since;                /* ... since when */
 };
 
 /* ---- what is at hand ------------------------------------------------------------ */
@@ -127,59 +130,61 @@ static void tear_down(struct rescore *r)
 
 /* ---- over the text -------------------------------------------------------------- */
 
-static enum status visit_block(struct rescore *r, int64_t number, double *sums,
-                               enum status (*visit)(struct rescore *, double *))
+/* Take up a block of the text. */
+static enum status start_block(struct rescore *r, int64_t block)
 {
-    const struct range range = split_block(r->selection.sequences, r->suite.harvest.block,
-                                           number);
+    const struct range range = split_block(r->selection.sequences, r->suite.harvest.block, block);
     enum status st;
 
     TRY(selection_read(&r->selection, range, r->ids, r->origins));
     TRY(splice_start(&r->splice, r->ids, range.end - range.first));
-    TRY(visit(r, sums));
 done:
+    run_progress(r->run, r->what, r->since, 0, block + 1,
+                 split_blocks(r->selection.sequences, r->suite.harvest.block), "blocks");
     return st;
 }
 
-/* What `visit` adds for each block, `count` values, added up in the order of the blocks, as
- * evaluate does.  Collective. */
-static enum status sum_blocks(struct rescore *r, double *total, int64_t count, const char *what,
-                              enum status (*visit)(struct rescore *, double *))
+/* The sum of a block's rows of text, and behind it how many they are. */
+static enum status add_rows(void *context, int64_t block, double *sums)
 {
-    const int64_t blocks = split_blocks(r->selection.sequences, r->suite.harvest.block);
-    const double since = MPI_Wtime();
-    double *all = allocate(blocks * count, sizeof *all);    /* zero where others compute */
-    enum status st = OK;
+    struct rescore *r = context;
+    enum status st;
 
-    for (int64_t b = r->run->rank; b < blocks && st == OK; b += r->run->size) {
-        st = visit_block(r, b, all + b * count, visit);
-        run_progress(r->run, what, since, 0, b + 1, blocks, "blocks");
-    }
-    TRY_ALL(r->run->comm, st);
-    MPI_Allreduce(MPI_IN_PLACE, all, mpi_count(blocks * count), MPI_DOUBLE, MPI_SUM,
-                  r->run->comm);
-    for (int64_t b = 0; b < blocks; b++)
-        for (int64_t i = 0; i < count; i++)
-            total[i] += all[b * count + i];
-done:
-    free(all);
-    return st;
-}
-
-/* The sum of the rows of text, and behind it how many they are. */
-static enum status add_rows(struct rescore *r, double *sums)
-{
+    TRY(start_block(r, block));
     splice_add_rows(&r->splice, r->tap, sums);
     sums[r->sae.inputs] = (double)r->splice.texts;
-    return OK;
+done:
+    return st;
 }
 
-static enum status add_scores(struct rescore *r, double *sums)
+static enum status add_scores(void *context, int64_t block, double *sums)
 {
-    struct score_sums block = r->sums;
+    struct rescore *r = context;
+    struct score_sums of_block = r->sums;
+    enum status st;
 
-    block.values = sums;
-    return splice_score(&r->splice, &block, &r->fired, r->tap, r->mean, &r->sae, 1);
+    of_block.values = sums;
+    TRY(start_block(r, block));
+    TRY(splice_score(&r->splice, &of_block, &r->fired, r->tap, r->mean, &r->sae, 1));
+done:
+    return st;
+}
+
+/* What `compute` adds for all blocks, `count` sums.  Collective. */
+static enum status sum_blocks(struct rescore *r, const char *what, double *total, int64_t count,
+                              enum status (*compute)(void *, int64_t, double *))
+{
+    const struct deal deal = {
+        .run = r->run,
+        .blocks = split_blocks(r->selection.sequences, r->suite.harvest.block),
+        .count = count,
+        .context = r,
+        .compute = compute,
+    };
+
+    r->what = what;
+    r->since = MPI_Wtime();
+    return deal_sum(&deal, total);
 }
 
 /* Collective. */
@@ -189,10 +194,10 @@ static enum status score(struct rescore *r, json_t **scores)
     double *sum = allocate(width + 1, sizeof *sum);
     enum status st;
 
-    TRY(sum_blocks(r, sum, width + 1, "means of the text", add_rows));
+    TRY(sum_blocks(r, "means of the text", sum, width + 1, add_rows));
     for (int32_t i = 0; i < width; i++)
         r->mean[i] = (float)(sum[i] / sum[width]);
-    TRY(sum_blocks(r, r->sums.values, r->sums.count, "scoring again", add_scores));
+    TRY(sum_blocks(r, "scoring again", r->sums.values, r->sums.count, add_scores));
     MPI_Allreduce(MPI_IN_PLACE, r->fired, r->sae.latents, MPI_INT64_T, MPI_SUM, r->run->comm);
     *scores = scores_json(&r->sums, 0, r->tap, r->fired, r->sae.latents);
 done:
