@@ -1,8 +1,8 @@
 /* lock.h -- one run at a time in a run folder.
  *
  * The lock is fcntl(2)'s on the open file RUN/lock, so that it ends with the processes that
- * have it open, no matter how they die.  mpirun inherits it: a run whose driver was killed is not over
- * before its ranks are.
+ * have it open, no matter how they die.  mpirun inherits it: a run whose driver was killed
+ * is not over before its ranks are.
  */
 #ifndef LOCK_H
 #define LOCK_H

@@ -44,9 +44,6 @@ const struct slot *slots_get(const struct slots *slots, const struct key *key, u
 /* How many groups stand under "saes". */
 unsigned slots_entries(const struct slots *slots);
 
-/* The line, from 1, of a key; if it is absent, of what should hold it. */
-int slots_line(const struct slots *slots, const struct key *key, unsigned entry);
-
 /* Split a default like "[attn, mlp]" as the file's own lists are.  Caller frees with
  * slots_free_list(). */
 char **slots_list(const char *yaml, unsigned *count);

@@ -1,5 +1,6 @@
 #include "suite/suite.h"
 #include "base/file.h"
+#include "suite/blame.h"
 #include "suite/claim.h"
 #include "suite/slots.h"
 #include "suite/value.h"
@@ -31,7 +32,7 @@ static enum status read_value(void *at, const struct slots *slots, const struct 
     if (value_read(at, key, text))
         return OK;
     return refuse(E_USAGE, "%s:%d: '%s' is %s%s%s, but must be %s", slots->path,
-                  slots_line(slots, key, entry), key->name, text[0] ? "'" : "empty", text,
+                  blame_line(slots, key, entry), key->name, text[0] ? "'" : "empty", text,
                   text[0] ? "'" : "", key_expects(key));
 }
 
@@ -66,7 +67,7 @@ static enum status read_key(void *base, const struct slots *slots, const struct 
 
     if (!given && key->required)
         return refuse(E_USAGE, "%s:%d: %s%s%s is missing, and has no default: %s", slots->path,
-                      slots_line(slots, key, entry), key->section, key->section[0] ? "." : "",
+                      blame_line(slots, key, entry), key->section, key->section[0] ? "." : "",
                       key->name, key->meaning);
     if (!key->list)
         return read_value(member(base, key->offset), slots, key, entry,
@@ -96,7 +97,7 @@ static enum status choose_sparsity(struct suite_saes *saes, const struct slots *
     if (slots_get(slots, sparsities, entry)->count > 0)
         return refuse(E_USAGE, "%s:%d: 'sparsities' and 'target_l0' exclude each other; keep "
                       "one of them in each group", slots->path,
-                      slots_line(slots, target, entry));
+                      blame_line(slots, target, entry));
     saes->sparsities_count = 0;
     return OK;
 }

@@ -34,7 +34,8 @@ static void forget(struct tasks *tasks, struct suite *suite)
 
 static void streams_are_ordered_by_layer_then_site(void **state)
 {
-    static const char *const TAPS[] = { "mlp.01", "res.01", "mlp.02", "res.02", "mlp.03", "res.03" };
+    static const char *const TAPS[] = { "mlp.01", "res.01", "mlp.02", "res.02", "mlp.03",
+                                        "res.03" };
     struct tasks tasks;
     struct suite suite;
     char name[32];
@@ -61,7 +62,8 @@ static void groups_multiply_out_and_add_up(void **state)
     (void)state;
     assert_int_equal(make(&tasks, &suite,
                           "saes:\n"
-                          "- {sites: [res], widths: [64, 128], sparsities: [6e-4, 7e-5], tokens: 9}\n"
+                          "- {sites: [res], widths: [64, 128], sparsities: [6e-4, 7e-5],"
+                          " tokens: 9}\n"
                           "- {sites: [res], layers: ['2'], widths: [128], target_l0: [20, 2.5]}\n"),
                      OK);
     assert_int_equal(tasks.taps_count, 3 * LAYERS);
