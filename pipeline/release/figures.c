@@ -251,7 +251,8 @@ static enum status draw_positions(FILE *out, const struct entry *entries,
                                   char (*labels)[LABEL], int count)
 {
     struct plot_series *series = allocate(count, sizeof *series);
-    double (*x)[SPANS_MAX] = allocate(count, sizeof *x), (*y)[SPANS_MAX] = allocate(count, sizeof *y);
+    double (*x)[SPANS_MAX] = allocate(count, sizeof *x);
+    double (*y)[SPANS_MAX] = allocate(count, sizeof *y);
     const struct plot plot = {
         .title = "along the sequence", .x_label = "position of the token", .y_label = "FVU",
         .log_x = true, .marks = true, .series = series, .count = count,

@@ -180,38 +180,45 @@ done:
     return st;
 }
 
-static void write_number(FILE *out, const char *format, double value)
-{
-    if (isfinite(value))
-        fprintf(out, format, value);
-    else
-        fputs("–", out);
-}
+/* A column of the table that shows a score. */
+struct column {
+    const char *title, *score, *format;
+    double      scale;
+    bool        of_width;       /* as a share of the latents */
+};
+
+static const struct column COLUMNS[] = {
+    { "L0", "l0", "%.1f", 1, false },
+    { "FVU", "fvu", "%.3f", 1, false },
+    { "added loss,<br>nats", "delta_loss", "%.3f", 1, false },
+    { "loss<br>recovered", "loss_recovered_zero", "%.1f %%", 100, false },
+    { "KL,<br>nats", "kl", "%.3f", 1, false },
+    { "cosine", "cosine", "%.3f", 1, false },
+    { "never<br>active", "never_active", "%.1f %%", 100, true },
+    { "dense<br>latents", "dense_above_10_percent", "%.0f", 1, false },
+};
+
+enum { COLUMNS_COUNT = sizeof COLUMNS / sizeof *COLUMNS };
 
 static void write_row(FILE *out, const struct entry *e, bool first)
 {
-    const double width = e->sae.width;
+    const char *site = site_name(e->tap.site);
     char name[16];
 
-    fprintf(out, "<tr%s><td class=\"text\"><a href=\"#%s-%d\">%s</a></td><td>%d</td><td>%s</td><td>",
-            first ? " class=\"first\"" : "", site_name(e->tap.site), e->tap.layer,
-            site_name(e->tap.site), e->tap.layer, width_name(name, e->sae.width));
-    write_number(out, "%.1f", entry_score(e, "l0"));
-    fputs("</td><td>", out);
-    write_number(out, "%.3f", entry_score(e, "fvu"));
-    fputs("</td><td>", out);
-    write_number(out, "%.3f", entry_score(e, "delta_loss"));
-    fputs("</td><td>", out);
-    write_number(out, "%.1f %%", 100 * entry_score(e, "loss_recovered_zero"));
-    fputs("</td><td>", out);
-    write_number(out, "%.3f", entry_score(e, "kl"));
-    fputs("</td><td>", out);
-    write_number(out, "%.3f", entry_score(e, "cosine"));
-    fputs("</td><td>", out);
-    write_number(out, "%.1f %%", 100 * entry_score(e, "never_active") / width);
-    fputs("</td><td>", out);
-    write_number(out, "%.0f", entry_score(e, "dense_above_10_percent"));
-    fprintf(out, "</td><td class=\"text\"><a href=\"%s/\">%s</a></td></tr>\n", e->folder,
+    fprintf(out, "<tr%s><td class=\"text\"><a href=\"#%s-%d\">%s</a></td>",
+            first ? " class=\"first\"" : "", site, e->tap.layer, site);
+    fprintf(out, "<td>%d</td><td>%s</td>", e->tap.layer, width_name(name, e->sae.width));
+    for (int c = 0; c < COLUMNS_COUNT; c++) {
+        const double score = entry_score(e, COLUMNS[c].score) * COLUMNS[c].scale;
+
+        fputs("<td>", out);
+        if (isfinite(score))
+            fprintf(out, COLUMNS[c].format, COLUMNS[c].of_width ? score / e->sae.width : score);
+        else
+            fputs("–", out);
+        fputs("</td>", out);
+    }
+    fprintf(out, "<td class=\"text\"><a href=\"%s/\">%s</a></td></tr>\n", e->folder,
             strrchr(e->folder, '/') + 1);
 }
 
@@ -222,9 +229,10 @@ static void write_table(FILE *out, const struct entries *entries)
           "more of them, per autoencoder: <code>scores.json</code> in its folder. "
           "<a href=\"#terms\">What the columns mean.</a></p>\n"
           "<div class=\"wide\"><table>\n<thead><tr><th class=\"text\">site</th><th>layer</th>"
-          "<th>width</th><th>L0</th><th>FVU</th><th>added loss,<br>nats</th>"
-          "<th>loss<br>recovered</th><th>KL,<br>nats</th><th>cosine</th><th>never<br>active</th>"
-          "<th>dense<br>latents</th><th class=\"text\">folder</th></tr></thead>\n<tbody>\n", out);
+          "<th>width</th>", out);
+    for (int c = 0; c < COLUMNS_COUNT; c++)
+        fprintf(out, "<th>%s</th>", COLUMNS[c].title);
+    fputs("<th class=\"text\">folder</th></tr></thead>\n<tbody>\n", out);
     for (int i = 0; i < entries->count; i++)
         write_row(out, &entries->entry[i],
                   i > 0 && entries->entry[i].tap.site != entries->entry[i - 1].tap.site);
@@ -240,9 +248,9 @@ static void write_usage(FILE *out, const struct entries *entries)
           "of training is folded in. With NumPy, in Gemma Scope's form:</p>\n", out);
     fprintf(out, "<pre><code>import numpy as np\n"
             "p = np.load(\"%s/params.npz\")\n"
-            "pre = x @ p[\"W_enc\"] + p[\"b_enc\"]                      # x: activations [rows, d]\n"
-            "f = np.maximum(pre, 0) * (pre &gt; p[\"threshold\"])       # latents\n"
-            "y = f @ p[\"W_dec\"] + p[\"b_dec\"]                        # reconstruction\n"
+            "pre = x @ p[\"W_enc\"] + p[\"b_enc\"]                # x: activations [rows, d]\n"
+            "f = np.maximum(pre, 0) * (pre &gt; p[\"threshold\"])  # latents\n"
+            "y = f @ p[\"W_dec\"] + p[\"b_dec\"]                  # reconstruction\n"
             "</code></pre>\n", folder);
     fputs("<p>With SAELens (version 6), which also learns the hook point of the site from "
           "<code>cfg.json</code>:</p>\n", out);
@@ -284,11 +292,13 @@ static void write_terms(FILE *out)
           "reconstruction. In a spliced run the reconstruction takes the place of the activation "
           "at every token that is not BOS, EOS or padding.</p>\n<dl class=\"terms\">\n"
           "<dt>L0</dt><dd>latents that are active on a token</dd>\n"
-          "<dt>FVU</dt><dd>fraction of variance unexplained: mean |<i>x</i> &minus; <i>y</i>|&sup2; "
-          "over mean |<i>x</i> &minus; mean <i>x</i>|&sup2;</dd>\n"
+          "<dt>FVU</dt><dd>fraction of variance unexplained: "
+          "mean |<i>x</i> &minus; <i>y</i>|&sup2; over "
+          "mean |<i>x</i> &minus; mean <i>x</i>|&sup2;</dd>\n"
           "<dt>added loss</dt><dd>next-token cross-entropy of the spliced run minus that of the "
           "model</dd>\n"
-          "<dt>loss recovered</dt><dd>1 &minus; added loss / what setting the site to zero adds</dd>\n"
+          "<dt>loss recovered</dt><dd>1 &minus; added loss / what setting the site to zero adds"
+          "</dd>\n"
           "<dt>KL</dt><dd>Kullback-Leibler divergence of the spliced run's predictions from the "
           "model's</dd>\n"
           "<dt>cosine</dt><dd>between <i>x</i> and <i>y</i></dd>\n"
@@ -327,7 +337,8 @@ static void write_provenance(FILE *out, const json_t *manifest)
           "<details><summary>The suite file <span>&middot; every key, defaults included"
           "</span></summary>\n<pre><code>", out);
     put_escaped(out, json_string_value(json_object_get(manifest, "suite")));
-    fputs("</code></pre></details>\n<details><summary>Inputs <span>&middot; SHA-256</span></summary>\n"
+    fputs("</code></pre></details>\n"
+          "<details><summary>Inputs <span>&middot; SHA-256</span></summary>\n"
           "<div class=\"wide\"><table>\n", out);
     write_files(out, json_object_get(json_object_get(manifest, "model"), "files"));
     write_files(out, json_object_get(json_object_get(manifest, "corpus"), "files"));

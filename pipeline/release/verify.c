@@ -37,7 +37,8 @@ static int64_t compare_names(struct run *run, const struct digests *listed, stru
     return differences;
 }
 
-static int64_t compare_sums(struct run *run, const struct digests *listed, const struct digests *there)
+static int64_t compare_sums(struct run *run, const struct digests *listed,
+                            const struct digests *there)
 {
     int64_t differences = 0, t = 0;
 
