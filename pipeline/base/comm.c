@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+bool comm_broken;
+
 enum status agree(MPI_Comm comm, enum status mine)
 {
     struct { int status; char reason[1024]; } word = { mine, "" };

@@ -21,6 +21,11 @@ enum status agree(MPI_Comm comm, enum status mine);
 /* In a collective function: make a local call, and leave only if all ranks leave. */
 #define TRY_ALL(comm, call) TRY(agree((comm), (call)))
 
+/* Set when a write to a file of several ranks has failed.  Inside the library that writes it
+ * the ranks may then stand at different collective calls, so neither the file nor MPI can
+ * be closed any more: run_finish() ends the job without. */
+extern bool comm_broken;
+
 /* A count for MPI, which takes ints.  Dies if it does not fit: a bug, since exchanges are
  * cut into rounds long before. */
 int mpi_count(int64_t n);

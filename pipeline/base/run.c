@@ -100,6 +100,10 @@ int run_finish(struct run *run, enum status st)
     if (run->rank == 0 && st != OK)
         fprintf(stderr, "%ssaemill-%s: %s\n", run->line_open ? "\n" : "", run->stage,
                 status_reason());
+    if (comm_broken) {
+        MPI_Barrier(run->comm);     /* the reason is out */
+        MPI_Abort(run->comm, st);
+    }
     MPI_Finalize();
     return st;
 }

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -149,6 +150,9 @@ done:
 enum status activation_create(struct activation_writer *writer, MPI_Comm comm, const char *path,
                               struct stream stream, int64_t rows, const char *suite)
 {
+    const int64_t row_bytes = stream.width * store_bytes(stream.store)
+                              + (int64_t)sizeof(struct row_origin);
+    char purpose[64], name[32];
     enum status st;
 
     *writer = (struct activation_writer){
@@ -158,6 +162,8 @@ enum status activation_create(struct activation_writer *writer, MPI_Comm comm, c
     path_print(writer->path, "%s", path);
     writer->statistics.rows = rows;
     writer->statistics.sum = allocate(stream.width, sizeof(double));
+    snprintf(purpose, sizeof purpose, "a shard of %s", tap_name(name, stream.tap));
+    TRY_ALL(comm, disk_check(path, rows * row_bytes, purpose));
     TRY(h5_create(&writer->file, path, comm));
     TRY_ALL(comm, write_header(writer, suite));
 done:
@@ -242,10 +248,12 @@ enum status activation_close(struct activation_writer *writer, enum status st)
         return st;
     if (st == OK)
         st = agree(writer->comm, write_statistics(writer));
+    comm_broken |= writer->file >= 0 && (st == E_IO || st == E_ROOM);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
-        if (sets[i] >= 0)
+        if (sets[i] >= 0 && !comm_broken)
             H5Dclose(sets[i]);
-    st = h5_close(&writer->file, writer->path, st);
+    if (!comm_broken)
+        st = h5_close(&writer->file, writer->path, st);
     free(writer->statistics.sum);
     st = agree(writer->comm, st);
     *writer = (struct activation_writer){0};

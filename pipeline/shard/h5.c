@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 /* --- types ------------------------------------------------------------------------- */
 
@@ -55,12 +56,21 @@ static herr_t keep_first(unsigned depth, const H5E_error2_t *error, void *words)
 }
 
 /* To be called at once: every other call of HDF5 wipes its messages away. */
+/* MPI's files do not tell why a write failed. */
+static bool disk_is_full(const char *path)
+{
+    struct statvfs disk;
+
+    return statvfs(path, &disk) == 0 && disk.f_bavail * disk.f_frsize < 1 << 16;
+}
+
 enum status h5_refuse(enum status code, const char *action, const char *path)
 {
     char words[256] = "";
 
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, words);
-    if (strstr(words, "No space left") || strstr(words, "NO_SPACE") || strstr(words, "quota"))
+    if (strstr(words, "No space left") || strstr(words, "NO_SPACE") || strstr(words, "quota")
+        || (code == E_IO && disk_is_full(path)))
         return refuse(E_ROOM, "cannot %s %s: the disk is full; free some space and run the same "
                       "command again, it goes on where it was", action, path);
     if (strstr(words, "filter returned failure during read"))
