@@ -36,6 +36,31 @@ void reorder_path(char path[PATH_LENGTH], const char *folder, int64_t shard)
     path_print(path, "%s/%05lld.h5", folder, (long long)shard);
 }
 
+/* Output rows of some windows. */
+static struct range rows_of(const struct state *s, struct range windows)
+{
+    return (struct range){ passes_range(&s->passes, windows.first).first,
+                           passes_range(&s->passes, windows.end - 1).end };
+}
+
+/* "res.01, window 2 of 9": how far the work is. */
+static void tell_progress(struct state *s, const char *step)
+{
+    char what[96], name[32];
+
+    snprintf(what, sizeof what, "%s, %s", tap_name(name, s->job->input->stream.tap), step);
+    run_progress(s->run, what, s->since, s->skipped, s->done,
+                 s->passes.rows * (s->passes.dealings + 1), "rows moved");
+}
+
+/* Collective. */
+static enum status stop_if_asked(struct run *run)
+{
+    if (!run_stopping(run))
+        return OK;
+    return refuse(E_STOPPED, "stopped by a signal; run the same command again to go on");
+}
+
 /* --- reading ----------------------------------------------------------------------------- */
 
 /* Fill `records` with up to `capacity` rows of the source, from left->first on.  Local. */
@@ -115,7 +140,7 @@ done:
 }
 
 /* All rows of a window into the memory of the ranks that will write them.  Collective. */
-static enum status fill_window(struct state *s, struct source source, const char *what)
+static enum status fill_window(struct state *s, struct source source, const char *step)
 {
     struct run *run = s->run;
     struct range left = split_range(source.rows, run->rank, run->size);
@@ -132,8 +157,8 @@ static enum status fill_window(struct state *s, struct source source, const char
         MPI_Allreduce(MPI_IN_PLACE, &waiting, 1, MPI_INT64_T, MPI_SUM, run->comm);
         run_enter(run, PHASE_COMPUTE);
         s->done = done + source.rows - waiting;
-        run_progress(run, what, s->since, s->skipped, s->done,
-                     s->passes.rows * (s->passes.dealings + 1), "rows moved");
+        tell_progress(s, step);
+        TRY(stop_if_asked(run));
     } while (waiting > 0);
 done:
     return st;
@@ -175,20 +200,11 @@ done:
     return st;
 }
 
-/* Collective. */
-static enum status stop_if_asked(struct run *run)
-{
-    if (!run_stopping(run))
-        return OK;
-    return refuse(E_STOPPED, "stopped by a signal; run the same command again to go on");
-}
-
 static bool windows_complete(const struct state *s, struct range windows)
 {
-    const int64_t first = passes_range(&s->passes, windows.first).first;
-    const int64_t end = passes_range(&s->passes, windows.end - 1).end;
+    const struct range rows = rows_of(s, windows);
 
-    for (int64_t shard = first / s->passes.shard; shard * s->passes.shard < end; shard++)
+    for (int64_t shard = rows.first / s->passes.shard; shard * s->passes.shard < rows.end; shard++)
         if (!s->complete[shard])
             return false;
     return true;
@@ -197,19 +213,20 @@ static bool windows_complete(const struct state *s, struct range windows)
 /* Order one window and write it.  Collective. */
 static enum status order_window(struct state *s, struct source source, int64_t window)
 {
-    char what[64];
+    char step[64];
     enum status st;
 
     s->window = passes_range(&s->passes, window);
-    snprintf(what, sizeof what, "window %lld of %lld", (long long)window + 1,
+    snprintf(step, sizeof step, "window %lld of %lld", (long long)window + 1,
              (long long)s->passes.windows);
-    TRY(fill_window(s, source, what));
+    TRY(fill_window(s, source, step));
     run_enter(s->run, PHASE_WRITE);
     for (int64_t shard = s->window.first / s->passes.shard;
-         shard * s->passes.shard < s->window.end; shard++)
+         shard * s->passes.shard < s->window.end; shard++) {
         if (!s->complete[shard])
             TRY(write_part(s, shard));
-    TRY(stop_if_asked(s->run));
+        TRY(stop_if_asked(s->run));
+    }
 done:
     run_enter(s->run, PHASE_COMPUTE);
     return st;
@@ -243,8 +260,7 @@ static struct dealing dealing_of(const struct state *s, struct source source,
 static enum status deal_unit(struct state *s, struct source source,
                              const struct dealing *dealing, int64_t unit)
 {
-    const struct range rows = { passes_range(&s->passes, dealing->windows.first).first,
-                                passes_range(&s->passes, dealing->windows.end - 1).end };
+    const struct range rows = rows_of(s, dealing->windows);
     struct range left = split_block(source.rows, s->passes.unit, unit);
     char path[PATH_LENGTH];
     int64_t count;
@@ -289,20 +305,17 @@ static enum status deal(struct state *s, struct source source, const struct deal
 {
     struct run *run = s->run;
     const int64_t done = s->done;
-    const struct range rows = { passes_range(&s->passes, dealing->windows.first).first,
-                                passes_range(&s->passes, dealing->windows.end - 1).end };
     int64_t count, *missing = list_missing(s, dealing, &count);
     enum status st;
 
-    TRY(check_rows(s, source, rows));
+    TRY(check_rows(s, source, rows_of(s, dealing->windows)));
     s->skipped += (dealing->units - count) * s->passes.unit;
     TRY_ALL(run->comm, run->rank == 0 ? folder_make(dealing->folder) : OK);
     for (int64_t i = 0; i < count; i += run->size) {
         TRY_ALL(run->comm, i + run->rank < count
                            ? deal_unit(s, source, dealing, missing[i + run->rank]) : OK);
         s->done += run->size * s->passes.unit;
-        run_progress(run, "dealing", s->since, s->skipped, s->done,
-                     s->passes.rows * (s->passes.dealings + 1), "rows moved");
+        tell_progress(s, "dealing");
         TRY(stop_if_asked(run));
     }
 done:
