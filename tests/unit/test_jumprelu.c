@@ -166,7 +166,7 @@ static void follow(const char *path, double density)
     start_as_golden(&training, &golden);
     workspace_make(&workspace, MPI_COMM_SELF, golden.recipe.batch, golden.inputs, golden.latents);
     for (int64_t step = 0; step < golden.recipe.steps; step++) {
-        char group[32];
+        char group[48];
         training.density = density;
         for (int64_t k = 0; k < batch; k++)
             x[k] = (float)rows[step * batch + k];
