@@ -19,7 +19,7 @@ passed=0
 failed=0
 # One thread a rank: three ranks on two cores are enough.
 export OMP_NUM_THREADS=1
-stages="tokenize harvest shuffle train"
+stages="tokenize harvest shuffle train evaluate release"
 
 # Does the claim $1 hold?  Its output is shown only if it does not.
 try() {
@@ -141,9 +141,17 @@ untouched() {
     [ ! -s "$dir/lost" ]
 }
 
-# refused SUITE WORD...: `saemill run SUITE` ends soon and not well.  Standard error has one
-# line with the reason, in which all the words are found, and at most one that says how to
-# go on.
+# refusal WORD...: what went to $dir/err is one line with the reason, in which all the words
+# are found, and at most one that says how to go on.
+refusal() {
+    cat "$dir/err"
+    [ "$(grep -c -v '^saemill: .* goes on from there$' "$dir/err")" = 1 ]
+    for word in "$@"; do
+        head -n 1 "$dir/err" | grep -q -F -e "$word"
+    done
+}
+
+# refused SUITE WORD...: `saemill run SUITE` ends soon and not well, with such a refusal.
 refused() {
     if timeout 60 bin/saemill run "$1" > "$dir/out" 2> "$dir/err"; then
         echo "was not refused"
@@ -151,13 +159,9 @@ refused() {
     else
         status=$?
     fi
-    cat "$dir/err"
-    [ "$status" -lt 124 ]
-    [ "$(grep -c -v '^saemill: .* goes on from there$' "$dir/err")" = 1 ]
     shift
-    for word in "$@"; do
-        head -n 1 "$dir/err" | grep -q -F -e "$word"
-    done
+    refusal "$@"
+    [ "$status" -lt 124 ]
 }
 
 documents 120 > "$dir/text/0.jsonl"

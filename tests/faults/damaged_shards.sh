@@ -1,0 +1,40 @@
+#!/bin/sh
+# One flipped bit in a file of the run folder: the stage that reads it names the file, what
+# else is complete stays, and the remedy it names gives the right file again.
+. tests/lib.sh
+
+# Do stage $1, flip a bit in data set $3 of its file $2: the next stage refuses and says to
+# remove $4.  Do that and $1 again.
+found() {
+    folder=$dir/run/${2%%/*}
+    stage 2 "$1" "$dir/suite.yaml"
+    rm -rf "$dir/whole"
+    cp -r "$folder" "$dir/whole"
+    "$PYTHON" tests/faults/damage.py flip "$dir/run/$2" "$3"
+    complete > "$dir/before"
+    refused "$dir/suite.yaml" "$dir/run/$2" "remove $4"
+    untouched "$dir/before"
+    case $4 in
+    *folder*) rm -r "$dir/run/${2%/*}" ;;
+    *)        rm "$dir/run/$2" ;;
+    esac
+    stage 2 "$1" "$dir/suite.yaml"
+    same_run "$dir/whole" "$folder"
+}
+
+finds_a_flipped_bit_in_tokens() {
+    found tokenize tokens/00000.h5 train/ids "the file"
+}
+
+finds_a_flipped_bit_in_harvest() {
+    found harvest harvest/00001/res.02.h5 activation "the folder it is in"
+}
+
+finds_a_flipped_bit_in_shuffle() {
+    found shuffle shuffle/res.00/00001.h5 activation "the folder it is in"
+}
+
+try finds_a_flipped_bit_in_tokens
+try finds_a_flipped_bit_in_harvest
+try finds_a_flipped_bit_in_shuffle
+finish
