@@ -142,12 +142,13 @@ untouched() {
 }
 
 # refusal WORD...: what went to $dir/err is one line with the reason, in which all the words
-# are found, and at most one that says how to go on.
+# are found, and at most one that says how to go on.  MPI may have complained before.
 refusal() {
     cat "$dir/err"
-    [ "$(grep -c -v '^saemill: .* goes on from there$' "$dir/err")" = 1 ]
+    grep -v -e '^mca_' -e '^saemill: .* goes on from there$' "$dir/err" > "$dir/reason"
+    [ "$(wc -l < "$dir/reason")" = 1 ]
     for word in "$@"; do
-        head -n 1 "$dir/err" | grep -q -F -e "$word"
+        grep -q -F -e "$word" "$dir/reason"
     done
 }
 

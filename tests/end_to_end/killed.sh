@@ -31,6 +31,8 @@ tokenize_survives() { survives tokenize; }
 harvest_survives()  { survives harvest; }
 shuffle_survives()  { survives shuffle; }
 train_survives()    { survives train; }
+evaluate_survives() { survives evaluate; }
+release_survives()  { survives release; }
 gives_the_same_bits() { same_run "$dir/undisturbed" "$dir/run"; }
 
 try is_done_undisturbed
