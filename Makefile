@@ -41,13 +41,11 @@ HDF5_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(HDF
 HDF5_LIBS   = $(shell pkg-config --libs $(HDF5))
 BLAS_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I openblas 2> /dev/null))
 BLAS_LIBS   = $(shell pkg-config --libs openblas)
-# oneDNN is optional: without it there is no bf16 arithmetic.
-ONEDNN       = $(shell echo "#include <oneapi/dnnl/dnnl.h>" | $(CC) -E - > /dev/null 2>&1 && echo yes)
-ifeq ($(ONEDNN),yes)
-CPPFLAGS   += -DHAVE_ONEDNN
-ONEDNN_LIBS = -ldnnl
-endif
-LDLIBS      = $(ONEDNN_LIBS) $(HDF5_LIBS) $(BLAS_LIBS) -lzstd -lcyaml -lyaml -ljansson -lzip \
+# oneDNN is optional: without it there is no bf16 arithmetic.  Asked for at each use, since
+# tests/setup may install it first.
+ONEDNN      = $(shell echo "\#include <oneapi/dnnl/dnnl.h>" | $(CC) -E - > /dev/null 2>&1 && echo yes)
+CPPFLAGS   += $(if $(ONEDNN),-DHAVE_ONEDNN)
+LDLIBS      = $(if $(ONEDNN),-ldnnl) $(HDF5_LIBS) $(BLAS_LIBS) -lzstd -lcyaml -lyaml -ljansson -lzip \
               -lsentencepiece -lxxhash -lcrypto -lm -lstdc++
 
 # --- what there is to build ---------------------------------------------------------
