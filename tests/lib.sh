@@ -127,10 +127,11 @@ same_run() {
     HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/same_run.py "$1" "$2"
 }
 
-# Name, place on disk and time of every complete file of the run that is there to stay.
+# Name, place on disk and time of every complete file of the run.  Not of checkpoints, which
+# come and go, and of training logs, which belong to the autoencoder that is published later.
 complete() {
     find "$dir/run" -name '*.part' -prune -o -type f ! -name lock ! -name '*.checkpoint.h5' \
-        -printf '%p %i %T@\n' | sort
+        ! -name '*.tsv' -printf '%p %i %T@\n' | sort
 }
 
 # Fails unless the files that complete() listed in $1 are still there, untouched.
