@@ -29,6 +29,11 @@ FAST     = -O3 -ffp-contract=fast -fno-math-errno
 CXXFLAGS = -std=c++17 $(OPT) -Wall -Wextra -Wshadow -Wconversion
 ,        = ,
 
+# Compile on all cores; tests have ranks and threads of their own, and run one by one.
+ifeq ($(filter-out all demo,$(MAKECMDGOALS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 ifdef SANITIZE
 # Whole stacks, or the plug-ins of MPI hide who called them.
 export ASAN_OPTIONS = fast_unwind_on_malloc=0
@@ -110,6 +115,8 @@ build/setup.%: tests/setup
 	@mkdir -p $(@D)
 	@CC='$(CC)' CPPFLAGS='$(HDF5_CFLAGS) $(BLAS_CFLAGS)' PYTHON='$(PYTHON)' tests/setup $*
 	@touch $@
+
+build/setup.demo build/setup.check: | build/setup.build     # one apt-get at a time
 
 # --- demo ---------------------------------------------------------------------------
 
