@@ -152,7 +152,7 @@ static void write_top(FILE *out, const struct suite *suite, const struct entries
     fputs("<dl class=\"cards\">\n", out);
     write_card(out, "autoencoders", entries->count, NULL, "");
     write_card(out, "layers of the model", number_at(manifest, "model", "layers"), NULL, "");
-    write_card(out, "sequences to train on", number_at(manifest, "corpus", "sequences_train"),
+    write_card(out, "sequences of text", number_at(manifest, "corpus", "sequences_train"),
                NULL, "");
     write_card(out, "judged on", entry_score(first, "tokens"), NULL, "held-out tokens");
     write_card(out, "the model's own loss", entry_score(first, "ce"), "%.3f", "nats a token");
