@@ -382,6 +382,23 @@ static int find_missing(struct train *train, struct class *class, const struct t
     return missing;
 }
 
+/* A run that was killed when it had just published an autoencoder leaves the checkpoint
+ * behind.  Local. */
+static enum status remove_used_checkpoints(struct train *train, const struct class *class)
+{
+    char path[PATH_LENGTH];
+    enum status st = OK;
+
+    for (int i = 0; i < class->count; i++) {
+        if (class->pupils[i].going)
+            continue;
+        path_of(train, class, &class->pupils[i], ".checkpoint.h5", path);
+        TRY(file_remove(path));
+    }
+done:
+    return st;
+}
+
 static int64_t rows_of(const struct train *train, const struct class *class)
 {
     int64_t rows = 0;
@@ -409,7 +426,10 @@ static enum status train_all(struct train *train)
     for (int t = 0; t < train->tasks.train_count; t++) {
         if (!run_does_task(&train->run, t))
             continue;
-        if (find_missing(train, &class, &train->tasks.train[t]) > 0)
+        const int missing = find_missing(train, &class, &train->tasks.train[t]);
+        TRY_ALL(train->run.comm, train->run.rank > 0 ? OK
+                : remove_used_checkpoints(train, &class));
+        if (missing > 0)
             TRY(train_class(train, &class));
         free_class(&class);
     }
