@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t stop_asked;
 
@@ -101,8 +102,9 @@ int run_finish(struct run *run, enum status st)
         fprintf(stderr, "%ssaemill-%s: %s\n", run->line_open ? "\n" : "", run->stage,
                 status_reason());
     if (comm_broken) {
+        fflush(NULL);
         MPI_Barrier(run->comm);     /* the reason is out */
-        MPI_Abort(run->comm, st);
+        _exit(st);                  /* MPI_Abort may drop it, and adds warnings of its own */
     }
     MPI_Finalize();
     return st;
