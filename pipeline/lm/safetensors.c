@@ -142,13 +142,13 @@ static enum status check_places(struct safetensor *tensors, int64_t count, const
     for (int64_t i = 0; i < count; i++) {
         if (tensors[i].begin != end)
             return refuse(E_FORMAT, "%s: the values of tensor %.80s begin at byte %lld of the "
-                          "data, where %s", path, tensors[i].name, (long long)tensors[i].begin,
+                          "data, where %s; the file is damaged, fetch it again", path, tensors[i].name, (long long)tensors[i].begin,
                           tensors[i].begin < end ? "another tensor lies" : "a gap precedes them");
         end += tensors[i].count * TYPES[tensors[i].type].bytes;
     }
     if (end != room)
-        return refuse(E_FORMAT, "%s: %lld bytes behind the last tensor belong to none", path,
-                      (long long)(room - end));
+        return refuse(E_FORMAT, "%s: %lld bytes behind the last tensor belong to none; the file is "
+                      "damaged, fetch it again", path, (long long)(room - end));
     return OK;
 }
 
