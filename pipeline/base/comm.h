@@ -18,6 +18,11 @@
  * phases (read a block, write a shard), not inside loops over rows. */
 enum status agree(MPI_Comm comm, enum status mine);
 
+/* agree() after a collective call of a library that may return a failure to some ranks while
+ * it keeps the others waiting: a rank with a failure gives the others ten seconds to come
+ * here, then it prints its reason and ends the job. */
+enum status agree_in_time(MPI_Comm comm, enum status mine);
+
 /* In a collective function: make a local call, and leave only if all ranks leave. */
 #define TRY_ALL(comm, call) TRY(agree((comm), (call)))
 

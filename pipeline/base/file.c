@@ -225,6 +225,30 @@ enum status disk_check(const char *path, int64_t bytes, const char *purpose)
     return OK;
 }
 
+enum status file_reserve(const char *path, int64_t bytes)
+{
+    const int fd = open(path, O_WRONLY);
+    enum status st = OK;
+
+    if (fd < 0)
+        return file_refuse("open", path);
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, bytes) != 0 && errno != EOPNOTSUPP)
+        st = file_refuse("set disk space aside for", path);
+    close(fd);
+    return st;
+}
+
+enum status file_trim(const char *path)
+{
+    int64_t bytes;
+    enum status st;
+
+    TRY(file_size(path, &bytes));
+    TRY(truncate(path, bytes) != 0 ? file_refuse("trim", path) : OK);
+done:
+    return st;
+}
+
 const char *bytes_text(double bytes)
 {
     static const char *const UNITS[] = { "B", "kB", "MB", "GB", "TB", "PB" };

@@ -58,6 +58,14 @@ enum status folder_make_above(const char *path);
  * than `bytes` free.  E_ROOM, E_IO. */
 enum status disk_check(const char *path, int64_t bytes, const char *purpose);
 
+/* Set disk space aside for a file that is there and will grow to at most `bytes`, so that a
+ * full disk is met here and not half way through a write.  Its size stays as it is.  On a
+ * disk that cannot do this nothing happens.  E_ROOM, E_IO. */
+enum status file_reserve(const char *path, int64_t bytes);
+
+/* Give back the space that was set aside and not used.  E_IO. */
+enum status file_trim(const char *path);
+
 /* "1.5 GB": bytes in decimal units, for people.  Valid until called eight times more. */
 const char *bytes_text(double bytes);
 

@@ -147,13 +147,23 @@ done:
     return st;
 }
 
+/* The most that a shard can take: zstd grows what it cannot shrink by less than a percent, and
+ * HDF5 keeps some pages of its own. */
+static int64_t most_bytes(int64_t rows, struct stream stream)
+{
+    const int64_t bytes = rows * (stream.width * store_bytes(stream.store)
+                                  + (int64_t)sizeof(struct row_origin));
+
+    return bytes + bytes / 64 + stream.width * (int64_t)sizeof(double) + (1 << 18);
+}
+
 enum status activation_create(struct activation_writer *writer, MPI_Comm comm, const char *path,
                               struct stream stream, int64_t rows, const char *suite)
 {
-    const int64_t row_bytes = stream.width * store_bytes(stream.store)
-                              + (int64_t)sizeof(struct row_origin);
+    const int64_t bytes = most_bytes(rows, stream);
     char purpose[64], name[32];
     enum status st;
+    int rank;
 
     *writer = (struct activation_writer){
         .stream = stream, .rows = rows, .comm = comm,
@@ -163,8 +173,10 @@ enum status activation_create(struct activation_writer *writer, MPI_Comm comm, c
     writer->statistics.rows = rows;
     writer->statistics.sum = allocate(stream.width, sizeof(double));
     snprintf(purpose, sizeof purpose, "a shard of %s", tap_name(name, stream.tap));
-    TRY_ALL(comm, disk_check(path, rows * row_bytes, purpose));
+    MPI_Comm_rank(comm, &rank);
+    TRY_ALL(comm, disk_check(path, bytes, purpose));
     TRY(h5_create(&writer->file, path, comm));
+    TRY_ALL(comm, rank == 0 ? file_reserve(path, bytes) : OK);
     TRY_ALL(comm, write_header(writer, suite));
 done:
     return st;
@@ -211,9 +223,10 @@ enum status activation_write(struct activation_writer *writer, struct range rang
     assert(rows == 0 || range.end % CHUNK_ROWS == 0 || range.end == writer->rows);
 
     TRY_ALL(writer->comm, gather_statistics(writer, range, values, origins));
-    TRY_ALL(writer->comm, h5_write_rows(writer->values, writer->path, type, h5_collective(),
-                                        range.first, rows, writer->stream.width, values));
-    TRY_ALL(writer->comm, write_origins(writer, range, origins));
+    TRY(agree_in_time(writer->comm, h5_write_rows(writer->values, writer->path, type,
+                                                  h5_collective(), range.first, rows,
+                                                  writer->stream.width, values)));
+    TRY(agree_in_time(writer->comm, write_origins(writer, range, origins)));
 done:
     return st;
 }
@@ -243,17 +256,21 @@ done:
 enum status activation_close(struct activation_writer *writer, enum status st)
 {
     const hid_t sets[] = { writer->values, writer->documents, writer->positions, writer->tokens };
+    int rank;
 
     if (writer->path[0] == '\0')
         return st;
     if (st == OK)
-        st = agree(writer->comm, write_statistics(writer));
+        st = agree_in_time(writer->comm, write_statistics(writer));
     comm_broken |= writer->file >= 0 && (st == E_IO || st == E_ROOM);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
         if (sets[i] >= 0 && !comm_broken)
             H5Dclose(sets[i]);
     if (!comm_broken)
         st = h5_close(&writer->file, writer->path, st);
+    MPI_Comm_rank(writer->comm, &rank);
+    if (st == OK && rank == 0)
+        st = file_trim(writer->path);
     free(writer->statistics.sum);
     st = agree(writer->comm, st);
     *writer = (struct activation_writer){0};

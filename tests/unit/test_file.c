@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -89,6 +90,30 @@ static void publishing_nothing_is_refused(void **state)
     status_clear();
 }
 
+/* Bytes that a file takes on disk, whatever its size. */
+static int64_t bytes_on_disk(const char *path)
+{
+    struct stat about;
+
+    assert_int_equal(stat(path, &about), 0);
+    return about.st_blocks * 512;
+}
+
+static void space_is_set_aside_and_given_back(void **state)
+{
+    const char *path = in_scratch("growing");
+    int64_t size;
+
+    (void)state;
+    assert_int_equal(file_write(path, "x", 1), OK);
+    assert_int_equal(file_reserve(path, 1 << 20), OK);
+    assert_int_equal(file_size(path, &size), OK);
+    assert_int_equal(size, 1);
+    assert_true(bytes_on_disk(path) >= 1 << 20);
+    assert_int_equal(file_trim(path), OK);
+    assert_true(bytes_on_disk(path) < 1 << 16);
+}
+
 static void removes_trees_and_forgives_absence(void **state)
 {
     (void)state;
@@ -162,6 +187,9 @@ static void a_full_disk_is_room_and_leaves_the_old_file(void **state)
     assert_non_null(strstr(status_reason(), "No space left"));
     assert_non_null(strstr(status_reason(), "full/file.part"));
     assert_non_null(strstr(status_reason(), "free some space"));
+    status_clear();
+    assert_int_equal(file_reserve(path, BIG), E_ROOM);
+    assert_non_null(strstr(status_reason(), "set disk space aside"));
     assert_int_equal(file_size(path, &size), OK);
     assert_int_equal(size, 3);
     assert_int_equal(umount(in_scratch("full")), 0);
@@ -200,6 +228,7 @@ int main(void)
         cmocka_unit_test(writing_again_replaces),
         cmocka_unit_test(a_folder_is_published_whole_and_replaces_the_old_one),
         cmocka_unit_test(publishing_nothing_is_refused),
+        cmocka_unit_test(space_is_set_aside_and_given_back),
         cmocka_unit_test(removes_trees_and_forgives_absence),
         cmocka_unit_test(does_not_follow_links_out_of_what_it_removes),
         cmocka_unit_test(refusals_name_the_file_and_the_reason),
