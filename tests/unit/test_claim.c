@@ -1,30 +1,6 @@
 /* A run folder belongs to the suite that made what is in it. */
 #include "suite/claim.h"
-#include "base/file.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static char scratch[] = "/tmp/saemill-claim-XXXXXX";
-
-static int make_scratch(void **state)
-{
-    (void)state;
-    return mkdtemp(scratch) == NULL;
-}
-
-static int remove_scratch(void **state)
-{
-    (void)state;
-    return file_remove(scratch) != OK;
-}
+#include "tests/unit/scratch.h"
 
 static const char FIRST[] = "- {sites: [res], target_l0: [10]}\n";
 

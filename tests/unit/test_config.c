@@ -1,31 +1,11 @@
 /* config.json of a model: what is read from it, and what is refused by key. */
-#include "base/file.h"
 #include "lm/config.h"
+#include "tests/unit/scratch.h"
 
 #include <jansson.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 static const char MODEL[] = "tests/golden/gemma2-random";
-static char folder[] = "/tmp/saemill-config-XXXXXX";
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    return file_remove(folder) != OK;
-}
 
 /* The golden config with one key removed (value NULL) or set. */
 static enum status read_changed(struct lm_config *config, const char *key, const char *value)
@@ -37,10 +17,10 @@ static enum status read_changed(struct lm_config *config, const char *key, const
         assert_int_equal(json_object_del(root, key), 0);
     else
         json_object_set_new(root, key, json_loads(value, JSON_DECODE_ANY, NULL));
-    path_print(path, "%s/config.json", folder);
+    path_print(path, "%s/config.json", scratch);
     assert_int_equal(json_dump_file(root, path, 0), 0);
     json_decref(root);
-    return config_read(config, folder);
+    return config_read(config, scratch);
 }
 
 static void check_refused(const char *key, const char *value)
@@ -155,13 +135,13 @@ static void refuses_what_is_not_json(void **state)
     char path[PATH_LENGTH];
 
     (void)state;
-    path_print(path, "%s/config.json", folder);
+    path_print(path, "%s/config.json", scratch);
     assert_int_equal(file_write(path, "{\"a\": 1,\n", 9), OK);
-    assert_int_equal(config_read(&config, folder), E_FORMAT);
+    assert_int_equal(config_read(&config, scratch), E_FORMAT);
     assert_non_null(strstr(status_reason(), "is not JSON: line 2"));
     status_clear();
     assert_int_equal(file_write(path, "[]", 2), OK);
-    assert_int_equal(config_read(&config, folder), E_FORMAT);
+    assert_int_equal(config_read(&config, scratch), E_FORMAT);
     status_clear();
     assert_int_equal(config_read(&config, "tests/golden/sae"), E_IO);
     status_clear();
@@ -179,5 +159,5 @@ int main(void)
         cmocka_unit_test(refuses_what_is_not_json),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

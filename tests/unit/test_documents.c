@@ -1,30 +1,14 @@
 /* documents_next(): every kind of corpus file, and what is wrong with some. */
 #include "corpus/corpus.h"
 #include "corpus/documents.h"
+#include "tests/unit/scratch.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 #include <zstd.h>
 
-#include <cmocka.h>
-
-static char folder[PATH_LENGTH];
-
-static const char *in_folder(const char *name)
-{
-    static char path[PATH_LENGTH];
-
-    path_print(path, "%s/%s", folder, name);
-    return path;
-}
-
 static const char *put(const char *name, const void *bytes, size_t size)
 {
-    const char *path = in_folder(name);
+    const char *path = in_scratch(name);
 
     assert_int_equal(file_write(path, bytes, (int64_t)size), OK);
     return path;
@@ -122,7 +106,7 @@ static void refuses_what_is_no_document(void **state)
         assert_non_null(strstr(status_reason(), "bad.jsonl"));
         status_clear();
     }
-    assert_int_equal(read_all(in_folder("not-there.jsonl"), joined), E_IO);
+    assert_int_equal(read_all(in_scratch("not-there.jsonl"), joined), E_IO);
     status_clear();
 }
 
@@ -135,15 +119,15 @@ static void lists_a_corpus_in_order(void **state)
     put("p-2.txt", "b", 1);
     put("p-1.txt", "a", 1);
     put("z.h5", "", 0);
-    path_print(first, "%s/z.h5", folder);
-    path_print(second, "%s/p-*.txt", folder);
+    path_print(first, "%s/z.h5", scratch);
+    path_print(second, "%s/p-*.txt", scratch);
     assert_int_equal(corpus_list(&corpus, patterns, 2), OK);
     assert_int_equal(corpus.files, 3);
     assert_non_null(strstr(corpus.paths[0], "z.h5"));
     assert_non_null(strstr(corpus.paths[1], "p-1.txt"));
     assert_non_null(strstr(corpus.paths[2], "p-2.txt"));
     corpus_free(&corpus);
-    path_print(second, "%s/q-*.txt", folder);
+    path_print(second, "%s/q-*.txt", scratch);
     assert_int_equal(corpus_list(&corpus, patterns, 2), E_USAGE);
     assert_non_null(strstr(status_reason(), "q-*.txt"));
     status_clear();
@@ -160,12 +144,6 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_document),
         cmocka_unit_test(lists_a_corpus_in_order),
     };
-    int failed;
 
-    path_print(folder, "/tmp/saemill-documents-XXXXXX");
-    if (mkdtemp(folder) == NULL)
-        return 1;
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    file_remove(folder);
-    return failed;
+    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

@@ -5,34 +5,13 @@
 #include "driver/state.h"
 #include "shard/tokens.h"
 #include "suite/tasks.h"
+#include "tests/unit/scratch.h"
 
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 enum { CONTEXT = 8 };
-
-static char scratch[] = "/tmp/saemill-driver-XXXXXX";
-
-static int make_scratch(void **state)
-{
-    (void)state;
-    return mkdtemp(scratch) == NULL;
-}
-
-static int remove_scratch(void **state)
-{
-    (void)state;
-    return file_remove(scratch) != OK;
-}
 
 /* Two corpus files, two streams of one layer, three autoencoders of one of them. */
 static void make_suite(struct suite *suite)

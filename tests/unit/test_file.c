@@ -1,43 +1,10 @@
 /* Files and folders are complete or not there; refusals name the file and the reason. */
 #include "base/file.h"
+#include "tests/unit/scratch.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-static char scratch[] = "/tmp/saemill-file-XXXXXX";
-
-/* A path in the scratch folder; valid until called four times more. */
-static const char *in_scratch(const char *name)
-{
-    static char paths[4][PATH_LENGTH];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-
-    path_print(path, "%s/%s", scratch, name);
-    return path;
-}
-
-static int make_scratch(void **state)
-{
-    (void)state;
-    return mkdtemp(scratch) == NULL;
-}
-
-static int remove_scratch(void **state)
-{
-    (void)state;
-    return file_remove(scratch) != OK;
-}
 
 static void reads_back_what_was_written(void **state)
 {

@@ -1,32 +1,10 @@
 /* Checkpoint files are not trusted: what is wrong in them is refused in one sentence. */
-#include "base/file.h"
 #include "lm/safetensors.h"
 #include "lm/weights.h"
+#include "tests/unit/scratch.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-static char folder[] = "/tmp/saemill-safetensors-XXXXXX";
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    return file_remove(folder) != OK;
-}
 
 /* Write FOLDER/NAME: the length of the header, the header, so many bytes of values. */
 static void write_tensors(const char *name, uint64_t length, const char *header,
@@ -41,7 +19,7 @@ static void write_tensors(const char *name, uint64_t length, const char *header,
     memcpy(file + 8, header, written);
     if (bytes > 0)
         memcpy(file + 8 + written, values, (size_t)bytes);
-    path_print(path, "%s/%s", folder, name);
+    path_print(path, "%s/%s", scratch, name);
     assert_int_equal(file_write(path, file, 8 + (int64_t)written + bytes), OK);
     free(file);
 }
@@ -50,7 +28,7 @@ static void remove_file(const char *name)
 {
     char path[PATH_LENGTH];
 
-    path_print(path, "%s/%s", folder, name);
+    path_print(path, "%s/%s", scratch, name);
     assert_int_equal(file_remove(path), OK);
 }
 
@@ -76,7 +54,7 @@ static void reads_each_type_exactly(void **state)
 
     (void)state;
     write_tensors("model.safetensors", strlen(HEADER), HEADER, VALUES, sizeof VALUES);
-    assert_int_equal(safetensors_open(&checkpoint, folder), OK);
+    assert_int_equal(safetensors_open(&checkpoint, scratch), OK);
     assert_int_equal(checkpoint.count, 3);
     assert_null(safetensors_find(&checkpoint, "__metadata__"));
     assert_int_equal(safetensor_values(values, safetensors_find(&checkpoint, "f")), OK);
@@ -127,8 +105,8 @@ static void check_refused(const char *word)
 {
     struct safetensors checkpoint;
 
-    assert_int_equal(safetensors_open(&checkpoint, folder), E_FORMAT);
-    if (strstr(status_reason(), word) == NULL || strstr(status_reason(), folder) == NULL)
+    assert_int_equal(safetensors_open(&checkpoint, scratch), E_FORMAT);
+    if (strstr(status_reason(), word) == NULL || strstr(status_reason(), scratch) == NULL)
         fail_msg("\"%s\" does not say \"%s\" and the file", status_reason(), word);
     status_clear();
     safetensors_close(&checkpoint);
@@ -151,7 +129,7 @@ static void refuses_files_shorter_than_their_header(void **state)
     char path[PATH_LENGTH];
 
     (void)state;
-    path_print(path, "%s/model.safetensors", folder);
+    path_print(path, "%s/model.safetensors", scratch);
     write_tensors("model.safetensors", 3, "{}", NULL, 0);
     check_refused("truncated");
     write_tensors("model.safetensors", UINT64_MAX, "{}", NULL, 0);
@@ -174,7 +152,7 @@ static void refuses_values_that_are_not_finite(void **state)
 
     (void)state;
     write_tensors("model.safetensors", strlen(HEADER), HEADER, INFINITE, sizeof INFINITE);
-    assert_int_equal(safetensors_open(&checkpoint, folder), OK);
+    assert_int_equal(safetensors_open(&checkpoint, scratch), OK);
     assert_int_equal(safetensor_values(values, safetensors_find(&checkpoint, "a")), E_NUMERIC);
     assert_non_null(strstr(status_reason(), "tensor a"));
     status_clear();
@@ -182,7 +160,7 @@ static void refuses_values_that_are_not_finite(void **state)
 }
 
 /* Two files and their index; then one with a tensor of the other, an index that leads out of
- * the folder, and a file that is not there. */
+ * the scratch, and a file that is not there. */
 static void finds_tensors_over_several_files(void **state)
 {
     static const char A[] = "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}";
@@ -197,11 +175,11 @@ static void finds_tensors_over_several_files(void **state)
 
     (void)state;
     remove_file("model.safetensors");
-    path_print(index, "%s/model.safetensors.index.json", folder);
+    path_print(index, "%s/model.safetensors.index.json", scratch);
     assert_int_equal(file_write(index, INDEX, (int64_t)strlen(INDEX)), OK);
     write_tensors("x-1.safetensors", strlen(A), A, &one, sizeof one);
     write_tensors("x-2.safetensors", strlen(B), B, &two, sizeof two);
-    assert_int_equal(safetensors_open(&checkpoint, folder), OK);
+    assert_int_equal(safetensors_open(&checkpoint, scratch), OK);
     assert_int_equal(safetensor_values(&value, safetensors_find(&checkpoint, "b")), OK);
     assert_true(value == 2);
     safetensors_close(&checkpoint);
@@ -209,7 +187,7 @@ static void finds_tensors_over_several_files(void **state)
     write_tensors("x-2.safetensors", strlen(A), A, &two, sizeof two);
     check_refused("both in");
     remove_file("x-2.safetensors");
-    assert_int_equal(safetensors_open(&checkpoint, folder), E_IO);
+    assert_int_equal(safetensors_open(&checkpoint, scratch), E_IO);
     assert_non_null(strstr(status_reason(), "x-2.safetensors"));
     status_clear();
     safetensors_close(&checkpoint);
@@ -218,7 +196,7 @@ static void finds_tensors_over_several_files(void **state)
     assert_int_equal(file_write(index, "{}", 2), OK);
     check_refused("weight_map");
     remove_file("model.safetensors.index.json");
-    assert_int_equal(safetensors_open(&checkpoint, folder), E_IO);
+    assert_int_equal(safetensors_open(&checkpoint, scratch), E_IO);
     assert_non_null(strstr(status_reason(), "neither"));
     status_clear();
     safetensors_close(&checkpoint);
@@ -261,7 +239,7 @@ int main(int argc, char **argv)
     };
 
     MPI_Init(&argc, &argv);
-    const int failed = cmocka_run_group_tests(tests, make_folder, remove_folder);
+    const int failed = cmocka_run_group_tests(tests, make_scratch, remove_scratch);
     MPI_Finalize();
     return failed;
 }
