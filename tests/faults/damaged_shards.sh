@@ -34,7 +34,12 @@ finds_a_flipped_bit_in_shuffle() {
     found shuffle shuffle/res.00/00001.h5 activation "the folder it is in"
 }
 
+finds_a_flipped_bit_in_train() {
+    found train train/res.00/w64-t5.h5 decoder "the file"
+}
+
 try finds_a_flipped_bit_in_tokens
 try finds_a_flipped_bit_in_harvest
 try finds_a_flipped_bit_in_shuffle
+try finds_a_flipped_bit_in_train
 finish
