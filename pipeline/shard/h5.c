@@ -1,4 +1,5 @@
 #include "shard/h5.h"
+#include "base/version.h"
 #include "shard/filter.h"
 
 #include <stdio.h>
@@ -248,6 +249,7 @@ enum status h5_write_format(hid_t file, const char *path, const char *format, in
 
     TRY(h5_write_text(file, path, "format", format));
     TRY(h5_write_int(file, path, "version", version));
+    TRY(h5_write_text(file, path, "commit", version_commit()));
 done:
     return st;
 }

@@ -52,7 +52,8 @@ enum status h5_read_int(hid_t object, const char *path, const char *name, int64_
 enum status h5_read_double(hid_t object, const char *path, const char *name, double *value);
 enum status h5_read_text(hid_t object, const char *path, const char *name, char **value);
 
-/* Every file of ours says what it is: attributes `format` ("saemill tokens") and `version`.
+/* Every file of ours says what it is and which program made it: attributes `format` ("saemill
+ * tokens"), `version` and `commit`.
  * The check refuses another format, and an unknown version by its number. */
 enum status h5_write_format(hid_t file, const char *path, const char *format, int version);
 enum status h5_check_format(hid_t file, const char *path, const char *format, int version);
