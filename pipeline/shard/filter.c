@@ -25,6 +25,9 @@ static size_t compress_chunk(int level, size_t bytes, size_t *buffer_size, void 
     if (context != NULL && frame != NULL) {
         ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
         ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
+        /* Known to zstd's static interface as ZSTD_c_literalCompressionMode, 1: always.  Levels
+         * below 0 would leave it out.  An older zstd may refuse, and shrink less. */
+        ZSTD_CCtx_setParameter(context, ZSTD_c_experimentalParam5, 1);
         n = ZSTD_compress2(context, frame, most, *buffer, bytes);
     }
     ZSTD_freeCCtx(context);

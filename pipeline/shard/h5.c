@@ -56,7 +56,6 @@ static herr_t keep_first(unsigned depth, const H5E_error2_t *error, void *words)
     return 0;
 }
 
-/* To be called at once: every other call of HDF5 wipes its messages away. */
 /* MPI's files do not tell why a write failed. */
 static bool disk_is_full(const char *path)
 {
@@ -65,6 +64,7 @@ static bool disk_is_full(const char *path)
     return statvfs(path, &disk) == 0 && disk.f_bavail * disk.f_frsize < 1 << 16;
 }
 
+/* To be called at once: every other call of HDF5 wipes its messages away. */
 enum status h5_refuse(enum status code, const char *action, const char *path)
 {
     char words[256] = "";
@@ -276,15 +276,16 @@ done:
 
 enum { ZSTD_LEVEL = 1 };    /* higher levels cost many times the time for a percent of size */
 
-static hid_t creation_list(int rank, const hsize_t chunk[])
+static hid_t creation_list(int rank, const hsize_t chunk[], hid_t type)
 {
     const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+    const int level = H5Tget_class(type) == H5T_FLOAT ? FILTER_ENTROPY_ONLY : ZSTD_LEVEL;
 
     if (H5Zfilter_avail(ZSTD_FILTER) <= 0)
         H5Zregister(&zstd_filter);
     H5Pset_chunk(list, rank, chunk);
     H5Pset_shuffle(list);
-    H5Pset_filter(list, ZSTD_FILTER, H5Z_FLAG_MANDATORY, 1, (const unsigned[]){ ZSTD_LEVEL });
+    H5Pset_filter(list, ZSTD_FILTER, H5Z_FLAG_MANDATORY, 1, (const unsigned[]){ (unsigned)level });
     H5Pset_fill_time(list, H5D_FILL_TIME_NEVER);
     return list;
 }
@@ -299,7 +300,7 @@ enum status h5_make_set(hid_t *set, hid_t file, const char *path, const char *na
                                                              : (hsize_t)chunk_rows,
                               (hsize_t)columns };
     const hid_t space = H5Screate_simple(rank, dims, most);
-    const hid_t list = creation_list(rank, chunk);
+    const hid_t list = creation_list(rank, chunk, type);
 
     enum status st = OK;
 
