@@ -51,7 +51,7 @@ BLAS_LIBS   = $(shell pkg-config --libs openblas)
 ONEDNN      = $(shell echo "\#include <oneapi/dnnl/dnnl.h>" | $(CC) -E - > /dev/null 2>&1 && echo yes)
 CPPFLAGS   += $(if $(ONEDNN),-DHAVE_ONEDNN)
 LDLIBS      = $(if $(ONEDNN),-ldnnl) $(HDF5_LIBS) $(BLAS_LIBS) -lzstd -lcyaml -lyaml -ljansson -lzip \
-              -lsentencepiece -lxxhash -lcrypto -lm -lstdc++
+              -lsentencepiece -lpcre2-8 -lxxhash -lcrypto -lm -lstdc++
 
 # --- what there is to build ---------------------------------------------------------
 

@@ -35,7 +35,10 @@ enum { ROUND = 256 };
 struct work {
     struct run       *run;
     struct suite      suite;
-    struct tokenizer  tokenizer;
+    struct corpus     corpus;
+    int32_t           vocabulary;               /* of the model */
+    struct special_tokens special;              /* of the model */
+    struct tokenizer  tokenizer;                /* none if all of the corpus is ids */
     uint64_t          holdout_below;            /* hashes below this are held out */
     struct sequences  parts[TOKENS_PARTS];      /* of this round */
     int64_t           sequences;                /* written so far; rank 0 counts */
@@ -125,13 +128,14 @@ done:
 static enum status check_ids(const struct work *work, const int32_t *ids, int64_t row,
                              const char *path)
 {
-    if (ids[0] != work->tokenizer.bos)
-        return refuse(E_FORMAT, "sequence %lld of %s starts with id %d, but must start with BOS, %d",
-                      (long long)row, path, ids[0], work->tokenizer.bos);
+    if (ids[0] != work->special.bos)
+        return refuse(E_FORMAT, "sequence %lld of %s starts with id %d, but must start with the "
+                      "model's BOS, %d", (long long)row, path, ids[0], work->special.bos);
     for (int64_t i = 0; i < work->suite.corpus.context; i++)
-        if (ids[i] < 0 || ids[i] >= work->tokenizer.vocabulary)
-            return refuse(E_FORMAT, "sequence %lld of %s holds id %d, outside the vocabulary of %d",
-                          (long long)row, path, ids[i], work->tokenizer.vocabulary);
+        if (ids[i] < 0 || ids[i] >= work->vocabulary)
+            return refuse(E_FORMAT, "sequence %lld of %s holds the id %d, but the model's "
+                          "vocabulary has %d; take ids of this model's tokenizer",
+                          (long long)row, path, ids[i], work->vocabulary);
     return OK;
 }
 
@@ -202,8 +206,6 @@ done:
 /* One corpus file to one token shard.  Collective. */
 static enum status tokenize_file(struct work *work, const char *path, int file)
 {
-    const struct tokenizer *tokenizer = &work->tokenizer;
-    const struct special_tokens special = { tokenizer->bos, tokenizer->eos, tokenizer->pad };
     struct tokens_writer writer = {0};
     char shard[PATH_LENGTH];
     enum status st;
@@ -213,9 +215,9 @@ static enum status tokenize_file(struct work *work, const char *path, int file)
         return OK;
     for (int part = 0; part < TOKENS_PARTS; part++)
         work->parts[part] = (struct sequences){ .context = work->suite.corpus.context,
-                                                .special = special };
+                                                .special = work->special };
     TRY_ALL(work->run->comm, work->run->rank != 0 ? OK
-            : tokens_create(&writer, shard, work->suite.corpus.context, special, path,
+            : tokens_create(&writer, shard, work->suite.corpus.context, work->special, path,
                             work->suite.text));
     TRY(corpus_is_ids(path) ? tokenize_ids(work, &writer, path, file)
                             : tokenize_text(work, &writer, path, file));
@@ -228,28 +230,44 @@ done:
     return agree(work->run->comm, tokens_publish(&writer, st));
 }
 
-/* The tokenizer must belong to the model, and know the tokens that we add.  Local. */
+/* Which ids are no text says the model's config.json.  A model that was trained without padding
+ * gets EOS for it, as one that never sees it: attention looks back only.  Local. */
+static enum status read_model(struct work *work)
+{
+    const char *folder = work->suite.model.path;
+    struct lm_config config;
+    enum status st;
+
+    TRY(config_read(&config, folder));
+    TRY(config.bos >= 0 ? OK
+        : refuse(E_FORMAT, "%s/config.json has no \"bos_token_id\", the id that every sequence "
+                 "must begin with; add it", folder));
+    work->vocabulary = config.vocabulary;
+    work->special = (struct special_tokens){ config.bos, config.eos, config.pad };
+    if (config.pad < 0)
+        work->special.pad = config.eos >= 0 ? config.eos : config.bos;
+done:
+    return st;
+}
+
+/* Text needs a tokenizer, which must belong to the model.  Local. */
 static enum status open_tokenizer(struct work *work)
 {
     const struct suite *suite = &work->suite;
-    struct tokenizer *tokenizer = &work->tokenizer;
-    struct lm_config config;
     char path[PATH_LENGTH];
-    enum status st;
+    bool text = false;
+    enum status st = OK;
 
-    if (suite->model.tokenizer[0] != '\0')
-        path_print(path, "%s", suite->model.tokenizer);
-    else
-        path_print(path, "%s/tokenizer.model", suite->model.path);
-    TRY(config_read(&config, suite->model.path));
-    TRY(tokenizer_open(tokenizer, path));
-    TRY(tokenizer->vocabulary > config.vocabulary
+    for (int file = 0; file < work->corpus.files; file++)
+        text = text || !corpus_is_ids(work->corpus.paths[file]);
+    if (!text)
+        return OK;
+    tokenizer_path(path, suite->model.tokenizer, suite->model.path);
+    TRY(tokenizer_open(&work->tokenizer, path));
+    TRY(work->tokenizer.vocabulary > work->vocabulary
         ? refuse(E_USAGE, "tokenizer %s has %d ids, but the model in %s knows %d: they do not "
-                 "belong together", path, tokenizer->vocabulary, suite->model.path,
-                 config.vocabulary) : OK);
-    TRY(tokenizer->bos < 0 || tokenizer->pad < 0
-        ? refuse(E_FORMAT, "tokenizer %s has no %s id, which every sequence needs", path,
-                 tokenizer->bos < 0 ? "BOS" : "padding") : OK);
+                 "belong together", path, work->tokenizer.vocabulary, suite->model.path,
+                 work->vocabulary) : OK);
 done:
     return st;
 }
@@ -258,23 +276,23 @@ int main(int argc, char **argv)
 {
     struct run run = {0};
     struct work work = { .run = &run };
-    struct corpus corpus = {0};
     enum status st;
 
     TRY(run_start(&run, "tokenize", HELP, argc, argv));
     TRY(suite_read(&work.suite, run.comm, run.suite));
     work.holdout_below = (uint64_t)ldexp(work.suite.corpus.holdout, 64);
-    TRY_ALL(run.comm, corpus_list(&corpus, work.suite.corpus.files,
+    TRY_ALL(run.comm, corpus_list(&work.corpus, work.suite.corpus.files,
                                   work.suite.corpus.files_count));
+    TRY_ALL(run.comm, read_model(&work));
     TRY_ALL(run.comm, open_tokenizer(&work));
-    TRY(run_check_task(&run, corpus.files));
-    for (int file = 0; file < corpus.files; file++)
+    TRY(run_check_task(&run, work.corpus.files));
+    for (int file = 0; file < work.corpus.files; file++)
         if (run_does_task(&run, file))
-            TRY(tokenize_file(&work, corpus.paths[file], file));
+            TRY(tokenize_file(&work, work.corpus.paths[file], file));
     run_summary(&run, (double)(work.sequences * work.suite.corpus.context), "tokens",
                 (double)(work.sequences * work.suite.corpus.context) * sizeof(int32_t));
 done:
-    corpus_free(&corpus);
+    corpus_free(&work.corpus);
     tokenizer_close(&work.tokenizer);
     suite_free(&work.suite);
     return run_finish(&run, st);

@@ -92,6 +92,37 @@ done:
     return st;
 }
 
+/* An id that is not text, of which null and absence mean none.  Where there are several that
+ * end a text, the first. */
+static enum status read_special(const struct lm_config *config, const struct reader *file,
+                                const char *key, int32_t *id)
+{
+    const json_t *found = json_object_get(file->root, key);
+
+    if (json_is_array(found))
+        found = json_array_get(found, 0);
+    *id = -1;
+    if (found == NULL || json_is_null(found))
+        return OK;
+    if (!json_is_integer(found) || json_integer_value(found) < 0
+        || json_integer_value(found) >= config->vocabulary)
+        return refuse(E_FORMAT, "%s: \"%s\" must be a token id below the vocabulary's size, %d",
+                      file->path, key, (int)config->vocabulary);
+    *id = (int32_t)json_integer_value(found);
+    return OK;
+}
+
+static enum status read_specials(struct lm_config *config, const struct reader *file)
+{
+    enum status st;
+
+    TRY(read_special(config, file, "bos_token_id", &config->bos));
+    TRY(read_special(config, file, "eos_token_id", &config->eos));
+    TRY(read_special(config, file, "pad_token_id", &config->pad));
+done:
+    return st;
+}
+
 /* ---- Gemma 1, 2, 3 ---- */
 
 /* What the three families have in common. */
@@ -327,6 +358,8 @@ enum status config_read(struct lm_config *config, const char *folder)
         st = refuse(E_FORMAT, "%s is not JSON: line %d: %s", path, error.line, error.text);
     else
         st = read_family(config, &file);
+    if (st == OK)
+        st = read_specials(config, &file);
 done:
     json_decref(file.root);
     free(bytes);

@@ -36,6 +36,7 @@ struct lm_config {
     float   score_cap;          /* soft-cap of attention scores; 0: none */
     float   logit_cap;          /* soft-cap of the logits; 0: none */
     float   norm_epsilon;
+    int32_t bos, eos, pad;      /* ids that are not text; -1: none */
 };
 
 /* Read FOLDER/config.json.  Local.  E_IO; E_FORMAT names the file, the key, and what was

@@ -1,6 +1,7 @@
-/* tokenizer.h -- text to token ids and back, with a SentencePiece model.
+/* tokenizer.h -- text to token ids and back, as the model's own tokenizer does it.
  *
- * A thin shim around libsentencepiece, for C.  Everything here is Local.
+ * There are two kinds: SentencePiece models (Gemma's tokenizer.model) and byte-level byte-pair
+ * encoding (GPT-2's tokenizer.json).  Everything here is Local.
  */
 #ifndef TOKENIZER_H
 #define TOKENIZER_H
@@ -9,23 +10,31 @@
 extern "C" {
 #endif
 
-#include "base/status.h"
+#include "base/file.h"
 
 #include <stdint.h>
 
+struct tokenizer_kind;
+
 struct tokenizer {
+    const struct tokenizer_kind *kind;
     void   *model;
     int32_t vocabulary;         /* ids are below this */
-    int32_t bos, eos, pad;      /* -1: the model has none */
 };
 
-/* Load a tokenizer.model.  E_IO, E_FORMAT. */
+/* The file of a checkpoint's tokenizer: `given`, or if that is empty tokenizer.model in the
+ * folder, or if that is not there tokenizer.json. */
+void tokenizer_path(char path[PATH_LENGTH], const char *given, const char *folder);
+
+/* Load a tokenizer: byte-level byte-pair encoding if the file ends in .json, else SentencePiece.
+ * E_IO, E_FORMAT.  tokenizer_close() accepts one that was never opened. */
 enum status tokenizer_open(struct tokenizer *tokenizer, const char *path);
 void        tokenizer_close(struct tokenizer *tokenizer);
 
-/* Ids of a text, no BOS added.  Any bytes will do: what is not UTF-8 counts as U+FFFD.
+/* Ids of a text, no BOS added.  Any bytes will do: each that is no part of a UTF-8 character
+ * counts as U+FFFD.
  *   ids, count  out; caller frees
- * E_FORMAT if the library refuses. */
+ * E_FORMAT if a library refuses. */
 enum status tokenizer_encode(const struct tokenizer *tokenizer, const char *text, int64_t bytes,
                              int32_t **ids, int64_t *count);
 

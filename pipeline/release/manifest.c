@@ -1,6 +1,7 @@
 #include "release/manifest.h"
 #include "base/version.h"
 #include "corpus/corpus.h"
+#include "lm/tokenizer.h"
 #include "release/plot.h"
 #include "release/digests.h"
 #include "shard/tokens.h"
@@ -51,10 +52,13 @@ static void append_matches(struct digests *files, const struct suite *suite, con
 static void list_inputs(struct digests *files, int64_t *model, const struct suite *suite,
                         const struct corpus *corpus)
 {
+    char tokenizer[PATH_LENGTH];
+
     append_matches(files, suite, "config.json");
     append_matches(files, suite, "*.safetensors");
-    if (file_exists(suite->model.tokenizer))
-        digests_append(files, suite->model.tokenizer);
+    tokenizer_path(tokenizer, suite->model.tokenizer, suite->model.path);
+    if (file_exists(tokenizer))
+        digests_append(files, tokenizer);
     *model = files->count;
     for (int i = 0; i < corpus->files; i++)
         digests_append(files, corpus->paths[i]);

@@ -55,7 +55,8 @@ const struct key SUITE_KEYS[] = {
       .unit = "",
       .meaning = "Folder of a Hugging Face checkpoint: config.json and *.safetensors." },
     { KEY(model, tokenizer), .type = KEY_TEXT, .value = "\"\"", .unit = "",
-      .meaning = "SentencePiece model.  Empty: tokenizer.model in the folder above." },
+      .meaning = "Its tokenizer.  Empty: tokenizer.model (SentencePiece) in the folder above, or "
+                 "else tokenizer.json (byte-level BPE, GPT-2)." },
     { KEY(model, precision), WORD("f32 bf16"), .value = "f32", .unit = "",
       .meaning = "Arithmetic of the forward pass." },
 

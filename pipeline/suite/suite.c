@@ -102,8 +102,8 @@ static enum status choose_sparsity(struct suite_saes *saes, const struct slots *
     return OK;
 }
 
-/* Empty paths that stand for one derived from another key. */
-static void derive_paths(struct suite *suite)
+/* An empty path of the run stands for one derived from the name. */
+static void derive_run(struct suite *suite)
 {
     char path[PATH_LENGTH];
 
@@ -112,12 +112,7 @@ static void derive_paths(struct suite *suite)
         free(suite->run);
         suite->run = strdup(path);
     }
-    if (suite->model.tokenizer[0] == '\0') {
-        path_print(path, "%s/tokenizer.model", suite->model.path);
-        free(suite->model.tokenizer);
-        suite->model.tokenizer = strdup(path);
-    }
-    if (suite->run == NULL || suite->model.tokenizer == NULL)
+    if (suite->run == NULL)
         die("no memory for a path");
 }
 
@@ -201,7 +196,7 @@ enum status suite_parse(struct suite *suite, const char *yaml, const char *path)
     *suite = (struct suite){0};
     TRY(slots_read(&slots, yaml, path));
     TRY(fill(suite, &slots));
-    derive_paths(suite);
+    derive_run(suite);
     write_text(suite);
 done:
     slots_free(&slots);

@@ -31,7 +31,7 @@ struct suite {
 
     struct {
         char *path;             /* Hugging Face checkpoint: config.json, *.safetensors */
-        char *tokenizer;        /* its SentencePiece model; by default PATH/tokenizer.model */
+        char *tokenizer;        /* its tokenizer's file; empty: one in PATH (lm/tokenizer.h) */
         char *precision;        /* arithmetic: "f32" */
     } model;
 

@@ -67,6 +67,25 @@ static void takes_the_kinds_of_layers_from_a_list(void **state)
     check_refused("layer_types", "7");
 }
 
+/* A list of ids that end a text stands for its first. */
+static void reads_the_ids_that_are_no_text(void **state)
+{
+    struct lm_config c;
+
+    (void)state;
+    assert_int_equal(config_read(&c, MODEL), OK);
+    assert_true(c.bos == 2 && c.eos == 1 && c.pad == 0);
+    assert_int_equal(config_read(&c, "tests/golden/gpt2-random"), OK);
+    assert_true(c.bos == 299 && c.eos == 299 && c.pad == -1);
+    assert_int_equal(read_changed(&c, "eos_token_id", "[1, 106]"), OK);
+    assert_int_equal(c.eos, 1);
+    assert_int_equal(read_changed(&c, "pad_token_id", "null"), OK);
+    assert_int_equal(c.pad, -1);
+    check_refused("bos_token_id", "512");
+    check_refused("bos_token_id", "-1");
+    check_refused("pad_token_id", "\"0\"");
+}
+
 /* What the families differ in, from the golden checkpoints of each. */
 static void reads_every_family(void **state)
 {
@@ -153,6 +172,7 @@ int main(void)
         cmocka_unit_test(reads_a_gemma_2),
         cmocka_unit_test(takes_the_kinds_of_layers_from_a_list),
         cmocka_unit_test(reads_every_family),
+        cmocka_unit_test(reads_the_ids_that_are_no_text),
         cmocka_unit_test(refuses_missing_keys),
         cmocka_unit_test(refuses_absurd_values),
         cmocka_unit_test(refuses_other_families_by_name),

@@ -46,7 +46,7 @@ static void defaults_are_gemma_scopes_recipe(void **state)
     assert_int_equal(suite.harvest.sites_count, 3);
     assert_string_equal(suite.harvest.sites[2], "res");
     assert_string_equal(suite.run, "runs/small");
-    assert_string_equal(suite.model.tokenizer, "m/tokenizer.model");
+    assert_string_equal(suite.model.tokenizer, "");
     suite_free(&suite);
 }
 

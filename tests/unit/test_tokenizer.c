@@ -1,5 +1,5 @@
-/* The tokenizer gives the ids that the SentencePiece library's own Python module gives, and
- * takes any bytes. */
+/* Tokenizers give the ids of a reference (the SentencePiece library's own Python module; GPT-2's
+ * definition in Python, tests/golden/gpt2-random/tokenizer.py), and take any bytes. */
 #include "lm/tokenizer.h"
 
 #include <jansson.h>
@@ -7,12 +7,17 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 static const char MODEL[] = "jobs/demo/tiny-gemma2/tokenizer.model";
 static const char CASES[] = "tests/golden/tiny-gemma2/tokenizer_cases.json";
+
+static const char GPT2[] = "tests/golden/gpt2-random/tokenizer.json";
+static const char GPT2_CASES[] = "tests/golden/gpt2-random/tokenizer_cases.json";
 
 /* Every case there and back: this model normalises nothing away. */
 static void gives_the_ids_of_the_reference(void **state)
@@ -47,22 +52,215 @@ static void gives_the_ids_of_the_reference(void **state)
     json_decref(cases);
 }
 
-/* The numbers are those of the model's README. */
-static void knows_its_special_ids(void **state)
+/* Bytes of a string of hexadecimal digits.  Caller frees. */
+static char *from_hex(const json_t *hex, int64_t *bytes)
+{
+    const char *digits = json_string_value(hex);
+    char *made;
+
+    *bytes = (int64_t)json_string_length(hex) / 2;
+    made = allocate(*bytes + 1, 1);
+    for (int64_t i = 0; i < *bytes; i++) {
+        unsigned value;
+        assert_int_equal(sscanf(digits + 2 * i, "%2x", &value), 1);
+        made[i] = (char)value;
+    }
+    return made;
+}
+
+/* Words of every kind, added tokens, long runs, random text and bytes; and back to the text, in
+ * which U+FFFD stands for what was not UTF-8. */
+static void check_gpt2_cases(const struct tokenizer *tokenizer)
+{
+    json_t *cases = json_load_file(GPT2_CASES, 0, NULL), *entry;
+    size_t i;
+
+    assert_true(json_array_size(cases) > 100);
+    json_array_foreach(cases, i, entry) {
+        const json_t *expected = json_object_get(entry, "ids");
+        int64_t count, bytes, text_bytes, back_bytes;
+        char *given = from_hex(json_object_get(entry, "bytes"), &bytes);
+        char *text = from_hex(json_object_get(entry, "text"), &text_bytes), *back;
+        int32_t *ids;
+
+        assert_int_equal(tokenizer_encode(tokenizer, given, bytes, &ids, &count), OK);
+        assert_int_equal(count, json_array_size(expected));
+        for (int64_t t = 0; t < count; t++)
+            assert_int_equal(ids[t], json_integer_value(json_array_get(expected, (size_t)t)));
+        assert_int_equal(tokenizer_decode(tokenizer, ids, count, &back, &back_bytes), OK);
+        assert_int_equal(back_bytes, text_bytes);
+        assert_memory_equal(back, text, (size_t)text_bytes + 1);
+        free(back);
+        free(text);
+        free(given);
+        free(ids);
+    }
+    json_decref(cases);
+}
+
+static void gives_the_ids_of_gpt2s_definition(void **state)
 {
     struct tokenizer tokenizer;
 
     (void)state;
-    assert_int_equal(tokenizer_open(&tokenizer, MODEL), OK);
-    assert_int_equal(tokenizer.vocabulary, 4096);
-    assert_int_equal(tokenizer.pad, 0);
-    assert_int_equal(tokenizer.eos, 1);
-    assert_int_equal(tokenizer.bos, 2);
+    assert_int_equal(tokenizer_open(&tokenizer, GPT2), OK);
+    assert_int_equal(tokenizer.vocabulary, 300);
+    check_gpt2_cases(&tokenizer);
     tokenizer_close(&tokenizer);
 }
 
+/* Open GPT-2's tokenizer with `text` in place of what comes from `from` to `to`, the first of
+ * which is kept. */
+static enum status open_changed(struct tokenizer *tokenizer, const char *from, const char *to,
+                                const char *text)
+{
+    char path[] = "/tmp/saemill-tokenizer-XXXXXX.json", *file, *begin, *end, *changed;
+    int64_t bytes, length;
+    enum status st;
+
+    close(mkstemps(path, 5));
+    assert_int_equal(file_read(GPT2, &file, &bytes), OK);
+    begin = strstr(file, from);
+    assert_non_null(begin);
+    begin += strlen(from);
+    end = strstr(begin, to);
+    assert_non_null(end);
+    length = asprintf(&changed, "%.*s%s%s", (int)(begin - file), file, text, end);
+    assert_int_equal(file_write(path, changed, length), OK);
+    st = tokenizer_open(tokenizer, path);
+    if (st != OK && strstr(status_reason(), path) == NULL)
+        fail_msg("\"%s\" does not name the file", status_reason());
+    assert_int_equal(file_remove(path), OK);
+    free(changed);
+    free(file);
+    return st;
+}
+
+/* Newer files have pairs where older ones have two names in one string. */
+static void reads_merges_in_both_forms(void **state)
+{
+    json_t *root = json_load_file(GPT2, 0, NULL), *model = json_object_get(root, "model");
+    json_t *merges = json_object_get(model, "merges"), *pairs = json_array(), *entry;
+    struct tokenizer tokenizer;
+    char *text;
+    size_t i;
+
+    (void)state;
+    json_array_foreach(merges, i, entry) {
+        const char *both = json_string_value(entry), *space = strchr(both, ' ');
+        json_array_append_new(pairs, json_pack("[s%, s]", both, (size_t)(space - both), space + 1));
+    }
+    text = json_dumps(pairs, 0);
+    assert_int_equal(open_changed(&tokenizer, "\"merges\": ", "\n}\n}", text), OK);
+    check_gpt2_cases(&tokenizer);
+    tokenizer_close(&tokenizer);
+    free(text);
+    json_decref(pairs);
+    json_decref(root);
+}
+
+/* Of added tokens that begin alike the longest counts; ids behind the vocabulary are theirs. */
+static void finds_the_longest_added_token(void **state)
+{
+    static const char ADDED[] = "[{\"id\": 299, \"content\": \"<|endoftext|>\"},"
+                                "{\"id\": 301, \"content\": \"<|end\"},"
+                                "{\"id\": 302, \"content\": \"<|endoftext|><\"}]";
+    static const char TEXT[] = "<|end<|endoftext|><|7";
+    const int32_t expected[] = { 301, 302 };
+    struct tokenizer tokenizer;
+    int64_t count, bytes;
+    int32_t *ids;
+    char *text;
+
+    (void)state;
+    assert_int_equal(open_changed(&tokenizer, "\"added_tokens\": ", ",\n\"normalizer", ADDED), OK);
+    assert_int_equal(tokenizer.vocabulary, 303);
+    assert_int_equal(tokenizer_encode(&tokenizer, TEXT, sizeof TEXT - 1, &ids, &count), OK);
+    assert_int_equal(count, 4);
+    assert_memory_equal(ids, expected, sizeof expected);
+    free(ids);
+    assert_int_equal(tokenizer_decode(&tokenizer, (const int32_t[]){ 300 }, 1, &text, &bytes),
+                     E_FORMAT);
+    status_clear();
+    tokenizer_close(&tokenizer);
+}
+
+/* A word of a million letters takes no longer than as many words of one. */
+static void merges_long_words_at_once(void **state)
+{
+    enum { LENGTH = 1 << 20 };
+    char *word = allocate(LENGTH, 1);
+    struct tokenizer tokenizer;
+    int64_t count;
+    int32_t *ids;
+
+    (void)state;
+    for (int i = 0; i < LENGTH; i++)
+        word[i] = "ing"[i % 3];         /* "ing" is one token */
+    assert_int_equal(tokenizer_open(&tokenizer, GPT2), OK);
+    assert_int_equal(tokenizer_encode(&tokenizer, word, LENGTH, &ids, &count), OK);
+    assert_int_equal(count, LENGTH / 3 + 1);
+    assert_int_equal(ids[0], 294);
+    free(ids);
+    tokenizer_close(&tokenizer);
+    free(word);
+}
+
+static void refuses_tokenizers_of_other_kinds(void **state)
+{
+    static const struct { const char *from, *to, *text, *word; } BAD[] = {
+        { "\"version\": ", ",", "1.0.0", "not JSON" },
+        { "\"normalizer\": ", ",", "{\"type\": \"NFC\"}", "normalizer" },
+        { "\"pre_tokenizer\": {\n\"type\": ", ",", "\"Metaspace\"", "ByteLevel" },
+        { "\"pre_tokenizer\": {", "\n", "\"use_regex\": false,", "ByteLevel" },
+        { "\"add_prefix_space\": ", ",", "true", "add_prefix_space" },
+        { "\"model\": {", "\n", "\"type\": \"Unigram\",", "tokenizer.model" },
+        { "\"model\": {", "\n", "\"ignore_merges\": true,", "ignore_merges" },
+        { "\"dropout\": ", ",", "0.1", "dropout" },
+        { "\"content\": ", ",", "\"\"", "content" },
+        { "\"lstrip\": ", ",", "true", "lstrip" },
+        { "\"id\": ", ",", "-1", "<|endoftext|>" },
+        { "\"id\": ", ",", "16777216", "<|endoftext|>" },
+        { "\"id\": ", ",", "5", "has the id of another" },
+        { "\"A\": ", ",", "33", "has the id of another" },
+        { "\"A\": ", ",", "\"32\"", "needs an \"id\"" },
+        { "\"vocab\": {\n\"", "\"", "!!", "0x21" },
+        { "\"vocab\": {\n\"", "\"", "!\\u4e16", "stands for no byte" },
+        { "\"merges\": ", "\n}\n}", "{}", "merges" },
+        { "\"merges\": ", "\n}\n}", "[\"ab\"]", "number 0" },
+        { "\"merges\": ", "\n}\n}", "[\"i n\", [\"a\"]]", "number 1" },
+        { "\"merges\": ", "\n}\n}", "[\"z z\"]", "\"vocab\"" },
+        { "\"merges\": ", "\n}\n}", "[[\"a\", 7]]", "number 0" },
+    };
+    struct tokenizer tokenizer;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        if (open_changed(&tokenizer, BAD[i].from, BAD[i].to, BAD[i].text) != E_FORMAT)
+            fail_msg("%s %s was taken", BAD[i].from, BAD[i].text);
+        if (strstr(status_reason(), BAD[i].word) == NULL)
+            fail_msg("\"%s\" does not say \"%s\"", status_reason(), BAD[i].word);
+        status_clear();
+        tokenizer_close(&tokenizer);
+    }
+}
+
+/* Given, or what the folder of the checkpoint holds. */
+static void finds_the_tokenizer_of_a_checkpoint(void **state)
+{
+    char path[PATH_LENGTH];
+
+    (void)state;
+    tokenizer_path(path, "", "jobs/demo/tiny-gemma2");
+    assert_string_equal(path, MODEL);
+    tokenizer_path(path, "", "tests/golden/gpt2-random");
+    assert_string_equal(path, GPT2);
+    tokenizer_path(path, GPT2, "jobs/demo/tiny-gemma2");
+    assert_string_equal(path, GPT2);
+}
+
 /* NULs, cut and overlong characters, surrogates, bytes that UTF-8 never has. */
-static void takes_any_bytes(void **state)
+static void check_any_bytes(const char *path)
 {
     char all[512];
     static const char *const BAD[] = { "\xff\xfe", "\xc3", "\xe2\x82", "\xc0\x80", "\xed\xa0\x80",
@@ -71,8 +269,7 @@ static void takes_any_bytes(void **state)
     int32_t *ids;
     int64_t count;
 
-    (void)state;
-    assert_int_equal(tokenizer_open(&tokenizer, MODEL), OK);
+    assert_int_equal(tokenizer_open(&tokenizer, path), OK);
     for (size_t i = 0; i < sizeof all; i++)
         all[i] = (char)(i < 256 ? i : 511 - i);
     assert_int_equal(tokenizer_encode(&tokenizer, all, sizeof all, &ids, &count), OK);
@@ -90,6 +287,13 @@ static void takes_any_bytes(void **state)
     tokenizer_close(&tokenizer);
 }
 
+static void takes_any_bytes(void **state)
+{
+    (void)state;
+    check_any_bytes(MODEL);
+    check_any_bytes(GPT2);
+}
+
 static void refuses_what_is_no_model_and_ids_it_does_not_have(void **state)
 {
     const int32_t bad[] = { 5, 4096 }, negative[] = { -1 };
@@ -98,6 +302,9 @@ static void refuses_what_is_no_model_and_ids_it_does_not_have(void **state)
     char *text;
 
     (void)state;
+    assert_int_equal(tokenizer_open(&tokenizer, "no/such.json"), E_IO);
+    assert_non_null(strstr(status_reason(), "no/such.json"));
+    status_clear();
     assert_int_not_equal(tokenizer_open(&tokenizer, "Makefile"), OK);
     assert_non_null(strstr(status_reason(), "Makefile"));
     status_clear();
@@ -115,7 +322,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_the_ids_of_the_reference),
-        cmocka_unit_test(knows_its_special_ids),
+        cmocka_unit_test(gives_the_ids_of_gpt2s_definition),
+        cmocka_unit_test(reads_merges_in_both_forms),
+        cmocka_unit_test(finds_the_longest_added_token),
+        cmocka_unit_test(merges_long_words_at_once),
+        cmocka_unit_test(finds_the_tokenizer_of_a_checkpoint),
+        cmocka_unit_test(refuses_tokenizers_of_other_kinds),
         cmocka_unit_test(takes_any_bytes),
         cmocka_unit_test(refuses_what_is_no_model_and_ids_it_does_not_have),
     };
