@@ -204,10 +204,10 @@ static enum status start_block(struct evaluate *evaluate, int64_t block)
 {
     const int64_t sequences = evaluate->selection.sequences;
     const struct range range = split_block(sequences, evaluate->suite.harvest.block, block);
-    const enum phase before = run_enter(evaluate->run, PHASE_READ);
+    const enum phase before = phase_enter(PHASE_READ);
     enum status st = selection_read(&evaluate->selection, range, evaluate->ids, evaluate->origins);
 
-    run_enter(evaluate->run, before);
+    phase_enter(before);
     run_progress(evaluate->run, "held-out text", evaluate->since, 0,
                  evaluate->passes * sequences + range.first, (1 + evaluate->taps) * sequences,
                  "sequences");
@@ -297,7 +297,7 @@ done:
 /* Local. */
 static enum status read_saes(struct evaluate *evaluate, struct tap_work *work)
 {
-    const enum phase before = run_enter(evaluate->run, PHASE_READ);
+    const enum phase before = phase_enter(PHASE_READ);
     char path[PATH_LENGTH];
     enum status st = OK;
 
@@ -310,7 +310,7 @@ static enum status read_saes(struct evaluate *evaluate, struct tap_work *work)
                      (int)work->saes[i].latents, (int)task->width));
     }
 done:
-    run_enter(evaluate->run, before);
+    phase_enter(before);
     return st;
 }
 

@@ -247,17 +247,17 @@ static enum status write_round(struct harvest *harvest, int64_t written, int64_t
         struct held *held = &harvest->held[t];
         const int64_t bytes = held->stream.width * store_bytes(held->stream.store);
 
-        run_enter(run, PHASE_EXCHANGE);
+        phase_enter(PHASE_EXCHANGE);
         regroup(harvest->values_out, mine, held->values, harvest->rows, bytes, run->comm);
-        run_enter(run, PHASE_WRITE);
+        phase_enter(PHASE_WRITE);
         TRY(activation_write(&held->writer, mine, harvest->values_out, harvest->origins_out));
-        run_enter(run, PHASE_EXCHANGE);
+        phase_enter(PHASE_EXCHANGE);
         regroup(harvest->values_out, rest, held->values, harvest->rows, bytes, run->comm);
         memcpy(held->values, harvest->values_out, (size_t)((rest.end - rest.first) * bytes));
     }
     harvest->rows = rest;
 done:
-    run_enter(run, PHASE_COMPUTE);
+    phase_enter(PHASE_COMPUTE);
     return st;
 }
 

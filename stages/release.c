@@ -124,7 +124,7 @@ static enum status export_all(const struct work *work, struct run *run)
     const double since = MPI_Wtime();
     enum status st = OK;
 
-    run_enter(run, PHASE_WRITE);
+    phase_enter(PHASE_WRITE);
     for (int i = run->rank; i < work->entries.count && st == OK; i += run->size) {
         st = export_entry(work, &work->entries.entry[i]);
         run_progress(run, "writing", since, 0, i + 1, work->entries.count, "autoencoders");
@@ -174,9 +174,9 @@ static enum status release(struct work *work, struct run *run)
 
     TRY(make_room(work, run));
     TRY(export_all(work, run));
-    run_enter(run, PHASE_READ);
+    phase_enter(PHASE_READ);
     TRY(manifest_make(&manifest, run->comm, &work->suite, work->model.layers, &work->entries));
-    run_enter(run, PHASE_COMPUTE);
+    phase_enter(PHASE_COMPUTE);
     TRY_ALL(run->comm, run->rank == 0 ? describe(work, manifest) : OK);
     TRY(seal(work, run));
 done:

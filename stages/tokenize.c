@@ -90,15 +90,15 @@ static enum status write_round(struct work *work, struct tokens_writer *writer)
     for (int part = 0; part < TOKENS_PARTS; part++) {
         struct sequences *all = &work->parts[part];
 
-        run_enter(work->run, PHASE_EXCHANGE);
+        phase_enter(PHASE_EXCHANGE);
         sequences_gather(all, work->run->comm);
-        run_enter(work->run, PHASE_WRITE);
+        phase_enter(PHASE_WRITE);
         if (st == OK && work->run->rank == 0 && all->count > 0)
             st = tokens_append(writer, (enum tokens_part)part, all->count, all->ids,
                                all->origins);
         work->sequences += all->count;
         all->count = 0;
-        run_enter(work->run, PHASE_COMPUTE);
+        phase_enter(PHASE_COMPUTE);
     }
     return agree(work->run->comm, st);
 }

@@ -228,13 +228,13 @@ static enum status save(struct train *train, struct class *class, struct pupil *
     char path[PATH_LENGTH];
     enum status st;
 
-    run_enter(&train->run, PHASE_WRITE);
+    phase_enter(PHASE_WRITE);
     feed_rest(&class->feed);
     path_of(train, class, pupil, ".checkpoint.h5", path);
     TRY_ALL(comm, train->run.rank == 0 ? steplog_sync(&pupil->log) : OK);
     TRY(training_save(&pupil->training, data, path));
 done:
-    run_enter(&train->run, PHASE_COMPUTE);
+    phase_enter(PHASE_COMPUTE);
     return st;
 }
 
@@ -254,7 +254,7 @@ static enum status finish_pupil(struct train *train, struct class *class, struct
     char path[PATH_LENGTH];
     enum status st;
 
-    run_enter(&train->run, PHASE_WRITE);
+    phase_enter(PHASE_WRITE);
     feed_rest(&class->feed);
     TRY_ALL(comm, train->run.rank == 0 ? steplog_publish(&pupil->log) : OK);
     path_of(train, class, pupil, ".h5", path);
@@ -265,7 +265,7 @@ static enum status finish_pupil(struct train *train, struct class *class, struct
     training_free(&pupil->training);
     pupil->going = false;
 done:
-    run_enter(&train->run, PHASE_COMPUTE);
+    phase_enter(PHASE_COMPUTE);
     return st;
 }
 
@@ -344,9 +344,9 @@ static enum status train_class(struct train *train, struct class *class)
     TRY(start_class(train, class));
     const struct range steps = steps_left(class);
     for (int64_t t = steps.first; t < steps.end; t++) {
-        run_enter(run, PHASE_READ);
+        phase_enter(PHASE_READ);
         TRY(feed_batch(&class->feed, t));
-        run_enter(run, PHASE_COMPUTE);
+        phase_enter(PHASE_COMPUTE);
         train->bytes += (double)train->suite.train.batch * class->feed.activations.stream.width
                         * (double)store_bytes(class->feed.activations.stream.store);
         for (int i = 0; i < class->count; i++)

@@ -24,7 +24,7 @@ int main(int argc, char **argv)
     enum status st;
 
     TRY(run_start(&run, "verify", HELP, argc, argv));
-    run_enter(&run, PHASE_READ);
+    phase_enter(PHASE_READ);
     TRY(verify_sums(&run, run.suite, &bytes));
     run_note(&run, "every file has the sum it should have");
     TRY(verify_manifest(&manifest, &run, run.suite));
@@ -32,7 +32,7 @@ int main(int argc, char **argv)
     const int64_t count = (int64_t)json_array_size(json_object_get(manifest, "autoencoders"));
     run_note(&run, "%lld autoencoders load, in both forms with the same numbers",
              (long long)count);
-    run_enter(&run, PHASE_COMPUTE);
+    phase_enter(PHASE_COMPUTE);
     TRY(run_check_task(&run, count));
     TRY(rescore(&run, run.suite, manifest, run.task >= 0 ? run.task : count / 2));
     run_summary(&run, (double)count, "autoencoders", (double)bytes);

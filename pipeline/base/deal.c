@@ -42,9 +42,9 @@ enum status deal_sum(const struct deal *deal, double *total)
 
         memset(mine, 0, bytes);
         TRY_ALL(run->comm, busy ? deal->compute(deal->context, block, mine) : OK);
-        const enum phase before = run_enter(run, PHASE_EXCHANGE);
+        const enum phase before = phase_enter(PHASE_EXCHANGE);
         chain_sum(&chain, sum, add_block, &(struct round){ deal, total, busy ? mine : NULL, sum });
-        run_enter(run, before);
+        phase_enter(before);
         memcpy(total, sum, bytes);
         TRY(run_stopping(run) ? refuse(E_STOPPED, "stopped by a signal; run the same command "
                                        "again to go on") : OK);

@@ -252,8 +252,8 @@ done:
 const char *bytes_text(double bytes)
 {
     static const char *const UNITS[] = { "B", "kB", "MB", "GB", "TB", "PB" };
-    static char text[8][16];
-    static unsigned next;
+    static _Thread_local char text[8][16];
+    static _Thread_local unsigned next;
     char *out = text[next++ % 8];
     int unit = 0;
 

@@ -66,7 +66,8 @@ enum status run_start(struct run *run, const char *stage, const char *help,
     *run = (struct run){ .stage = stage, .task = -1, .comm = MPI_COMM_WORLD };
     MPI_Comm_rank(run->comm, &run->rank);
     MPI_Comm_size(run->comm, &run->size);
-    run->started = run->entered = run->spoken = MPI_Wtime();
+    run->started = run->spoken = MPI_Wtime();
+    phase_enter(PHASE_COMPUTE);
     signal(SIGTERM, on_stop);
     signal(SIGINT, on_stop);
     signal(SIGUSR1, on_stop);
@@ -178,33 +179,21 @@ void run_progress(struct run *run, const char *what, double since, int64_t befor
     fflush(stdout);
 }
 
-enum phase run_enter(struct run *run, enum phase phase)
-{
-    const double now = MPI_Wtime();
-    const enum phase before = run->phase;
-
-    run->spent[before] += now - run->entered;
-    run->entered = now;
-    run->phase = phase;
-    return before;
-}
-
 void run_summary(struct run *run, double amount, const char *unit, double bytes)
 {
     double seconds = MPI_Wtime() - run->started, spent[PHASES];
     int64_t peak = memory_peak();
-    char details[256] = "";
+    char details[320] = "", shares[PHASE_SHARES];
 
-    run_enter(run, run->phase);
-    MPI_Reduce(run->spent, spent, PHASES, MPI_DOUBLE, MPI_MAX, 0, run->comm);
+    phase_seconds(spent);
+    MPI_Reduce(run->rank == 0 ? MPI_IN_PLACE : spent, spent, PHASES, MPI_DOUBLE, MPI_MAX, 0,
+               run->comm);
     MPI_Reduce(run->rank == 0 ? MPI_IN_PLACE : &peak, &peak, 1, MPI_INT64_T, MPI_MAX, 0,
                run->comm);
     if (!run->brief)
-        snprintf(details, sizeof details, " (%.3g %s/s, %s/s); compute %.0f %%, read %.0f %%, "
-                 "write %.0f %%, exchange %.0f %%; peak memory %s a rank", amount / seconds, unit,
-                 bytes_text(bytes / seconds), 100 * spent[PHASE_COMPUTE] / seconds,
-                 100 * spent[PHASE_READ] / seconds, 100 * spent[PHASE_WRITE] / seconds,
-                 100 * spent[PHASE_EXCHANGE] / seconds, bytes_text((double)peak));
+        snprintf(details, sizeof details, " (%.3g %s/s, %s/s); %s; peak memory %s a rank",
+                 amount / seconds, unit, bytes_text(bytes / seconds),
+                 phase_shares(shares, spent, seconds), bytes_text((double)peak));
     say_always(run, "%.10g %s%s%s in %s%s", amount, unit, bytes > 0 ? ", " : "",
                bytes > 0 ? bytes_text(bytes) : "", duration_text(seconds), details);
 }

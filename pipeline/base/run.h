@@ -10,17 +10,9 @@
 #define RUN_H
 
 #include "base/comm.h"
+#include "base/phase.h"
 
 #include <stdbool.h>
-
-/* What the time goes into; the last line of a stage gives each one's share. */
-enum phase {
-    PHASE_COMPUTE,
-    PHASE_READ,         /* files in, decompression included */
-    PHASE_WRITE,        /* files out, compression included */
-    PHASE_EXCHANGE,     /* between ranks, waiting for them included */
-    PHASES
-};
 
 struct run {
     const char *stage;          /* "harvest" */
@@ -32,9 +24,6 @@ struct run {
     MPI_Comm    comm;
     int         rank, size;
     double      started;        /* MPI_Wtime() */
-    double      spent[PHASES];  /* seconds of this rank */
-    enum phase  phase;          /* where it is now */
-    double      entered;        /* since when */
     double      spoken;         /* when the last line of progress was printed */
     bool        line_open;      /* a live line waits to be rewritten or ended */
 };
@@ -66,12 +55,8 @@ void run_note(struct run *run, const char *format, ...) __attribute__((format(pr
 void run_progress(struct run *run, const char *what, double since, int64_t before,
                   int64_t done, int64_t total, const char *unit);
 
-/* From now on the time belongs to `phase`.  Returns the phase until now, so that a callee
- * can restore it.  Local. */
-enum phase run_enter(struct run *run, enum phase phase);
-
 /* The last line of a stage: what it did, seconds and, without --brief, rate, share of each
- * phase, peak memory; the slowest rank counts.  Collective. */
+ * phase (phase.h), peak memory; the slowest rank counts.  Collective. */
 void run_summary(struct run *run, double amount, const char *unit, double bytes);
 
 /* Has any rank been sent SIGTERM, SIGINT or SIGUSR1?  Collective: asks all ranks. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char reason[1024];
+static _Thread_local char reason[1024];
 
 void (*die_handler)(void) = abort;
 

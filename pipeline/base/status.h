@@ -21,7 +21,8 @@ enum status {
 };
 
 /* Remember why this rank fails, and return `code`.  Of several reasons the first is
- * kept: it is nearest to the cause.  Local; to be called outside parallel regions. */
+ * kept: it is nearest to the cause.  Each thread has its own (worker.h hands it on).  Local;
+ * to be called outside parallel regions. */
 enum status refuse(enum status code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -1,4 +1,5 @@
 #include "shard/h5.h"
+#include "base/phase.h"
 #include "base/version.h"
 #include "shard/filter.h"
 
@@ -81,6 +82,29 @@ enum status h5_refuse(enum status code, const char *action, const char *path)
     return refuse(code, "cannot %s %s: %s", action, path, words[0] ? words : "HDF5 refuses");
 }
 
+/* --- compression ------------------------------------------------------------------- */
+
+/* The zstd filter, whose time is not that of reading and writing. */
+static size_t timed_filter(unsigned flags, size_t parameters, const unsigned parameter[],
+                           size_t bytes, size_t *buffer_size, void **buffer)
+{
+    const enum phase before = phase_enter(flags & H5Z_FLAG_REVERSE ? PHASE_DECOMPRESS
+                                                                   : PHASE_COMPRESS);
+    const size_t n = zstd_filter.filter(flags, parameters, parameter, bytes, buffer_size, buffer);
+
+    phase_enter(before);
+    return n;
+}
+
+static void register_filter(void)
+{
+    H5Z_class2_t filter = zstd_filter;
+
+    filter.filter = timed_filter;
+    if (H5Zfilter_avail(ZSTD_FILTER) <= 0)
+        H5Zregister(&filter);
+}
+
 /* --- files ------------------------------------------------------------------------- */
 
 static hid_t access_list(MPI_Comm comm)
@@ -112,8 +136,7 @@ enum status h5_open(hid_t *file, const char *path)
     const hid_t list = access_list(MPI_COMM_NULL);
     enum status st = OK;
 
-    if (H5Zfilter_avail(ZSTD_FILTER) <= 0)
-        H5Zregister(&zstd_filter);
+    register_filter();
     *file = H5Fopen(path, H5F_ACC_RDONLY, list);
     if (*file < 0)
         st = h5_refuse(E_FORMAT, "open", path);
@@ -281,8 +304,7 @@ static hid_t creation_list(int rank, const hsize_t chunk[], hid_t type)
     const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
     const int level = H5Tget_class(type) == H5T_FLOAT ? FILTER_ENTROPY_ONLY : ZSTD_LEVEL;
 
-    if (H5Zfilter_avail(ZSTD_FILTER) <= 0)
-        H5Zregister(&zstd_filter);
+    register_filter();
     H5Pset_chunk(list, rank, chunk);
     H5Pset_shuffle(list);
     H5Pset_filter(list, ZSTD_FILTER, H5Z_FLAG_MANDATORY, 1, (const unsigned[]){ (unsigned)level });

@@ -67,7 +67,7 @@ static enum status stop_if_asked(struct run *run)
 static enum status read_records(struct state *s, struct source source, char *records,
                                 int64_t *count, int64_t capacity, struct range *left)
 {
-    const enum phase before = run_enter(s->run, PHASE_READ);
+    const enum phase before = phase_enter(PHASE_READ);
     const struct buffers *b = &s->buffers;
     enum status st = OK;
     int64_t more = 1;
@@ -83,7 +83,7 @@ static enum status read_records(struct state *s, struct source source, char *rec
         *count += more;
     }
 done:
-    run_enter(s->run, before);
+    phase_enter(before);
     return st;
 }
 
@@ -151,11 +151,11 @@ static enum status fill_window(struct state *s, struct source source, const char
     TRY(check_rows(s, source, s->window));
     do {
         TRY_ALL(run->comm, next_batch(s, source, &left, &count));
-        run_enter(run, PHASE_EXCHANGE);
+        phase_enter(PHASE_EXCHANGE);
         exchange_records(&s->exchange, s->buffers.batch, s->buffers.owners, count, take, s);
         waiting = left.end - left.first;
         MPI_Allreduce(MPI_IN_PLACE, &waiting, 1, MPI_INT64_T, MPI_SUM, run->comm);
-        run_enter(run, PHASE_COMPUTE);
+        phase_enter(PHASE_COMPUTE);
         s->done = done + source.rows - waiting;
         tell_progress(s, step);
         TRY(stop_if_asked(run));
@@ -220,7 +220,7 @@ static enum status order_window(struct state *s, struct source source, int64_t w
     snprintf(step, sizeof step, "window %lld of %lld", (long long)window + 1,
              (long long)s->passes.windows);
     TRY(fill_window(s, source, step));
-    run_enter(s->run, PHASE_WRITE);
+    phase_enter(PHASE_WRITE);
     for (int64_t shard = s->window.first / s->passes.shard;
          shard * s->passes.shard < s->window.end; shard++) {
         if (!s->complete[shard])
@@ -228,7 +228,7 @@ static enum status order_window(struct state *s, struct source source, int64_t w
         TRY(stop_if_asked(s->run));
     }
 done:
-    run_enter(s->run, PHASE_COMPUTE);
+    phase_enter(PHASE_COMPUTE);
     return st;
 }
 
@@ -274,12 +274,12 @@ static enum status deal_unit(struct state *s, struct source source,
         s->buffers.groups[i] = (int32_t)((passes_window(&s->passes, record->row)
                                           - dealing->windows.first) / dealing->each);
     }
-    run_enter(s->run, PHASE_WRITE);
+    phase_enter(PHASE_WRITE);
     dealt_path(path, dealing->folder, unit);
     TRY(dealt_write(path, s->buffers.unit, s->room.record_bytes, count, s->buffers.groups,
                     (int32_t)dealing->groups, s->buffers.sorted));
 done:
-    run_enter(s->run, PHASE_COMPUTE);
+    phase_enter(PHASE_COMPUTE);
     return st;
 }
 

@@ -66,19 +66,19 @@ static enum status write_shards(struct run *run, const char *folder, int64_t row
 
             mine.first = mine.first < shard.end ? mine.first : shard.end;
             mine.end = mine.end < shard.end ? mine.end : shard.end;
-            run_enter(run, PHASE_READ);
+            phase_enter(PHASE_READ);
             if (input == NULL)
                 fill(values, origins, mine);
             else
                 TRY_ALL(run->comm, activations_read(input, mine, values, origins));
-            run_enter(run, PHASE_WRITE);
+            phase_enter(PHASE_WRITE);
             TRY(activation_write(&writer, (struct range){ mine.first - shard.first,
                                                           mine.end - shard.first },
                                  values, origins));
         }
         TRY(activation_close(&writer, OK));
         TRY_ALL(run->comm, run->rank == 0 ? file_publish(path) : OK);
-        run_enter(run, PHASE_COMPUTE);
+        phase_enter(PHASE_COMPUTE);
     }
 done:
     free(origins);
@@ -90,26 +90,27 @@ done:
 static double time_of(struct run *run, const char *what, const char *folder,
                       const struct reorder *job, struct activations *input)
 {
-    double seconds, spent[PHASES];
+    double seconds, before[PHASES], spent[PHASES];
+    char shares[PHASE_SHARES];
     enum status st;
 
     MPI_Barrier(run->comm);
     seconds = MPI_Wtime();
-    memset(run->spent, 0, sizeof run->spent);
-    run->entered = seconds;
+    phase_enter(PHASE_COMPUTE);
+    phase_seconds(before);
     st = job != NULL ? reorder_stream(job, run)
                      : write_shards(run, folder, input->statistics.rows, input);
     if (st != OK)
         die("%s", status_reason());
-    run_enter(run, PHASE_COMPUTE);
-    MPI_Reduce(run->spent, spent, PHASES, MPI_DOUBLE, MPI_MAX, 0, run->comm);
+    phase_seconds(spent);
+    for (int p = 0; p < PHASES; p++)
+        spent[p] -= before[p];
+    MPI_Reduce(run->rank == 0 ? MPI_IN_PLACE : spent, spent, PHASES, MPI_DOUBLE, MPI_MAX, 0,
+               run->comm);
     seconds = MPI_Wtime() - seconds;
     if (run->rank == 0) {
         file_remove(folder);
-        printf("%-10s %7.2f s: read and decompress %2.0f %%, exchange %2.0f %%, compress and "
-               "write %2.0f %%, the rest %2.0f %%\n", what, seconds,
-               100 * spent[PHASE_READ] / seconds, 100 * spent[PHASE_EXCHANGE] / seconds,
-               100 * spent[PHASE_WRITE] / seconds, 100 * spent[PHASE_COMPUTE] / seconds);
+        printf("%-10s %7.2f s: %s\n", what, seconds, phase_shares(shares, spent, seconds));
     }
     MPI_Barrier(run->comm);
     return seconds;
