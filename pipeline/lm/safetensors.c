@@ -22,19 +22,22 @@ static const struct { const char *name; int64_t bytes; } TYPES[] = {
     [TENSOR_F16]  = { "F16", 2 },
 };
 
+enum { TYPES_COUNT = sizeof TYPES / sizeof *TYPES };
+
 /* --- one tensor of a header ---------------------------------------------------------- */
 
+/* A type that cannot be read matters only when the tensor is asked for: checkpoints may hold
+ * masks and counters besides the weights. */
 static enum status read_type(struct safetensor *tensor, const json_t *entry)
 {
-    const char *type = json_string_value(json_object_get(entry, "dtype"));
-
-    for (size_t i = 0; type != NULL && i < sizeof TYPES / sizeof *TYPES; i++)
-        if (strcmp(type, TYPES[i].name) == 0) {
+    tensor->type = TENSOR_OTHER;
+    tensor->type_name = json_string_value(json_object_get(entry, "dtype"));
+    if (tensor->type_name == NULL)
+        return refuse(E_FORMAT, "%s: tensor %.80s needs a \"dtype\"", tensor->path, tensor->name);
+    for (int i = 0; i < TYPES_COUNT; i++)
+        if (strcmp(tensor->type_name, TYPES[i].name) == 0)
             tensor->type = (enum tensor_type)i;
-            return OK;
-        }
-    return refuse(E_FORMAT, "%s: tensor %.80s is stored as %.20s; F32, BF16 and F16 can be read",
-                  tensor->path, tensor->name, type == NULL ? "nothing known" : type);
+    return OK;
 }
 
 static enum status read_shape(struct safetensor *tensor, const json_t *entry)
@@ -74,11 +77,13 @@ static enum status read_place(struct safetensor *tensor, const json_t *entry, in
         return refuse(E_FORMAT, "%s: tensor %.80s ends at byte %lld of the data, but there are "
                       "only %lld; the file is truncated or damaged, fetch it again", tensor->path,
                       tensor->name, (long long)to, (long long)room);
-    if (__builtin_mul_overflow(tensor->count, TYPES[tensor->type].bytes, &bytes)
-        || bytes != to - from)
+    if (tensor->type != TENSOR_OTHER
+        && (__builtin_mul_overflow(tensor->count, TYPES[tensor->type].bytes, &bytes)
+            || bytes != to - from))
         return refuse(E_FORMAT, "%s: the shape of tensor %.80s does not fit its %lld bytes",
                       tensor->path, tensor->name, (long long)(to - from));
     tensor->begin = from;
+    tensor->end = to;
     return OK;
 }
 
@@ -142,9 +147,10 @@ static enum status check_places(struct safetensor *tensors, int64_t count, const
     for (int64_t i = 0; i < count; i++) {
         if (tensors[i].begin != end)
             return refuse(E_FORMAT, "%s: the values of tensor %.80s begin at byte %lld of the "
-                          "data, where %s; the file is damaged, fetch it again", path, tensors[i].name, (long long)tensors[i].begin,
+                          "data, where %s; the file is damaged, fetch it again", path,
+                          tensors[i].name, (long long)tensors[i].begin,
                           tensors[i].begin < end ? "another tensor lies" : "a gap precedes them");
-        end += tensors[i].count * TYPES[tensors[i].type].bytes;
+        end = tensors[i].end;
     }
     if (end != room)
         return refuse(E_FORMAT, "%s: %lld bytes behind the last tensor belong to none; the file is "
@@ -193,30 +199,43 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* The distinct files that an index names, each once. */
-static enum status list_files(json_t **files, const char *path)
+/* Which file each tensor is in, by the index at `path`; the caller frees it (json_decref).
+ *   files  out: the distinct files, each once */
+static enum status read_index(json_t **map, json_t *files, const char *path)
 {
-    json_t *index = NULL, *map, *place;
+    json_t *index = NULL, *place;
     json_error_t error;
     const char *tensor;
-    enum status st = OK;
 
-    *files = json_object();
     index = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    map = json_object_get(index, "weight_map");
-    if (!json_is_object(map))
-        st = refuse(E_FORMAT, "%s is not an index of safetensors files: it needs an object "
-                    "\"weight_map\"", path);
-    json_object_foreach(map, tensor, place) {
+    *map = json_incref(json_object_get(index, "weight_map"));
+    json_decref(index);
+    if (!json_is_object(*map))
+        return refuse(E_FORMAT, "%s is not an index of safetensors files: it needs an object "
+                      "\"weight_map\"", path);
+    json_object_foreach(*map, tensor, place) {
         const char *name = json_string_value(place);
         if (name == NULL || strchr(name, '/') != NULL)
-            st = refuse(E_FORMAT, "%s: tensor %.80s needs the name of a file in the same folder",
-                        path, tensor);
-        else
-            json_object_set(*files, name, json_true());
+            return refuse(E_FORMAT, "%s: tensor %.80s needs the name of a file in the same folder",
+                          path, tensor);
+        json_object_set(files, name, json_true());
     }
-    json_decref(index);
-    return st;
+    return OK;
+}
+
+/* Every tensor must be in the file that the index says. */
+static enum status check_index(const struct safetensors *checkpoint, json_t *map, const char *path)
+{
+    const char *name;
+    json_t *place;
+
+    json_object_foreach(map, name, place) {
+        const struct safetensor *tensor = safetensors_find(checkpoint, name);
+        if (tensor == NULL || !path_ends(tensor->path, json_string_value(place)))
+            return refuse(E_FORMAT, "%s says that tensor %.80s is in %s, but it is not; fetch both "
+                          "files again", path, name, json_string_value(place));
+    }
+    return OK;
 }
 
 /* Sort tensors by name, and refuse a name that is there twice. */
@@ -248,28 +267,32 @@ done:
 enum status safetensors_open(struct safetensors *checkpoint, const char *folder)
 {
     char single[PATH_LENGTH], index[PATH_LENGTH];
-    json_t *files = NULL, *unused;
+    json_t *files = json_object(), *map = NULL, *unused;
     const char *name;
     enum status st;
 
     *checkpoint = (struct safetensors){0};
     path_print(single, "%s/model.safetensors", folder);
     path_print(index, "%s/model.safetensors.index.json", folder);
-    if (!file_exists(single) && !file_exists(index))
-        return refuse(E_IO, "there is neither model.safetensors nor model.safetensors.index.json "
-                      "in %s; 'model: path' must be the folder of a checkpoint", folder);
+    TRY(file_exists(single) || file_exists(index) ? OK
+        : refuse(E_IO, "there is neither model.safetensors nor model.safetensors.index.json "
+                 "in %s; 'model: path' must be the folder of a checkpoint", folder));
     if (file_exists(single))
-        files = json_pack("{s:b}", "model.safetensors", 1);
+        json_object_set(files, "model.safetensors", json_true());
     else
-        TRY(list_files(&files, index));
+        TRY(read_index(&map, files, index));
     checkpoint->file = allocate((long long)json_object_size(files), sizeof *checkpoint->file);
     json_object_foreach(files, name, unused) {
         struct mapped_file *file = &checkpoint->file[checkpoint->files++];
         path_print(file->path, "%s/%s", folder, name);
+        TRY(file_exists(file->path) ? OK
+            : refuse(E_IO, "%s names the file %s, which is not there; fetch it", index, name));
         TRY(open_file(checkpoint, file));
     }
     TRY(index_names(checkpoint));
+    TRY(check_index(checkpoint, map, index));
 done:
+    json_decref(map);
     json_decref(files);
     return st;
 }
@@ -324,6 +347,9 @@ enum status safetensor_values(float *values, const struct safetensor *tensor)
     uint16_t half;
     bool finite = true;
 
+    if (tensor->type == TENSOR_OTHER)
+        return refuse(E_FORMAT, "%s: tensor %.80s is stored as %.20s; F32, BF16 and F16 can be "
+                      "read", tensor->path, tensor->name, tensor->type_name);
     if (tensor->type == TENSOR_F32)
         memcpy(values, bytes, (size_t)tensor->count * sizeof *values);
     for (int64_t i = 0; i < tensor->count; i++) {
@@ -334,6 +360,7 @@ enum status safetensor_values(float *values, const struct safetensor *tensor)
         }
         finite = finite && isfinite(values[i]);
     }
-    return finite ? OK : refuse(E_NUMERIC, "%s: tensor %.80s holds a value that is not finite",
-                                tensor->path, tensor->name);
+    return finite ? OK
+           : refuse(E_NUMERIC, "%s: tensor %.80s holds a value that is not finite; the file is "
+                    "damaged, fetch it again", tensor->path, tensor->name);
 }

@@ -15,16 +15,17 @@
 
 enum { TENSOR_RANK_MAX = 4 };
 
-enum tensor_type { TENSOR_F32, TENSOR_BF16, TENSOR_F16 };
+enum tensor_type { TENSOR_F32, TENSOR_BF16, TENSOR_F16, TENSOR_OTHER };
 
 struct safetensor {
     const char      *name;
     const char      *path;      /* of its file */
     enum tensor_type type;
+    const char      *type_name;
     int              rank;
     int64_t          shape[TENSOR_RANK_MAX];
     int64_t          count;     /* elements */
-    int64_t          begin;     /* offset of its values behind the header */
+    int64_t          begin, end;    /* offsets of its values behind the header */
     const void      *values;    /* at no particular alignment */
 };
 
@@ -38,8 +39,9 @@ struct safetensors {
 };
 
 /* Open the checkpoint in a folder.  E_IO; E_FORMAT: truncated, a header longer than its
- * file, not JSON, a name twice, an unknown type, a shape that does not fit its bytes,
- * offsets that overlap, leave gaps or point outside the file. */
+ * file, not JSON, a name twice, no type, a shape that does not fit its bytes,
+ * offsets that overlap, leave gaps or point outside the file, an index that names a tensor which
+ * is not in its file.  E_IO if the index names a file that is not there. */
 enum status safetensors_open(struct safetensors *checkpoint, const char *folder);
 /* The same for one file of any name. */
 enum status safetensors_open_file(struct safetensors *checkpoint, const char *path);
@@ -49,7 +51,8 @@ void        safetensors_close(struct safetensors *checkpoint);
 /* NULL if there is none of that name. */
 const struct safetensor *safetensors_find(const struct safetensors *checkpoint, const char *name);
 
-/* All values as float32, exactly.  E_NUMERIC if one is not finite.
+/* All values as float32, exactly.  E_NUMERIC if one is not finite; E_FORMAT if they are of
+ * another type than F32, BF16 and F16.
  *   values [tensor->count]  out */
 enum status safetensor_values(float *values, const struct safetensor *tensor);
 

@@ -1,21 +1,12 @@
 /* Tokenizers give the ids of a reference (the SentencePiece library's own Python module; GPT-2's
  * definition in Python, tests/golden/gpt2-random/tokenizer.py), and take any bytes. */
 #include "lm/tokenizer.h"
+#include "tests/unit/scratch.h"
 
 #include <jansson.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 static const char MODEL[] = "jobs/demo/tiny-gemma2/tokenizer.model";
 static const char CASES[] = "tests/golden/tiny-gemma2/tokenizer_cases.json";
-
 static const char GPT2[] = "tests/golden/gpt2-random/tokenizer.json";
 static const char GPT2_CASES[] = "tests/golden/gpt2-random/tokenizer_cases.json";
 
@@ -114,11 +105,11 @@ static void gives_the_ids_of_gpt2s_definition(void **state)
 static enum status open_changed(struct tokenizer *tokenizer, const char *from, const char *to,
                                 const char *text)
 {
-    char path[] = "/tmp/saemill-tokenizer-XXXXXX.json", *file, *begin, *end, *changed;
+    const char *path = in_scratch("tokenizer.json");
+    char *file, *begin, *end, *changed;
     int64_t bytes, length;
     enum status st;
 
-    close(mkstemps(path, 5));
     assert_int_equal(file_read(GPT2, &file, &bytes), OK);
     begin = strstr(file, from);
     assert_non_null(begin);
@@ -130,7 +121,6 @@ static enum status open_changed(struct tokenizer *tokenizer, const char *from, c
     st = tokenizer_open(tokenizer, path);
     if (st != OK && strstr(status_reason(), path) == NULL)
         fail_msg("\"%s\" does not name the file", status_reason());
-    assert_int_equal(file_remove(path), OK);
     free(changed);
     free(file);
     return st;
@@ -332,5 +322,5 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_model_and_ids_it_does_not_have),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }
