@@ -3,6 +3,7 @@
 # make unit     the unit, golden and ranked tests only (under a minute)
 # make demo     a release of autoencoders for a small Gemma 2, from text, in minutes
 # make bench-shuffle   how much dearer than a copy a shuffle is (minutes)
+# make bench-train     how much dearer than its one dense product a training step is (minutes)
 # make clean    remove what make built; runs and the demo's text stay
 #
 # V=1 shows the commands.  SANITIZE=1 builds with the address and undefined-behaviour
@@ -160,10 +161,14 @@ $(patsubst %,%.o,$(UNIT) $(RANKED)) $(SCRIPTS:=.ok): | build/setup.check
 bench-shuffle: $(BUILD)/tests/bench/bench_shuffle
 	$(Q)OMP_NUM_THREADS=1 $(MPIRUN) -n 2 $< build/bench_shuffle.run 240000 64000000
 
+# Timed on one rank, while the other seven sleep; they only help to count bytes.
+bench-train: $(BUILD)/tests/bench/bench_train
+	$(Q)OMP_NUM_THREADS=$$(nproc) $(MPIRUN) -n 8 $< build/bench_train.run
+
 clean:
 	rm -rf build bin lib
 
-.PHONY: all unit check demo bench-shuffle clean
+.PHONY: all unit check demo bench-shuffle bench-train clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)

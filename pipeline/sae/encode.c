@@ -38,14 +38,18 @@ static void encode_piece(const struct training *training, struct workspace *w, i
     float *pre = w->scratch[omp_get_thread_num()];
     struct codes *piece = &w->pieces[block * tiles + tile];
 
+    double since = omp_get_wtime();
+
     piece->index = w->pieces->index + place;    /* the first piece's place is 0 */
     piece->value = w->pieces->value + place;
     gemm_nt(pre, width, w->centred + rows.first * inputs, inputs,
             training->tensors[ENCODER].value + latents.first * inputs, inputs,
             count, width, inputs, false);
+    since = part_done(w->spent, PART_ENCODE, w->threads, since);
     codes_scan(piece, pre, training->tensors[ENCODER_BIAS].value + latents.first,
                w->threshold + latents.first, (float)(training->recipe.bandwidth / 2),
                (int32_t)(training->own_latents.first + latents.first), count, width);
+    part_done(w->spent, PART_SCAN, w->threads, since);
 }
 
 static void encode_own(const struct training *training, struct workspace *w)
@@ -58,6 +62,7 @@ static void encode_own(const struct training *training, struct workspace *w)
     for (int64_t p = 0; p < blocks * tiles; p++)
         encode_piece(training, w, p / tiles, p % tiles, tiles);
 
+    const double since = omp_get_wtime();
     w->own->groups = w->batch;
     for (int64_t block = 0; block < blocks; block++) {
         const struct range rows = split_block(w->batch, ROW_BLOCK, block);
@@ -70,6 +75,7 @@ static void encode_own(const struct training *training, struct workspace *w)
         codes_join(w->own, rows.first, rows.end - rows.first, &w->pieces[block * tiles], tiles,
                    0);
     }
+    part_done(w->spent, PART_SCAN, 1, since);
 }
 
 /* Where each rank's lists begin in the gathered ones, from the lengths of their rows. */
@@ -127,9 +133,14 @@ static void gather(const struct training *training, struct workspace *w)
 
 void encode(const struct training *training, struct workspace *workspace, const float *x)
 {
+    double since = omp_get_wtime();
+
     centre(training, workspace, x);
     find_thresholds(training, workspace);
+    part_done(workspace->spent, PART_ENCODE, 1, since);
     encode_own(training, workspace);
+    since = omp_get_wtime();
     if (workspace->ranks > 1)
         gather(training, workspace);
+    part_done(workspace->spent, PART_EXCHANGE, 1, since);
 }

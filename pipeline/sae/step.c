@@ -99,16 +99,22 @@ enum status training_step(struct training *training, struct workspace *workspace
     struct workspace *w = workspace;
 
     encode(training, w, x);
+    double since = omp_get_wtime();
     decode(training, w);
+    since = part_done(w->spent, PART_DECODE, 1, since);
     const struct sums sums = sum_up(training, w);
     report_step(report, training, w, &sums);
     if (!isfinite(report->loss))
         return refuse(E_NUMERIC, "the loss of step %lld is not finite", (long long)report->step);
 
+    since = part_done(w->spent, PART_EXCHANGE, 1, since);
     decode_back(training, w);
+    since = part_done(w->spent, PART_BACK, 1, since);
     find_latent_gradients(training, w, report->slope);
     find_decoder_bias_gradient(training, w, sums.columns);
+    since = part_done(w->spent, PART_WEIGHTS, 1, since);
     update(training, w);
+    part_done(w->spent, PART_UPDATE, 1, since);
     count_silence(training, w);
     report->dead = training_dead(training);
     training->density = report->l0 / training->latents;

@@ -8,6 +8,7 @@
 #define WORKSPACE_H
 
 #include "kernels/codes.h"
+#include "sae/parts.h"
 #include "sae/training.h"
 
 enum { ROW_BLOCK = 128 };   /* rows of a product: shapes do not depend on ranks or threads */
@@ -41,6 +42,7 @@ struct workspace {
     double       *squares;          /* [own column blocks, row blocks] of the residual */
     double       *sums;             /* [inputs + column blocks + tiles] see step.c */
     float       **scratch;          /* [threads] for pieces of dense products */
+    double        spent[PARTS];     /* seconds, since the workspace was made */
 };
 
 void workspace_make(struct workspace *workspace, MPI_Comm comm, int64_t batch, int32_t inputs,

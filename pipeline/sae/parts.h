@@ -1,0 +1,29 @@
+/* parts.h -- what the seconds of a training step go into. */
+#ifndef PARTS_H
+#define PARTS_H
+
+#include <omp.h>
+
+enum part {
+    PART_ENCODE,        /* the encoder's product, and lists joined */
+    PART_SCAN,          /* pre-activations to lists */
+    PART_DECODE,
+    PART_BACK,          /* the latents' gradient */
+    PART_WEIGHTS,       /* the weights' gradients, and the lists by latent */
+    PART_UPDATE,
+    PART_EXCHANGE,      /* between ranks, waiting for them included */
+    PARTS
+};
+
+/* The time since `since` belongs to a part; returns the time now.  Of the `threads` that
+ * share a part's work each may call it. */
+static inline double part_done(double spent[PARTS], enum part part, int threads, double since)
+{
+    const double now = omp_get_wtime(), share = (now - since) / threads;
+
+    #pragma omp atomic
+    spent[part] += share;
+    return now;
+}
+
+#endif
