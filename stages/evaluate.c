@@ -118,9 +118,9 @@ static enum status find_missing(struct evaluate *evaluate)
     TRY_ALL(comm, config_read(&evaluate->config, evaluate->suite.model.path));
     TRY_ALL(comm, precision_parse(&evaluate->precision, evaluate->suite.model.precision));
     TRY_ALL(comm, tasks_make(tasks, &evaluate->suite, evaluate->config.layers));
-    TRY(run_check_task(evaluate->run, tasks->train_count));
-    evaluate->missing = allocate(tasks->train_count, sizeof *evaluate->missing);
-    for (int t = 0; t < tasks->train_count; t++)
+    TRY(run_check_task(evaluate->run, tasks->taps_count));
+    evaluate->missing = allocate(tasks->taps_count, sizeof *evaluate->missing);
+    for (int t = 0; t < tasks->taps_count; t++)
         if (run_does_task(evaluate->run, t))
             note_missing(evaluate, &tasks->train[t]);
     qsort(evaluate->missing, (size_t)evaluate->taps, sizeof *evaluate->missing, by_step);

@@ -417,13 +417,13 @@ static enum status train_all(struct train *train)
     struct class class = {0};
     enum status st = OK;
 
-    for (int t = 0; t < train->tasks.train_count; t++) {
+    for (int t = 0; t < train->tasks.taps_count; t++) {
         find_missing(train, &class, &train->tasks.train[t]);
         train->total += run_does_task(&train->run, t) ? rows_of(train, &class) : 0;
         free_class(&class);
     }
     train->since = train->spoken = MPI_Wtime();
-    for (int t = 0; t < train->tasks.train_count; t++) {
+    for (int t = 0; t < train->tasks.taps_count; t++) {
         if (!run_does_task(&train->run, t))
             continue;
         const int missing = find_missing(train, &class, &train->tasks.train[t]);
@@ -448,7 +448,7 @@ int main(int argc, char **argv)
     TRY(suite_read(&train.suite, train.run.comm, train.run.suite));
     TRY_ALL(train.run.comm, config_read(&config, train.suite.model.path));
     TRY_ALL(train.run.comm, tasks_make(&train.tasks, &train.suite, config.layers));
-    TRY(run_check_task(&train.run, train.tasks.train_count));
+    TRY(run_check_task(&train.run, train.tasks.taps_count));
     TRY(train_all(&train));
     run_summary(&train.run, (double)(train.done - train.before), "rows", train.bytes);
 done:

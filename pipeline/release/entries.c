@@ -62,7 +62,7 @@ static enum status check_all_scored(const struct suite *suite, const struct task
     char path[PATH_LENGTH], missing[PATH_LENGTH] = "";
     int count = 0, without = 0;
 
-    for (int t = 0; t < tasks->train_count; t++)
+    for (int t = 0; t < tasks->taps_count; t++)
         for (int s = 0; s < tasks->train[t].count; s++, count++) {
             path_scores(path, suite, tasks->train[t].tap, tasks->train[t].saes[s].name);
             if (file_exists(path))
@@ -143,10 +143,10 @@ enum status entries_read(struct entries *entries, const struct suite *suite,
 
     *entries = (struct entries){0};
     TRY(check_all_scored(suite, tasks));
-    for (int t = 0; t < tasks->train_count; t++)
+    for (int t = 0; t < tasks->taps_count; t++)
         count += tasks->train[t].count;
     entries->entry = allocate(count, sizeof *entries->entry);
-    for (int t = 0; t < tasks->train_count; t++)
+    for (int t = 0; t < tasks->taps_count; t++)
         for (int s = 0; s < tasks->train[t].count; s++) {
             struct entry *e = &entries->entry[entries->count++];
 

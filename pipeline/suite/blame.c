@@ -61,11 +61,16 @@ static int line_of(const char *yaml, const char *section, unsigned entry, const 
     return line;
 }
 
-int blame_line(const struct slots *slots, const struct key *key, unsigned entry)
+int blame_line_in(const char *yaml, const char *section, unsigned entry, const char *name)
 {
     const char *problem;
 
-    return line_of(slots->yaml, key->section, entry, key->name, &problem);
+    return line_of(yaml, section, entry, name, &problem);
+}
+
+int blame_line(const struct slots *slots, const struct key *key, unsigned entry)
+{
+    return blame_line_in(slots->yaml, key->section, entry, key->name);
 }
 
 /* The line of `name`, which stands where the trouble is. */

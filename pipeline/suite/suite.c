@@ -5,6 +5,7 @@
 #include "suite/slots.h"
 #include "suite/value.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,7 +194,9 @@ enum status suite_parse(struct suite *suite, const char *yaml, const char *path)
     struct slots slots;
     enum status st;
 
-    *suite = (struct suite){0};
+    *suite = (struct suite){ .path = strdup(path), .source = strdup(yaml) };
+    if (suite->path == NULL || suite->source == NULL)
+        die("no memory for the text of a suite");
     TRY(slots_read(&slots, yaml, path));
     TRY(fill(suite, &slots));
     derive_run(suite);
@@ -242,5 +245,15 @@ void suite_free(struct suite *suite)
             free_key(&SUITE_KEYS[k], base_of(suite, SUITE_KEYS[k].section, e));
     free(suite->saes);
     free(suite->text);
+    free(suite->path);
+    free(suite->source);
     *suite = (struct suite){0};
+}
+
+const char *suite_place(char place[SUITE_PLACE], const struct suite *suite, const char *section,
+                        unsigned entry, const char *name)
+{
+    snprintf(place, SUITE_PLACE, "%s:%d", suite->path,
+             blame_line_in(suite->source, section, entry, name));
+    return place;
 }

@@ -10,6 +10,8 @@
 #include "base/comm.h"
 #include "base/site.h"
 
+enum { SUITE_PLACE = 1100 };
+
 /* A group of autoencoders: every combination of site, layer, width and sparsity. */
 struct suite_saes {
     char   **sites;             /* names of sites */
@@ -89,6 +91,7 @@ struct suite {
     } evaluate;
 
     char *text;                 /* the effective suite as YAML, every key given */
+    char *path, *source;        /* the file it was read from, and that file's text */
 };
 
 /* Read and check a suite file, and make the run folder its own (claim.h).  Rank 0 reads, all
@@ -102,5 +105,10 @@ enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path);
 enum status suite_parse(struct suite *suite, const char *yaml, const char *path);
 
 void suite_free(struct suite *suite);
+
+/* "FILE:LINE" of a key in the file that the suite was read from (of group number `entry`, if
+ * `section` is "saes"), for messages.  Returns `place`.  Local. */
+const char *suite_place(char place[SUITE_PLACE], const struct suite *suite, const char *section,
+                        unsigned entry, const char *name);
 
 #endif

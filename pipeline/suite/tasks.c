@@ -8,26 +8,38 @@
 
 /* ---- which taps: a flag for each site of each layer ---- */
 
-/* Flag the taps that lists of sites and layers name; "all" only those also flagged in
- * `within`.  E_USAGE if a layer does not exist. */
+/* Lists of sites and layers, and where they stand: "harvest", or group `entry` of "saes". */
+struct lists {
+    const char  *section;
+    unsigned     entry;
+    char *const *sites;
+    unsigned     sites_count;
+    char *const *layers;
+    unsigned     layers_count;
+};
+
+/* Flag the taps that the lists name; "all" only those also flagged in `within`.
+ * E_USAGE if a layer does not exist. */
 static enum status flag_taps(bool *taps, const bool *within, int layers,
-                             char *const *sites, unsigned sites_count,
-                             char *const *ranges, unsigned ranges_count)
+                             const struct suite *suite, const struct lists *lists)
 {
+    char place[SUITE_PLACE];
     enum site site;
     enum status st = OK;
 
-    for (unsigned r = 0; r < ranges_count; r++) {
+    for (unsigned r = 0; r < lists->layers_count; r++) {
         struct range range = {0};
-        TRY(layers_parse(&range, ranges[r]) ? OK
-            : refuse(E_USAGE, "'%s' does not name layers; try all, 7 or 3-9", ranges[r]));
+        TRY(layers_parse(&range, lists->layers[r]) ? OK
+            : refuse(E_USAGE, "'%s' does not name layers; try all, 7 or 3-9", lists->layers[r]));
         const bool all = range.end == INT64_MAX;
         range.end = all ? layers : range.end;
         TRY(range.end <= layers ? OK
-            : refuse(E_USAGE, "the suite asks for layers %s, but the model has %d, numbered "
-                     "from 0", ranges[r], layers));
-        for (unsigned s = 0; s < sites_count; s++) {
-            TRY(site_parse(&site, sites[s]));
+            : refuse(E_USAGE, "%s: the suite asks for layers %s, but the model has %d, numbered "
+                     "from 0; correct 'layers'",
+                     suite_place(place, suite, lists->section, lists->entry, "layers"),
+                     lists->layers[r], layers));
+        for (unsigned s = 0; s < lists->sites_count; s++) {
+            TRY(site_parse(&site, lists->sites[s]));
             for (int64_t t = range.first * SITES + site; t < range.end * SITES; t += SITES)
                 taps[t] |= !all || within[t];
         }
@@ -47,8 +59,10 @@ static enum status flag_harvest(bool *harvested, const struct suite *suite, int 
     enum status st;
 
     memset(all, true, (size_t)layers * SITES * sizeof *all);
-    st = flag_taps(harvested, all, layers, suite->harvest.sites, suite->harvest.sites_count,
-                   suite->harvest.layers, suite->harvest.layers_count);
+    st = flag_taps(harvested, all, layers, suite,
+                   &(struct lists){ "harvest", 0, suite->harvest.sites,
+                                    suite->harvest.sites_count, suite->harvest.layers,
+                                    suite->harvest.layers_count });
     free(all);
     return st;
 }
@@ -64,24 +78,29 @@ static bool is_harvested(const bool *harvested, int layers, enum site site)
 
 /* The taps of one group of autoencoders.  E_USAGE if one of them is not harvested. */
 static enum status flag_saes(bool *wanted, const bool *harvested, int layers,
-                             const struct suite_saes *saes)
+                             const struct suite *suite, unsigned group)
 {
-    char name[32];
+    const struct suite_saes *saes = &suite->saes[group];
+    char name[32], place[SUITE_PLACE];
     enum status st;
 
-    TRY(flag_taps(wanted, harvested, layers, saes->sites, saes->sites_count, saes->layers,
-                  saes->layers_count));
+    TRY(flag_taps(wanted, harvested, layers, suite,
+                  &(struct lists){ "saes", group, saes->sites, saes->sites_count, saes->layers,
+                                   saes->layers_count }));
     for (unsigned s = 0; s < saes->sites_count; s++) {
         enum site site;
         TRY(site_parse(&site, saes->sites[s]));
         TRY(is_harvested(harvested, layers, site) ? OK
-            : refuse(E_USAGE, "the suite asks for autoencoders of site %s, which is not in "
-                     "harvest.sites; add it there", saes->sites[s]));
+            : refuse(E_USAGE, "%s: the suite asks for autoencoders of site %s, which is not in "
+                     "harvest.sites; add it there",
+                     suite_place(place, suite, "saes", group, "sites"), saes->sites[s]));
     }
     for (int64_t t = 0; t < (int64_t)layers * SITES; t++)
         TRY(!wanted[t] || harvested[t] ? OK
-            : refuse(E_USAGE, "the suite asks for autoencoders of %s, which is not harvested; "
-                     "add its layer to harvest.layers", tap_name(name, tap_of(t))));
+            : refuse(E_USAGE, "%s: the suite asks for autoencoders of %s, which is not "
+                     "harvested; add its layer to harvest.layers",
+                     suite_place(place, suite, "saes", group, "layers"),
+                     tap_name(name, tap_of(t))));
 done:
     return st;
 }
@@ -97,15 +116,17 @@ static void name_sae(struct sae_task *task)
              number_text(number, target ? task->target_l0 : task->sparsity));
 }
 
-static enum status add_sae(struct tap_task *task, struct sae_task sae)
+static enum status add_sae(struct tap_task *task, struct sae_task sae,
+                           const struct suite *suite, unsigned group)
 {
-    char name[32];
+    char name[32], place[SUITE_PLACE];
 
     name_sae(&sae);
     for (int s = 0; s < task->count; s++)
         if (strcmp(task->saes[s].name, sae.name) == 0)
-            return refuse(E_USAGE, "the suite asks twice for the autoencoder %s of %s; each "
-                          "must differ in width or sparsity", sae.name,
+            return refuse(E_USAGE, "%s: the suite asks twice for the autoencoder %s of %s; "
+                          "each must differ in width or sparsity",
+                          suite_place(place, suite, "saes", group, "widths"), sae.name,
                           tap_name(name, task->tap));
     task->saes[task->count++] = sae;
     return OK;
@@ -117,8 +138,9 @@ static unsigned saes_of(const struct suite_saes *group)
 }
 
 /* Add what one group wants of a tap. */
-static enum status add_group(struct tap_task *task, const struct suite_saes *group)
+static enum status add_group(struct tap_task *task, const struct suite *suite, unsigned number)
 {
+    const struct suite_saes *group = &suite->saes[number];
     enum status st = OK;
 
     task->saes = realloc(task->saes, (size_t)(task->count + (int)saes_of(group))
@@ -129,10 +151,12 @@ static enum status add_group(struct tap_task *task, const struct suite_saes *gro
         const int32_t width = (int32_t)group->widths[w];
         for (unsigned s = 0; s < group->sparsities_count; s++)
             TRY(add_sae(task, (struct sae_task){ .width = width, .tokens = group->tokens,
-                                                 .sparsity = group->sparsities[s] }));
+                                                 .sparsity = group->sparsities[s] },
+                        suite, number));
         for (unsigned t = 0; t < group->target_l0_count; t++)
             TRY(add_sae(task, (struct sae_task){ .width = width, .tokens = group->tokens,
-                                                 .target_l0 = group->target_l0[t] }));
+                                                 .target_l0 = group->target_l0[t] },
+                        suite, number));
     }
 done:
     return st;
@@ -149,19 +173,16 @@ enum status tasks_make(struct tasks *tasks, const struct suite *suite, int layer
                              .train = allocate(flags, sizeof *tasks->train) };
     TRY(flag_harvest(harvested, suite, layers));
     for (unsigned g = 0; g < suite->saes_count; g++)
-        TRY(flag_saes(wanted + g * flags, harvested, layers, &suite->saes[g]));
+        TRY(flag_saes(wanted + g * flags, harvested, layers, suite, g));
 
     for (int64_t t = 0; t < flags; t++) {
-        struct tap_task *task = &tasks->train[tasks->train_count];
         if (!harvested[t])
             continue;
+        struct tap_task *task = &tasks->train[tasks->taps_count];
         tasks->taps[tasks->taps_count++] = task->tap = tap_of(t);
-        for (unsigned g = 0; g < suite->saes_count; g++) {
-            if (!wanted[g * flags + t])
-                continue;
-            tasks->train_count = (int)(task - tasks->train) + 1;
-            TRY(add_group(task, &suite->saes[g]));
-        }
+        for (unsigned g = 0; g < suite->saes_count; g++)
+            if (wanted[g * flags + t])
+                TRY(add_group(task, suite, g));
     }
 done:
     free(wanted);
@@ -171,7 +192,7 @@ done:
 
 void tasks_free(struct tasks *tasks)
 {
-    for (int t = 0; t < tasks->train_count; t++)
+    for (int t = 0; t < tasks->taps_count; t++)
         free(tasks->train[t].saes);
     free(tasks->train);
     free(tasks->taps);

@@ -16,19 +16,19 @@ struct sae_task {
     int64_t tokens;             /* rows to train on */
 };
 
-/* All autoencoders that read one stream: one task of train and of evaluate. */
+/* All autoencoders that read one stream. */
 struct tap_task {
     struct tap       tap;
     struct sae_task *saes;
-    int              count;
+    int              count;     /* may be 0 */
 };
 
-/* Everything a suite asks for, for a model of so many layers. */
+/* Everything a suite asks for, for a model of so many layers.  A stream's number is that of
+ * its task in shuffle, train and evaluate alike. */
 struct tasks {
-    struct tap      *taps;      /* streams to harvest and shuffle, by layer, then site */
+    struct tap      *taps;      /* [taps_count] the streams, by layer, then site */
+    struct tap_task *train;     /* [taps_count] their autoencoders */
     int              taps_count;
-    struct tap_task *train;     /* those of them that have autoencoders, in the same order */
-    int              train_count;
 };
 
 /* Local.  E_USAGE if a layer does not exist, an autoencoder's tap is not harvested, or two

@@ -25,7 +25,7 @@ static struct tap_task taps[] = {
     { .tap = { SITE_ATTN, 3 }, .saes = attn_saes, .count = 1 },
     { .tap = { SITE_RES, 11 }, .saes = res_saes, .count = 4 },
 };
-static const struct tasks tasks = { .train = taps, .train_count = 2 };
+static const struct tasks tasks = { .train = taps, .taps_count = 2 };
 
 static void write_scores(struct tap tap, const char *name, const char *text)
 {

@@ -46,9 +46,10 @@ static void streams_are_ordered_by_layer_then_site(void **state)
     assert_int_equal(tasks.taps_count, 6);
     for (int t = 0; t < 6; t++)
         assert_string_equal(tap_name(name, tasks.taps[t]), TAPS[t]);
-    assert_int_equal(tasks.train_count, 3);
-    for (int t = 0; t < 3; t++)
-        assert_string_equal(tap_name(name, tasks.train[t].tap), TAPS[2 * t + 1]);
+    for (int t = 0; t < 6; t++) {
+        assert_string_equal(tap_name(name, tasks.train[t].tap), TAPS[t]);
+        assert_int_equal(tasks.train[t].count, t % 2);
+    }
     forget(&tasks, &suite);
 }
 
@@ -67,17 +68,18 @@ static void groups_multiply_out_and_add_up(void **state)
                           "- {sites: [res], layers: ['2'], widths: [128], target_l0: [20, 2.5]}\n"),
                      OK);
     assert_int_equal(tasks.taps_count, 3 * LAYERS);
-    assert_int_equal(tasks.train_count, LAYERS);
-    assert_int_equal(tasks.train[1].count, 4);
-    assert_int_equal(tasks.train[2].count, 6);
+    assert_int_equal(tasks.train[3].count, 0);
+    assert_int_equal(tasks.train[5].count, 4);
+    const struct tap_task *res2 = &tasks.train[8];
+    assert_int_equal(res2->count, 6);
     for (int s = 0; s < 6; s++)
-        assert_string_equal(tasks.train[2].saes[s].name, NAMES[s]);
-    assert_int_equal(tasks.train[2].saes[2].width, 128);
-    assert_true(tasks.train[2].saes[3].sparsity == 7e-5);
-    assert_true(tasks.train[2].saes[3].target_l0 == 0);
-    assert_int_equal(tasks.train[2].saes[3].tokens, 9);
-    assert_true(tasks.train[2].saes[5].target_l0 == 2.5);
-    assert_true(tasks.train[2].saes[5].sparsity == 0);
+        assert_string_equal(res2->saes[s].name, NAMES[s]);
+    assert_int_equal(res2->saes[2].width, 128);
+    assert_true(res2->saes[3].sparsity == 7e-5);
+    assert_true(res2->saes[3].target_l0 == 0);
+    assert_int_equal(res2->saes[3].tokens, 9);
+    assert_true(res2->saes[5].target_l0 == 2.5);
+    assert_true(res2->saes[5].sparsity == 0);
     forget(&tasks, &suite);
 }
 
@@ -89,7 +91,7 @@ static void all_layers_of_autoencoders_are_those_harvested(void **state)
     (void)state;
     assert_int_equal(make(&tasks, &suite, "harvest: {layers: [1-2]}\nsaes: [{layers: [all]}]\n"),
                      OK);
-    assert_int_equal(tasks.train_count, 6);
+    assert_int_equal(tasks.taps_count, 6);
     assert_int_equal(tasks.train[0].tap.layer, 1);
     assert_int_equal(tasks.train[5].tap.layer, 2);
     forget(&tasks, &suite);
