@@ -10,12 +10,12 @@
 #include "driver/layout.h"
 #include "driver/lock.h"
 #include "driver/results.h"
-#include "driver/state.h"
+#include "driver/record.h"
+#include "driver/survey.h"
 #include "suite/claim.h"
 #include "suite/explain.h"
 
 #include <hdf5.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,29 +59,51 @@ done:
 
 /* --- run --------------------------------------------------------------------------- */
 
-/* Do what is missing of one stage; `state` is that before it, and then that after it. */
+/* Start one stage, and keep what it complains of and how it ended. */
 static enum status run_stage(enum stage stage, const char *path, const struct suite *suite,
-                             const struct lm_config *model, struct state *state)
+                             struct layout layout)
 {
-    const int cores = cores_available();
-    const struct layout layout = layout_of(stage, suite, model, cores, memory_limit());
-    char program[64];
+    struct record record = { .ending = ENDED_NOT };
+    char program[64], log[PATH_LENGTH];
+    enum status st, ended;
+
+    snprintf(program, sizeof program, "saemill-%s", stage_name(stage));
+    path_log(log, suite, stage, WHOLE_STAGE);
+    TRY(record_write(&record, suite, stage, WHOLE_STAGE));
+    ended = launch(&(struct launch){ .program = program, .argument = path, .log = log,
+                                     .ranks = layout.ranks, .threads = layout.threads,
+                                     .live = isatty(STDOUT_FILENO), .brief = true });
+    if (ended == OK) {
+        TRY(record_remove(suite, stage, WHOLE_STAGE));
+    } else {
+        record.ending = ended == E_STOPPED ? ENDED_STOPPED : ENDED_FAILED;
+        TRY(record_write(&record, suite, stage, WHOLE_STAGE));
+    }
+    st = ended;
+done:
+    return st;
+}
+
+/* Do what is missing of one stage; `state` is that before it, and then that after it. */
+static enum status complete_stage(enum stage stage, const char *path, const struct suite *suite,
+                                  const struct lm_config *model, struct state *state)
+{
+    struct stage_state *of = &state->stage[stage];
     enum status st = OK;
 
-    if (stage_complete(&state->stage[stage])) {
-        printf("%s: complete, %lld %s\n", stage_name(stage),
-               (long long)state->stage[stage].total, stage_tasks(stage));
+    if (stage_complete(of)) {
+        printf("%s: complete, %lld %s\n", stage_name(stage), (long long)of->total,
+               stage_makes(stage));
         return OK;
     }
-    snprintf(program, sizeof program, "saemill-%s", stage_name(stage));
-    TRY(launch(&(struct launch){ .program = program, .argument = path, .ranks = layout.ranks,
-                                 .threads = layout.threads, .live = isatty(STDOUT_FILENO),
-                                 .brief = true }));
+    TRY(run_stage(stage, path, suite, layout_of(stage, suite, model, cores_available(),
+                                                memory_limit())));
+    state_free(state);
     TRY(state_read(state, suite));
-    TRY(stage_complete(&state->stage[stage]) ? OK
+    TRY(stage_complete(of) ? OK
         : refuse(E_IO, "%s ended well, but its work is not complete: %lld of %lld %s",
-                 stage_name(stage), (long long)state->stage[stage].done,
-                 (long long)state->stage[stage].total, stage_tasks(stage)));
+                 stage_name(stage), (long long)of->done, (long long)of->total,
+                 stage_makes(stage)));
 done:
     if (st != OK)
         refuse(st, "%s did not finish; what is complete is kept, and saemill run %s goes on "
@@ -93,7 +115,7 @@ static enum status run(const char *path)
 {
     struct suite suite = {0};
     struct lm_config model;
-    struct state state;
+    struct state state = {0};
     enum status st;
 
     TRY(read_suite(&suite, path));
@@ -102,80 +124,32 @@ static enum status run(const char *path)
     TRY(lock_take(suite.run));
     TRY(suite_claim(&suite));
     for (int stage = 0; stage < STAGES; stage++)
-        TRY(run_stage((enum stage)stage, path, &suite, &model, &state));
+        TRY(complete_stage((enum stage)stage, path, &suite, &model, &state));
     puts("");
     TRY(results_print(stdout, &suite));
     printf("\nThe release is complete.  Open %s/release/index.html\n", suite.run);
 done:
+    state_free(&state);
     suite_free(&suite);
     return st;
 }
 
 /* --- status ------------------------------------------------------------------------ */
 
-static void print_state(const char *path, const struct suite *suite, const struct state *state,
-                        long holder)
-{
-    bool complete = true;
-
-    printf("%s, in %s: ", suite->name, suite->run);
-    if (holder != 0)
-        printf("a run is going on (process %ld)\n", holder);
-    else
-        printf("no run is going on\n");
-    for (int s = 0; s < STAGES; s++) {
-        const struct stage_state *stage = &state->stage[s];
-        complete = complete && stage_complete(stage);
-        printf("  %-9s ", stage_name((enum stage)s));
-        if (stage->total < 0)
-            puts("waits for the stage before it");
-        else
-            printf("%5lld of %5lld %s%s\n", (long long)stage->done, (long long)stage->total,
-                   stage_tasks((enum stage)s), stage_complete(stage) ? ", complete" : "");
-    }
-    if (state->leftovers > 0 && holder == 0)
-        printf("  unfinished files or folders (*.part): %lld; the next run replaces them\n",
-               (long long)state->leftovers);
-    if (complete)
-        printf("The release is complete.  Open %s/release/index.html\n", suite->run);
-    else if (holder == 0)
-        printf("To go on: saemill run %s\n", path);
-}
-
-static void print_json(const struct suite *suite, const struct state *state, long holder)
-{
-    json_t *stages = json_array();
-
-    for (int s = 0; s < STAGES; s++) {
-        json_t *total = state->stage[s].total < 0 ? json_null()
-                                                  : json_integer(state->stage[s].total);
-        json_array_append_new(stages, json_pack("{s:s, s:I, s:o}",
-                                                "stage", stage_name((enum stage)s),
-                                                "done", (json_int_t)state->stage[s].done,
-                                                "total", total));
-    }
-    json_t *all = json_pack("{s:s, s:s, s:b, s:I, s:o}", "name", suite->name, "run", suite->run,
-                            "running", holder != 0, "leftovers", (json_int_t)state->leftovers,
-                            "stages", stages);
-    json_dumpf(all, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(all);
-}
-
 static enum status status(const char *path, bool json)
 {
     struct suite suite = {0};
-    struct state state;
+    struct survey survey = {0};
     enum status st;
 
     TRY(read_suite(&suite, path));
-    TRY(state_read(&state, &suite));
-    const long holder = lock_holder(suite.run);
+    TRY(survey_make(&survey, &suite));
     if (json)
-        print_json(&suite, &state, holder);
+        survey_print_json(stdout, &survey, &suite);
     else
-        print_state(path, &suite, &state, holder);
+        survey_print(stdout, &survey, &suite, path);
 done:
+    survey_free(&survey);
     suite_free(&suite);
     return st;
 }

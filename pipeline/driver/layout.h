@@ -5,8 +5,9 @@
 #ifndef LAYOUT_H
 #define LAYOUT_H
 
-#include "driver/state.h"
+#include "driver/stage.h"
 #include "lm/config.h"
+#include "suite/suite.h"
 
 struct layout {
     int ranks;

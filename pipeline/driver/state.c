@@ -5,35 +5,35 @@
 #include "suite/tasks.h"
 
 #include <fts.h>
+#include <stdlib.h>
 #include <string.h>
-
-static const char *const NAMES[STAGES] = {
-    "tokenize", "harvest", "shuffle", "train", "evaluate", "release",
-};
-
-static const char *const TASKS[STAGES] = {
-    "corpus files", "shards", "streams", "autoencoders", "autoencoders", "folder",
-};
-
-const char *stage_name(enum stage stage)
-{
-    return NAMES[stage];
-}
-
-const char *stage_tasks(enum stage stage)
-{
-    return TASKS[stage];
-}
+#include <sys/stat.h>
 
 bool stage_complete(const struct stage_state *state)
 {
     return state->done == state->total;
 }
 
-static void count(struct stage_state *state, const char *path)
+static void make_tasks(struct stage_state *state, int64_t tasks)
 {
-    state->done += file_exists(path);
+    state->tasks = tasks;
+    state->task_done = allocate(tasks, sizeof *state->task_done);
+    memset(state->task_done, true, (size_t)tasks);
+}
+
+/* One of the things that a task makes; the task is done when all of them are there. */
+static void count(struct stage_state *state, int64_t task, const char *path)
+{
+    struct stat about;
+    const bool there = stat(path, &about) == 0;
+
     state->total++;
+    state->done += there;
+    state->task_done[task] = state->task_done[task] && there;
+    if (there && (state->first == 0 || about.st_mtime < state->first))
+        state->first = about.st_mtime;
+    if (there && about.st_mtime > state->last)
+        state->last = about.st_mtime;
 }
 
 static enum status count_tokens(struct stage_state *state, const struct suite *suite)
@@ -43,50 +43,58 @@ static enum status count_tokens(struct stage_state *state, const struct suite *s
     enum status st;
 
     TRY(corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count));
+    make_tasks(state, corpus.files);
     for (int f = 0; f < corpus.files; f++) {
         path_tokens(path, suite, f);
-        count(state, path);
+        count(state, f, path);
     }
 done:
     corpus_free(&corpus);
     return st;
 }
 
-/* The number of shards follows from the tokens: unknown as long as some are missing. */
+/* The number of shards follows from the tokens; as long as some are missing, it is known
+ * only if the suite limits it, and the corpus is expected to be long enough. */
 static enum status count_harvest(struct stage_state *state, const struct suite *suite,
                                  bool tokenized)
 {
+    int64_t sequences = split_blocks(suite->harvest.tokens, suite->corpus.context);
     struct selection selection = {0};
     char path[PATH_LENGTH];
-    int64_t shards = 0;
     enum status st = OK;
 
     if (tokenized) {
         TRY(selection_of_harvest(&selection, suite));
-        shards = split_blocks(selection.sequences, suite->harvest.shard);
+        sequences = selection.sequences;
     }
-    for (int64_t s = 0; s < shards; s++) {
+    make_tasks(state, split_blocks(sequences, suite->harvest.shard));
+    for (int64_t s = 0; s < state->tasks; s++) {
         path_harvest(path, suite, s);
-        count(state, path);
+        count(state, s, path);
     }
-    if (!tokenized)
+    if (state->tasks == 0)
         state->total = -1;
 done:
     selection_close(&selection);
     return st;
 }
 
-static void count_saes(struct state *state, const struct suite *suite, const struct tasks *tasks)
+static void count_streams(struct state *state, const struct suite *suite,
+                          const struct tasks *tasks)
 {
     char path[PATH_LENGTH];
 
-    for (int t = 0; t < tasks->train_count; t++) {
+    for (int stage = STAGE_SHUFFLE; stage <= STAGE_EVALUATE; stage++)
+        make_tasks(&state->stage[stage], tasks->taps_count);
+    for (int t = 0; t < tasks->taps_count; t++) {
         const struct tap_task *task = &tasks->train[t];
+        path_shuffle(path, suite, task->tap);
+        count(&state->stage[STAGE_SHUFFLE], t, path);
         for (int s = 0; s < task->count; s++) {
             path_sae(path, suite, task->tap, task->saes[s].name, ".h5");
-            count(&state->stage[STAGE_TRAIN], path);
+            count(&state->stage[STAGE_TRAIN], t, path);
             path_scores(path, suite, task->tap, task->saes[s].name);
-            count(&state->stage[STAGE_EVALUATE], path);
+            count(&state->stage[STAGE_EVALUATE], t, path);
         }
     }
 }
@@ -131,15 +139,19 @@ enum status state_read(struct state *state, const struct suite *suite)
     TRY(tasks_make(&tasks, suite, model.layers));
     TRY(count_tokens(&stage[STAGE_TOKENIZE], suite));
     TRY(count_harvest(&stage[STAGE_HARVEST], suite, stage_complete(&stage[STAGE_TOKENIZE])));
-    for (int t = 0; t < tasks.taps_count; t++) {
-        path_shuffle(path, suite, tasks.taps[t]);
-        count(&stage[STAGE_SHUFFLE], path);
-    }
-    count_saes(state, suite, &tasks);
+    count_streams(state, suite, &tasks);
     path_release(path, suite);
-    count(&stage[STAGE_RELEASE], path);
+    make_tasks(&stage[STAGE_RELEASE], 1);
+    count(&stage[STAGE_RELEASE], 0, path);
     state->leftovers = count_leftovers(suite->run);
 done:
     tasks_free(&tasks);
     return st;
+}
+
+void state_free(struct state *state)
+{
+    for (int s = 0; s < STAGES; s++)
+        free(state->stage[s].task_done);
+    *state = (struct state){0};
 }

@@ -3,25 +3,17 @@
 #ifndef STATE_H
 #define STATE_H
 
+#include "driver/stage.h"
 #include "suite/suite.h"
 
-enum stage {
-    STAGE_TOKENIZE,
-    STAGE_HARVEST,
-    STAGE_SHUFFLE,
-    STAGE_TRAIN,
-    STAGE_EVALUATE,
-    STAGE_RELEASE,
-    STAGES
-};
-
-/* "harvest", and what its tasks are: "shards". */
-const char *stage_name(enum stage stage);
-const char *stage_tasks(enum stage stage);
+#include <time.h>
 
 struct stage_state {
-    int64_t done;
-    int64_t total;      /* -1: known only when the stages before it are complete */
+    int64_t done, total;    /* of stage_makes(); total -1: known only when the stages before it
+                               are complete */
+    int64_t tasks;          /* of stage_tasks(); 0 while the total is not known */
+    bool   *task_done;      /* [tasks] */
+    time_t  first, last;    /* when the first and the last of the done things appeared */
 };
 
 struct state {
@@ -32,7 +24,8 @@ struct state {
 bool stage_complete(const struct stage_state *state);
 
 /* Look.  Local.  E_USAGE, E_IO, E_FORMAT if the suite does not fit its model, or its model
- * or its corpus is not there. */
+ * or its corpus is not there; state_free() is due then too. */
 enum status state_read(struct state *state, const struct suite *suite);
+void        state_free(struct state *state);
 
 #endif

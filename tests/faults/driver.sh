@@ -87,7 +87,29 @@ stages = {stage["stage"]: stage for stage in status["stages"]}
 assert not status["running"] and status["leftovers"] == 0
 assert stages["tokenize"]["done"] == stages["tokenize"]["total"] == 2
 assert stages["harvest"]["done"] == 0 and stages["harvest"]["total"] > 1
-assert stages["train"]["total"] == 5
+assert stages["train"]["total"] == 5 and stages["train"]["tasks"] == 4
+assert stages["train"]["states"]["missing"] == 3    # attn.00 has no autoencoders
+END
+}
+
+# A corpus file that is not JSON: the reason is there for whoever asks later.
+status_tells_why_a_run_failed() {
+    rm -rf "$dir/run"
+    cp "$dir/text/1.jsonl" "$dir/saved"
+    echo 'not json' > "$dir/text/1.jsonl"
+    refused "$suite_file" "text/1.jsonl"
+    mv "$dir/saved" "$dir/text/1.jsonl"
+    bin/saemill status "$suite_file" | tee "$dir/status"
+    grep -F "1 failed" "$dir/status"
+    grep -F "logs/tokenize.log" "$dir/status"
+    grep "^  saemill-tokenize: .*text/1.jsonl" "$dir/status"
+    bin/saemill status "$suite_file" --json > "$dir/status.json"
+    "$PYTHON" - "$dir/status.json" << 'END'
+import json, sys
+tokenize = json.load(open(sys.argv[1]))["stages"][0]
+assert tokenize["states"]["done"] == 1 and tokenize["states"]["failed"] == 1
+assert tokenize["unfinished"][0]["task"] == 1
+assert "text/1.jsonl" in tokenize["unfinished"][0]["reason"]
 END
 }
 
@@ -103,5 +125,6 @@ try a_second_signal_stops_them_at_once
 try a_killed_driver_takes_its_ranks_with_it
 try says_that_there_is_no_mpirun
 try status_is_machine_readable
+try status_tells_why_a_run_failed
 try says_what_is_not_a_command
 finish

@@ -2,12 +2,14 @@
 #include "driver/cores.h"
 #include "driver/layout.h"
 #include "driver/lock.h"
-#include "driver/state.h"
+#include "driver/record.h"
+#include "driver/survey.h"
 #include "shard/tokens.h"
 #include "suite/tasks.h"
 #include "tests/unit/scratch.h"
 
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,6 +58,7 @@ static void make_tokens(const struct suite *suite, int64_t file, int64_t sequenc
 
 static void look(struct state *state, const struct suite *suite)
 {
+    state_free(state);
     if (state_read(state, suite) != OK)
         fail_msg("%s", status_reason());
 }
@@ -73,7 +76,7 @@ static void counts_what_exists(void **unused)
 {
     const struct tap tap = { SITE_RES, 1 };
     struct suite suite;
-    struct state state;
+    struct state state = {0};
     char path[PATH_LENGTH];
 
     (void)unused;
@@ -123,7 +126,17 @@ static void counts_what_exists(void **unused)
     assert_int_equal(folder_make(path), OK);
     look(&state, &suite);
     expect(&state, STAGE_RELEASE, 1, 1);
+    state_free(&state);
     suite_free(&suite);
+}
+
+/* In a child: say that `st` is OK, and live until killed, at the latest with the test. */
+static _Noreturn void hold(enum status st, int ready)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (st == OK && write(ready, "x", 1) == 1)
+        pause();
+    _exit(1);
 }
 
 /* A child takes the lock, says so through a pipe, and holds it until it is killed. */
@@ -138,11 +151,9 @@ static void a_lock_lasts_as_long_as_its_process(void **state)
     assert_int_equal(lock_holder(folder), 0);
     assert_int_equal(pipe(ready), 0);
     const pid_t child = fork();
-    if (child == 0) {
-        if (lock_take(folder) == OK && write(ready[1], "x", 1) == 1)
-            pause();
-        _exit(1);
-    }
+    if (child == 0)
+        hold(lock_take(folder), ready[1]);
+    close(ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);
     assert_int_equal(lock_holder(folder), child);
     status_clear();
@@ -156,6 +167,146 @@ static void a_lock_lasts_as_long_as_its_process(void **state)
     assert_int_equal(lock_holder(folder), 0);
     assert_int_equal(lock_take(folder), OK);
     assert_int_equal(lock_holder(folder), getpid());
+}
+
+static void survey(struct survey *survey, const struct suite *suite)
+{
+    status_clear();
+    if (survey_make(survey, suite) != OK)
+        fail_msg("%s", status_reason());
+}
+
+static void log_line(const struct suite *suite, enum stage stage, int64_t task, const char *text)
+{
+    char path[PATH_LENGTH];
+
+    path_log(path, suite, stage, task);
+    assert_int_equal(file_write(path, text, (int64_t)strlen(text)), OK);
+}
+
+/* Does the text that survey_print() makes hold all of the words?  `no` is not to be there. */
+static void expect_words(const struct survey *of, const struct suite *suite,
+                         const char *const *words, const char *no)
+{
+    char *text;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+
+    survey_print(out, of, suite, "x.yaml");
+    assert_int_equal(fclose(out), 0);
+    for (; *words != NULL; words++)
+        if (strstr(text, *words) == NULL)
+            fail_msg("no '%s' in:\n%s", *words, text);
+    if (strstr(text, no) != NULL)
+        fail_msg("'%s' in:\n%s", no, text);
+    free(text);
+}
+
+/* Of two corpus files one failed and one was never begun; of two streams one was stopped and
+ * one killed. */
+static void tells_failed_from_missing(void **state)
+{
+    static const char *const WORDS[] = {
+        "tokenize      0 of     2 corpus files: 1 failed, 1 missing\n",
+        "tokenize 0 failed (", "tokenize-00000.log):\n  saemill-tokenize: no text\n",
+        "shuffle       0 of     2 streams: 1 failed, 1 missing\n",
+        "shuffle 1 failed (", "  Bus error\n  it did not come to its end", "To go on: ", NULL,
+    };
+    struct suite suite;
+    struct survey now;
+
+    (void)state;
+    make_suite(&suite);
+    assert_int_equal(file_remove(suite.run), OK);
+    record_write(&(struct record){ .ending = ENDED_FAILED }, &suite, STAGE_TOKENIZE, 0);
+    log_line(&suite, STAGE_TOKENIZE, 0, "== first\nsaemill-tokenize: old words\n== second\n"
+             "srun: error\nsaemill-tokenize: no text\nMPI_ABORT was invoked\n");
+    record_write(&(struct record){ .ending = ENDED_STOPPED }, &suite, STAGE_SHUFFLE, 0);
+    record_write(&(struct record){ .ending = ENDED_NOT }, &suite, STAGE_SHUFFLE, 1);
+    log_line(&suite, STAGE_SHUFFLE, 1, "== first\nBus error\n");
+    survey(&now, &suite);
+    assert_int_equal(now.stage[STAGE_TOKENIZE].task[0], TASK_FAILED);
+    assert_int_equal(now.stage[STAGE_TOKENIZE].task[1], TASK_MISSING);
+    assert_int_equal(now.stage[STAGE_SHUFFLE].task[0], TASK_MISSING);
+    assert_int_equal(now.stage[STAGE_SHUFFLE].task[1], TASK_FAILED);
+    expect_words(&now, &suite, WORDS, "old words");
+    survey_free(&now);
+    suite_free(&suite);
+}
+
+/* A task that holds its lock runs; a `saemill run` excludes it, and another task does not. */
+static void sees_tasks_at_work(void **state)
+{
+    struct suite suite;
+    struct survey now;
+    int ready[2];
+    char byte;
+
+    (void)state;
+    make_suite(&suite);
+    assert_int_equal(pipe(ready), 0);
+    record_write(&(struct record){ .ending = ENDED_NOT }, &suite, STAGE_SHUFFLE, 1);
+    const pid_t child = fork();
+    if (child == 0)
+        hold(lock_take_task(suite.run, STAGE_SHUFFLE, 1), ready[1]);
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    survey(&now, &suite);
+    assert_int_equal(now.stage[STAGE_SHUFFLE].task[1], TASK_RUNNING);
+    assert_int_equal(now.holder, 0);
+    survey_free(&now);
+    assert_int_equal(lock_take(suite.run), E_USAGE);
+    assert_non_null(strstr(status_reason(), "saemill submit"));
+    status_clear();
+    assert_int_equal(lock_take_task(suite.run, STAGE_SHUFFLE, 1), E_USAGE);
+    assert_int_equal(lock_take_task(suite.run, STAGE_TRAIN, 1), OK);
+
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    survey(&now, &suite);
+    assert_int_equal(now.stage[STAGE_SHUFFLE].task[1], TASK_FAILED);
+    survey_free(&now);
+    suite_free(&suite);
+}
+
+/* A run does one task after the other: where it is, and where it ended. */
+static void sees_where_a_run_is(void **state)
+{
+    static const char *const WORDS[] = {
+        "a run is going on", "tokenize      0 of     2 corpus files: 1 running, 1 waiting\n",
+        "train         0 of     3 autoencoders, 1 of 2 streams: 1 waiting\n", NULL,
+    };
+    static const char *const AFTER[] = {
+        "no run is going on", "tokenize 0 failed (", "tokenize.log):\n  saemill-tokenize: why\n",
+        NULL,
+    };
+    struct suite suite;
+    struct survey now;
+    int ready[2];
+    char byte;
+
+    (void)state;
+    make_suite(&suite);
+    assert_int_equal(file_remove(suite.run), OK);
+    assert_int_equal(pipe(ready), 0);
+    record_write(&(struct record){ .ending = ENDED_FAILED }, &suite, STAGE_TOKENIZE, WHOLE_STAGE);
+    log_line(&suite, STAGE_TOKENIZE, WHOLE_STAGE, "saemill-tokenize: why\n");
+    const pid_t child = fork();
+    if (child == 0)
+        hold(lock_take(suite.run), ready[1]);
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    survey(&now, &suite);
+    assert_int_equal(now.holder, child);
+    expect_words(&now, &suite, WORDS, "failed");
+    survey_free(&now);
+
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    survey(&now, &suite);
+    expect_words(&now, &suite, AFTER, "running");
+    survey_free(&now);
+    suite_free(&suite);
 }
 
 static void counts_the_cores_it_may_use(void **state)
@@ -217,6 +368,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_what_exists),
         cmocka_unit_test(a_lock_lasts_as_long_as_its_process),
+        cmocka_unit_test(tells_failed_from_missing),
+        cmocka_unit_test(sees_tasks_at_work),
+        cmocka_unit_test(sees_where_a_run_is),
         cmocka_unit_test(counts_the_cores_it_may_use),
         cmocka_unit_test(ranks_are_as_many_as_cores_and_memory_allow),
     };

@@ -1,0 +1,14 @@
+/* command.h -- ask a program of the system, and read its answer. */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include "base/status.h"
+
+/* Run a shell command and read what it prints, up to a NUL.  Caller frees.  Local.
+ * E_IO if it cannot be started or fails; what it said of that is on standard error. */
+enum status command_read(char **output, const char *command);
+
+/* Is there a program of this name in PATH?  Local. */
+bool command_exists(const char *name);
+
+#endif
