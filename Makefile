@@ -63,6 +63,7 @@ PROGRAMS := $(patsubst stages/%.c,$(BIN)/saemill-%,$(filter-out stages/saemill.c
             $(patsubst stages/%.c,$(BIN)/%,$(wildcard stages/saemill.c))
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 RANKED   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/ranked/test_*.c))
+VARIED   := $(foreach v,v1 v3,$(foreach t,adam slice sparse,$(BUILD)/$v/test_$t))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
 SCRIPTS  := $(patsubst %.sh,build/%,$(wildcard tests/end_to_end/*.sh tests/faults/*.sh))
 PLUGIN   := lib/libh5zstd.so
@@ -107,6 +108,22 @@ $(BIN)/saemill: $(BUILD)/stages/saemill.o $(LIBRARY)
 $(UNIT) $(RANKED) $(BENCH): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
 	$(Q)$(MPICC) $(OPT) -o $@ $^ $(LDLIBS) -lcmocka
 
+# Hot loops are there for several CPUs (clones.h); tests see those that this one would not
+# choose, too: v1 any x86-64, v3 AVX2.
+KERNELS := $(filter $(BUILD)/pipeline/kernels/%,$(LIBRARY))
+
+define variant
+$$(BUILD)/$1/%.o: %.c | build/setup.build
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CPPFLAGS) -DONE_CLONE='$2' $$(BLAS_CFLAGS) $$(CFLAGS) $$(FAST) -c -o $$@ $$<
+
+$$(BUILD)/$1/test_%: $$(BUILD)/tests/unit/test_%.o $$(KERNELS:$$(BUILD)/%=$$(BUILD)/$1/%) \
+                    $$(filter-out $$(KERNELS),$$(LIBRARY))
+	$$(Q)$$(MPICC) $$(OPT) -o $$@ $$^ $$(LDLIBS) -lcmocka
+endef
+$(eval $(call variant,v1,))
+$(eval $(call variant,v3,__attribute__((target("arch=x86-64-v3")))))
+
 # For h5py, h5dump and the like: HDF5_PLUGIN_PATH=lib.
 $(PLUGIN): pipeline/shard/filter.c | build/setup.build
 	@mkdir -p $(@D)
@@ -136,10 +153,10 @@ MPIRUN = mpirun --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 $(if 
 check: unit $(SCRIPTS:=.ok)
 	@echo "every test passed"
 
-unit: $(UNIT:=.ok) $(RANKED:=.ok)
+unit: $(UNIT:=.ok) $(VARIED:=.ok) $(RANKED:=.ok)
 
 # `timeout` turns a deadlock into a failure.
-$(UNIT:=.ok): %.ok: %
+$(UNIT:=.ok) $(VARIED:=.ok): %.ok: %
 	$(Q)timeout 120 $<
 	@touch $@
 

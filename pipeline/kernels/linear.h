@@ -8,10 +8,10 @@
 #ifndef LINEAR_H
 #define LINEAR_H
 
+#include "kernels/precision.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-enum precision { PRECISION_F32, PRECISION_BF16 };
 
 /* Does this build, on this CPU, multiply in that precision? */
 bool linear_offers(enum precision precision);

@@ -1,7 +1,9 @@
 /* product.h -- a bfloat16 matrix product, compiled by oneDNN for one shape.
  *
- * Only linear.c uses it.  Without oneDNN (product_none.c) product_offered() is false and the
- * rest must not be called.
+ * A product must not be used by two threads at a time, but each may have its own: called from a
+ * parallel region it runs on the calling thread alone.  The bits do not depend on that.
+ *
+ * Without oneDNN (product_none.c) product_offered() is false and the rest must not be called.
  */
 #ifndef PRODUCT_H
 #define PRODUCT_H
@@ -19,7 +21,7 @@ bool product_offered(void);
 struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs);
 void product_free(struct product *product);
 
-/* Bytes of W in the order that the product wants, and W brought into it. */
+/* Bytes of W in the order that the product wants, and W brought into it; all aligned to 64. */
 int64_t product_bytes(const struct product *product);
 void product_pack(struct product *product, void *packed, const uint16_t *w);
 

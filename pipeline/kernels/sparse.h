@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { COLUMNS = 128 };
+#include "kernels/slice.h"
 
 /* Weighted sums of rows:  out[g, :] (+)= sum over k of coefficient[k] * x[index[k], :].
  * Entries are added in ascending order, whatever the columns' cut.
