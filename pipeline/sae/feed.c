@@ -41,26 +41,24 @@ static enum status read_share(struct feed *feed, int64_t t)
     return OK;
 }
 
-static void *read_ahead(void *argument)
+static enum status read_ahead(void *of)
 {
-    struct feed *feed = argument;
+    struct feed *feed = of;
 
-    feed->read = read_share(feed, feed->ahead_of);
-    return NULL;
+    return read_share(feed, feed->ahead_of);
 }
 
 static void start_reading(struct feed *feed, int64_t t)
 {
     feed->ahead_of = t;
-    if (pthread_create(&feed->thread, NULL, read_ahead, feed) != 0)
-        die("cannot start a thread to read ahead");
     feed->reading = true;
+    worker_begin(&feed->worker, read_ahead, feed);
 }
 
 void feed_rest(struct feed *feed)
 {
     if (feed->reading)
-        pthread_join(feed->thread, NULL);
+        feed->read = worker_wait(&feed->worker);
     feed->reading = false;
 }
 
@@ -112,6 +110,7 @@ enum status feed_open(struct feed *feed, MPI_Comm comm, const char *folder, int6
     MPI_Comm_size(comm, &size);
     *feed = (struct feed){ .comm = comm, .batch = batch, .share = share_of(batch, rank, size),
                            .ahead_of = -1 };
+    worker_start(&feed->worker);
     TRY_ALL(comm, open_shards(feed, folder));
     feed->x = allocate(batch * feed->activations.stream.width, sizeof *feed->x);
     feed->raw = allocate(batch, row_bytes(feed));
@@ -122,7 +121,7 @@ done:
 
 void feed_close(struct feed *feed)
 {
-    feed_rest(feed);
+    worker_stop(&feed->worker);
     free(feed->ahead);
     free(feed->raw);
     free(feed->x);

@@ -8,9 +8,8 @@
 #ifndef FEED_H
 #define FEED_H
 
+#include "base/worker.h"
 #include "shard/activations.h"
-
-#include <pthread.h>
 
 struct feed {
     struct activations activations;
@@ -22,9 +21,9 @@ struct feed {
     char        *raw;       /* [batch, width] as on disk */
     struct range share;     /* of a batch's rows: what this rank reads */
     char        *ahead;     /* [share, width] the next batch's, being read */
-    bool         reading;   /* the thread runs, and is to be joined */
+    struct worker worker;   /* that reads it */
+    bool         reading;   /* what came of it is not known yet */
     int64_t      ahead_of;  /* which batch it reads */
-    pthread_t    thread;
     enum status  read;      /* what came of it */
 };
 
