@@ -125,9 +125,9 @@ $(eval $(call variant,v1,))
 $(eval $(call variant,v3,__attribute__((target("arch=x86-64-v3")))))
 
 # For h5py, h5dump and the like: HDF5_PLUGIN_PATH=lib.
-$(PLUGIN): pipeline/shard/filter.c | build/setup.build
+$(PLUGIN): pipeline/shard/filter.c pipeline/shard/frame.c | build/setup.build
 	@mkdir -p $(@D)
-	$(Q)$(MPICC) -Ipipeline $(HDF5_CFLAGS) $(CFLAGS) -fPIC -shared -o $@ $< -lzstd
+	$(Q)$(MPICC) -Ipipeline $(HDF5_CFLAGS) $(CFLAGS) -fPIC -shared -o $@ $^ -lzstd
 
 build/setup.%: tests/setup
 	@mkdir -p $(@D)

@@ -16,7 +16,7 @@
 #include "corpus/selection.h"
 #include "kernels/bf16.h"
 #include "lm/forward.h"
-#include "shard/activations.h"
+#include "shard/activation_writer.h"
 #include "suite/tasks.h"
 
 #include <stdlib.h>

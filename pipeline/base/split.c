@@ -37,3 +37,15 @@ struct range split_block(int64_t n, int64_t block, int64_t index)
     assert(0 <= index && index < split_blocks(n, block));
     return (struct range){ .first = index * block, .end = least(n, (index + 1) * block) };
 }
+
+int64_t split_find(const int64_t *before, int64_t things, int64_t at)
+{
+    int64_t low = 0, high = things;     /* before[low] <= at < before[high] */
+
+    assert(before[0] <= at && at < before[things]);
+    while (high - low > 1) {
+        const int64_t middle = (low + high) / 2;
+        *(before[middle] <= at ? &low : &high) = middle;
+    }
+    return low;
+}

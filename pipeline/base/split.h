@@ -21,4 +21,9 @@ int64_t split_blocks(int64_t n, int64_t block);
 /* Block number `index` of [0, n); the last one may be short. */
 struct range split_block(int64_t n, int64_t block, int64_t index);
 
+/* Things of several lengths lie one behind the other; which one is place `at` in?
+ *   before  [things + 1]  ascending: the lengths before each, and all of them
+ * before[0] <= at < before[things]. */
+int64_t split_find(const int64_t *before, int64_t things, int64_t at);
+
 #endif

@@ -166,22 +166,10 @@ void dealt_close(struct dealt *dealt)
     *dealt = (struct dealt){0};
 }
 
-/* The file that record `at` of the list is in. */
-static int64_t unit_of(const struct dealt *dealt, int64_t at)
-{
-    int64_t low = 0, high = dealt->units;   /* before[low] <= at < before[high] */
-
-    while (high - low > 1) {
-        const int64_t middle = (low + high) / 2;
-        *(dealt->before[middle] <= at ? &low : &high) = middle;
-    }
-    return low;
-}
-
 enum status dealt_read(struct dealt *dealt, void *records, int64_t *count, int64_t capacity,
                        struct range *left)
 {
-    const int64_t unit = unit_of(dealt, left->first);
+    const int64_t unit = split_find(dealt->before, dealt->units, left->first);
     const int64_t end = dealt->before[unit + 1] < left->end ? dealt->before[unit + 1] : left->end;
     const int64_t start = dealt->first[unit]
                           + (left->first - dealt->before[unit]) * dealt->bytes;

@@ -1,10 +1,10 @@
 /* This file calls nothing of HDF5: a host such as Python may have loaded HDF5 in a way
  * that hides its functions from plug-ins. */
 #include "shard/filter.h"
+#include "shard/frame.h"
 
 #include <H5PLextern.h>
 #include <stdlib.h>
-#include <zstd.h>
 
 /* Replace *buffer by `bytes` bytes at `fresh`. */
 static size_t replace(void **buffer, size_t *buffer_size, void *fresh, size_t bytes)
@@ -17,21 +17,10 @@ static size_t replace(void **buffer, size_t *buffer_size, void *fresh, size_t by
 
 static size_t compress_chunk(int level, size_t bytes, size_t *buffer_size, void **buffer)
 {
-    const size_t most = ZSTD_compressBound(bytes);
-    ZSTD_CCtx *context = ZSTD_createCCtx();
-    void *frame = malloc(most);
-    size_t n = 0;
+    void *frame = malloc(frame_bound(bytes));
+    const size_t n = frame == NULL ? 0 : frame_make(frame, *buffer, bytes, level);
 
-    if (context != NULL && frame != NULL) {
-        ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
-        ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
-        /* Known to zstd's static interface as ZSTD_c_literalCompressionMode, 1: always.  Levels
-         * below 0 would leave it out.  An older zstd may refuse, and shrink less. */
-        ZSTD_CCtx_setParameter(context, ZSTD_c_experimentalParam5, 1);
-        n = ZSTD_compress2(context, frame, most, *buffer, bytes);
-    }
-    ZSTD_freeCCtx(context);
-    if (n == 0 || ZSTD_isError(n)) {
+    if (n == 0) {
         free(frame);
         return 0;
     }
@@ -40,16 +29,12 @@ static size_t compress_chunk(int level, size_t bytes, size_t *buffer_size, void 
 
 static size_t decompress_chunk(size_t bytes, size_t *buffer_size, void **buffer)
 {
-    const unsigned long long size = ZSTD_getFrameContentSize(*buffer, bytes);
-    void *chunk;
-    size_t n;
+    void *chunk = NULL;
+    size_t n = 0;
 
-    /* A frame that does not tell its size, or whose size was hit by a flipped bit. */
-    if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR || size > 1u << 31)
-        return 0;
-    chunk = malloc(size > 0 ? (size_t)size : 1);
-    n = chunk == NULL ? 0 : ZSTD_decompress(chunk, (size_t)size, *buffer, bytes);
-    if (chunk == NULL || n != size) {
+    if (frame_content(&n, *buffer, bytes))
+        chunk = malloc(n > 0 ? n : 1);
+    if (chunk == NULL || !frame_open(chunk, n, *buffer, bytes)) {
         free(chunk);
         return 0;
     }

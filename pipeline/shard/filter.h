@@ -11,13 +11,7 @@
 
 enum { ZSTD_FILTER = 32015 };   /* in The HDF Group's list of registered filters */
 
-/* What the filter's one parameter may be, besides zstd's levels.  The bytes of floating-point
- * numbers repeat in no pattern, only some are more frequent than others: so this level looks
- * for no repetitions and is left with the entropy coding.  On activations it takes a third of
- * the time of level 1 and makes them as small, or smaller. */
-enum { FILTER_ENTROPY_ONLY = -(128 << 10) };
-
-/* To be given to H5Zregister().  One parameter: the compression level. */
+/* To be given to H5Zregister().  One parameter: the level, as of frame_make(). */
 extern const H5Z_class2_t zstd_filter;
 
 #endif

@@ -2,7 +2,9 @@
 #include "base/phase.h"
 #include "base/version.h"
 #include "shard/filter.h"
+#include "shard/frame.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +47,20 @@ enum status store_parse(enum store *store, const char *name)
         return refuse(E_USAGE, "values cannot be stored as '%s'; choose bf16 or f32", name);
     *store = strcmp(name, "bf16") == 0 ? STORE_BF16 : STORE_F32;
     return OK;
+}
+
+/* --- threads ----------------------------------------------------------------------- */
+
+static pthread_mutex_t inside = PTHREAD_MUTEX_INITIALIZER;
+
+void h5_enter(void)
+{
+    pthread_mutex_lock(&inside);
+}
+
+void h5_leave(void)
+{
+    pthread_mutex_unlock(&inside);
 }
 
 /* --- refusals ---------------------------------------------------------------------- */
@@ -302,7 +318,7 @@ enum { ZSTD_LEVEL = 1 };    /* higher levels cost many times the time for a perc
 static hid_t creation_list(int rank, const hsize_t chunk[], hid_t type)
 {
     const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
-    const int level = H5Tget_class(type) == H5T_FLOAT ? FILTER_ENTROPY_ONLY : ZSTD_LEVEL;
+    const int level = H5Tget_class(type) == H5T_FLOAT ? FRAME_ENTROPY_ONLY : ZSTD_LEVEL;
 
     register_filter();
     H5Pset_chunk(list, rank, chunk);

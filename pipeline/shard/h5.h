@@ -36,6 +36,11 @@ enum status h5_open(hid_t *file, const char *path);
  * than OK only closes, and returns st. */
 enum status h5_close(hid_t *file, const char *path, enum status st);
 
+/* HDF5 lets one thread in at a time: a function that another thread may run beside is in here
+ * while it calls HDF5.  The other thread waits, also for what a collective call takes. */
+void h5_enter(void);
+void h5_leave(void);
+
 /* What HDF5 has against the call that just failed: "cannot ACTION PATH: its words".
  * E_ROOM on a full disk, else E_FORMAT or E_IO as `code` says. */
 enum status h5_refuse(enum status code, const char *action, const char *path);

@@ -15,13 +15,8 @@ struct record *record_at(void *records, int64_t bytes, int64_t at)
 /* The end of the chunk of the input that row `at` is in. */
 static int64_t chunk_end(const struct activations *input, int64_t at)
 {
-    int low = 0, high = input->shards;      /* before[low] <= at < before[high] */
-
-    while (high - low > 1) {
-        const int middle = (low + high) / 2;
-        *(input->before[middle] <= at ? &low : &high) = middle;
-    }
-    const int64_t start = input->before[low], stop = input->before[low + 1];
+    const int64_t shard = split_find(input->before, input->shards.count, at);
+    const int64_t start = input->before[shard], stop = input->before[shard + 1];
     const int64_t end = start + ((at - start) / CHUNK_ROWS + 1) * CHUNK_ROWS;
     return end < stop ? end : stop;
 }

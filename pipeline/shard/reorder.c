@@ -1,4 +1,5 @@
 #include "shard/reorder.h"
+#include "shard/activation_writer.h"
 #include "shard/buffers.h"
 #include "shard/dealt.h"
 #include "shard/exchange.h"
@@ -412,8 +413,8 @@ static enum status announce(struct state *s)
     enum status st;
     char name[32];
 
-    for (int shard = 0; shard < input->shards; shard++) {
-        TRY(file_size(input->paths[shard], &size));
+    for (int shard = 0; shard < input->shards.count; shard++) {
+        TRY(file_size(input->shards.paths[shard], &size));
         shards_bytes += size;           /* the same rows take about as much again */
     }
     TRY(folder_size(s->part, &there));

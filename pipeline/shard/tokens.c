@@ -1,6 +1,6 @@
 #include "shard/tokens.h"
+#include "base/split.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +140,7 @@ done:
 
 static enum status add_shard(struct tokens *tokens, int shard)
 {
-    const char *path = tokens->paths[shard];
+    const char *path = tokens->shards.paths[shard];
     struct special_tokens special;
     int64_t sequences, context;
     char name[32];
@@ -162,7 +162,7 @@ static enum status add_shard(struct tokens *tokens, int shard)
     }
     TRY(context != tokens->context || memcmp(&special, &tokens->special, sizeof special) != 0
         ? refuse(E_FORMAT, "%s was made with another context or tokenizer than %s; remove the "
-                 "tokens and run again", path, tokens->paths[0]) : OK);
+                 "tokens and run again", path, tokens->shards.paths[0]) : OK);
 done:
     return h5_close(&file, path, st);
 }
@@ -171,9 +171,8 @@ enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH], int s
 {
     enum status st = OK;
 
-    *tokens = (struct tokens){ .shards = shards, .open = -1, .file = -1 };
-    tokens->paths = allocate(shards, sizeof *paths);
-    memcpy(tokens->paths, paths, (size_t)shards * sizeof *paths);
+    *tokens = (struct tokens){0};
+    shards_make(&tokens->shards, paths, shards);
     for (int part = 0; part < TOKENS_PARTS; part++)
         tokens->before[part] = allocate(shards + 1, sizeof *tokens->before[part]);
     for (int shard = 0; shard < shards; shard++)
@@ -184,38 +183,22 @@ done:
 
 void tokens_close(struct tokens *tokens)
 {
-    if (tokens->paths != NULL)
-        h5_close(&tokens->file, "", E_IO);
+    shards_free(&tokens->shards);
     for (int part = 0; part < TOKENS_PARTS; part++)
         free(tokens->before[part]);
-    free(tokens->paths);
     *tokens = (struct tokens){0};
-}
-
-static enum status use_shard(struct tokens *tokens, int shard)
-{
-    enum status st;
-
-    if (tokens->open == shard)
-        return OK;
-    h5_close(&tokens->file, "", E_IO);
-    tokens->open = -1;
-    TRY(h5_open(&tokens->file, tokens->paths[shard]));
-    tokens->open = shard;
-done:
-    return st;
 }
 
 /* Row `row` of data set PART/NAME of the open shard. */
 static enum status read_one(struct tokens *tokens, enum tokens_part part, const char *name,
                             hid_t type, int64_t row, int64_t columns, void *value)
 {
-    const char *path = tokens->paths[tokens->open];
+    const char *path = shards_path(&tokens->shards);
     char full[32];
     enum status st;
 
     snprintf(full, sizeof full, "%s/%s", PARTS[part], name);
-    const hid_t set = H5Dopen2(tokens->file, full, H5P_DEFAULT);
+    const hid_t set = H5Dopen2(tokens->shards.file, full, H5P_DEFAULT);
     if (set < 0)
         return h5_refuse(E_FORMAT, "read", path);
     st = h5_read_rows(set, path, type, row, 1, columns, value);
@@ -229,19 +212,19 @@ enum status tokens_read(struct tokens *tokens, enum tokens_part part,
 {
     enum status st = OK;
 
+    h5_enter();
     for (int64_t i = 0; i < count; i++) {
-        int shard = 0;
+        const int64_t *before = tokens->before[part];
+        const int64_t shard = split_find(before, tokens->shards.count, chosen[i]);
+        const int64_t row = chosen[i] - before[shard];
 
-        assert(0 <= chosen[i] && chosen[i] < tokens->sequences[part]);
-        while (tokens->before[part][shard + 1] <= chosen[i])
-            shard++;
-        const int64_t row = chosen[i] - tokens->before[part][shard];
-        TRY(use_shard(tokens, shard));
+        TRY(shards_use(&tokens->shards, (int)shard));
         TRY(read_one(tokens, part, "ids", H5T_NATIVE_INT32, row, tokens->context,
                      ids + i * tokens->context));
         TRY(read_one(tokens, part, "document", H5T_NATIVE_INT64, row, 0, &origins[i].document));
         TRY(read_one(tokens, part, "start", H5T_NATIVE_INT64, row, 0, &origins[i].start));
     }
 done:
+    h5_leave();
     return st;
 }

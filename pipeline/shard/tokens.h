@@ -7,7 +7,7 @@
 #define TOKENS_H
 
 #include "base/file.h"
-#include "shard/h5.h"
+#include "shard/shards.h"
 
 enum tokens_part { TOKENS_TRAIN, TOKENS_HOLDOUT, TOKENS_PARTS };
 
@@ -60,11 +60,8 @@ struct tokens {
     struct special_tokens special;
     int64_t sequences[TOKENS_PARTS];
 
-    int     shards;
-    char  (*paths)[PATH_LENGTH];
-    int64_t *before[TOKENS_PARTS];  /* [shards + 1] sequences in the shards before each */
-    int     open;                   /* the shard whose file is open, or -1 */
-    hid_t   file;
+    struct shards shards;
+    int64_t *before[TOKENS_PARTS];  /* [shards.count + 1] sequences in the shards before each */
 };
 
 /* Read the headers of all shards.  `paths` is copied.  Local.  E_IO, E_FORMAT (unknown
@@ -73,7 +70,7 @@ enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH], int s
 void        tokens_close(struct tokens *tokens);
 
 /* Read the chosen sequences, in the order asked; cheapest when neighbours in `chosen` lie
- * in one shard.  Local.  E_IO, E_FORMAT.
+ * in one shard.  Local.  Other threads may be in HDF5.  E_IO, E_FORMAT.
  *   ids      [count, context]  out
  *   origins  [count]           out
  *   chosen   [count]           in    numbers in [0, sequences[part]) */

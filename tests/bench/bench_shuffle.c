@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "kernels/bf16.h"
+#include "shard/activation_writer.h"
 #include "shard/reorder.h"
 
 #include <math.h>

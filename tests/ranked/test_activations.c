@@ -1,7 +1,7 @@
 /* Activation shards: what is written is what is read, whoever wrote it. */
 #include "base/random.h"
 #include "kernels/bf16.h"
-#include "shard/activations.h"
+#include "shard/activation_writer.h"
 #include "tests/ranked/ranked.h"
 
 #include <math.h>

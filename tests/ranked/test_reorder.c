@@ -2,6 +2,7 @@
 #include "base/random.h"
 #include "kernels/bf16.h"
 #include "kernels/permute.h"
+#include "shard/activation_writer.h"
 #include "shard/passes.h"
 #include "shard/reorder.h"
 #include "tests/ranked/ranked.h"

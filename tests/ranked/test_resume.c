@@ -4,6 +4,7 @@
 #include "sae/feed.h"
 #include "sae/saefile.h"
 #include "sae/steplog.h"
+#include "shard/activation_writer.h"
 #include "tests/ranked/ranked.h"
 #include "tests/ranked/synthetic.h"
 

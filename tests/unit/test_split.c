@@ -67,6 +67,16 @@ static void large_numbers_do_not_overflow(void **state)
     assert_int_equal(split_block(n, 4096, split_blocks(n, 4096) - 1).end, n);
 }
 
+static void every_place_finds_the_thing_it_is_in(void **state)
+{
+    static const int64_t BEFORE[] = { 0, 3, 3, 4, 9 };      /* lengths 3, 0, 1, 5 */
+    static const int64_t WANT[] = { 0, 0, 0, 2, 3, 3, 3, 3, 3 };
+
+    (void)state;
+    for (int64_t at = 0; at < 9; at++)
+        assert_int_equal(split_find(BEFORE, 4, at), WANT[at]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -75,6 +85,7 @@ int main(void)
         cmocka_unit_test(the_longer_parts_come_first),
         cmocka_unit_test(blocks_cover_everything_and_only_the_last_is_short),
         cmocka_unit_test(large_numbers_do_not_overflow),
+        cmocka_unit_test(every_place_finds_the_thing_it_is_in),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,41 @@
+/* activation_writer.h -- write an activation shard (activations.h) by all ranks together.
+ *
+ * Through parallel HDF5, each rank compressing its own chunks; what is in the shard depends on
+ * the rows alone, not on the number of ranks.
+ */
+#ifndef ACTIVATION_WRITER_H
+#define ACTIVATION_WRITER_H
+
+#include "shard/activations.h"
+
+/* A shard being written to PATH.part (or, in a folder that is published as a whole, to
+ * PATH itself: the writer does not rename). */
+struct activation_writer {
+    struct stream         stream;
+    int64_t               rows;         /* in all; known from the start */
+    MPI_Comm              comm;
+    char                  path[PATH_LENGTH];
+    hid_t                 file, values, documents, positions, tokens;
+    struct row_statistics statistics;   /* of the chunks written so far, in chunk order */
+};
+
+/* Create a shard of `rows` rows.  `suite` is the text of the effective suite.
+ * Collective over comm.  E_IO, E_ROOM. */
+enum status activation_create(struct activation_writer *writer, MPI_Comm comm, const char *path,
+                              struct stream stream, int64_t rows, const char *suite);
+
+/* Write rows `range` of the shard: every rank brings its own, which start at a multiple of
+ * CHUNK_ROWS and end at one or at the shard's end, so that each chunk is written once, by
+ * one rank.  A rank may bring none (first == end).  Over all calls chunks come in order:
+ * no call brings a chunk below those of the call before.
+ *   values   [range, width]   in the stream's store
+ *   origins  [range]
+ * Collective.  E_IO, E_ROOM; E_NUMERIC if a value is not finite. */
+enum status activation_write(struct activation_writer *writer, struct range range,
+                             const void *values, const struct row_origin *origins);
+
+/* Write the statistics and close.  Accepts a writer that was never created.  With `st`
+ * other than OK only closes, and returns st.  Collective. */
+enum status activation_close(struct activation_writer *writer, enum status st);
+
+#endif

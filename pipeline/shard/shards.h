@@ -1,0 +1,27 @@
+/* shards.h -- files that are parts of one long list, of which one is open at a time. */
+#ifndef SHARDS_H
+#define SHARDS_H
+
+#include "base/file.h"
+#include "shard/h5.h"
+
+struct shards {
+    int    count;
+    char (*paths)[PATH_LENGTH];
+    int    open;            /* the shard whose file is open, or -1 */
+    hid_t  file;
+};
+
+/* `paths` is copied.  Local. */
+void shards_make(struct shards *shards, char (*paths)[PATH_LENGTH], int count);
+
+/* Open a shard, unless it is open.  Local.  E_IO, E_FORMAT. */
+enum status shards_use(struct shards *shards, int shard);
+
+/* Path of the shard that is open. */
+const char *shards_path(const struct shards *shards);
+
+/* Accepts empty.  Local. */
+void shards_free(struct shards *shards);
+
+#endif
