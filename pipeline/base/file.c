@@ -213,8 +213,10 @@ enum status disk_check(const char *path, int64_t bytes, const char *purpose)
     struct statvfs disk;
 
     path_print(folder, "%s", path);
-    while (!file_exists(folder))
-        path_print(folder, "%s", dirname(folder));
+    while (!file_exists(folder)) {
+        const char *above = dirname(folder);    /* in `folder` itself, or a constant */
+        memmove(folder, above, strlen(above) + 1);
+    }
     if (statvfs(folder, &disk) != 0)
         return file_refuse("ask the free space of", folder);
     const double room = (double)disk.f_bavail * (double)disk.f_frsize;

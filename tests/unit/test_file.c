@@ -124,13 +124,24 @@ static void refusals_name_the_file_and_the_reason(void **state)
     status_clear();
 }
 
+/* The disk is that of the first folder above that is there. */
 static void asks_for_room_with_figures(void **state)
 {
+    char disk[PATH_LENGTH];
+
     (void)state;
+    path_print(disk, "of disk under %s, which has", scratch);
     status_clear();
     assert_int_equal(disk_check(in_scratch("not/yet/there"), 1, "the test"), OK);
     assert_int_equal(disk_check(in_scratch("not/yet/there"), (int64_t)1e18, "the test"), E_ROOM);
     assert_non_null(strstr(status_reason(), "the test needs 1e+03 PB of disk"));
+    assert_non_null(strstr(status_reason(), disk));
+    status_clear();
+    assert_int_equal(disk_check("not-there", (int64_t)1e18, "the test"), E_ROOM);
+    assert_non_null(strstr(status_reason(), "under ., which"));
+    status_clear();
+    assert_int_equal(disk_check("/not-there/at/all", (int64_t)1e18, "the test"), E_ROOM);
+    assert_non_null(strstr(status_reason(), "under /, which"));
     status_clear();
 }
 
