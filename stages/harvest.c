@@ -46,6 +46,7 @@ struct harvest {
     int64_t           shards;
     int64_t           room;         /* rows a buffer of one block holds */
 
+    struct stream    *streams;      /* [taps] in the order in which the model comes to them */
     struct held      *held;         /* [taps] */
     struct row_origin *origins;     /* [room] of the held rows, the same for every stream */
     struct range      rows;         /* which rows of the shard are held */
@@ -60,6 +61,33 @@ struct harvest {
 };
 
 /* --- set up ------------------------------------------------------------------------ */
+
+static int by_step(const void *a, const void *b)
+{
+    const struct stream *x = a, *y = b;
+    const int64_t p = tap_step(x->tap), q = tap_step(y->tap);
+
+    return (p > q) - (p < q);
+}
+
+static void list_streams(struct harvest *harvest, const struct lm_config *config,
+                         enum store store)
+{
+    const int taps = harvest->tasks.taps_count;
+
+    harvest->streams = allocate(taps, sizeof *harvest->streams);
+    for (int t = 0; t < taps; t++) {
+        const struct tap tap = harvest->tasks.taps[t];
+        harvest->streams[t] = (struct stream){ tap, tap_width(config, tap.site), store };
+    }
+    qsort(harvest->streams, (size_t)taps, sizeof *harvest->streams, by_step);
+}
+
+/* Which of the chosen sequences make a shard. */
+static struct range shard_range(const struct harvest *harvest, int64_t number)
+{
+    return split_block(harvest->selection.sequences, harvest->suite.harvest.shard, number);
+}
 
 static int64_t most(int64_t a, int64_t b)
 {
@@ -87,19 +115,17 @@ static int64_t bytes_needed(const struct harvest *harvest, const struct lm_confi
     return bytes;
 }
 
-static void allocate_all(struct harvest *harvest, const struct lm_config *config,
-                         enum store store)
+static void allocate_all(struct harvest *harvest, enum store store)
 {
     const int64_t row = store_bytes(store), shard = harvest->suite.harvest.shard;
     int64_t widest = 0;
 
     harvest->held = allocate(harvest->tasks.taps_count, sizeof *harvest->held);
     for (int t = 0; t < harvest->tasks.taps_count; t++) {
-        const struct tap tap = harvest->tasks.taps[t];
-        const int32_t width = tap_width(config, tap.site);
-        harvest->held[t].stream = (struct stream){ tap, width, store };
-        harvest->held[t].values = allocate(harvest->room * width, row);
-        widest = most(widest, width);
+        struct held *held = &harvest->held[t];
+        held->stream = harvest->streams[t];
+        held->values = allocate(harvest->room * held->stream.width, row);
+        widest = most(widest, held->stream.width);
     }
     harvest->origins = allocate(harvest->room, sizeof *harvest->origins);
     harvest->values_out = allocate(harvest->room * widest, row);
@@ -107,6 +133,52 @@ static void allocate_all(struct harvest *harvest, const struct lm_config *config
     harvest->ids = allocate(shard * harvest->suite.corpus.context, sizeof *harvest->ids);
     harvest->sequences = allocate(shard, sizeof *harvest->sequences);
     harvest->rows_before = allocate(shard + 1, sizeof *harvest->rows_before);
+}
+
+/* Bytes on disk, before compression, of a shard. */
+static enum status measure_shard(struct harvest *harvest, struct range shard, int64_t *bytes)
+{
+    const int64_t sequences = shard.end - shard.first, context = harvest->suite.corpus.context;
+    int32_t *ids = allocate(sequences * context, sizeof *ids);
+    struct sequence_origin *origins = allocate(sequences, sizeof *origins);
+    int64_t rows = 0;
+    enum status st;
+
+    TRY(selection_read(&harvest->selection, shard, ids, origins));
+    for (int64_t i = 0; i < sequences * context; i++)
+        rows += token_is_text(harvest->selection.tokens.special, ids[i]);
+    for (int t = 0; t < harvest->tasks.taps_count; t++)
+        *bytes += activation_bytes(rows, harvest->streams[t]);
+done:
+    free(origins);
+    free(ids);
+    return st;
+}
+
+/* Is there room on disk for all shards that are asked for and missing?  As sequences lie in a
+ * random order, the first of these shards tells how large the others will be.  What killed runs
+ * left of them is removed.  For rank 0. */
+static enum status check_disk(struct harvest *harvest)
+{
+    char folder[PATH_LENGTH], part[PATH_LENGTH], purpose[80];
+    int64_t bytes = 0, missing = 0;
+    enum status st = OK;
+
+    for (int64_t shard = 0; shard < harvest->shards; shard++) {
+        path_harvest(folder, &harvest->suite, shard);
+        if (!run_does_task(harvest->run, shard) || file_exists(folder))
+            continue;
+        path_print(part, "%s.part", folder);
+        TRY(file_remove(part));
+        if (missing++ == 0)
+            TRY(measure_shard(harvest, shard_range(harvest, shard), &bytes));
+    }
+    snprintf(purpose, sizeof purpose, "harvest (%lld shards of %d streams, before compression)",
+             (long long)missing, harvest->tasks.taps_count);
+    path_print(folder, "%s/harvest", harvest->suite.run);
+    TRY(disk_check(folder, missing * bytes, purpose));
+done:
+    return st;
 }
 
 /* Everything that is known before the first forward pass.  Collective. */
@@ -129,11 +201,13 @@ static enum status set_up(struct harvest *harvest)
     /* What is held when a round ends is a block and less than a chunk of the round before;
      * what a rank writes is its share of the chunks of that. */
     harvest->room = suite->harvest.block * suite->corpus.context + 2 * CHUNK_ROWS;
+    list_streams(harvest, &config, store);
     TRY(memory_check(comm, bytes_needed(harvest, &config, precision, store), "harvest"));
+    TRY_ALL(comm, harvest->run->rank == 0 ? check_disk(harvest) : OK);
     TRY(weights_read(&harvest->weights, &config, precision, suite->model.path, comm));
     forward_make(&harvest->forward, &harvest->weights, suite->harvest.block,
                  suite->corpus.context);
-    allocate_all(harvest, &config, store);
+    allocate_all(harvest, store);
 done:
     return st;
 }
@@ -143,6 +217,7 @@ static void tear_down(struct harvest *harvest)
     for (int t = 0; harvest->held != NULL && t < harvest->tasks.taps_count; t++)
         free(harvest->held[t].values);
     free(harvest->held);
+    free(harvest->streams);
     free(harvest->origins);
     free(harvest->values_out);
     free(harvest->origins_out);
@@ -330,15 +405,13 @@ done:
 static enum status harvest_shard(struct harvest *harvest, int64_t number, double since,
                                  int64_t before)
 {
-    const struct range shard = split_block(harvest->selection.sequences,
-                                           harvest->suite.harvest.shard, number);
+    const struct range shard = shard_range(harvest, number);
     MPI_Comm comm = harvest->run->comm;
     char folder[PATH_LENGTH], part[PATH_LENGTH];
     enum status st;
 
     path_harvest(folder, &harvest->suite, number);
     path_print(part, "%s.part", folder);
-    TRY_ALL(comm, harvest->run->rank == 0 ? file_remove(part) : OK);
     TRY_ALL(comm, harvest->run->rank == 0 ? folder_make(part) : OK);
     TRY_ALL(comm, selection_read(&harvest->selection, shard, harvest->ids, harvest->sequences));
     count_rows(harvest, shard.end - shard.first);
@@ -362,8 +435,7 @@ static enum status harvest_shards(struct harvest *harvest)
     enum status st = OK;
 
     for (int64_t shard = 0; shard < harvest->shards; shard++) {
-        const struct range range = split_block(harvest->selection.sequences,
-                                               harvest->suite.harvest.shard, shard);
+        const struct range range = shard_range(harvest, shard);
         path_harvest(folder, &harvest->suite, shard);
         if (!run_does_task(harvest->run, shard))
             continue;

@@ -230,7 +230,7 @@ done:
     return agree(work->run->comm, tokens_publish(&writer, st));
 }
 
-/* Which ids are no text says the model's config.json.  A model that was trained without padding
+/* How long sequences may be and which ids are no text says the model's config.json.  A model that was trained without padding
  * gets EOS for it, as one that never sees it: attention looks back only.  Local. */
 static enum status read_model(struct work *work)
 {
@@ -242,6 +242,10 @@ static enum status read_model(struct work *work)
     TRY(config.bos >= 0 ? OK
         : refuse(E_FORMAT, "%s/config.json has no \"bos_token_id\", the id that every sequence "
                  "must begin with; add it", folder));
+    TRY(work->suite.corpus.context <= config.positions ? OK
+        : refuse(E_USAGE, "corpus.context is %lld, but the model in %s was made for sequences of "
+                 "at most %d tokens; set corpus.context to that or less",
+                 (long long)work->suite.corpus.context, folder, config.positions));
     work->vocabulary = config.vocabulary;
     work->special = (struct special_tokens){ config.bos, config.eos, config.pad };
     if (config.pad < 0)

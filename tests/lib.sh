@@ -166,6 +166,18 @@ refused() {
     [ "$status" -lt 124 ]
 }
 
+# A stage by hand is refused for lack of room, before it makes anything in its folder, in one
+# line with these words: without_room STAGE SUITE FOLDER WORD...
+without_room() {
+    status=0
+    stage 2 "$1" "$2" > "$dir/out" 2> "$dir/all" || status=$?
+    [ "$status" = 6 ]
+    [ ! -e "$3" ]
+    grep "^saemill-$1: " "$dir/all" > "$dir/err"
+    shift 3
+    refusal "$@"
+}
+
 documents 120 > "$dir/text/0.jsonl"
 documents 40 | tac > "$dir/text/1.jsonl"
 suite > "$dir/suite.yaml"

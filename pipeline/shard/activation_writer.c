@@ -27,9 +27,9 @@ done:
     return st;
 }
 
-/* The most that a shard can take: zstd grows what it cannot shrink by less than a percent, and
+/* zstd grows what it cannot shrink by less than a percent, and
  * HDF5 keeps some pages of its own. */
-static int64_t most_bytes(int64_t rows, struct stream stream)
+int64_t activation_bytes(int64_t rows, struct stream stream)
 {
     const int64_t bytes = rows * (stream.width * store_bytes(stream.store)
                                   + (int64_t)sizeof(struct row_origin));
@@ -40,7 +40,7 @@ static int64_t most_bytes(int64_t rows, struct stream stream)
 enum status activation_create(struct activation_writer *writer, MPI_Comm comm, const char *path,
                               struct stream stream, int64_t rows, const char *suite)
 {
-    const int64_t bytes = most_bytes(rows, stream);
+    const int64_t bytes = activation_bytes(rows, stream);
     char purpose[64], name[32];
     enum status st;
     int rank;

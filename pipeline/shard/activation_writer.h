@@ -19,6 +19,9 @@ struct activation_writer {
     struct row_statistics statistics;   /* of the chunks written so far, in chunk order */
 };
 
+/* The most bytes on disk that a shard of `rows` rows can take. */
+int64_t activation_bytes(int64_t rows, struct stream stream);
+
 /* Create a shard of `rows` rows.  `suite` is the text of the effective suite.
  * Collective over comm.  E_IO, E_ROOM. */
 enum status activation_create(struct activation_writer *writer, MPI_Comm comm, const char *path,

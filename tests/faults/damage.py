@@ -4,6 +4,8 @@
     damage.py truncate FILE             the last hundred bytes are gone
     damage.py overlap FILE              safetensors: a tensor begins inside another one
     damage.py beyond FILE               safetensors: a tensor ends behind the file's end
+    damage.py nan FILE TENSOR           safetensors: the first value of a bf16 tensor is none
+    damage.py shards FILE               safetensors: the same in two files and an index
     damage.py without FILE KEY          JSON: the key is gone
 """
 import json
@@ -28,17 +30,25 @@ def truncate(path):
     os.truncate(path, os.path.getsize(path) - 100)
 
 
-def change_offsets(path, change):
-    """Rewrite the header of a safetensors file after change(entries, bytes of data)."""
+def read_tensors(path):
+    """Header and data of a safetensors file."""
     with open(path, "rb") as file:
         size = struct.unpack("<Q", file.read(8))[0]
-        header = json.loads(file.read(size))
-        data = file.read()
-    entries = [entry for name, entry in header.items() if name != "__metadata__"]
-    change(sorted(entries, key=lambda entry: entry["data_offsets"]), len(data))
+        return json.loads(file.read(size)), bytearray(file.read())
+
+
+def write_tensors(path, header, data):
     text = json.dumps(header).encode()
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text + data)
+
+
+def change_offsets(path, change):
+    """Rewrite the header of a safetensors file after change(entries, bytes of data)."""
+    header, data = read_tensors(path)
+    entries = [entry for name, entry in header.items() if name != "__metadata__"]
+    change(sorted(entries, key=lambda entry: entry["data_offsets"]), len(data))
+    write_tensors(path, header, data)
 
 
 def move(entry, begin):
@@ -52,6 +62,33 @@ def overlap(path):
 
 def beyond(path):
     change_offsets(path, lambda entries, size: move(entries[-1], size - 64))
+
+
+def nan(path, tensor):
+    header, data = read_tensors(path)
+    begin = header[tensor]["data_offsets"][0]
+    data[begin:begin + 2] = b"\xc0\x7f"
+    write_tensors(path, header, data)
+
+
+def shards(path):
+    header, data = read_tensors(path)
+    header.pop("__metadata__", None)
+    names = sorted(header)
+    places = {}
+    for number, part in enumerate((names[::2], names[1::2])):
+        name = f"model-{number + 1}.safetensors"
+        entries, values = {}, b""
+        for tensor in part:
+            begin, end = header[tensor]["data_offsets"]
+            entries[tensor] = header[tensor] | {
+                "data_offsets": [len(values), len(values) + end - begin]}
+            values += data[begin:end]
+            places[tensor] = name
+        write_tensors(os.path.join(os.path.dirname(path), name), entries, values)
+    os.remove(path)
+    with open(path + ".index.json", "w") as file:
+        json.dump({"weight_map": places}, file)
 
 
 def without(path, key):

@@ -2,15 +2,23 @@
 # A suite file, a checkpoint or a text that is not what it should be: refused in one line.
 . tests/lib.sh
 
-# The suite with a copy of the demo's model in which a file is damaged:
-# damaged_model HOW FILE [KEY].
-damaged_model() {
+# Another suite needs another run folder.
+afresh() { rm -rf "$dir/run"; }
+
+# The suite with a copy of the demo's model.
+whole_model() {
+    afresh
     rm -rf "$dir/model"
     cp -r jobs/demo/tiny-gemma2 "$dir/model"
+    sed "s|path: .*|path: $dir/model|" "$dir/suite.yaml" > "$dir/damaged.yaml"
+}
+
+# The same with one file damaged: damaged_model HOW FILE [KEY].
+damaged_model() {
+    whole_model
     how=$1 file=$2
     shift 2
     "$PYTHON" tests/faults/damage.py "$how" "$dir/model/$file" "$@"
-    sed "s|path: .*|path: $dir/model|" "$dir/suite.yaml" > "$dir/damaged.yaml"
 }
 
 refuses_a_misspelt_key() {
@@ -39,8 +47,83 @@ refuses_tensors_beyond_the_end() {
     refused "$dir/damaged.yaml" "$dir/model/model.safetensors"
 }
 
+refuses_a_weight_that_is_not_a_number() {
+    damaged_model nan model.safetensors model.layers.1.mlp.up_proj.weight
+    refused "$dir/damaged.yaml" "$dir/model/model.safetensors" layers.1.mlp.up_proj.weight finite
+}
+
+# From several files the model is the same; not so without one of them, or when the index
+# names a tensor that is not there.
+takes_a_checkpoint_in_several_files() {
+    whole_model
+    stage 2 tokenize "$dir/damaged.yaml"
+    stage 2 harvest "$dir/damaged.yaml"
+    mv "$dir/run/harvest" "$dir/whole"
+    "$PYTHON" tests/faults/damage.py shards "$dir/model/model.safetensors"
+    stage 2 harvest "$dir/damaged.yaml"
+    same_run "$dir/whole" "$dir/run/harvest"
+}
+
+refuses_a_lost_file_of_a_checkpoint() {
+    rm -rf "$dir/run/harvest"
+    mv "$dir/model/model-2.safetensors" "$dir/model/lost"
+    refused "$dir/damaged.yaml" "$dir/model/model.safetensors.index.json" model-2.safetensors
+    mv "$dir/model/lost" "$dir/model/model-2.safetensors"
+}
+
+refuses_an_index_that_names_a_missing_tensor() {
+    sed -i 's|{"weight_map": {|&"model.layers.7.x": "model-1.safetensors", |' \
+        "$dir/model/model.safetensors.index.json"
+    refused "$dir/damaged.yaml" "$dir/model/model.safetensors.index.json" model.layers.7.x \
+        model-1.safetensors
+    afresh
+}
+
+refuses_a_layer_the_model_does_not_have() {
+    sed 's/layers: \[0, 2\]/layers: [0-4]/' "$dir/suite.yaml" > "$dir/wrong.yaml"
+    refused "$dir/wrong.yaml" 0-4 'the model has 4'
+}
+
+refuses_a_site_that_does_not_exist() {
+    sed 's/sites: \[attn, res\]/sites: [attn, rse]/' "$dir/suite.yaml" > "$dir/wrong.yaml"
+    line=$(grep -n rse "$dir/wrong.yaml" | cut -d: -f1)
+    refused "$dir/wrong.yaml" "$dir/wrong.yaml:$line" rse mlp_in
+}
+
+refuses_sequences_longer_than_the_model_knows() {
+    afresh
+    sed 's/context: .*/context: 257/' "$dir/suite.yaml" > "$dir/wrong.yaml"
+    refused "$dir/wrong.yaml" 257 jobs/demo/tiny-gemma2 256
+}
+
+# $1: id of a token.
+ready_ids() {
+    "$PYTHON" -c 'import h5py, numpy, sys
+ids = numpy.full((3, 64), 7, "i4")
+ids[:, 0] = 2
+ids[2, 63] = sys.argv[2]
+h5py.File(sys.argv[1], "w")["tokens"] = ids' "$dir/ids.h5" "$1"
+    sed "s|files: .*|files: [$dir/ids.h5]|" "$dir/suite.yaml" > "$dir/wrong.yaml"
+}
+
+refuses_ids_beyond_the_vocabulary() {
+    afresh
+    ready_ids 4096
+    refused "$dir/wrong.yaml" "$dir/ids.h5" 4096
+    ready_ids -1
+    refused "$dir/wrong.yaml" "$dir/ids.h5" -1
+}
+
+# 150 MB are less than the programs alone need.
+refuses_a_harvest_without_memory() {
+    afresh
+    stage 1 tokenize "$dir/suite.yaml"
+    export SLURM_MEM_PER_NODE=150
+    without_room harvest "$dir/suite.yaml" "$dir/run/harvest" 'harvest needs' memory '157 MB'
+}
+
 refuses_text_that_is_not_json() {
-    rm -rf "$dir/run"
+    afresh
     echo 'not JSON' > "$dir/text/2.jsonl"
     refused "$dir/suite.yaml" "$dir/text/2.jsonl"
 }
@@ -50,5 +133,14 @@ try refuses_a_config_without_a_needed_key
 try refuses_a_truncated_checkpoint
 try refuses_tensors_that_overlap
 try refuses_tensors_beyond_the_end
+try refuses_a_weight_that_is_not_a_number
+try takes_a_checkpoint_in_several_files
+try refuses_a_lost_file_of_a_checkpoint
+try refuses_an_index_that_names_a_missing_tensor
+try refuses_a_layer_the_model_does_not_have
+try refuses_a_site_that_does_not_exist
+try refuses_sequences_longer_than_the_model_knows
+try refuses_ids_beyond_the_vocabulary
+try refuses_a_harvest_without_memory
 try refuses_text_that_is_not_json
 finish

@@ -31,6 +31,19 @@ runs_on_a_disk_that_grows() {
     same_run "$dir/roomy" "$dir/run"
 }
 
+# The first shard would fit, but not all of them.
+refuses_a_harvest_without_disk() {
+    mkdir -p "$dir/small/run"
+    mount -t tmpfs -o size=2m tmpfs "$dir/small/run"
+    trap 'umount "$dir/small/run"' EXIT
+    sed -e "s|^run: .*|run: $dir/small/run|" -e 's/ shard: 64/ shard: 8/' \
+        "$dir/suite.yaml" > "$dir/small.yaml"
+    stage 1 tokenize "$dir/small.yaml"
+    without_room harvest "$dir/small.yaml" "$dir/small/run/harvest" \
+        'harvest (34 shards of 4 streams' "$dir/small/run" free
+}
+
 try runs_with_room
 try runs_on_a_disk_that_grows
+try refuses_a_harvest_without_disk
 finish
