@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/run.h"
 #include "lm/config.h"
+#include "sae/architecture.h"
 #include "sae/resume.h"
 #include "sae/feed.h"
 #include "sae/saefile.h"
@@ -75,24 +76,41 @@ static void path_of(const struct train *train, const struct class *class,
 
 /* --- begin ------------------------------------------------------------------------- */
 
+static struct shape shape_of(const struct class *class, const struct pupil *pupil)
+{
+    const int32_t width = class->feed.activations.stream.width;
+
+    return (struct shape){ width, width, pupil->task->width };
+}
+
+/* What the steps of all that are still going need. */
+static struct room room_of(const struct train *train, const struct class *class)
+{
+    struct room room = {0};
+
+    for (int i = 0; i < class->count; i++) {
+        struct recipe recipe;
+        recipe_make(&recipe, &train->suite, class->pupils[i].task);
+        if (class->pupils[i].going)
+            room_add(&room, &recipe, shape_of(class, &class->pupils[i]));
+    }
+    return room;
+}
+
 /* Bytes of everything that start_class() will allocate. */
 static int64_t class_bytes(const struct train *train, const struct class *class)
 {
-    const int32_t inputs = class->feed.activations.stream.width;
-    int64_t bytes = feed_bytes(train->suite.train.batch, inputs);
-    int32_t widest = 0;
+    const struct room room = room_of(train, class);
+    int64_t bytes = feed_bytes(train->suite.train.batch, class->feed.activations.stream.width);
 
     for (int i = 0; i < class->count; i++) {
-        const struct sae_task *task = class->pupils[i].task;
+        const struct pupil *pupil = &class->pupils[i];
         struct recipe recipe;
-        if (!class->pupils[i].going)
-            continue;
-        recipe_make(&recipe, &train->suite, task);
-        bytes += training_bytes(&recipe, inputs, task->width, train->run.size);
-        widest = task->width > widest ? task->width : widest;
+        recipe_make(&recipe, &train->suite, pupil->task);
+        if (pupil->going)
+            bytes += training_bytes(&recipe, shape_of(class, pupil), train->run.size);
     }
-    return bytes + workspace_bytes(train->suite.train.batch, inputs, widest, train->run.size,
-                                   omp_get_max_threads());
+    return bytes + workspace_bytes(&room, train->run.size, omp_get_max_threads());
 }
 
 /* From its checkpoint, or from the start.  Collective. */
@@ -104,8 +122,7 @@ static enum status start_pupil(struct train *train, struct class *class, struct 
     enum status st = OK;
 
     recipe_make(&recipe, &train->suite, pupil->task);
-    training_make(&pupil->training, comm, &recipe, class->feed.activations.stream.width,
-                  pupil->task->width);
+    training_make(&pupil->training, comm, &recipe, shape_of(class, pupil));
     path_of(train, class, pupil, ".checkpoint.h5", path);
     if (comm_file_exists(comm, path)) {
         TRY(training_load(&pupil->training, class->feed.activations.statistics.hash, path));
@@ -126,21 +143,17 @@ done:
 static enum status start_class(struct train *train, struct class *class)
 {
     char folder[PATH_LENGTH];
-    int32_t widest = 0;
+    struct room room;
     enum status st;
 
     path_shuffle(folder, &train->suite, class->tap);
     TRY(feed_open(&class->feed, train->run.comm, folder, train->suite.train.batch));
     TRY(memory_check(train->run.comm, class_bytes(train, class), "train"));
-    for (int i = 0; i < class->count; i++) {
-        if (!class->pupils[i].going)
-            continue;
-        TRY(start_pupil(train, class, &class->pupils[i]));
-        if (class->pupils[i].task->width > widest)
-            widest = class->pupils[i].task->width;
-    }
-    workspace_make(&class->workspace, train->run.comm, train->suite.train.batch,
-                   class->feed.activations.stream.width, widest);
+    for (int i = 0; i < class->count; i++)
+        if (class->pupils[i].going)
+            TRY(start_pupil(train, class, &class->pupils[i]));
+    room = room_of(train, class);
+    workspace_make(&class->workspace, train->run.comm, &room);
 done:
     return st;
 }
@@ -212,7 +225,7 @@ static void warn(struct train *train, const struct class *class, const struct pu
         run_note(run, "warning: %s %s has %.0f %% dead latents; a longer train.sparsity_warmup, "
                  "a lower train.learning_rate or a smaller width leaves fewer", class->name,
                  pupil->task->name, dead_percent(pupil));
-    if (moved < 0.1)
+    if (recipe->architecture == &JUMPRELU && moved < 0.1)
         run_note(run, "warning: the thresholds of %s %s hardly moved (mean %.4g, from %.4g); "
                  "%.2g of a row's %d pre-activations lie just below them: a larger "
                  "train.bandwidth lets more of them learn", class->name, pupil->task->name,
@@ -244,7 +257,9 @@ static enum status finish_pupil(struct train *train, struct class *class, struct
     const struct training *training = &pupil->training;
     const struct sae_origin origin = {
         .tap = class->tap,
+        .target = class->tap,
         .scale = class->feed.scale,
+        .target_scale = class->feed.scale,
         .variance = class->feed.variance,
         .rows = training->step * training->recipe.batch,
         .suite = train->suite.text,
@@ -291,7 +306,7 @@ static enum status teach(struct train *train, struct class *class, struct pupil 
     enum status st = OK;
 
     TRY(check_loss(class, pupil, training_step(training, &class->workspace, class->feed.x,
-                                               &pupil->last)));
+                                               class->feed.x, &pupil->last)));
     train->done += recipe->batch;
     if (train->run.rank == 0)
         steplog_add(&pupil->log, &pupil->last, training->step * recipe->batch,

@@ -14,6 +14,7 @@ enum random_stream {
     RANDOM_SHUFFLE = 1,     /* keys of the permutation of activation rows */
     RANDOM_SEQUENCES,       /* keys of the choice of sequences */
     RANDOM_DECODER,         /* initial decoder weights */
+    RANDOM_ENCODER,         /* initial encoder weights, where they are no copy */
 };
 
 /* 128 random bits, as four words. */

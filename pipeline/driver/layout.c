@@ -41,9 +41,16 @@ static int32_t width_of(const struct suite *suite, bool greatest)
 static int64_t step_bytes(const struct suite *suite, const struct lm_config *model, int cores)
 {
     const int32_t heads = model->heads * model->head_width;
+    const int32_t inputs = heads > model->width ? heads : model->width;
+    struct room room = {0};
 
-    return workspace_bytes(suite->train.batch, heads > model->width ? heads : model->width,
-                           width_of(suite, true), cores, 1);
+    for (unsigned g = 0; g < suite->saes_count; g++) {
+        const struct sae_task task = { .recipe = suite->saes[g].recipe };
+        struct recipe recipe;
+        recipe_make(&recipe, suite, &task);
+        room_add(&room, &recipe, (struct shape){ inputs, inputs, width_of(suite, true) });
+    }
+    return workspace_bytes(&room, cores, 1);
 }
 
 struct layout layout_of(enum stage stage, const struct suite *suite,

@@ -183,7 +183,7 @@ static void reconstruct(struct splice *splice, struct score_sums *sums, int numb
         for (int64_t i = 0; i < rows; i++)
             memcpy(splice->x + i * width, splice->forward.values + text[i] * width, bytes);
         sae_encode(sae, splice->f, splice->x, rows);
-        sae_decode(sae, splice->y, splice->f, rows);
+        sae_decode(sae, splice->y, splice->f, splice->x, rows);
         measure_sparsity(splice->l0, splice->l1, splice->f, rows, sae->latents);
         measure_firing(fired, splice->f, rows, sae->latents);
         measure_fidelity(splice->fidelity, splice->x, splice->y, rows, width);

@@ -101,6 +101,44 @@ void codes_scan_ref(struct codes *codes, const float *pre, const float *bias,
     codes->start[rows] = n;
 }
 
+/* A first pass without branches notes the latents that pass the gate, in order. */
+CLONES
+void codes_scan_two(struct codes *codes, const float *pre, const struct two_lists *lists,
+                    int32_t first, int64_t rows, int64_t width)
+{
+    int32_t open[WIDEST];
+    int64_t n = 0;
+
+    assert(width <= WIDEST);
+    codes->groups = rows;
+    for (int64_t row = 0; row < rows; row++) {
+        const float *p = pre + row * width;
+        int64_t opens = 0;
+
+        codes->start[row] = n;
+        for (int64_t i = 0; i < width; i++) {
+            open[opens] = (int32_t)i;
+            opens += p[i] + lists->gate[i] > 0;
+        }
+        for (int64_t o = 0; o < opens; o++) {
+            const int32_t i = open[o];
+            const float value = lists->gain[i] * p[i] + lists->bias[i];
+            codes->index[n] = first + i;
+            codes->value[n] = value;
+            n += value > 0;
+        }
+        codes->middle[row] = n;
+        for (int64_t o = 0; o < opens; o++) {
+            const int32_t i = open[o];
+            const float value = p[i] + lists->gate[i];
+            codes->index[n] = first + i;
+            codes->value[n] = value;
+            n += value > lists->floor[i];
+        }
+    }
+    codes->start[rows] = n;
+}
+
 void codes_join_sizes(struct codes *codes, int64_t first, int64_t rows,
                       const struct codes *parts, int64_t count, int64_t from)
 {

@@ -124,7 +124,7 @@ void sparse_expand(float *restrict out, const int64_t *start, const int64_t *end
     memset(out, 0, (size_t)(groups * width) * sizeof *out);
     for (int64_t g = 0; g < groups; g++)
         for (int64_t k = start[g]; k < end[g]; k++)
-            out[g * width + index[k]] = coefficient[k];
+            out[g * width + index[k]] += coefficient[k];
 }
 
 void sparse_pick(float *restrict dot, const int64_t *start, const int64_t *end,

@@ -40,7 +40,7 @@ void sparse_dots_ref(float *restrict dot, const int64_t *start, const int64_t *e
                      const int32_t *index, const float *a, int64_t ld_a, const float *b,
                      int64_t ld_b, int64_t groups, int64_t columns);
 
-/* The list as a dense matrix: out[g, index[k]] = coefficient[k], zero elsewhere.
+/* The list as a dense matrix: out[g, i] is the sum of the coefficients with index[k] = i.
  *   out   [groups, width] */
 void sparse_expand(float *restrict out, const int64_t *start, const int64_t *end,
                    const int32_t *index, const float *coefficient, int64_t groups,

@@ -123,6 +123,24 @@ static void put_training_rows(FILE *out, const struct entries *entries)
     }
 }
 
+/* "gemma_scope", "gated and topk", each once. */
+static void put_recipes(FILE *out, const struct entries *entries)
+{
+    const char *seen[16];
+    int count = 0;
+
+    for (int i = 0; i < entries->count; i++) {
+        const char *recipe = entries->entry[i].sae.recipe;
+        int s = 0;
+        while (s < count && strcmp(seen[s], recipe) != 0)
+            s++;
+        if (s == count && count < 16)
+            seen[count++] = recipe;
+    }
+    for (int s = 0; s < count; s++)
+        fprintf(out, "%s<code>%s</code>", s == 0 ? "" : s == count - 1 ? " and " : ", ", seen[s]);
+}
+
 static void write_top(FILE *out, const struct suite *suite, const struct entries *entries,
                       const json_t *manifest)
 {
@@ -132,9 +150,9 @@ static void write_top(FILE *out, const struct suite *suite, const struct entries
     put_escaped(out, suite->name);
     fprintf(out, ": %d sparse autoencoder%s of ", entries->count, entries->count == 1 ? "" : "s");
     put_escaped(out, text_at(manifest, "model", "name"));
-    fputs("</h1>\n<p class=\"lead\">JumpReLU autoencoders, recipe <code>", out);
-    put_escaped(out, suite->train.recipe);
-    fputs("</code>, each trained on ", out);
+    fputs("</h1>\n<p class=\"lead\">Recipe ", out);
+    put_recipes(out, entries);
+    fputs(", each autoencoder trained on ", out);
     put_training_rows(out, entries);
     fputs(" tokens of the model reading ", out);
     const json_t *files = json_object_get(json_object_get(manifest, "corpus"), "files");

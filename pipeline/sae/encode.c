@@ -1,28 +1,24 @@
 #include "sae/encode.h"
 #include "kernels/gemm.h"
+#include "sae/architecture.h"
 
-#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void centre(const struct training *training, struct workspace *w, const float *x)
 {
     const float *bias = training->tensors[DECODER_BIAS].value;
     const int64_t inputs = training->inputs;
 
+    w->input = x;
+    if (!training->centred)
+        return;
+    w->input = w->centred;
     #pragma omp parallel for
     for (int64_t row = 0; row < w->batch; row++)
         for (int64_t j = 0; j < inputs; j++)
             w->centred[row * inputs + j] = x[row * inputs + j] - bias[j];
-}
-
-static void find_thresholds(const struct training *training, struct workspace *w)
-{
-    const float *trained = training->tensors[THRESHOLD].value;
-    const int64_t own = training->own_latents.end - training->own_latents.first;
-
-    for (int64_t i = 0; i < own; i++)
-        w->threshold[i] = training->recipe.log_threshold ? expf(trained[i]) : trained[i];
 }
 
 /* One product and its scan: rows of one block, latents of one tile. */
@@ -34,7 +30,7 @@ static void encode_piece(const struct training *training, struct workspace *w, i
     const struct range latents = split_block(own, LATENT_TILE, tile);
     const int64_t count = rows.end - rows.first, width = latents.end - latents.first;
     const int64_t inputs = training->inputs;
-    const int64_t place = rows.first * own + count * latents.first;
+    const int64_t place = (w->room.overlaps ? 2 : 1) * (rows.first * own + count * latents.first);
     float *pre = w->scratch[omp_get_thread_num()];
     struct codes *piece = &w->pieces[block * tiles + tile];
 
@@ -42,13 +38,11 @@ static void encode_piece(const struct training *training, struct workspace *w, i
 
     piece->index = w->pieces->index + place;    /* the first piece's place is 0 */
     piece->value = w->pieces->value + place;
-    gemm_nt(pre, width, w->centred + rows.first * inputs, inputs,
+    gemm_nt(pre, width, w->input + rows.first * inputs, inputs,
             training->tensors[ENCODER].value + latents.first * inputs, inputs,
             count, width, inputs, false);
     since = part_done(w->spent, PART_ENCODE, w->threads, since);
-    codes_scan(piece, pre, training->tensors[ENCODER_BIAS].value + latents.first,
-               w->threshold + latents.first, (float)(training->recipe.bandwidth / 2),
-               (int32_t)(training->own_latents.first + latents.first), count, width);
+    training->recipe.architecture->scan(training, w, piece, pre, count, latents);
     part_done(w->spent, PART_SCAN, w->threads, since);
 }
 
@@ -131,16 +125,50 @@ static void gather(const struct training *training, struct workspace *w)
     free(counts);
 }
 
+/* Where the groups of a Matryoshka begin in each row. */
+static void cut_groups(const struct training *training, struct workspace *w)
+{
+    const struct codes *rows = w->rows;
+
+    for (int g = 1; g < training->recipe.prefixes; g++) {
+        const int64_t first = recipe_group(&training->recipe, training->latents, g).first;
+        #pragma omp parallel for
+        for (int64_t row = 0; row < w->batch; row++) {
+            int64_t at = g > 1 ? w->cuts[g - 1][row] : rows->start[row];
+            while (at < rows->middle[row] && rows->index[at] < first)
+                at++;
+            w->cuts[g][row] = at;
+        }
+    }
+}
+
+static void count_fired(const struct training *training, struct workspace *w)
+{
+    memset(w->fired, 0, (size_t)training->latents * sizeof *w->fired);
+    for (int64_t row = 0; row < w->batch; row++)
+        for (int64_t k = w->rows->start[row]; k < w->rows->middle[row]; k++)
+            w->fired[w->rows->index[k]]++;
+}
+
 void encode(const struct training *training, struct workspace *workspace, const float *x)
 {
+    const struct architecture *architecture = training->recipe.architecture;
     double since = omp_get_wtime();
 
     centre(training, workspace, x);
-    find_thresholds(training, workspace);
+    architecture->prepare(training, workspace);
     part_done(workspace->spent, PART_ENCODE, 1, since);
     encode_own(training, workspace);
     since = omp_get_wtime();
+    if (architecture->select != NULL)
+        architecture->select(training, workspace, workspace->own);
+    since = part_done(workspace->spent, PART_SCAN, 1, since);
     if (workspace->ranks > 1)
         gather(training, workspace);
-    part_done(workspace->spent, PART_EXCHANGE, 1, since);
+    since = part_done(workspace->spent, PART_EXCHANGE, 1, since);
+    if (architecture->select != NULL && workspace->ranks > 1)
+        architecture->select(training, workspace, workspace->rows);
+    cut_groups(training, workspace);
+    count_fired(training, workspace);
+    part_done(workspace->spent, PART_SCAN, 1, since);
 }

@@ -186,22 +186,43 @@ done:
     return st;
 }
 
+static bool has_array(zip_t *archive, const char *name)
+{
+    char file[32];
+
+    snprintf(file, sizeof file, "%s.npy", name);
+    return zip_name_locate(archive, file, 0) >= 0;
+}
+
 static enum status read_arrays(struct sae *sae, zip_t *archive, const char *path)
 {
-    struct member decoder;
+    struct member decoder, encoder;
+    float keep = 0;
     enum status st;
 
     TRY(member_open(&decoder, archive, path, "W_dec"));
     member_close(&decoder);
     if (decoder.columns == 0)
         TRY(refuse_array(&decoder, "has one dimension; latents x inputs are needed"));
-    const int64_t latents = decoder.rows, inputs = decoder.columns;
-    sae_make(sae, (int32_t)inputs, (int32_t)latents);
-    TRY(read_array(archive, path, "W_dec", sae->decoder, latents, inputs, false));
+    TRY(member_open(&encoder, archive, path, "W_enc"));
+    member_close(&encoder);
+    const int64_t latents = decoder.rows, inputs = encoder.rows, outputs = decoder.columns;
+    sae_make(sae, (int32_t)inputs, (int32_t)outputs, (int32_t)latents);
+    TRY(read_array(archive, path, "W_dec", sae->decoder, latents, outputs, false));
     TRY(read_array(archive, path, "W_enc", sae->encoder, inputs, latents, true));
     TRY(read_array(archive, path, "b_enc", sae->encoder_bias, latents, 0, false));
-    TRY(read_array(archive, path, "b_dec", sae->decoder_bias, inputs, 0, false));
+    TRY(read_array(archive, path, "b_dec", sae->decoder_bias, outputs, 0, false));
     TRY(read_array(archive, path, "threshold", sae->threshold, latents, 0, false));
+    if (has_array(archive, "affine_skip_connection")) {
+        sae->skip = allocate(inputs * outputs, sizeof *sae->skip);
+        TRY(read_array(archive, path, "affine_skip_connection", sae->skip, inputs, outputs, true));
+    }
+    if (has_array(archive, "k"))
+        TRY(read_array(archive, path, "k", &keep, 1, 0, false));
+    TRY(keep >= 0 && keep <= (float)latents ? OK
+        : refuse(E_FORMAT, "cannot use %s: its k, %g, is not a number of latents", path,
+                 (double)keep));
+    sae->keep = (int32_t)keep;
 done:
     return st;
 }
@@ -296,12 +317,16 @@ static enum status add_array(zip_t *archive, const char *path, struct written *a
 
 enum status sae_write_npz(const struct sae *sae, const char *path)
 {
+    const float keep = (float)sae->keep;
     float *encoder = sae_encoder_turned(sae);
+    float *skip = sae->skip != NULL ? sae_skip_turned(sae) : NULL;
     struct written arrays[] = {
-        { "W_dec.npy", sae->decoder, sae->latents, sae->inputs, "" },
+        { "W_dec.npy", sae->decoder, sae->latents, sae->outputs, "" },
         { "W_enc.npy", encoder, sae->inputs, sae->latents, "" },
-        { "b_dec.npy", sae->decoder_bias, sae->inputs, 0, "" },
+        { "affine_skip_connection.npy", skip, sae->inputs, sae->outputs, "" },
+        { "b_dec.npy", sae->decoder_bias, sae->outputs, 0, "" },
         { "b_enc.npy", sae->encoder_bias, sae->latents, 0, "" },
+        { "k.npy", sae->keep > 0 ? &keep : NULL, 1, 0, "" },
         { "threshold.npy", sae->threshold, sae->latents, 0, "" },
     };
     zip_error_t error;
@@ -316,13 +341,15 @@ enum status sae_write_npz(const struct sae *sae, const char *path)
         goto done;
     }
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        TRY(add_array(archive, path, &arrays[i]));
+        if (arrays[i].values != NULL)
+            TRY(add_array(archive, path, &arrays[i]));
     if (zip_close(archive) != 0)        /* only now is anything written */
         TRY(refuse_zip(zip_get_error(archive), path));
     archive = NULL;
 done:
     if (archive != NULL)
         zip_discard(archive);
+    free(skip);
     free(encoder);
     return st;
 }

@@ -1,4 +1,5 @@
 #include "sae/recipe.h"
+#include "sae/architecture.h"
 
 #include <math.h>
 #include <string.h>
@@ -8,6 +9,9 @@ void recipe_make(struct recipe *recipe, const struct suite *suite, const struct 
     const int64_t steps = task->tokens / suite->train.batch;
 
     *recipe = (struct recipe){
+        .architecture = architecture_find(task->recipe),
+        .transcoder = task->transcoder,
+        .skip = task->skip,
         .batch = suite->train.batch,
         .steps = steps > 0 ? steps : 1,
         .learning_rate = suite->train.learning_rate,
@@ -15,17 +19,29 @@ void recipe_make(struct recipe *recipe, const struct suite *suite, const struct 
         .decay = suite->train.decay,
         .sparsity = task->sparsity,
         .target_l0 = task->target_l0,
+        .target_form = strcmp(suite->train.target_form, "quadratic") == 0 ? TARGET_QUADRATIC
+                                                                          : TARGET_RATIO,
         .target_strength = suite->train.target_strength,
         .sparsity_warmup = suite->train.sparsity_warmup,
+        .frequency_strength = suite->train.frequency_strength,
+        .frequency = suite->train.frequency,
         .bandwidth = suite->train.bandwidth,
         .threshold = suite->train.threshold,
         .log_threshold = strcmp(suite->train.threshold_form, "log") == 0,
         .beta1 = suite->train.beta1,
         .beta2 = suite->train.beta2,
         .epsilon = suite->train.epsilon,
+        .clip = suite->train.clip,
+        .auxk = suite->train.auxk,
+        .auxk_latents = suite->train.auxk_latents,
         .dead_after = suite->train.dead_after,
         .seed = suite->train.seed,
     };
+    if (recipe->architecture != &MATRYOSHKA)
+        return;
+    recipe->prefixes = (int)suite->train.prefixes_count;
+    for (int p = 0; p < recipe->prefixes; p++)
+        recipe->prefix[p] = suite->train.prefixes[p];
 }
 
 double recipe_rate(const struct recipe *recipe, int64_t step)
@@ -64,21 +80,13 @@ struct adam recipe_adam(const struct recipe *recipe, int64_t step)
     };
 }
 
-double recipe_penalty(const struct recipe *recipe, int64_t step, double l0)
+struct range recipe_group(const struct recipe *recipe, int32_t latents, int group)
 {
-    const double share = recipe_sparsity_share(recipe, step);
+    struct range range = { 0, latents };
 
-    if (recipe->target_l0 > 0)
-        return share * recipe->target_strength * pow(l0 / recipe->target_l0 - 1, 2);
-    return share * recipe->sparsity * l0;
-}
-
-double recipe_penalty_slope(const struct recipe *recipe, int64_t step, double l0)
-{
-    const double share = recipe_sparsity_share(recipe, step);
-
-    if (recipe->target_l0 > 0)
-        return share * recipe->target_strength * 2 * (l0 / recipe->target_l0 - 1)
-               / recipe->target_l0;
-    return share * recipe->sparsity;
+    if (group > 0)
+        range.first = llround(recipe->prefix[group - 1] * latents);
+    if (group < recipe->prefixes)
+        range.end = llround(recipe->prefix[group] * latents);
+    return range;
 }

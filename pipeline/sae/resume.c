@@ -1,5 +1,6 @@
 #include "sae/resume.h"
 #include "base/file.h"
+#include "sae/architecture.h"
 #include "sae/tensorfile.h"
 
 #include <stdio.h>
@@ -7,21 +8,29 @@
 #include <string.h>
 
 static const char FORMAT[] = "saemill checkpoint";
-enum { VERSION = 1, RECIPE_TEXT = 1024 };
+enum { VERSION = 2, RECIPE_TEXT = 2048 };
 
 /* Two recipes are the same if they read the same. */
 static void recipe_text(char text[RECIPE_TEXT], const struct recipe *r)
 {
-    snprintf(text, RECIPE_TEXT,
-             "batch %lld, steps %lld, learning_rate %.17g, warmup %lld, decay %.17g, "
-             "sparsity %.17g, target_l0 %.17g, target_strength %.17g, sparsity_warmup %lld, "
-             "bandwidth %.17g, threshold %.17g %s, beta1 %.17g, beta2 %.17g, epsilon %.17g, "
-             "dead_after %lld, seed %lld",
-             (long long)r->batch, (long long)r->steps, r->learning_rate, (long long)r->warmup,
-             r->decay, r->sparsity, r->target_l0, r->target_strength,
-             (long long)r->sparsity_warmup, r->bandwidth, r->threshold,
-             r->log_threshold ? "log" : "raw", r->beta1, r->beta2, r->epsilon,
-             (long long)r->dead_after, (long long)r->seed);
+    int n = snprintf(text, RECIPE_TEXT,
+                     "%s%s%s, batch %lld, steps %lld, learning_rate %.17g, warmup %lld, "
+                     "decay %.17g, sparsity %.17g, target_l0 %.17g %s, target_strength %.17g, "
+                     "sparsity_warmup %lld, frequency_strength %.17g, frequency %.17g, "
+                     "bandwidth %.17g, threshold %.17g %s, beta1 %.17g, beta2 %.17g, "
+                     "epsilon %.17g, clip %.17g, auxk %.17g, auxk_latents %lld, dead_after %lld, "
+                     "seed %lld, prefixes", r->architecture->name,
+                     r->transcoder ? " transcoder" : "", r->skip ? " skip" : "",
+                     (long long)r->batch, (long long)r->steps, r->learning_rate,
+                     (long long)r->warmup, r->decay, r->sparsity, r->target_l0,
+                     r->target_form == TARGET_RATIO ? "ratio" : "quadratic", r->target_strength,
+                     (long long)r->sparsity_warmup, r->frequency_strength, r->frequency,
+                     r->bandwidth, r->threshold, r->log_threshold ? "log" : "raw", r->beta1,
+                     r->beta2, r->epsilon, r->clip, r->auxk, (long long)r->auxk_latents,
+                     (long long)r->dead_after, (long long)r->seed);
+
+    for (int p = 0; p < r->prefixes; p++)
+        n += snprintf(text + n, RECIPE_TEXT - (size_t)n, " %.17g", r->prefix[p]);
 }
 
 static enum status write_counters(hid_t file, const char *path, const struct training *training,
@@ -36,13 +45,14 @@ static enum status write_counters(hid_t file, const char *path, const struct tra
     TRY(h5_write_int(file, path, "data", (int64_t)data));
     TRY(h5_write_int(file, path, "step", training->step));
     TRY(h5_write_double(file, path, "density", training->density));
+    TRY(h5_write_double(file, path, "cut", training->cut));
     TRY(h5_write_array(file, path, "silent", H5T_NATIVE_INT64, training->silent,
                        training->latents, 0));
 done:
     return st;
 }
 
-/* The arrays of a tensor and what they are called; `mean` may not be there. */
+/* The arrays of a tensor and what they are called; `mean` may not be there, nor the tensor. */
 enum { ARRAYS = 3 };
 
 static float *array_of(const struct tensor *tensor, int array, char name[64])
@@ -112,6 +122,7 @@ static enum status read_all(struct training *training, uint64_t data, const char
     TRY(check_origin(file, path, training, data));
     TRY(h5_read_int(file, path, "step", &training->step));
     TRY(h5_read_double(file, path, "density", &training->density));
+    TRY(h5_read_double(file, path, "cut", &training->cut));
     TRY(h5_read_array(file, path, "silent", H5T_NATIVE_INT64, training->silent,
                       training->latents, 0));
     for (int i = 0; i < TENSORS; i++)

@@ -1,24 +1,27 @@
 #include "sae/sae.h"
 #include "kernels/gemm.h"
+#include "kernels/select.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-void sae_make(struct sae *sae, int32_t inputs, int32_t latents)
+void sae_make(struct sae *sae, int32_t inputs, int32_t outputs, int32_t latents)
 {
     *sae = (struct sae){
         .inputs = inputs,
+        .outputs = outputs,
         .latents = latents,
         .encoder = allocate((long long)latents * inputs, sizeof(float)),
-        .decoder = allocate((long long)latents * inputs, sizeof(float)),
+        .decoder = allocate((long long)latents * outputs, sizeof(float)),
         .encoder_bias = allocate(latents, sizeof(float)),
-        .decoder_bias = allocate(inputs, sizeof(float)),
+        .decoder_bias = allocate(outputs, sizeof(float)),
         .threshold = allocate(latents, sizeof(float)),
     };
 }
 
 void sae_free(struct sae *sae)
 {
+    free(sae->skip);
     free(sae->threshold);
     free(sae->decoder_bias);
     free(sae->encoder_bias);
@@ -27,34 +30,73 @@ void sae_free(struct sae *sae)
     *sae = (struct sae){0};
 }
 
-enum { BAND = 64 };     /* latents turned at a time: a cache line of each result row fills up */
+enum { BAND = 64 };     /* rows turned at a time: a cache line of each result row fills up */
 
-float *sae_encoder_turned(const struct sae *sae)
+/* Matrix [rows, columns] as [columns, rows].  Caller frees. */
+static float *turn(const float *matrix, int64_t rows, int64_t columns)
 {
-    float *turned = allocate((long long)sae->latents * sae->inputs, sizeof *turned);
+    float *turned = allocate(rows * columns, sizeof *turned);
 
     #pragma omp parallel for schedule(static)
-    for (int64_t first = 0; first < sae->latents; first += BAND)
-        for (int64_t k = 0; k < sae->inputs; k++)
-            for (int64_t i = first; i < first + BAND && i < sae->latents; i++)
-                turned[k * sae->latents + i] = sae->encoder[i * sae->inputs + k];
+    for (int64_t first = 0; first < rows; first += BAND)
+        for (int64_t k = 0; k < columns; k++)
+            for (int64_t i = first; i < first + BAND && i < rows; i++)
+                turned[k * rows + i] = matrix[i * columns + k];
     return turned;
 }
 
-void sae_fold(struct sae *sae, double scale)
+float *sae_encoder_turned(const struct sae *sae)
 {
+    return turn(sae->encoder, sae->latents, sae->inputs);
+}
+
+float *sae_skip_turned(const struct sae *sae)
+{
+    return turn(sae->skip, sae->outputs, sae->inputs);
+}
+
+static void multiply(float *values, double factor, int64_t n)
+{
+    #pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < n; i++)
+        values[i] = (float)(factor * (double)values[i]);
+}
+
+void sae_fold(struct sae *sae, struct sae_units units)
+{
+    const double gain = units.target_scale / units.scale;
+
     #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < sae->latents; i++) {
         const float *w = sae->encoder + i * sae->inputs;
         double bias = (double)sae->encoder_bias[i];
 
-        for (int32_t k = 0; k < sae->inputs; k++)
+        for (int32_t k = 0; k < sae->inputs && units.centred; k++)
             bias -= (double)w[k] * (double)sae->decoder_bias[k];
-        sae->encoder_bias[i] = (float)(scale * bias);
-        sae->threshold[i] = (float)(scale * (double)sae->threshold[i]);
+        sae->encoder_bias[i] = (float)(units.scale * bias);
+        sae->threshold[i] = (float)(units.scale * (double)sae->threshold[i]);
     }
-    for (int32_t k = 0; k < sae->inputs; k++)
-        sae->decoder_bias[k] = (float)(scale * (double)sae->decoder_bias[k]);
+    multiply(sae->decoder_bias, units.target_scale, sae->outputs);
+    multiply(sae->decoder, gain, (int64_t)sae->latents * sae->outputs);
+    if (sae->skip != NULL)
+        multiply(sae->skip, gain, (int64_t)sae->outputs * sae->inputs);
+}
+
+/* Set all to 0 but the largest, of which `room` [latents] gets a copy in between. */
+static void keep_largest(float *f, int32_t latents, int32_t keep, float *room)
+{
+    int64_t start = 0, n = 0;
+
+    for (int32_t i = 0; i < latents; i++)
+        if (f[i] > 0)
+            room[n++] = f[i];
+    struct cut cut = cut_largest(room, &start, &n, 1, keep);
+    for (int32_t i = 0; i < latents; i++) {
+        if (f[i] > cut.value)
+            continue;
+        if (f[i] < cut.value || cut.ties-- <= 0)
+            f[i] = 0;
+    }
 }
 
 void sae_encode(const struct sae *sae, float *f, const float *x, int64_t rows)
@@ -71,23 +113,36 @@ void sae_encode(const struct sae *sae, float *f, const float *x, int64_t rows)
             row[i] = pi > 0 && pi > sae->threshold[i] ? pi : 0;
         }
     }
+    if (sae->keep == 0)
+        return;
+    #pragma omp parallel
+    {
+        float *room = allocate(sae->latents, sizeof *room);
+        #pragma omp for schedule(static)
+        for (int64_t r = 0; r < rows; r++)
+            keep_largest(f + r * sae->latents, sae->latents, sae->keep, room);
+        free(room);
+    }
 }
 
-void sae_decode(const struct sae *sae, float *y, const float *f, int64_t rows)
+void sae_decode(const struct sae *sae, float *y, const float *f, const float *x, int64_t rows)
 {
     #pragma omp parallel for schedule(static)
     for (int64_t r = 0; r < rows; r++) {
-        float *out = y + r * sae->inputs;
+        float *out = y + r * sae->outputs;
 
-        memcpy(out, sae->decoder_bias, (size_t)sae->inputs * sizeof *out);
+        memcpy(out, sae->decoder_bias, (size_t)sae->outputs * sizeof *out);
         for (int64_t i = 0; i < sae->latents; i++) {
             const float  active = f[r * sae->latents + i];
-            const float *direction = sae->decoder + i * sae->inputs;
+            const float *direction = sae->decoder + i * sae->outputs;
 
             if (active == 0)
                 continue;
-            for (int32_t k = 0; k < sae->inputs; k++)
+            for (int32_t k = 0; k < sae->outputs; k++)
                 out[k] += active * direction[k];
         }
     }
+    if (sae->skip != NULL)
+        gemm_nt(y, sae->outputs, x, sae->inputs, sae->skip, sae->inputs, rows, sae->outputs,
+                sae->inputs, true);
 }

@@ -1,23 +1,21 @@
-/* step.h -- one step of training, over all ranks.
+/* step.h -- one step of training, over all ranks, the same for all architectures.
  *
- * JumpReLU autoencoders (Rajamanoharan et al., arXiv:2407.14435) as Gemma Scope trains them
- * (Lieberum et al., arXiv:2408.05147, section 3.2).  With B rows x, N latents:
+ * With B rows x (targets t; t = x but for transcoders), an encoder W_enc, a decoder W_dec:
  *
- *   pi = W_enc (x - b_dec) + b_enc        f = pi where pi > theta, else 0
- *   y  = f W_dec + b_dec                  r = y - x
- *   loss = mean |r|^2 + penalty(mean L0)
+ *   product  = W_enc (x - b_dec), or W_enc x
+ *   lists    = what the architecture finds in it: active entries f, entries aside
+ *   y        = f W_dec + b_dec (+ W_skip x)       r = y - t
+ *   loss     = mean |r|^2 + penalty + what the entries aside make
  *
- *   G        = (2/B) r W_dec^T            needed only at active and near entries
- *   dW_dec   = sum f (2/B) r              dpi    = G where active
- *   dW_enc   = sum dpi (x - b_dec)        db_enc = sum dpi
- *   dtheta   = -1/eps sum over |pi - theta| < eps/2 of (theta G + slope/B)
- *   db_dec   = sum (2/B) r - W_enc^T db_enc
+ *   G        = (2/B) r W_dec^T                    at the entries only
+ *   dW_dec   = sum f (2/B) r                      dpi = what the architecture makes of G
+ *   dW_enc   = sum dpi (x - b_dec)                db_dec = sum (2/B) r - W_enc^T sum dpi
+ *   dW_skip  = sum (2/B) r x
  *
- * with slope the derivative of the penalty by the mean L0, eps the bandwidth of the
- * straight-through estimator.  Then the gradient of a decoder row loses its part along the
- * row, Adam moves everything, decoder rows are scaled back to norm 1, and thresholds are
- * kept from falling below 0, where the released form, f = ReLU(pi) where pi > theta, would
- * be another function.
+ * Then Adam moves everything.  Where decoder rows have norm 1, their gradients lose their
+ * parts along the rows before, and the rows are scaled back to norm 1 after it.
+ * A Matryoshka autoencoder (arXiv:2503.17547) has a reconstruction for each prefix of its
+ * latents; the loss has the mean of their errors.
  */
 #ifndef STEP_H
 #define STEP_H
@@ -27,20 +25,23 @@
 /* What one step saw, before it moved the parameters. */
 struct step_report {
     int64_t step;               /* from 0 */
-    double  loss, mse;          /* mse: mean squared norm of r */
+    double  loss;
+    double  mse;                /* mean squared norm of r, of the whole dictionary */
+    double  auxiliary;          /* part of the loss that the entries aside make */
     double  l0;                 /* mean active latents of a row */
-    double  near;               /* mean entries of a row within half a bandwidth of the threshold */
+    double  near;               /* mean entries aside of a row (JumpReLU: just below threshold) */
     int64_t dead;               /* latents, this batch counted */
-    double  rate, slope;        /* learning rate; derivative of the penalty by the mean L0 */
+    double  rate, slope;        /* learning rate; coefficient of the mean sparsity */
     double  threshold;          /* mean over the latents */
 };
 
-/* Train on one batch of normalised rows.
- *   x   [batch, inputs], the same on every rank
+/* Train on one batch of normalised rows, the same on every rank.
+ *   x        [batch, inputs]
+ *   target   [batch, outputs]; x itself but for transcoders
  * The parameters after it are the same bits on any number of ranks and threads.
  * Collective.  E_NUMERIC, on every rank, if the loss is not finite: nothing has been moved
  * then. */
 enum status training_step(struct training *training, struct workspace *workspace, const float *x,
-                          struct step_report *report);
+                          const float *target, struct step_report *report);
 
 #endif

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 static const char HEADER[] =
-    "step\trows\tloss\tmse\tfvu\tl0\tdead\tlr\tsparsity\tthreshold\tnear\n";
+    "step\trows\tloss\tmse\tfvu\tl0\tdead\tlr\tsparsity\tthreshold\tnear\tauxiliary\n";
 
 /* Keep the header and `steps` lines, and stand behind them.  E_FORMAT if there are fewer. */
 static enum status cut(struct steplog *log, int64_t steps)
@@ -45,9 +45,10 @@ enum status steplog_open(struct steplog *log, const char *path, int64_t steps)
 void steplog_add(struct steplog *log, const struct step_report *r, int64_t rows,
                  double variance)
 {
-    fprintf(log->file, "%lld\t%lld\t%.9g\t%.9g\t%.9g\t%.9g\t%lld\t%.9g\t%.9g\t%.9g\t%.9g\n",
+    fprintf(log->file, "%lld\t%lld\t%.9g\t%.9g\t%.9g\t%.9g\t%lld\t%.9g\t%.9g\t%.9g\t%.9g\t%.9g\n",
             (long long)r->step, (long long)rows, r->loss, r->mse, r->mse / variance, r->l0,
-            (long long)r->dead, r->rate, r->slope, r->threshold, r->near);
+            (long long)r->dead, r->rate, r->slope, r->threshold, r->near,
+            r->auxiliary);
 }
 
 enum status steplog_sync(struct steplog *log)

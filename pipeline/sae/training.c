@@ -2,6 +2,7 @@
 #include "base/random.h"
 #include "kernels/bf16.h"
 #include "kernels/sparse.h"
+#include "sae/architecture.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -42,49 +43,69 @@ static void make_tensors(struct training *training)
 {
     const struct range latents = training->own_latents, columns = training->own_columns;
     const struct range all_latents = { 0, training->latents };
-    const struct range all_inputs = { 0, training->inputs }, one = { 0, 1 };
+    const struct range all_inputs = { 0, training->inputs }, all_outputs = { 0, training->outputs };
+    const struct range one = { 0, 1 };
+    const char *const *vectors = training->recipe.architecture->vectors;
     const bool mean = training->recipe.beta1 != 0;
     struct tensor *t = training->tensors;
 
     make_tensor(&t[ENCODER], "encoder", training->latents, training->inputs, latents,
                 all_inputs, mean);
-    make_tensor(&t[DECODER], "decoder", training->latents, training->inputs, all_latents,
+    make_tensor(&t[DECODER], "decoder", training->latents, training->outputs, all_latents,
                 columns, mean);
-    make_tensor(&t[ENCODER_BIAS], "encoder_bias", training->latents, 1, latents, one, mean);
-    make_tensor(&t[THRESHOLD], "threshold", training->latents, 1, latents, one, mean);
-    make_tensor(&t[DECODER_BIAS], "decoder_bias", training->inputs, 1, all_inputs, one, mean);
+    make_tensor(&t[DECODER_BIAS], "decoder_bias", training->outputs, 1, all_outputs, one, mean);
+    if (training->recipe.skip)
+        make_tensor(&t[SKIP], "skip", training->outputs, training->inputs, columns, all_inputs,
+                    mean);
+    for (int v = 0; v < VECTORS && vectors[v] != NULL; v++)
+        make_tensor(&t[ENCODER_BIAS + v], vectors[v], training->latents, 1, latents, one, mean);
 }
 
-/* Every rank draws every row, since a row's norm needs all of its columns.  He's factor is
- * lost in the scaling. */
+/* A row of a matrix, in a random direction.  He's factor is lost in the scaling. */
+static void draw_row(float *row, const struct recipe *recipe, enum random_stream stream,
+                     int64_t number, int64_t width)
+{
+    for (int64_t j = 0; j < width; j++)
+        row[j] = 2 * random_uniform((uint64_t)recipe->seed, stream,
+                                    (uint64_t)(number * width + j)) - 1;
+    scale_values(row, (float)(recipe->architecture->decoder_norm / sqrt(sum_squares(row, width))), width);
+}
+
+/* Every rank draws every row of the decoder, since a row's norm needs all of its columns. */
 static void draw_weights(struct training *training)
 {
-    const int64_t inputs = training->inputs;
+    const struct recipe *recipe = &training->recipe;
+    const int64_t inputs = training->inputs, outputs = training->outputs;
     const struct range latents = training->own_latents, columns = training->own_columns;
 
     #pragma omp parallel
     {
-        float *row = allocate(inputs, sizeof *row);
+        float *row = allocate(inputs > outputs ? inputs : outputs, sizeof *row);
         #pragma omp for
         for (int64_t i = 0; i < training->latents; i++) {
-            for (int64_t j = 0; j < inputs; j++)
-                row[j] = 2 * random_uniform((uint64_t)training->recipe.seed, RANDOM_DECODER,
-                                            (uint64_t)(i * inputs + j)) - 1;
-            scale_values(row, (float)(1 / sqrt(sum_squares(row, inputs))), inputs);
+            draw_row(row, recipe, RANDOM_DECODER, i, outputs);
             memcpy(training->tensors[DECODER].value + i * length(columns), row + columns.first,
                    (size_t)length(columns) * sizeof *row);
-            if (latents.first <= i && i < latents.end)
-                memcpy(training->tensors[ENCODER].value + (i - latents.first) * inputs, row,
-                       (size_t)inputs * sizeof *row);
+            if (i < latents.first || i >= latents.end)
+                continue;
+            if (recipe->transcoder)
+                draw_row(row, recipe, RANDOM_ENCODER, i, inputs);
+            memcpy(training->tensors[ENCODER].value + (i - latents.first) * inputs, row,
+                   (size_t)inputs * sizeof *row);
         }
         free(row);
     }
 }
 
-void training_make(struct training *training, MPI_Comm comm, const struct recipe *recipe,
-                   int32_t inputs, int32_t latents)
+/* Codes of which nothing is known yet are taken for dense, but for those whose number is. */
+static double first_density(const struct recipe *recipe, int32_t latents)
 {
-    const double threshold = recipe->log_threshold ? log(recipe->threshold) : recipe->threshold;
+    return recipe->architecture->top_k ? recipe->target_l0 / latents : 1;
+}
+
+void training_make(struct training *training, MPI_Comm comm, const struct recipe *recipe,
+                   struct shape shape)
+{
     int rank, size;
 
     MPI_Comm_rank(comm, &rank);
@@ -92,17 +113,18 @@ void training_make(struct training *training, MPI_Comm comm, const struct recipe
     *training = (struct training){
         .recipe = *recipe,
         .comm = comm,
-        .inputs = inputs,
-        .latents = latents,
-        .own_latents = owned(latents, LATENT_TILE, rank, size),
-        .own_columns = owned(inputs, COLUMNS, rank, size),
-        .silent = allocate(latents, sizeof(int64_t)),
-        .density = 1,
+        .inputs = shape.inputs,
+        .outputs = shape.outputs,
+        .latents = shape.latents,
+        .centred = recipe->architecture->centred && !recipe->transcoder,
+        .own_latents = owned(shape.latents, LATENT_TILE, rank, size),
+        .own_columns = owned(shape.outputs, COLUMNS, rank, size),
+        .silent = allocate(shape.latents, sizeof(int64_t)),
+        .density = first_density(recipe, shape.latents),
     };
     make_tensors(training);
     draw_weights(training);
-    for (int64_t i = 0; i < length(training->own_latents); i++)
-        training->tensors[THRESHOLD].value[i] = (float)threshold;
+    recipe->architecture->start(training);
 }
 
 void training_free(struct training *training)
@@ -116,14 +138,19 @@ void training_free(struct training *training)
     *training = (struct training){0};
 }
 
-int64_t training_bytes(const struct recipe *recipe, int32_t inputs, int32_t latents, int ranks)
+int64_t training_bytes(const struct recipe *recipe, struct shape shape, int ranks)
 {
     const int64_t arrays = recipe->beta1 != 0 ? 3 : 2;
-    const int64_t own_latents = length(owned(latents, LATENT_TILE, 0, ranks));
-    const int64_t own_columns = length(owned(inputs, COLUMNS, 0, ranks));
-    const int64_t values = own_latents * inputs + latents * own_columns + 2 * own_latents + inputs;
+    const int64_t own_latents = length(owned(shape.latents, LATENT_TILE, 0, ranks));
+    const int64_t own_columns = length(owned(shape.outputs, COLUMNS, 0, ranks));
+    const int64_t skip = recipe->skip ? own_columns * shape.inputs : 0;
+    int64_t vectors = 0;
 
-    return values * arrays * (int64_t)sizeof(float) + latents * (int64_t)sizeof(int64_t);
+    while (vectors < VECTORS && recipe->architecture->vectors[vectors] != NULL)
+        vectors++;
+    return (own_latents * (shape.inputs + vectors) + shape.latents * own_columns + shape.outputs
+            + skip) * arrays * (int64_t)sizeof(float)
+           + shape.latents * (int64_t)sizeof(int64_t);
 }
 
 int64_t training_dead(const struct training *training)

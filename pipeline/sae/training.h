@@ -14,10 +14,14 @@
 
 enum { LATENT_TILE = 128 };
 
-enum { ENCODER, DECODER, ENCODER_BIAS, THRESHOLD, DECODER_BIAS, TENSORS };
+/* The tensors of a training.  From ENCODER_BIAS on they are the architecture's vectors, a number
+ * a latent. */
+enum { ENCODER, DECODER, DECODER_BIAS, SKIP, ENCODER_BIAS, VECTORS = 3,
+       TENSORS = ENCODER_BIAS + VECTORS };
 
 /* A matrix of parameters, of which this rank holds a rectangle.  A vector is a matrix of one
- * column; the decoder's bias every rank holds whole. */
+ * column; the decoder's bias every rank holds whole.  One that this training has not has no
+ * rows and no name. */
 struct tensor {
     const char  *name;
     int64_t      rows, columns;         /* of the whole */
@@ -27,27 +31,36 @@ struct tensor {
     float       *square;                /* second moments */
 };
 
+struct shape {
+    int32_t inputs;     /* values of a row */
+    int32_t outputs;    /* of a row that is reconstructed: the same, but for a transcoder */
+    int32_t latents;
+};
+
 struct training {
     struct recipe recipe;
     MPI_Comm      comm;
-    int32_t       inputs, latents;
-    struct range  own_latents;          /* of the encoder, its bias and the thresholds */
-    struct range  own_columns;          /* of the decoder */
-    struct tensor tensors[TENSORS];     /* THRESHOLD holds logarithms if the recipe says so */
+    int32_t       inputs, outputs, latents;
+    bool          centred;              /* the encoder sees x - b_dec, and not x */
+    struct range  own_latents;          /* of the encoder and the vectors */
+    struct range  own_columns;          /* of the decoder; rows of the skip matrix */
+    struct tensor tensors[TENSORS];
     int64_t      *silent;               /* [latents] rows since each was last active; every rank */
     int64_t       step;                 /* steps done */
     double        density;              /* active share of the last batch's codes; 1 at the start */
+    double        cut;                  /* running mean of a batch's least kept value (BatchTopK) */
 };
 
-/* Step zero: decoder rows drawn He-uniform and scaled to norm 1, the encoder its copy,
- * biases 0, thresholds as the recipe says.  What is drawn depends on the recipe's seed and
- * the place in the matrix alone.  Every rank must be given the same recipe. */
+/* Step zero: decoder rows drawn He-uniform and scaled to norm 1, the encoder its copy (a
+ * transcoder's is drawn for itself), the skip matrix 0, vectors as the architecture says.  What
+ * is drawn depends on the recipe's seed and the place in the matrix alone.  Every rank must be
+ * given the same recipe. */
 void training_make(struct training *training, MPI_Comm comm, const struct recipe *recipe,
-                   int32_t inputs, int32_t latents);
+                   struct shape shape);
 void training_free(struct training *training);
 
 /* Bytes training_make() allocates on the rank that gets most. */
-int64_t training_bytes(const struct recipe *recipe, int32_t inputs, int32_t latents, int ranks);
+int64_t training_bytes(const struct recipe *recipe, struct shape shape, int ranks);
 
 /* How many latents have been silent for the recipe's dead_after rows. */
 int64_t training_dead(const struct training *training);

@@ -1,22 +1,13 @@
-/* update.h -- the second half of a step: gradients, and what Adam makes of them. */
+/* update.h -- the last part of a step: what Adam makes of the gradients. */
 #ifndef UPDATE_H
 #define UPDATE_H
 
 #include "sae/workspace.h"
 
-/* The gradients that are sums over a latent's entries: bias_gradient, threshold_gradient,
- * along; and the coefficients of the weights' gradients, in columns->value and gradient.
- * To be called after decode_back().  `slope` as in step.h.  Local. */
-void find_latent_gradients(const struct training *training, struct workspace *workspace,
-                           double slope);
+/* Squared norms of the decoder's rows, in `norms`, on every rank.  Collective. */
+void find_decoder_norms(const struct training *training, struct workspace *workspace);
 
-/* decoder_bias_gradient, from the column sums of the residual (over all rows, all columns
- * of all ranks) and the encoder before it is moved.  Collective. */
-void find_decoder_bias_gradient(const struct training *training, struct workspace *workspace,
-                                const double *column_sums);
-
-/* Move all parameters.  The weights' gradients exist only a group of latents at a time.
- * Collective. */
+/* Move all parameters.  Collective. */
 void update(struct training *training, struct workspace *workspace);
 
 #endif

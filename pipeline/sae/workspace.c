@@ -1,5 +1,6 @@
 #include "sae/workspace.h"
 #include "kernels/sparse.h"
+#include "sae/architecture.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -9,6 +10,22 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+void room_add(struct room *room, const struct recipe *recipe, struct shape shape)
+{
+    const struct architecture *architecture = recipe->architecture;
+    const bool aside = architecture->aside == ASIDE_ROW
+                       || (architecture->aside == ASIDE_REST && recipe->auxk > 0);
+    const int residuals = (recipe->prefixes > 0 ? recipe->prefixes : 1) + aside;
+
+    room->batch = most(room->batch, recipe->batch);
+    room->shape.inputs = (int32_t)most(room->shape.inputs, shape.inputs);
+    room->shape.outputs = (int32_t)most(room->shape.outputs, shape.outputs);
+    room->shape.latents = (int32_t)most(room->shape.latents, shape.latents);
+    room->residuals = (int)most(room->residuals, residuals);
+    room->centred |= architecture->centred && !recipe->transcoder;
+    room->overlaps |= aside;
+}
+
 /* The sizes of everything, for the rank that gets most. */
 struct sizes {
     int64_t row_blocks, column_blocks, tiles;   /* in all */
@@ -16,23 +33,28 @@ struct sizes {
     int64_t own_columns, own_latents;           /* with the last block and tile full */
     int64_t entries, own_entries;               /* the worst case */
     int64_t scratch;                            /* floats a thread */
+    int64_t sums;
 };
 
-static struct sizes find_sizes(int64_t batch, int32_t inputs, int32_t latents, int ranks)
+static struct sizes find_sizes(const struct room *room, int ranks)
 {
+    const int64_t batch = room->batch, latents = room->shape.latents;
+    const int64_t widest = most(room->shape.inputs, room->shape.outputs);
+    const int lists = room->overlaps ? 2 : 1;
     struct sizes s = {
         .row_blocks = split_blocks(batch, ROW_BLOCK),
-        .column_blocks = split_blocks(inputs, COLUMNS),
+        .column_blocks = split_blocks(room->shape.outputs, COLUMNS),
         .tiles = split_blocks(latents, LATENT_TILE),
-        .entries = batch * latents,
+        .entries = lists * batch * latents,
     };
     s.own_column_blocks = split_blocks(s.column_blocks, ranks);
     s.own_tiles = split_blocks(s.tiles, ranks);
     s.own_columns = s.own_column_blocks * COLUMNS;
     s.own_latents = s.own_tiles * LATENT_TILE;
-    s.own_entries = batch * (s.own_latents < latents ? s.own_latents : latents);
+    s.own_entries = lists * batch * (s.own_latents < latents ? s.own_latents : latents);
     s.scratch = most((int64_t)ROW_BLOCK * LATENT_TILE,
-                     most((int64_t)ROW_BLOCK * latents, LATENT_TILE * (batch + inputs)));
+                     most((int64_t)ROW_BLOCK * latents, LATENT_TILE * (batch + widest)));
+    s.sums = room->shape.outputs + room->residuals * s.column_blocks + s.tiles;
     return s;
 }
 
@@ -74,23 +96,43 @@ static void free_lists(struct codes *lists)
     free(lists);
 }
 
-void workspace_make(struct workspace *workspace, MPI_Comm comm, int64_t batch, int32_t inputs,
-                    int32_t latents)
+/* What the architectures have in the workspace. */
+static void make_for_architectures(struct workspace *w, const struct room *room,
+                                   const struct sizes *s)
 {
+    const int64_t batch = room->batch;
+
+    if (room->centred)
+        w->centred = allocate(batch * room->shape.inputs, sizeof(float));
+    for (int r = 0; r < room->residuals; r++)
+        w->residual[r] = allocate(batch * s->own_columns, sizeof(float));
+    w->threshold = allocate(s->own_latents, sizeof(float));
+    w->floor = allocate(s->own_latents, sizeof(float));
+    w->gain = allocate(s->own_latents, sizeof(float));
+    w->slope = allocate(batch, sizeof(double));
+    w->fired = allocate(room->shape.latents, sizeof(int32_t));
+    w->row_cuts = allocate(2 * batch, sizeof(struct cut));
+    for (int g = 1; g < room->residuals; g++)
+        w->cuts[g] = allocate(batch, sizeof(int64_t));
+    w->input_sum = allocate(s->own_latents, sizeof(double));
+    for (int v = 0; v < VECTORS; v++)
+        w->vector_gradient[v] = allocate(s->own_latents, sizeof(float));
+}
+
+void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct room *room)
+{
+    const int64_t batch = room->batch, inputs = room->shape.inputs;
+    const int64_t latents = room->shape.latents;
     struct workspace *w = workspace;
     int ranks;
 
     MPI_Comm_size(comm, &ranks);
-    const struct sizes s = find_sizes(batch, inputs, latents, ranks);
+    const struct sizes s = find_sizes(room, ranks);
     *w = (struct workspace){
+        .room = *room,
         .batch = batch,
-        .inputs = inputs,
-        .latents = latents,
         .ranks = ranks,
         .threads = omp_get_max_threads(),
-        .centred = allocate(batch * inputs, sizeof(float)),
-        .residual = allocate(batch * s.own_columns, sizeof(float)),
-        .threshold = allocate(s.own_latents, sizeof(float)),
         .pieces = make_lists(s.row_blocks * s.own_tiles, ROW_BLOCK, s.own_entries),
         .own = make_lists(1, batch, s.own_entries),
         .columns = make_lists(1, latents, s.entries),
@@ -99,15 +141,14 @@ void workspace_make(struct workspace *workspace, MPI_Comm comm, int64_t batch, i
         .along = allocate(latents, sizeof(double)),
         .norms = allocate(latents, sizeof(double)),
         .block_norms = allocate(s.own_column_blocks * latents, sizeof(double)),
-        .bias_gradient = allocate(s.own_latents, sizeof(float)),
-        .threshold_gradient = allocate(s.own_latents, sizeof(float)),
-        .decoder_bias_gradient = allocate(inputs, sizeof(float)),
+        .decoder_bias_gradient = allocate(room->shape.outputs, sizeof(float)),
         .tile_sums = allocate(s.own_tiles * inputs, sizeof(double)),
         .encoder_sums = allocate(inputs, sizeof(double)),
-        .squares = allocate(s.own_column_blocks * s.row_blocks, sizeof(double)),
-        .sums = allocate(inputs + s.column_blocks + s.tiles, sizeof(double)),
+        .squares = allocate(room->residuals * s.own_column_blocks * s.row_blocks, sizeof(double)),
+        .sums = allocate(s.sums, sizeof(double)),
         .scratch = allocate(omp_get_max_threads(), sizeof(float *)),
     };
+    make_for_architectures(w, room, &s);
     w->rows = w->own;
     if (ranks > 1) {
         w->gathered = make_lists(ranks, batch, s.entries);
@@ -116,6 +157,24 @@ void workspace_make(struct workspace *workspace, MPI_Comm comm, int64_t batch, i
     }
     for (int i = 0; i < w->threads; i++)
         w->scratch[i] = allocate(s.scratch, sizeof(float));
+}
+
+static void free_for_architectures(struct workspace *w)
+{
+    for (int v = 0; v < VECTORS; v++)
+        free(w->vector_gradient[v]);
+    free(w->input_sum);
+    for (int g = 1; g < w->room.residuals; g++)
+        free(w->cuts[g]);
+    free(w->row_cuts);
+    free(w->fired);
+    free(w->slope);
+    free(w->gain);
+    free(w->floor);
+    free(w->threshold);
+    for (int r = 0; r < w->room.residuals; r++)
+        free(w->residual[r]);
+    free(w->centred);
 }
 
 void workspace_free(struct workspace *workspace)
@@ -130,8 +189,6 @@ void workspace_free(struct workspace *workspace)
     free(w->encoder_sums);
     free(w->tile_sums);
     free(w->decoder_bias_gradient);
-    free(w->threshold_gradient);
-    free(w->bias_gradient);
     free(w->block_norms);
     free(w->norms);
     free(w->along);
@@ -144,19 +201,22 @@ void workspace_free(struct workspace *workspace)
     free(w->lengths);
     free_lists(w->gathered);
     free_lists(w->pieces);
-    free(w->threshold);
-    free(w->residual);
-    free(w->centred);
+    free_for_architectures(w);
     *w = (struct workspace){0};
 }
 
-int64_t workspace_bytes(int64_t batch, int32_t inputs, int32_t latents, int ranks, int threads)
+int64_t workspace_bytes(const struct room *room, int ranks, int threads)
 {
-    const struct sizes s = find_sizes(batch, inputs, latents, ranks);
-    int64_t floats = batch * (inputs + s.own_columns) + 2 * s.entries + 3 * s.own_latents + inputs
+    const struct sizes s = find_sizes(room, ranks);
+    const int64_t batch = room->batch, inputs = room->shape.inputs;
+    const int64_t latents = room->shape.latents;
+    int64_t floats = (room->centred ? batch * inputs : 0)
+                     + room->residuals * batch * s.own_columns + 2 * s.entries
+                     + (3 + VECTORS) * s.own_latents + room->shape.outputs + latents
                      + threads * s.scratch;
     int64_t doubles = 2 * latents + s.own_column_blocks * latents + s.own_tiles * inputs
-                      + s.own_column_blocks * s.row_blocks + 2 * inputs + s.column_blocks + s.tiles;
+                      + room->residuals * s.own_column_blocks * s.row_blocks + inputs + s.sums
+                      + s.own_latents + (4 + room->residuals) * batch;
     int64_t lists = lists_bytes(s.row_blocks * s.own_tiles, ROW_BLOCK, s.own_entries)
                     + lists_bytes(1, batch, s.own_entries) + lists_bytes(1, latents, s.entries);
 

@@ -7,49 +7,78 @@
 #ifndef WORKSPACE_H
 #define WORKSPACE_H
 
-#include "kernels/codes.h"
+#include "kernels/select.h"
 #include "sae/parts.h"
 #include "sae/training.h"
 
 enum { ROW_BLOCK = 128 };   /* rows of a product: shapes do not depend on ranks or threads */
 
+enum { RESIDUALS_MOST = PREFIXES_MOST + 1 };
+
+/* What there must be room for.  room_add() makes it hold a training besides what it holds. */
+struct room {
+    int64_t      batch;
+    struct shape shape;     /* the widest of each */
+    int          residuals; /* the most */
+    bool         centred;   /* some architecture is */
+    bool         overlaps;  /* some architecture may list an entry in both sections */
+};
+
+void room_add(struct room *room, const struct recipe *recipe, struct shape shape);
+
 struct workspace {
+    struct room   room;
     int64_t       batch;
-    int32_t       inputs, latents;  /* the widest */
     int           ranks, threads;
 
+    const float  *input;            /* [batch, inputs] what the encoder sees: x or `centred` */
+    const float  *target;           /* [batch, outputs] what is to be reconstructed */
     float        *centred;          /* [batch, inputs] x - b_dec */
-    float        *residual;         /* [batch, own columns] y - x */
-    float        *threshold;        /* [own latents] as they count, not their logarithms */
+    float        *residual[RESIDUALS_MOST];
+                                    /* [batch, own columns] y - x; of a Matryoshka, one a prefix,
+                                       which become their sums from there on; last, if there
+                                       is one, that of the entries aside */
+    bool          aside_decoded;    /* there is one */
+
+    float        *threshold;        /* [own latents] what active pre-activations exceed */
+    float        *floor;            /* [own latents] what those aside exceed */
+    float        *gain;             /* [own latents] of the encoder's product */
+    double       *slope;            /* [batch] derivative of the penalty by a row's sparsity */
+    double        aside_scale;      /* 2 times the derivative of the loss by |aside's residual|^2 */
+    double        clipped;          /* factor that gradients were scaled by */
+    int32_t      *fired;            /* [latents] active entries in the batch */
 
     struct codes *pieces;           /* [row blocks, own tiles] what each product gave */
     struct codes *own;              /* by row, own latents */
     struct codes *gathered;         /* [ranks] every rank's `own`, with more ranks than one */
     int32_t      *lengths;          /* [ranks, 2, batch] active and near entries of their rows */
     struct codes *rows;             /* by row, all latents, on every rank; with one rank `own` */
+    int64_t      *cuts[RESIDUALS_MOST]; /* [batch] where group g > 0 of a row's entries begins */
+    struct cut   *row_cuts;         /* [2, batch] for choices row by row */
     float        *dots;             /* [entries of rows] residual . decoder row */
     struct codes *columns;          /* by latent; its values become the decoder's coefficients */
     float        *gradient;         /* [entries of columns] dLoss / d pre-activation */
 
-    double       *along;            /* [latents] decoder gradient . decoder row */
-    double       *norms;            /* [latents] squared norms of decoder rows */
+    double       *along;            /* [latents] how much of a decoder row its gradient loses */
+    double       *norms;            /* [latents] squared norms of decoder rows, or gradients */
     double       *block_norms;      /* [own column blocks, latents] */
-    float        *bias_gradient;        /* [own latents] */
-    float        *threshold_gradient;   /* [own latents] */
-    float        *decoder_bias_gradient;    /* [inputs] */
+    double       *input_sum;        /* [own latents] gradients by pre-activations */
+    float        *vector_gradient[VECTORS]; /* [own latents] */
+    float        *decoder_bias_gradient;    /* [outputs] */
     double       *tile_sums;        /* [own tiles, inputs] */
     double       *encoder_sums;     /* [inputs] */
-    double       *squares;          /* [own column blocks, row blocks] of the residual */
-    double       *sums;             /* [inputs + column blocks + tiles] see step.c */
+    double       *squares;          /* [residuals, own column blocks, row blocks] */
+    double       *sums;             /* [outputs + residuals * column blocks + tiles]: step.c */
+    double       *column_sums;      /* [outputs] of the residual, in `sums` */
+    double        square_sums[RESIDUALS_MOST];
     float       **scratch;          /* [threads] for pieces of dense products */
     double        spent[PARTS];     /* seconds, since the workspace was made */
 };
 
-void workspace_make(struct workspace *workspace, MPI_Comm comm, int64_t batch, int32_t inputs,
-                    int32_t latents);
+void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct room *room);
 void workspace_free(struct workspace *workspace);
 
 /* Bytes workspace_make() allocates, at most, on the rank that gets most. */
-int64_t workspace_bytes(int64_t batch, int32_t inputs, int32_t latents, int ranks, int threads);
+int64_t workspace_bytes(const struct room *room, int ranks, int threads);
 
 #endif

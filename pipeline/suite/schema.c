@@ -98,8 +98,6 @@ const struct key SUITE_KEYS[] = {
     { KEY(shuffle, seed), INTEGER(0, ANY), .value = "0", .unit = "",
       .meaning = "Seed of the permutation." },
 
-    { KEY(train, recipe), WORD("gemma_scope"), .value = "gemma_scope", .unit = "",
-      .meaning = "gemma_scope: JumpReLU with a penalty on L0, unit decoder directions." },
     { KEY(train, batch), INTEGER(1, 1 << 24), .value = "4096", .unit = "rows",
       .meaning = "Rows of one step." },
     { KEY(train, learning_rate), NUMBER(ABOVE_0, 1), .value = "7e-5", .unit = "",
@@ -116,8 +114,29 @@ const struct key SUITE_KEYS[] = {
       .meaning = "Initial threshold of every latent." },
     { KEY(train, threshold_form), WORD("raw log"), .value = "raw", .unit = "",
       .meaning = "Whether Adam moves the threshold or its logarithm." },
+    { KEY(train, target_form), WORD("ratio quadratic"), .value = "ratio", .unit = "",
+      .meaning = "Penalty of gemma_scope for target_l0.  ratio: (mean L0 / target - 1)^2.  "
+                 "quadratic: mean over the rows of (L0 - target)^2 / (2 target), after Gemma "
+                 "Scope 2." },
     { KEY(train, target_strength), NUMBER(ABOVE_0, ANY), .value = "1", .unit = "",
-      .meaning = "Coefficient of (L0 / target - 1)^2, for target_l0." },
+      .meaning = "Its coefficient." },
+    { KEY(train, frequency_strength), NUMBER(0, ANY), .value = "0", .unit = "normalised units",
+      .meaning = "Coefficient of a second penalty of gemma_scope, against latents that are "
+                 "often active: the sum over latents of f^2 / frequency, f being the share of "
+                 "the rows on which one is active." },
+    { KEY(train, frequency), NUMBER(ABOVE_0, 1), .value = "0.1", .unit = "",
+      .meaning = "For frequency_strength." },
+    { LIST(train, prefixes), NUMBER(ABOVE_0, 1), .value = "[0.0625, 0.125, 0.25, 0.5, 1]",
+      .unit = "share of the width",
+      .meaning = "Parts of a matryoshka's dictionary that must reconstruct for themselves: "
+                 "ascending, at most 8, the last one 1." },
+    { KEY(train, auxk), NUMBER(0, ANY), .value = "0.03125", .unit = "",
+      .meaning = "Coefficient of AuxK, by which topk and batch_topk revive dead latents." },
+    { KEY(train, auxk_latents), INTEGER(1, ANY), .value = "512", .unit = "latents",
+      .meaning = "How many dead latents of a row AuxK takes, at most." },
+    { KEY(train, clip), NUMBER(0, ANY), .value = "0", .unit = "normalised units",
+      .meaning = "Most norm of all gradients together, to which longer ones are scaled; costs "
+                 "a second pass over them.  0: any." },
     { KEY(train, beta1), NUMBER(0, BELOW_1), .value = "0", .unit = "",
       .meaning = "Adam's decay of the first moment." },
     { KEY(train, beta2), NUMBER(0, BELOW_1), .value = "0.999", .unit = "",
@@ -135,15 +154,27 @@ const struct key SUITE_KEYS[] = {
 
     { SAE_LIST(sites), WORD(SITE_WORDS), .value = "[attn, mlp, res]", .unit = "",
       .meaning = "Sites; they must be harvested." },
+    { SAE(target), WORD("input"), .value = "input", .unit = "",
+      .meaning = "What is reconstructed.  input: what is read." },
+    { SAE(skip), WORD("none"), .value = "none", .unit = "",
+      .meaning = "What is added to the latents' part of it." },
     { SAE_LIST(layers), .type = KEY_LAYERS, .value = "[all]", .unit = "",
       .meaning = "Layers.  all: every layer that is harvested." },
+    { SAE(recipe), WORD("gemma_scope gated topk batch_topk matryoshka relu_l1"),
+      .value = "gemma_scope", .unit = "",
+      .meaning = "gemma_scope: JumpReLU with a penalty on L0.  gated: Gated with a penalty on "
+                 "the gates' L1.  topk: the k largest latents of a row.  batch_topk: k times "
+                 "the rows of a batch.  matryoshka: the same, with prefixes that reconstruct "
+                 "for themselves.  relu_l1: ReLU with a penalty on L1 times decoder norms." },
     { SAE_LIST(widths), INTEGER(1, 1 << 30), .value = "[16384]", .unit = "latents",
       .meaning = "Sizes of the dictionary." },
     { SAE_LIST(sparsities), .empty = true, NUMBER(ABOVE_0, ANY), .value = "[6e-4]",
       .unit = "normalised units",
-      .meaning = "Coefficients of the penalty on L0.  Not together with target_l0." },
+      .meaning = "Coefficients of the penalty of gemma_scope, gated and relu_l1.  Not together "
+                 "with target_l0." },
     { SAE_LIST(target_l0), .empty = true, NUMBER(ABOVE_0, ANY), .value = "[]", .unit = "latents",
-      .meaning = "Or mean numbers of active latents to be reached, in place of sparsities." },
+      .meaning = "Or, in place of sparsities: for gemma_scope, mean numbers of active latents "
+                 "to be reached; for topk, batch_topk and matryoshka, their numbers k." },
     { SAE(tokens), INTEGER(1, ANY), .value = "4e9", .unit = "rows",
       .meaning = "Rows of activations to train on." },
 

@@ -16,6 +16,9 @@ enum { SUITE_PLACE = 1100 };
 struct suite_saes {
     char   **sites;             /* names of sites */
     unsigned sites_count;
+    char    *target;            /* "input", or the site that a transcoder reconstructs */
+    char    *skip;              /* "none" or "linear" */
+    char    *recipe;            /* "gemma_scope", ... */
     char   **layers;            /* "all", "7", "3-9" */
     unsigned layers_count;
     int64_t *widths;            /* latents */
@@ -65,7 +68,6 @@ struct suite {
     } shuffle;
 
     struct {
-        char   *recipe;         /* "gemma_scope" */
         int64_t batch;          /* rows of a step */
         double  learning_rate;
         int64_t warmup;         /* steps until the full learning rate, by a cosine from a tenth */
@@ -74,7 +76,15 @@ struct suite {
         double  bandwidth;      /* epsilon of the straight-through estimator */
         double  threshold;      /* initial threshold of every latent */
         char   *threshold_form; /* what Adam moves: "raw" or "log" */
-        double  target_strength;    /* coefficient of (L0 / target - 1)^2 */
+        char   *target_form;    /* "ratio" or "quadratic": recipe.h */
+        double  target_strength;
+        double  frequency_strength; /* coefficient of the penalty on frequent latents */
+        double  frequency;
+        double *prefixes;       /* of a Matryoshka, shares of the width */
+        unsigned prefixes_count;
+        double  auxk;           /* coefficient of AuxK */
+        int64_t auxk_latents;
+        double  clip;           /* most norm of all gradients together; 0: any */
         double  beta1, beta2, epsilon;  /* Adam */
         int64_t dead_after;     /* rows without activation after which a latent counts as dead */
         int64_t checkpoint;     /* steps between checkpoints */

@@ -1,5 +1,6 @@
 #include "suite/tasks.h"
 #include "suite/layers.h"
+#include "suite/recipes.h"
 #include "suite/value.h"
 
 #include <stdio.h>
@@ -95,12 +96,24 @@ static enum status flag_saes(bool *wanted, const bool *harvested, int layers,
                      "harvest.sites; add it there",
                      suite_place(place, suite, "saes", group, "sites"), saes->sites[s]));
     }
-    for (int64_t t = 0; t < (int64_t)layers * SITES; t++)
+    for (int64_t t = 0; t < (int64_t)layers * SITES; t++) {
+        int64_t target = t;
+        if (strcmp(saes->target, "input") != 0) {
+            enum site site;
+            TRY(site_parse(&site, saes->target));
+            target = t - t % SITES + site;
+        }
         TRY(!wanted[t] || harvested[t] ? OK
             : refuse(E_USAGE, "%s: the suite asks for autoencoders of %s, which is not "
                      "harvested; add its layer to harvest.layers",
                      suite_place(place, suite, "saes", group, "layers"),
                      tap_name(name, tap_of(t))));
+        TRY(!wanted[t] || harvested[target] ? OK
+            : refuse(E_USAGE, "%s: the suite asks for transcoders to %s, which is not harvested; "
+                     "add its site to harvest.sites",
+                     suite_place(place, suite, "saes", group, "target"),
+                     tap_name(name, tap_of(target))));
+    }
 done:
     return st;
 }
@@ -112,8 +125,12 @@ static void name_sae(struct sae_task *task)
     const bool target = task->target_l0 > 0;
     char number[32];
 
-    snprintf(task->name, sizeof task->name, "w%d-%c%s", task->width, target ? 't' : 'l',
-             number_text(number, target ? task->target_l0 : task->sparsity));
+    const bool plain = strcmp(task->recipe, "gemma_scope") == 0;
+
+    snprintf(task->name, sizeof task->name, "w%d-%c%s%s%s%s%s%s", task->width, target ? 't' : 'l',
+             number_text(number, target ? task->target_l0 : task->sparsity),
+             plain ? "" : "-", plain ? "" : task->recipe, task->transcoder ? "-to-" : "",
+             task->transcoder ? site_name(task->target.site) : "", task->skip ? "-skip" : "");
 }
 
 static enum status add_sae(struct tap_task *task, struct sae_task sae,
@@ -125,7 +142,7 @@ static enum status add_sae(struct tap_task *task, struct sae_task sae,
     for (int s = 0; s < task->count; s++)
         if (strcmp(task->saes[s].name, sae.name) == 0)
             return refuse(E_USAGE, "%s: the suite asks twice for the autoencoder %s of %s; "
-                          "each must differ in width or sparsity",
+                          "each must differ in width, sparsity, recipe or target",
                           suite_place(place, suite, "saes", group, "widths"), sae.name,
                           tap_name(name, task->tap));
     task->saes[task->count++] = sae;
@@ -137,26 +154,46 @@ static unsigned saes_of(const struct suite_saes *group)
     return group->widths_count * (group->sparsities_count + group->target_l0_count);
 }
 
+/* The site a group's autoencoders reconstruct, of the tap that they read. */
+static enum status find_target(struct sae_task *sae, struct tap tap,
+                               const struct suite_saes *group)
+{
+    enum status st = OK;
+
+    sae->target = tap;
+    if (strcmp(group->target, "input") != 0)
+        TRY(site_parse(&sae->target.site, group->target));
+    sae->transcoder = sae->target.site != tap.site;
+    sae->skip = sae->transcoder && strcmp(group->skip, "linear") == 0;
+done:
+    return st;
+}
+
 /* Add what one group wants of a tap. */
 static enum status add_group(struct tap_task *task, const struct suite *suite, unsigned number)
 {
     const struct suite_saes *group = &suite->saes[number];
-    enum status st = OK;
+    struct sae_task sae = { .recipe = group->recipe, .tokens = group->tokens };
+    enum status st;
+
+    TRY(find_target(&sae, task->tap, group));
 
     task->saes = realloc(task->saes, (size_t)(task->count + (int)saes_of(group))
                                      * sizeof *task->saes);
     if (task->saes == NULL)
         die("no memory for a list of autoencoders");
     for (unsigned w = 0; w < group->widths_count; w++) {
-        const int32_t width = (int32_t)group->widths[w];
-        for (unsigned s = 0; s < group->sparsities_count; s++)
-            TRY(add_sae(task, (struct sae_task){ .width = width, .tokens = group->tokens,
-                                                 .sparsity = group->sparsities[s] },
-                        suite, number));
-        for (unsigned t = 0; t < group->target_l0_count; t++)
-            TRY(add_sae(task, (struct sae_task){ .width = width, .tokens = group->tokens,
-                                                 .target_l0 = group->target_l0[t] },
-                        suite, number));
+        sae.width = (int32_t)group->widths[w];
+        sae.target_l0 = 0;
+        for (unsigned s = 0; s < group->sparsities_count; s++) {
+            sae.sparsity = group->sparsities[s];
+            TRY(add_sae(task, sae, suite, number));
+        }
+        sae.sparsity = 0;
+        for (unsigned t = 0; t < group->target_l0_count; t++) {
+            sae.target_l0 = group->target_l0[t];
+            TRY(add_sae(task, sae, suite, number));
+        }
     }
 done:
     return st;
@@ -171,6 +208,7 @@ enum status tasks_make(struct tasks *tasks, const struct suite *suite, int layer
 
     *tasks = (struct tasks){ .taps = allocate(flags, sizeof *tasks->taps),
                              .train = allocate(flags, sizeof *tasks->train) };
+    TRY(recipes_check(suite));
     TRY(flag_harvest(harvested, suite, layers));
     for (unsigned g = 0; g < suite->saes_count; g++)
         TRY(flag_saes(wanted + g * flags, harvested, layers, suite, g));

@@ -9,10 +9,16 @@
 
 /* One autoencoder to be trained. */
 struct sae_task {
-    char    name[64];           /* file name without ending, unique in its tap: "w1024-l0.0006" */
+    char    name[64];           /* file name without ending, unique in its tap: "w1024-l0.0006";
+                                   of another recipe "w1024-t32-topk", of a transcoder
+                                   "w1024-t32-to-mlp" or "...-skip" */
+    const char *recipe;         /* of the suite */
+    bool    transcoder;         /* reconstructs `target` and not the tap it reads */
+    struct tap target;          /* the same layer's; the tap itself but for a transcoder */
+    bool    skip;               /* adds a matrix times its input */
     int32_t width;              /* latents */
     double  sparsity;           /* coefficient; 0 if target_l0 is given */
-    double  target_l0;          /* 0 if sparsity is given */
+    double  target_l0;          /* 0 if sparsity is given; of the TopK kind, k */
     int64_t tokens;             /* rows to train on */
 };
 
@@ -31,8 +37,9 @@ struct tasks {
     int              taps_count;
 };
 
-/* Local.  E_USAGE if a layer does not exist, an autoencoder's tap is not harvested, or two
- * autoencoders would have the same name; tasks_free() is due then too. */
+/* Local.  E_USAGE if a layer does not exist, an autoencoder's tap is not harvested, its recipe
+ * cannot be followed, or two autoencoders would have the same name; tasks_free() is due then
+ * too.  `suite` must stay. */
 enum status tasks_make(struct tasks *tasks, const struct suite *suite, int layers);
 void        tasks_free(struct tasks *tasks);
 

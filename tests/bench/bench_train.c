@@ -16,9 +16,11 @@
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
 #include "kernels/product.h"
+#include "sae/architecture.h"
 #include "sae/decode.h"
 #include "sae/feed.h"
 #include "sae/step.h"
+#include "shard/activation_writer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -53,7 +55,7 @@ struct result {
 };
 
 static const struct recipe RECIPE = {
-    .steps = 1000000, .learning_rate = 1e-7, .sparsity = 6e-4, .bandwidth = 0.001,
+    .architecture = &JUMPRELU, .steps = 1000000, .learning_rate = 1e-7, .sparsity = 6e-4, .bandwidth = 0.001,
     .threshold = 0.001, .beta2 = 0.999, .epsilon = 1e-8, .dead_after = INT64_MAX, .seed = 1,
 };
 
@@ -162,7 +164,9 @@ static void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *t
                        const char *folder)
 {
     struct recipe recipe = RECIPE;
+    const struct shape shape = { trial->inputs, trial->inputs, trial->latents };
     struct training whole = {0};
+    struct room room = {0};
     double threshold = RECIPE.threshold;
     int rank;
 
@@ -170,7 +174,7 @@ static void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *t
     recipe.batch = trial->batch;
     MPI_Comm_rank(comm, &rank);
     if (rank == 0) {
-        training_make(&whole, MPI_COMM_SELF, &recipe, trial->inputs, trial->latents);
+        training_make(&whole, MPI_COMM_SELF, &recipe, shape);
         write_shard(folder, &whole);
     }
     MPI_Barrier(comm);
@@ -181,11 +185,12 @@ static void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *t
         threshold = find_threshold(&whole, scene->feed.x, trial->l0);
     training_free(&whole);
     MPI_Bcast(&threshold, 1, MPI_DOUBLE, 0, comm);
-    training_make(&scene->training, comm, &recipe, trial->inputs, trial->latents);
+    training_make(&scene->training, comm, &recipe, shape);
     set_thresholds(&scene->training, threshold);
     if (trial->l0 > 0)
         scene->training.density = trial->l0 / trial->latents;
-    workspace_make(&scene->workspace, comm, trial->batch, trial->inputs, trial->latents);
+    room_add(&room, &recipe, shape);
+    workspace_make(&scene->workspace, comm, &room);
 }
 
 static void scene_free(struct scene *scene)
@@ -240,10 +245,10 @@ static void check_step(struct scene *scene)
     for (int64_t row = 0; row < ROWS_CHECKED; row++)
         residual_of(want + row * inputs, training, x + row * inputs);
     const double norm = norm_of(want, ROWS_CHECKED * inputs);
-    if (training_step(&scene->training, &scene->workspace, x, &report) != OK)
+    if (training_step(&scene->training, &scene->workspace, x, x, &report) != OK)
         die("%s", status_reason());
     for (int64_t k = 0; k < ROWS_CHECKED * inputs; k++)
-        want[k] -= (double)scene->workspace.residual[k];
+        want[k] -= (double)scene->workspace.residual[0][k];
     const double error = norm_of(want, ROWS_CHECKED * inputs) / norm;
     if (!(error < 1e-2))
         die("the residuals are wrong: relative error %g", error);
@@ -303,7 +308,8 @@ static int64_t peak_since(void)
 static void step(struct scene *scene, int64_t t, struct step_report *report)
 {
     if (feed_batch(&scene->feed, t) != OK
-        || training_step(&scene->training, &scene->workspace, scene->feed.x, report) != OK)
+        || training_step(&scene->training, &scene->workspace, scene->feed.x, scene->feed.x, report)
+           != OK)
         die("%s", status_reason());
 }
 
@@ -343,9 +349,9 @@ static void measure(struct result *result, const struct trial *trial, const char
     check_step(&scene);
     time_steps(result, &scene);
     result->peak = peak_since();
-    result->planned = training_bytes(&scene.training.recipe, trial->inputs, trial->latents, 1)
-                      + workspace_bytes(trial->batch, trial->inputs, trial->latents, 1,
-                                        omp_get_max_threads())
+    result->planned = training_bytes(&scene.training.recipe, (struct shape){ trial->inputs,
+                                     trial->inputs, trial->latents }, 1)
+                      + workspace_bytes(&scene.workspace.room, 1, omp_get_max_threads())
                       + feed_bytes(trial->batch, trial->inputs);
     scene_free(&scene);
 }

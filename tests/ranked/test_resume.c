@@ -1,5 +1,6 @@
 /* A training that was written to disk and read again, also on another number of ranks, goes
  * on as if nothing had been; its log has every step once; its batches are the stream's rows. */
+#include "sae/architecture.h"
 #include "sae/resume.h"
 #include "sae/feed.h"
 #include "sae/saefile.h"
@@ -13,20 +14,24 @@
 enum { INPUTS = 200, LATENTS = 300, BATCH = 150, STEPS = 6 };
 
 static const struct recipe RECIPE = {
-    .batch = BATCH, .steps = STEPS, .learning_rate = 0.01, .sparsity = 0.03, .bandwidth = 0.05,
+    .architecture = &JUMPRELU, .batch = BATCH, .steps = STEPS, .learning_rate = 0.01, .sparsity = 0.03, .bandwidth = 0.05,
     .threshold = 0.04, .beta1 = 0.5, .beta2 = 0.999, .epsilon = 1e-8, .dead_after = BATCH,
 };
+
+static const struct shape SHAPE = { INPUTS, INPUTS, LATENTS };
 
 static void train(struct training *training, int64_t steps)
 {
     struct workspace workspace = {0};
     struct step_report report;
+    struct room room = {0};
     float *x = allocate(BATCH * INPUTS, sizeof *x);
 
-    workspace_make(&workspace, training->comm, BATCH, INPUTS, LATENTS);
+    room_add(&room, &training->recipe, SHAPE);
+    workspace_make(&workspace, training->comm, &room);
     while (training->step < steps) {
         synthetic_rows(x, training->step * BATCH, BATCH, INPUTS);
-        CHECK(training_step(training, &workspace, x, &report) == OK);
+        CHECK(training_step(training, &workspace, x, x, &report) == OK);
     }
     workspace_free(&workspace);
     free(x);
@@ -61,17 +66,17 @@ static void goes_on_on_any_number_of_ranks(const struct ranked *here)
     char path[PATH_LENGTH];
 
     path_print(path, "%s/checkpoint.h5", here->folder);
-    training_make(&first, MPI_COMM_WORLD, &RECIPE, INPUTS, LATENTS);
+    training_make(&first, MPI_COMM_WORLD, &RECIPE, SHAPE);
     train(&first, STEPS / 2);
     CHECK(training_save(&first, 77, path) == OK);
 
-    training_make(&undisturbed, MPI_COMM_SELF, &RECIPE, INPUTS, LATENTS);
+    training_make(&undisturbed, MPI_COMM_SELF, &RECIPE, SHAPE);
     train(&undisturbed, STEPS);
-    training_make(&alone, MPI_COMM_SELF, &RECIPE, INPUTS, LATENTS);
+    training_make(&alone, MPI_COMM_SELF, &RECIPE, SHAPE);
     CHECK(training_load(&alone, 77, path) == OK);
     train(&alone, STEPS);
     CHECK(same(&alone, &undisturbed));
-    training_make(&together, MPI_COMM_WORLD, &RECIPE, INPUTS, LATENTS);
+    training_make(&together, MPI_COMM_WORLD, &RECIPE, SHAPE);
     CHECK(training_load(&together, 77, path) == OK);
     train(&together, STEPS);
     CHECK(same(&together, &undisturbed));
@@ -80,7 +85,7 @@ static void goes_on_on_any_number_of_ranks(const struct ranked *here)
     status_clear();
     other.learning_rate *= 2;
     training_free(&together);
-    training_make(&together, MPI_COMM_WORLD, &other, INPUTS, LATENTS);
+    training_make(&together, MPI_COMM_WORLD, &other, SHAPE);
     CHECK(training_load(&together, 77, path) == E_USAGE);     /* another recipe */
     status_clear();
     training_free(&together);
@@ -100,21 +105,22 @@ static void publishes_the_parameters(const struct ranked *here)
 
     logarithms.log_threshold = true;
     path_print(path, "%s/sae.h5", here->folder);
-    training_make(&training, MPI_COMM_WORLD, &logarithms, INPUTS, LATENTS);
-    training_make(&whole, MPI_COMM_SELF, &logarithms, INPUTS, LATENTS);
+    training_make(&training, MPI_COMM_WORLD, &logarithms, SHAPE);
+    training_make(&whole, MPI_COMM_SELF, &logarithms, SHAPE);
     train(&training, 2);
     train(&whole, 2);
-    CHECK(sae_write_h5(&training, &(struct sae_origin){ .scale = scale, .variance = 1,
+    CHECK(sae_write_h5(&training, &(struct sae_origin){ .scale = scale, .target_scale = scale,
+                                                        .variance = 1,
                                                         .suite = "none" }, path) == OK);
     CHECK(sae_read_h5(&sae, path) == OK);
-    sae_make(&want, INPUTS, LATENTS);
+    sae_make(&want, INPUTS, INPUTS, LATENTS);
     memcpy(want.encoder, whole.tensors[ENCODER].value, sizeof(float) * LATENTS * INPUTS);
     memcpy(want.decoder, whole.tensors[DECODER].value, sizeof(float) * LATENTS * INPUTS);
     memcpy(want.encoder_bias, whole.tensors[ENCODER_BIAS].value, sizeof(float) * LATENTS);
     memcpy(want.decoder_bias, whole.tensors[DECODER_BIAS].value, sizeof(float) * INPUTS);
     for (int i = 0; i < LATENTS; i++)
         want.threshold[i] = expf(whole.tensors[THRESHOLD].value[i]);
-    sae_fold(&want, scale);
+    sae_fold(&want, (struct sae_units){ scale, scale, true });
     CHECK(sae.inputs == INPUTS && sae.latents == LATENTS);
     CHECK(memcmp(sae.encoder, want.encoder, sizeof(float) * LATENTS * INPUTS) == 0);
     CHECK(memcmp(sae.decoder, want.decoder, sizeof(float) * LATENTS * INPUTS) == 0);

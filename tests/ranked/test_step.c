@@ -1,6 +1,7 @@
 /* training_step() gives the same bits on all ranks together as on one rank alone, and on one
- * thread as on two. */
+ * thread as on two, for every architecture. */
 #include "kernels/sparse.h"
+#include "sae/architecture.h"
 #include "sae/decode.h"
 #include "sae/step.h"
 #include "tests/ranked/synthetic.h"
@@ -11,10 +12,10 @@
 #include <string.h>
 
 /* Nothing divides evenly; three tiles, three blocks of columns, three blocks of rows. */
-enum { INPUTS = 300, LATENTS = 333, BATCH = 290, STEPS = 6 };
+enum { INPUTS = 300, OUTPUTS = 140, LATENTS = 333, BATCH = 290, STEPS = 6 };
 
 static const struct recipe RECIPE = {
-    .batch = BATCH, .steps = STEPS, .learning_rate = 0.01, .warmup = 3, .decay = 0.3,
+    .architecture = &JUMPRELU, .batch = BATCH, .steps = STEPS, .learning_rate = 0.01, .warmup = 3, .decay = 0.3,
     .sparsity = 0.03, .sparsity_warmup = 2, .bandwidth = 0.05, .threshold = 0.02,
     .beta2 = 0.999, .epsilon = 1e-8, .dead_after = 2 * BATCH, .seed = 11,
 };
@@ -22,18 +23,25 @@ static const struct recipe RECIPE = {
 static void train(struct training *training, struct step_report reports[STEPS], MPI_Comm comm,
                   const struct recipe *recipe, int latents, int threads)
 {
+    const struct shape shape = { INPUTS, recipe->transcoder ? OUTPUTS : INPUTS, latents };
     struct workspace workspace = {0};
+    struct room room = {0};
     float *x = allocate(BATCH * INPUTS, sizeof *x);
+    float *target = allocate(BATCH * OUTPUTS, sizeof *target);
 
     omp_set_num_threads(threads);
-    training_make(training, comm, recipe, INPUTS, latents);
-    workspace_make(&workspace, comm, BATCH, INPUTS, LATENTS);
+    training_make(training, comm, recipe, shape);
+    room_add(&room, recipe, (struct shape){ INPUTS, INPUTS, LATENTS });     /* room to spare */
+    workspace_make(&workspace, comm, &room);
     for (int64_t step = 0; step < STEPS; step++) {
         synthetic_rows(x, step * BATCH, BATCH, INPUTS);
-        if (training_step(training, &workspace, x, &reports[step]) != OK)
+        synthetic_rows(target, step * BATCH, BATCH, OUTPUTS);
+        if (training_step(training, &workspace, x, recipe->transcoder ? target : x,
+                          &reports[step]) != OK)
             die("a step failed: %s", status_reason());
     }
     workspace_free(&workspace);
+    free(target);
     free(x);
 }
 
@@ -51,16 +59,19 @@ static int differences(const struct tensor *part, const float *mine, const float
 }
 
 /* Train together and alone; returns how many rows and reports differ. */
-static int compare(const struct recipe *recipe, int latents, int threads)
+static int compare(const struct recipe *recipe, int latents, int threads,
+                   struct step_report wanted[STEPS])
 {
     struct training together = {0}, alone = {0};
-    struct step_report reports[STEPS], wanted[STEPS];
+    struct step_report reports[STEPS];
     int bad = 0;
 
     train(&together, reports, MPI_COMM_WORLD, recipe, latents, threads);
     train(&alone, wanted, MPI_COMM_SELF, recipe, latents, 1);
     for (int i = 0; i < TENSORS; i++) {
         const struct tensor *t = &together.tensors[i], *whole = &alone.tensors[i];
+        if (t->name == NULL)
+            continue;
         bad += differences(t, t->value, whole->value);
         bad += differences(t, t->square, whole->square);
         if (t->mean != NULL)
@@ -68,28 +79,84 @@ static int compare(const struct recipe *recipe, int latents, int threads)
     }
     bad += memcmp(together.silent, alone.silent, (size_t)latents * sizeof *alone.silent) != 0;
     bad += memcmp(reports, wanted, sizeof reports) != 0;
-    if (wanted[0].l0 < DENSE_ABOVE * latents || wanted[STEPS - 1].l0 > 0.1 * latents
-        || wanted[STEPS - 1].l0 < 1)
-        die("this test wants to see dense and sparse steps, but L0 went from %g to %g",
-            wanted[0].l0, wanted[STEPS - 1].l0);
+    bad += memcmp(&together.cut, &alone.cut, sizeof alone.cut) != 0;
     training_free(&together);
     training_free(&alone);
     return bad;
 }
 
-int main(int argc, char **argv)
+/* Steps on the dense path and on the sparse one, with both forms of thresholds. */
+static int compare_jumprelu(void)
 {
-    struct recipe with_mean = RECIPE, logarithms = RECIPE;
+    struct recipe with_mean = RECIPE, logarithms = RECIPE, other = RECIPE;
+    struct step_report reports[STEPS];
     int bad = 0;
 
-    MPI_Init(&argc, &argv);
     with_mean.beta1 = 0.9;
     logarithms.log_threshold = true;
+    other.target_l0 = 20;
+    other.target_form = TARGET_QUADRATIC;
+    other.target_strength = 0.1;
+    other.frequency_strength = 0.01;
+    other.frequency = 0.1;
     for (int threads = 1; threads <= 2; threads++)
-        bad += compare(&RECIPE, LATENTS, threads);
-    bad += compare(&with_mean, LATENTS, 2);
-    bad += compare(&logarithms, LATENTS, 1);
-    bad += compare(&RECIPE, 100, 1);    /* one tile: the other ranks own no latents */
+        bad += compare(&RECIPE, LATENTS, threads, reports);
+    if (reports[0].l0 < DENSE_ABOVE * LATENTS || reports[STEPS - 1].l0 > 0.1 * LATENTS
+        || reports[STEPS - 1].l0 < 1)
+        die("this test wants to see dense and sparse steps, but L0 went from %g to %g",
+            reports[0].l0, reports[STEPS - 1].l0);
+    bad += compare(&with_mean, LATENTS, 2, reports);
+    bad += compare(&logarithms, LATENTS, 1, reports);
+    bad += compare(&other, LATENTS, 1, reports);
+    bad += compare(&RECIPE, 100, 1, reports);   /* one tile: the other ranks own no latents */
+    return bad;
+}
+
+static int compare_others(void)
+{
+    static const struct architecture *const OTHERS[] = { &GATED, &TOPK, &BATCH_TOPK, &MATRYOSHKA,
+                                                         &RELU_L1 };
+    struct step_report reports[STEPS];
+    int bad = 0;
+
+    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
+        struct recipe recipe = RECIPE;
+        recipe.architecture = OTHERS[i];
+        recipe.target_l0 = OTHERS[i]->top_k ? 7 : 0;
+        recipe.clip = i % 2 == 0 ? 0.01 : 0;
+        recipe.auxk = 0.1;
+        recipe.auxk_latents = 5;
+        recipe.dead_after = BATCH;
+        recipe.prefixes = OTHERS[i] == &MATRYOSHKA ? 2 : 0;
+        recipe.prefix[0] = 0.4;
+        recipe.prefix[1] = 1;
+        for (int threads = 1; threads <= 2; threads++)
+            bad += compare(&recipe, LATENTS, threads, reports);
+        if (OTHERS[i]->aside == ASIDE_REST && !(reports[STEPS - 1].auxiliary > 0))
+            die("this test wants to see dead latents of %s", OTHERS[i]->name);
+    }
+    return bad;
+}
+
+static int compare_transcoders(void)
+{
+    struct recipe recipe = RECIPE;
+    struct step_report reports[STEPS];
+    int bad;
+
+    recipe.transcoder = true;
+    bad = compare(&recipe, LATENTS, 2, reports);
+    recipe.skip = true;
+    recipe.clip = 0.1;
+    return bad + compare(&recipe, LATENTS, 1, reports);
+}
+
+int main(int argc, char **argv)
+{
+    int bad;
+
+    MPI_Init(&argc, &argv);
+    bad = compare_jumprelu() + compare_others() + compare_transcoders();
     if (bad != 0)
         fprintf(stderr, "%d rows differ\n", bad);
     MPI_Finalize();

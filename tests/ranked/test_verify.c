@@ -26,7 +26,7 @@ static void write_one(const char *name, float first)
 {
     struct sae sae;
 
-    sae_make(&sae, 4, 8);
+    sae_make(&sae, 4, 4, 8);
     for (int i = 0; i < 32; i++) {
         sae.encoder[i] = first + (float)i;
         sae.decoder[i] = first - (float)i;

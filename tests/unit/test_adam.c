@@ -86,19 +86,28 @@ static void learning_rate_rises_and_falls(void **state)
     assert_near(recipe_rate(&recipe, 99), 0.1);
 }
 
-static void penalty_grows_and_has_its_slope(void **state)
+static void penalty_grows(void **state)
 {
-    const struct recipe linear = { .sparsity = 0.3, .sparsity_warmup = 4 };
-    const struct recipe target = { .target_l0 = 20, .target_strength = 2 };
+    const struct recipe recipe = { .sparsity_warmup = 4 }, at_once = {0};
 
     (void)state;
-    assert_near(recipe_penalty(&linear, 0, 50), 0);
-    assert_near(recipe_penalty(&linear, 1, 50), 0.25 * 0.3 * 50);
-    assert_near(recipe_penalty(&linear, 9, 50), 0.3 * 50);
-    assert_near(recipe_penalty_slope(&linear, 9, 50), 0.3);
-    assert_near(recipe_penalty(&target, 0, 30), 2 * 0.25);
-    assert_near(recipe_penalty_slope(&target, 0, 30), 2 * 2 * 0.5 / 20);
-    assert_near(recipe_penalty_slope(&target, 0, 10), -2 * 2 * 0.5 / 20);
+    assert_near(recipe_sparsity_share(&recipe, 0), 0);
+    assert_near(recipe_sparsity_share(&recipe, 1), 0.25);
+    assert_near(recipe_sparsity_share(&recipe, 9), 1);
+    assert_near(recipe_sparsity_share(&at_once, 0), 1);
+}
+
+static void prefixes_cut_the_latents(void **state)
+{
+    const struct recipe whole = {0}, nested = { .prefixes = 3, .prefix = { 0.1, 0.5, 1 } };
+
+    (void)state;
+    assert_int_equal(recipe_group(&whole, 30, 0).first, 0);
+    assert_int_equal(recipe_group(&whole, 30, 0).end, 30);
+    assert_int_equal(recipe_group(&nested, 30, 0).end, 3);
+    assert_int_equal(recipe_group(&nested, 30, 1).first, 3);
+    assert_int_equal(recipe_group(&nested, 30, 1).end, 15);
+    assert_int_equal(recipe_group(&nested, 30, 2).end, 30);
 }
 
 int main(void)
@@ -107,7 +116,8 @@ int main(void)
         cmocka_unit_test(follows_the_definition),
         cmocka_unit_test(scales_all_values),
         cmocka_unit_test(learning_rate_rises_and_falls),
-        cmocka_unit_test(penalty_grows_and_has_its_slope),
+        cmocka_unit_test(penalty_grows),
+        cmocka_unit_test(prefixes_cut_the_latents),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

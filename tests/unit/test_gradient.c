@@ -5,6 +5,7 @@
  * is then quadratic in each parameter, and a central difference is exact at any distance.
  * The thresholds' gradients, which are no derivatives, are in test_jumprelu.c. */
 #include "base/random.h"
+#include "sae/architecture.h"
 #include "sae/step.h"
 
 #include <math.h>
@@ -18,9 +19,11 @@
 enum { INPUTS = 140, LATENTS = 150, BATCH = 130, LOOKS = 40 };
 
 static const struct recipe RECIPE = {
-    .batch = BATCH, .steps = 10, .learning_rate = 1e-3, .sparsity = 0.01, .bandwidth = 0.01,
+    .architecture = &JUMPRELU, .batch = BATCH, .steps = 10, .learning_rate = 1e-3, .sparsity = 0.01, .bandwidth = 0.01,
     .threshold = 0.08, .beta2 = 0.999, .epsilon = 1e-8, .dead_after = BATCH, .seed = 3,
 };
+
+static const struct shape SHAPE = { INPUTS, INPUTS, LATENTS };
 
 struct reference {
     double x[BATCH * INPUTS];
@@ -124,18 +127,20 @@ static void check_path(double density)
     struct training training = {0};
     struct workspace workspace = {0};
     struct step_report report;
+    struct room room = {0};
     float x[BATCH * INPUTS];
 
     for (int k = 0; k < BATCH * INPUTS; k++)
         x[k] = 0.3f * (random_uniform(5, 5, (uint64_t)k) - 0.5f);
-    training_make(&training, MPI_COMM_SELF, &RECIPE, INPUTS, LATENTS);
+    training_make(&training, MPI_COMM_SELF, &RECIPE, SHAPE);
+    room_add(&room, &RECIPE, SHAPE);
     for (int t = ENCODER_BIAS; t < TENSORS; t++)    /* biases and thresholds that differ */
         for (int64_t k = 0; k < training.tensors[t].rows; k++)
             training.tensors[t].value[k] += 0.04f * random_uniform(6, (uint32_t)t, (uint64_t)k);
     training.density = density;
     const double l0 = copy_training(r, &training, x);
-    workspace_make(&workspace, MPI_COMM_SELF, BATCH, INPUTS, LATENTS);
-    assert_int_equal(training_step(&training, &workspace, x, &report), OK);
+    workspace_make(&workspace, MPI_COMM_SELF, &room);
+    assert_int_equal(training_step(&training, &workspace, x, x, &report), OK);
     assert_true(report.l0 == l0 && l0 > 5);
     assert_true(fabs(report.mse / error_of(r) - 1) < 1e-6);
 

@@ -110,7 +110,7 @@ static void writes_numpy_headers(void **state)
     zip_file_t *file;
 
     (void)state;
-    sae_make(&sae, D, F);
+    sae_make(&sae, D, D, F);
     make_small(&sae);
     assert_int_equal(sae_write_npz(&sae, SCRATCH), OK);
     sae_free(&sae);
@@ -138,7 +138,7 @@ static void spoil(const char *name, const char *dictionary, const float *values,
     char file[32];
     zip_t *archive;
 
-    sae_make(&sae, D, F);
+    sae_make(&sae, D, D, F);
     make_small(&sae);
     assert_int_equal(sae_write_npz(&sae, SCRATCH), OK);
     sae_free(&sae);
@@ -228,7 +228,7 @@ static void refuses_damaged_archives(void **state)
     int64_t size;
 
     (void)state;
-    sae_make(&want, D, F);
+    sae_make(&want, D, D, F);
     make_small(&want);
     assert_int_equal(sae_write_npz(&want, AGAIN), OK);
     assert_int_equal(file_read(AGAIN, &bytes, &size), OK);
@@ -257,7 +257,7 @@ static void refuses_what_is_not_there(void **state)
     assert_int_equal(sae_read_npz(&sae, "build/scratch/npz/none.npz"), E_IO);
     assert_non_null(strstr(status_reason(), "build/scratch/npz/none.npz"));
     status_clear();
-    sae_make(&sae, D, F);
+    sae_make(&sae, D, D, F);
     assert_int_equal(sae_write_npz(&sae, "build/scratch/npz/no/such/folder.npz"), E_IO);
     assert_non_null(strstr(status_reason(), "cannot write build/scratch/npz/no/such/folder.npz"));
     status_clear();

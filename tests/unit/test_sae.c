@@ -23,7 +23,7 @@ static void fill(float *x, int64_t n, uint64_t seed)
 /* Random parameters with every kind of threshold, one below 0 among them. */
 static void make_random(struct sae *sae)
 {
-    sae_make(sae, D, F);
+    sae_make(sae, D, D, F);
     fill(sae->encoder, D * F, 1);
     fill(sae->decoder, D * F, 2);
     fill(sae->encoder_bias, F, 3);
@@ -62,7 +62,7 @@ static void encodes_and_decodes_by_the_definition(void **state)
     make_random(&sae);
     fill(x, ROWS * D, 6);
     sae_encode(&sae, f, x, ROWS);
-    sae_decode(&sae, y, f, ROWS);
+    sae_decode(&sae, y, f, x, ROWS);
     for (int r = 0; r < ROWS; r++) {
         for (int k = 0; k < D; k++)
             row[k] = (double)x[r * D + k];
@@ -93,7 +93,7 @@ static void folds_to_raw_units(void **state)
             small[k] = x[k] / scale;
         }
         by_definition(f, y, &sae, small, true);
-        sae_fold(&sae, scale);
+        sae_fold(&sae, (struct sae_units){ scale, scale, true });
         by_definition(folded_f, folded_y, &sae, x, false);
         for (int i = 0; i < F; i++)
             assert_true(fabs(scale * f[i] - folded_f[i]) < 1e-5 * scale);
@@ -114,7 +114,7 @@ static void gives_the_same_bits_on_any_number_of_threads(void **state)
     for (int t = 0; t < 2; t++) {
         omp_set_num_threads(1 + t);
         sae_encode(&sae, f[t], x, ROWS);
-        sae_decode(&sae, y[t], f[t], ROWS);
+        sae_decode(&sae, y[t], f[t], x, ROWS);
     }
     assert_memory_equal(f[0], f[1], sizeof f[0]);
     assert_memory_equal(y[0], y[1], sizeof y[0]);

@@ -19,7 +19,7 @@ enum { D = 3, F = 5 };
 
 static void make_small(struct sae *sae)
 {
-    sae_make(sae, D, F);
+    sae_make(sae, D, D, F);
     for (int i = 0; i < D * F; i++) {
         sae->encoder[i] = (float)(100 + i);
         sae->decoder[i] = (float)(200 + i);

@@ -123,7 +123,7 @@ static void gives_the_scores_of_the_reference(void **state)
 /* Latents i and width + i are the positive and the negative part of value i. */
 static void make_faithful(struct sae *sae, int32_t width)
 {
-    sae_make(sae, width, 2 * width);
+    sae_make(sae, width, width, 2 * width);
     for (int64_t i = 0; i < width; i++) {
         sae->encoder[i * width + i] = sae->decoder[i * width + i] = 1;
         sae->encoder[(width + i) * width + i] = sae->decoder[(width + i) * width + i] = -1;
@@ -165,7 +165,7 @@ static void a_constant_autoencoder_is_an_ablation(void **state)
     json_t *scores;
 
     (void)state;
-    sae_make(&sae, 256, 4);
+    sae_make(&sae, 256, 256, 4);
     scores = score(&sae, tap, ids, 1, 1, mean);
     assert_true(number(scores, "ce_spliced") == number(scores, "ce_zero"));
     assert_true(number(scores, "loss_recovered_zero") == 0);
@@ -320,7 +320,7 @@ static void refuses_an_autoencoder_for_another_width(void **state)
     int64_t fired[8] = {0}, *counts = fired;
 
     (void)state;
-    sae_make(&sae, 255, 8);
+    sae_make(&sae, 255, 255, 8);
     sums_make(&sums, CONTEXT, 1);
     splice_make(&splice, &weights, SPECIAL, 1, CONTEXT, 1, 8);
     assert_int_equal(splice_start(&splice, ids, 1), OK);

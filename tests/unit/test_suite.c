@@ -34,7 +34,7 @@ static void defaults_are_gemma_scopes_recipe(void **state)
 
     (void)state;
     parse(&suite, SMALLEST);
-    assert_string_equal(suite.train.recipe, "gemma_scope");
+    assert_string_equal(suite.saes[0].recipe, "gemma_scope");
     assert_int_equal(suite.train.batch, 4096);
     assert_true(suite.train.learning_rate == 7e-5);
     assert_int_equal(suite.train.warmup, 1000);
@@ -196,7 +196,7 @@ static void refuses_in_words(void **state)
         { SMALLEST "train: {decay: inf}\n", { "x.yaml:6", "'decay' is 'inf'", "a number" } },
         { SMALLEST "train: {precision: f16}\n", { "x.yaml:6", "'precision' is 'f16'",
                                                    "only f32" } },
-        { SMALLEST "train: {recipe: topk}\n", { "x.yaml:6", "'recipe' is 'topk'", "gemma_scope" } },
+        { SMALLEST "    recipe: top\n", { "x.yaml:6", "'recipe' is 'top'", "gemma_scope" } },
         { SMALLEST "shuffle: {mode: bucke}\n", { "x.yaml:6", "'mode' is 'bucke'",
                                                  "one of global, bucket" } },
         { SMALLEST "shuffle: {memory: 1XB}\n", { "x.yaml:6", "'memory' is '1XB'", "like 512MB" } },

@@ -108,7 +108,12 @@ static void refuses_what_does_not_fit_together(void **state)
         { "saes: [{}, {sites: [mlp], layers: ['1']}]\n", "asks twice for the autoencoder "
           "w16384-l0.0006 of mlp.01" },
         { "saes: [{target_l0: [20, 20]}]\n", "asks twice" },
-        { "saes: [{layers: ['1', 0-1], sites: [res], widths: [8, 8]}]\n", "w8-l0.0006 of res.00" },
+        { "saes: [{recipe: topk}]\n", "give that number as target_l0" },
+        { "saes: [{recipe: gated, target_l0: [9]}]\n", "give coefficients of its penalty" },
+        { "saes: [{recipe: batch_topk, widths: [8], target_l0: [9]}]\n", "cannot keep 9 of 8" },
+        { "saes: [{recipe: topk, target_l0: [2.5]}]\n", "cannot keep 2.5" },
+        { "train: {prefixes: [0.5, 0.25, 1]}\nsaes: [{}]\n", "prefixes must ascend to 1" },
+        { "train: {prefixes: [0.5]}\nsaes: [{}]\n", "prefixes must ascend to 1" },
     };
 
     (void)state;

@@ -1,5 +1,6 @@
 /* training_step() against forty steps computed in float64 by automatic differentiation
  * (tests/golden/README.md, "sae/"). */
+#include "sae/architecture.h"
 #include "sae/step.h"
 
 #include <hdf5.h>
@@ -10,6 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -22,6 +24,14 @@ struct golden {
     bool          log_threshold;
     struct recipe recipe;
 };
+
+/* What our recipes are called there. */
+static const struct architecture *architecture_of(const json_t *hparams)
+{
+    const char *name = json_string_value(json_object_get(hparams, "arch"));
+
+    return architecture_find(strcmp(name, "jumprelu") == 0 ? "gemma_scope" : name);
+}
 
 static double number(const json_t *object, const char *name)
 {
@@ -42,14 +52,16 @@ static void golden_open(struct golden *golden, const char *path)
     assert_non_null(h);
     golden->inputs = (int32_t)number(h, "d");
     golden->latents = (int32_t)number(h, "M");
-    golden->log_threshold = json_string_value(json_object_get(h, "threshold"))[0] == 'l';
+    const char *threshold = json_string_value(json_object_get(h, "threshold"));
+    golden->log_threshold = threshold != NULL && threshold[0] == 'l';
     golden->recipe = (struct recipe){
+        .architecture = architecture_of(h),
         .batch = (int64_t)number(h, "batch"),
         .steps = (int64_t)number(h, "steps"),
         .learning_rate = number(h, "lr"),
         .warmup = (int64_t)number(h, "lr_warmup"),
         .sparsity = number(h, "lam"),
-        .target_l0 = number(h, "target_l0"),
+        .target_l0 = number(h, "target_l0") + number(h, "k"),
         .target_strength = number(h, "lam"),
         .sparsity_warmup = (int64_t)number(h, "sparsity_warmup"),
         .bandwidth = number(h, "bandwidth"),
@@ -58,8 +70,16 @@ static void golden_open(struct golden *golden, const char *path)
         .beta1 = number(h, "beta1"),
         .beta2 = number(h, "beta2"),
         .epsilon = number(h, "eps"),
-        .dead_after = INT64_MAX,
+        .clip = number(h, "clip"),
+        .auxk = number(h, "auxk_alpha"),
+        .auxk_latents = (int64_t)number(h, "k_aux"),
+        .dead_after = number(h, "dead_after_tokens") > 0 ? (int64_t)number(h, "dead_after_tokens")
+                                                         : INT64_MAX,
     };
+    const json_t *prefixes = json_object_get(h, "prefixes");
+    for (size_t p = 0; p < json_array_size(prefixes); p++)
+        golden->recipe.prefix[golden->recipe.prefixes++] =
+            (double)json_integer_value(json_array_get(prefixes, p)) / golden->latents;
     json_decref(h);
     H5free_memory(text);
     H5Tclose(type);
@@ -82,14 +102,27 @@ static double *golden_read(const struct golden *golden, const char *group, const
     return values;
 }
 
-/* A tensor of the golden file in our layout, latent by latent.  Caller frees. */
-static double *golden_tensor(const struct golden *golden, const char *group, int which)
+/* What the golden files call one of our tensors. */
+static const char *golden_name(const struct golden *golden, const char *name)
 {
-    const char *const names[TENSORS] = { "W_enc", "W_dec", "b_enc",
-                                         golden->log_threshold ? "log_theta" : "theta", "b_dec" };
-    double *values = golden_read(golden, group, names[which]);
+    static const char *const NAMES[][2] = {
+        { "encoder", "W_enc" }, { "decoder", "W_dec" }, { "decoder_bias", "b_dec" },
+        { "encoder_bias", "b_enc" }, { "gate_bias", "b_gate" }, { "magnitude_bias", "b_mag" },
+        { "log_gain", "r_mag" },
+    };
 
-    if (which != ENCODER)
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (strcmp(name, NAMES[i][0]) == 0)
+            return NAMES[i][1];
+    return golden->log_threshold ? "log_theta" : "theta";
+}
+
+/* A tensor of the golden file in our layout, latent by latent.  Caller frees. */
+static double *golden_tensor(const struct golden *golden, const char *group, const char *name)
+{
+    double *values = golden_read(golden, group, golden_name(golden, name));
+
+    if (strcmp(name, "encoder") != 0)
         return values;
     double *turned = allocate(golden->latents * golden->inputs, sizeof *turned);
     for (int32_t i = 0; i < golden->latents; i++)
@@ -101,10 +134,13 @@ static double *golden_tensor(const struct golden *golden, const char *group, int
 
 static void start_as_golden(struct training *training, const struct golden *golden)
 {
-    training_make(training, MPI_COMM_SELF, &golden->recipe, golden->inputs, golden->latents);
+    training_make(training, MPI_COMM_SELF, &golden->recipe,
+                  (struct shape){ golden->inputs, golden->inputs, golden->latents });
     for (int i = 0; i < TENSORS; i++) {
         struct tensor *t = &training->tensors[i];
-        double *init = golden_tensor(golden, "init/", i);
+        if (t->name == NULL)
+            continue;
+        double *init = golden_tensor(golden, "init/", t->name);
         for (int64_t k = 0; k < t->rows * t->columns; k++)
             t->value[k] = (float)init[k];
         free(init);
@@ -112,11 +148,10 @@ static void start_as_golden(struct training *training, const struct golden *gold
 }
 
 /* Norm of the difference over norm. */
-static void assert_near(const struct training *training, const struct golden *golden,
-                        const char *group, int which, double (*ours)(const struct tensor *, int64_t))
+static void assert_near(const struct tensor *t, const struct golden *golden, const char *group,
+                        double (*ours)(const struct tensor *, int64_t))
 {
-    const struct tensor *t = &training->tensors[which];
-    double *want = golden_tensor(golden, group, which), difference = 0, norm = 0;
+    double *want = golden_tensor(golden, group, t->name), difference = 0, norm = 0;
 
     for (int64_t k = 0; k < t->rows * t->columns; k++) {
         const double wanted = ours(t, -1) < 0 ? want[k] : fabs(want[k]);
@@ -128,8 +163,16 @@ static void assert_near(const struct training *training, const struct golden *go
         fail_msg("%s%s: relative error %g", group, t->name, sqrt(difference / norm));
 }
 
-/* With beta1 = 0 the step leaves no gradient behind but its square, which after the first
- * step is the second moment over 1 - beta2.  k = -1 asks whether signs are known: 1 is no. */
+static void assert_all_near(const struct training *training, const struct golden *golden,
+                            const char *group, double (*ours)(const struct tensor *, int64_t))
+{
+    for (int i = 0; i < TENSORS; i++)
+        if (training->tensors[i].name != NULL)
+            assert_near(&training->tensors[i], golden, group, ours);
+}
+
+/* A step leaves no gradient behind but its square, which after the first step is the second
+ * moment over 1 - beta2.  k = -1 asks whether signs are known: 1 is no. */
 static double first_gradient(const struct tensor *tensor, int64_t k)
 {
     return k < 0 ? 1 : sqrt((double)tensor->square[k] / 0.001);
@@ -154,35 +197,38 @@ static void follow(const char *path, double density)
     struct training training = {0};
     struct workspace workspace = {0};
     struct step_report report;
+    struct room room = {0};
     int look = 0;
 
     golden_open(&golden, path);
     double *loss = golden_read(&golden, "log/", "loss"), *mse = golden_read(&golden, "log/", "mse");
+    double *auxiliary = golden_read(&golden, "log/", "aux");
     double *l0 = golden_read(&golden, "log/", "l0"), *rate = golden_read(&golden, "log/", "lr");
     double *rows = golden_read(&golden, "", "x");
     const int64_t batch = golden.recipe.batch * golden.inputs;
     float *x = allocate(batch, sizeof *x);
 
     start_as_golden(&training, &golden);
-    workspace_make(&workspace, MPI_COMM_SELF, golden.recipe.batch, golden.inputs, golden.latents);
+    room_add(&room, &golden.recipe, (struct shape){ golden.inputs, golden.inputs, golden.latents });
+    workspace_make(&workspace, MPI_COMM_SELF, &room);
     for (int64_t step = 0; step < golden.recipe.steps; step++) {
         char group[48];
         training.density = density;
         for (int64_t k = 0; k < batch; k++)
             x[k] = (float)rows[step * batch + k];
-        assert_int_equal(training_step(&training, &workspace, x, &report), OK);
+        assert_int_equal(training_step(&training, &workspace, x, x, &report), OK);
         assert_close(report.loss, loss[step], "loss", step);
-        assert_close(report.mse, mse[step], "mse", step);
+        if (golden.recipe.prefixes == 0)    /* there mse is the mean over the prefixes */
+            assert_close(report.mse, mse[step], "mse", step);
+        assert_close(report.auxiliary, auxiliary[step], "auxiliary loss", step);
         assert_close(report.l0, l0[step], "L0", step);
         assert_close(report.rate, rate[step], "learning rate", step);
         if (step == 0)
-            for (int i = 0; i < TENSORS; i++)
-                assert_near(&training, &golden, "grad_step_1/", i, first_gradient);
+            assert_all_near(&training, &golden, "grad_step_1/", first_gradient);
         if (step + 1 != LOOKS[look])
             continue;
         snprintf(group, sizeof group, "after_step_%lld/", (long long)LOOKS[look++]);
-        for (int i = 0; i < TENSORS; i++)
-            assert_near(&training, &golden, group, i, value);
+        assert_all_near(&training, &golden, group, value);
     }
     assert_int_equal(look, 5);
     workspace_free(&workspace);
@@ -191,30 +237,65 @@ static void follow(const char *path, double density)
     free(rows);
     free(rate);
     free(l0);
+    free(auxiliary);
     free(mse);
     free(loss);
     H5Fclose(golden.file);
 }
 
+/* On the sparse path and on the dense one. */
+static void follow_both(const char *path)
+{
+    follow(path, 0);
+    follow(path, 1);
+}
+
 static void follows_log_thresholds(void **state)
 {
     (void)state;
-    follow("tests/golden/sae/jumprelu.h5", 0);
-    follow("tests/golden/sae/jumprelu.h5", 1);
+    follow_both("tests/golden/sae/jumprelu.h5");
 }
 
 static void follows_raw_thresholds(void **state)
 {
     (void)state;
-    follow("tests/golden/sae/jumprelu_direct.h5", 0);
-    follow("tests/golden/sae/jumprelu_direct.h5", 1);
+    follow_both("tests/golden/sae/jumprelu_direct.h5");
 }
 
 static void follows_a_target_l0(void **state)
 {
     (void)state;
-    follow("tests/golden/sae/jumprelu_target_l0.h5", 0);
-    follow("tests/golden/sae/jumprelu_target_l0.h5", 1);
+    follow_both("tests/golden/sae/jumprelu_target_l0.h5");
+}
+
+static void follows_gated(void **state)
+{
+    (void)state;
+    follow_both("tests/golden/sae/gated.h5");
+}
+
+static void follows_topk_with_auxk(void **state)
+{
+    (void)state;
+    follow_both("tests/golden/sae/topk.h5");
+}
+
+static void follows_batch_topk_with_auxk(void **state)
+{
+    (void)state;
+    follow_both("tests/golden/sae/batch_topk.h5");
+}
+
+static void follows_matryoshka(void **state)
+{
+    (void)state;
+    follow_both("tests/golden/sae/matryoshka.h5");
+}
+
+static void follows_relu_with_l1(void **state)
+{
+    (void)state;
+    follow_both("tests/golden/sae/relu_l1.h5");
 }
 
 int main(int argc, char **argv)
@@ -223,6 +304,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(follows_log_thresholds),
         cmocka_unit_test(follows_raw_thresholds),
         cmocka_unit_test(follows_a_target_l0),
+        cmocka_unit_test(follows_gated),
+        cmocka_unit_test(follows_topk_with_auxk),
+        cmocka_unit_test(follows_batch_topk_with_auxk),
+        cmocka_unit_test(follows_matryoshka),
+        cmocka_unit_test(follows_relu_with_l1),
     };
 
     MPI_Init(&argc, &argv);

@@ -1,0 +1,46 @@
+/* gradients.h -- what the loss asks of every parameter.
+ *
+ * The gradients of the weights exist only a few latents at a time: they are sums over the
+ * entries of a latent, made when they are used.
+ */
+#ifndef GRADIENTS_H
+#define GRADIENTS_H
+
+#include "sae/workspace.h"
+
+/* The gradients that are sums over a latent's entries, and the coefficients of the weights'
+ * gradients: the entries by latent, and what the architecture makes of them.  To be called
+ * after decode_back().  Local. */
+void find_latent_gradients(const struct training *training, struct workspace *workspace);
+
+/* decoder_bias_gradient, from column_sums and the encoder before it is moved.  Collective. */
+void find_decoder_bias_gradient(const struct training *training, struct workspace *workspace);
+
+/* Gradients of some latents' rows, in this thread's scratch: of the decoder over the own
+ * columns, before `along` is taken away; of the encoder, for latents among the own ones.
+ * Local, called by all threads. */
+float *decoder_gradient(const struct training *training, struct workspace *workspace,
+                        struct range latents);
+float *encoder_gradient(const struct training *training, struct workspace *workspace,
+                        struct range latents);
+
+/* The gradient of the skip matrix's rows of one block of own columns, in this thread's
+ * scratch.  Local, called by all threads. */
+float *skip_gradient(const struct training *training, struct workspace *workspace,
+                     struct range columns);
+
+/* If the norm of all gradients together exceeds the recipe's `clip`, scale them to it.
+ * Twice the work on the weights' gradients: their norm must be known before any is used.
+ * Collective. */
+void clip_gradients(const struct training *training, struct workspace *workspace);
+
+/* Add the rows of `values` [count, width] to sums that go round the ranks in order.
+ *   sum   [width]   out, on every rank
+ * Collective. */
+void sum_over_ranks(MPI_Comm comm, double *sum, const double *values, int64_t count,
+                    int64_t width);
+
+/* Latents a thread takes at once; the bits do not depend on it. */
+int64_t latents_at_once(const struct training *training);
+
+#endif

@@ -1,0 +1,231 @@
+/* Autoencoders that keep a number of latents, not what is above a threshold:
+ *
+ *   p = ReLU(product + b_enc)      f = the k largest p of each row     (TopK, arXiv:2406.04093)
+ *                                  f = the k B largest p of the batch  (BatchTopK, arXiv:2412.06410)
+ *   dpi = G where active
+ *
+ * Matryoshka autoencoders (arXiv:2503.17547) activate as BatchTopK.  Both need a threshold when
+ * training is over, since then there is no batch: the running mean of the least f of each batch.
+ *
+ * AuxK revives dead latents: of those, the `auxk_latents` largest p of each row, the entries
+ * aside, reconstruct e = x - y, which counts as given:
+ *
+ *   loss += auxk mean |e - f_aside W_dec|^2 / mean |e - mean e|^2
+ */
+#include "sae/architecture.h"
+#include "sae/decode.h"
+#include "sae/step.h"
+
+#include <math.h>
+
+/* Weight of a batch in the running mean of the least f. */
+static const double CUT_SHARE = 0.01;
+
+static void start(struct training *training)
+{
+    (void)training;
+}
+
+/* Dead latents are listed aside above 0, the others above infinity. */
+static void prepare(const struct training *training, struct workspace *w)
+{
+    const struct recipe *recipe = &training->recipe;
+    const int64_t first = training->own_latents.first;
+
+    for (int64_t i = 0; i < own_count(training); i++) {
+        w->threshold[i] = 0;
+        w->gain[i] = 1;
+        w->floor[i] = training->silent[first + i] >= recipe->dead_after ? 0 : INFINITY;
+    }
+    w->aside_decoded = recipe->architecture->aside == ASIDE_REST && recipe->auxk > 0
+                       && training_dead(training) > 0;
+}
+
+static void scan(const struct training *training, const struct workspace *w, struct codes *piece,
+                 const float *pre, int64_t rows, struct range own)
+{
+    const float *bias = training->tensors[ENCODER_BIAS].value + own.first;
+    const struct two_lists lists = {
+        .gain = w->gain + own.first,
+        .bias = bias,
+        .gate = bias,
+        .floor = w->floor + own.first,
+    };
+
+    if (w->aside_decoded)
+        codes_scan_two(piece, pre, &lists, (int32_t)(training->own_latents.first + own.first),
+                       rows, own.end - own.first);
+    else
+        scan_active(training, w, piece, pre, rows, own);
+}
+
+static void cut_rows(struct cut *cuts, const struct codes *codes, const int64_t *start,
+                     const int64_t *end, int64_t k)
+{
+    #pragma omp parallel for
+    for (int64_t row = 0; row < codes->groups; row++)
+        cuts[row] = cut_largest(codes->value, start + row, end + row, 1, k);
+}
+
+/* The largest of each row's entries aside, if there are any.  NULL: all. */
+static struct cut *cut_aside(const struct training *training, struct workspace *w,
+                             const struct codes *codes)
+{
+    struct cut *cuts = w->row_cuts + w->batch;
+
+    if (!w->aside_decoded)
+        return NULL;
+    cut_rows(cuts, codes, codes->middle, codes->start + 1, training->recipe.auxk_latents);
+    return cuts;
+}
+
+static int64_t k_of(const struct training *training)
+{
+    return llround(training->recipe.target_l0);
+}
+
+static void select_by_row(const struct training *training, struct workspace *w,
+                          struct codes *codes)
+{
+    cut_rows(w->row_cuts, codes, codes->start, codes->middle, k_of(training));
+    codes_keep(codes, w->row_cuts, true, cut_aside(training, w, codes));
+}
+
+static void select_by_batch(const struct training *training, struct workspace *w,
+                            struct codes *codes)
+{
+    struct cut cut = cut_largest(codes->value, codes->start, codes->middle, codes->groups,
+                                 k_of(training) * codes->groups);
+
+    codes_keep(codes, &cut, false, cut_aside(training, w, codes));
+}
+
+/* mean |e - mean e|^2 = mean |e|^2 - |mean e|^2. */
+static double variance_of_rest(const struct training *training, const struct workspace *w)
+{
+    double square = 0;
+
+    for (int64_t j = 0; j < training->outputs; j++)
+        square += pow(w->column_sums[j] / (double)w->batch, 2);
+    return w->square_sums[0] / (double)w->batch - square;
+}
+
+static void penalise(const struct training *training, struct workspace *w,
+                     struct step_report *report)
+{
+    const double variance = variance_of_rest(training, w);
+
+    if (!w->aside_decoded || !(variance > 0)) {
+        w->aside_scale = 0;
+        return;
+    }
+    report->auxiliary = training->recipe.auxk * w->square_sums[1] / (double)w->batch / variance;
+    w->aside_scale = 2 * training->recipe.auxk / ((double)w->batch * variance);
+}
+
+/* The running cut takes the threshold's place in the report. */
+static void penalise_by_batch(const struct training *training, struct workspace *w,
+                              struct step_report *report)
+{
+    report->threshold = training->cut;
+    penalise(training, w, report);
+}
+
+static void differentiate(const struct training *training, struct workspace *w, int64_t latent)
+{
+    const struct codes *codes = w->columns;
+    const int64_t own = own_place(training, latent), middle = codes->middle[latent];
+    const float scale = (float)residual_scale(training, w), aside = (float)w->aside_scale;
+    double bias = 0, along = 0;
+
+    for (int64_t k = codes->start[latent]; k < codes->start[latent + 1]; k++) {
+        const float by_residual = k < middle ? scale : aside;
+        const float value = codes->value[k], g = by_residual * w->gradient[k];
+        w->gradient[k] = g;
+        codes->value[k] = by_residual * value;
+        bias += (double)g;
+        along += (double)value * (double)g;
+    }
+    w->along[latent] = along;
+    if (own < 0)
+        return;
+    w->input_sum[own] = bias;
+    w->vector_gradient[0][own] = (float)bias;
+}
+
+static void settle(struct training *training, const struct workspace *w)
+{
+    const struct codes *rows = w->rows;
+    float least = INFINITY;
+
+    for (int64_t row = 0; row < w->batch; row++)
+        for (int64_t k = rows->start[row]; k < rows->middle[row]; k++)
+            least = fminf(least, rows->value[k]);
+    if (isinf(least))
+        return;
+    training->cut += (training->step == 0 ? 1 : CUT_SHARE) * ((double)least - training->cut);
+}
+
+static void infer_cut(const struct training *training, float *gain, float *bias, float *threshold)
+{
+    infer_plain(training, gain, bias, threshold);
+    for (int64_t i = 0; i < own_count(training); i++)
+        threshold[i] = (float)training->cut;
+}
+
+const struct architecture TOPK = {
+    .name = "topk",
+    .vectors = { "encoder_bias" },
+    .centred = true,
+    .unit_decoder = true,
+    .decoder_norm = 1,
+    .top_k = true,
+    .aside = ASIDE_REST,
+    .form = FORM_TOPK,
+    .start = start,
+    .prepare = prepare,
+    .scan = scan,
+    .select = select_by_row,
+    .penalise = penalise,
+    .differentiate = differentiate,
+    .infer = infer_plain,
+};
+
+const struct architecture BATCH_TOPK = {
+    .name = "batch_topk",
+    .vectors = { "encoder_bias" },
+    .centred = true,
+    .unit_decoder = true,
+    .decoder_norm = 1,
+    .top_k = true,
+    .aside = ASIDE_REST,
+    .form = FORM_JUMPRELU,
+    .start = start,
+    .prepare = prepare,
+    .scan = scan,
+    .select = select_by_batch,
+    .penalise = penalise_by_batch,
+    .differentiate = differentiate,
+    .settle = settle,
+    .infer = infer_cut,
+};
+
+/* The recipe has no AuxK for it. */
+const struct architecture MATRYOSHKA = {
+    .name = "matryoshka",
+    .vectors = { "encoder_bias" },
+    .centred = true,
+    .unit_decoder = true,
+    .decoder_norm = 1,
+    .top_k = true,
+    .aside = ASIDE_NEAR,
+    .form = FORM_JUMPRELU,
+    .start = start,
+    .prepare = prepare,
+    .scan = scan_active,
+    .select = select_by_batch,
+    .penalise = penalise_by_batch,
+    .differentiate = differentiate,
+    .settle = settle,
+    .infer = infer_cut,
+};
