@@ -11,12 +11,11 @@
  * an autoencoder should not spend latents on them (Gemma Scope, arXiv:2408.05147, 3.1).
  */
 #include "base/memory.h"
-#include "base/regroup.h"
 #include "base/run.h"
 #include "corpus/selection.h"
 #include "kernels/bf16.h"
 #include "lm/forward.h"
-#include "shard/activation_writer.h"
+#include "shard/spool.h"
 #include "suite/tasks.h"
 
 #include <stdlib.h>
@@ -29,13 +28,6 @@ static const char HELP[] =
     "that the suite asks for: RUN/harvest/NNNNN/SITE.LL.h5, a folder for every shard of\n"
     "harvest.shard sequences.  Shards that are done are skipped.  --task N does shard N alone.\n";
 
-/* A stream's rows on this rank that are computed but not yet written. */
-struct held {
-    struct stream stream;
-    struct activation_writer writer;
-    void *values;               /* [room, width] in the stream's store */
-};
-
 struct harvest {
     struct run       *run;
     struct suite      suite;
@@ -44,19 +36,16 @@ struct harvest {
     struct forward    forward;
     struct tasks      tasks;
     int64_t           shards;
-    int64_t           room;         /* rows a buffer of one block holds */
 
     struct stream    *streams;      /* [taps] in the order in which the model comes to them */
-    struct held      *held;         /* [taps] */
-    struct row_origin *origins;     /* [room] of the held rows, the same for every stream */
-    struct range      rows;         /* which rows of the shard are held */
-    void             *values_out;   /* [room, widest row] rows on their way to disk */
-    struct row_origin *origins_out; /* [room] */
+    struct spool      spool;        /* on their way to disk */
+    int32_t          *kept;         /* [block, context] which rows of a block are stored */
 
     int32_t          *ids;          /* [shard, context] */
     struct sequence_origin *sequences;  /* [shard] */
     int64_t          *rows_before;  /* [shard + 1] stored rows of the sequences before each */
     int64_t           stored;       /* rows, in this run */
+    int64_t           fed;          /* tokens, in this run */
     double            bytes;        /* on disk before compression, in this run */
 };
 
@@ -89,48 +78,34 @@ static struct range shard_range(const struct harvest *harvest, int64_t number)
     return split_block(harvest->selection.sequences, harvest->suite.harvest.shard, number);
 }
 
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-/* Bytes of all that allocate_all() allocates, of the model and its forward pass.  Collective. */
+/* Bytes of the model, its forward pass, and the rows on their way to disk.  Collective. */
 static int64_t bytes_needed(const struct harvest *harvest, const struct lm_config *config,
-                            enum precision precision, enum store store)
+                            enum precision precision)
 {
     const struct suite *suite = &harvest->suite;
-    const int64_t row = store_bytes(store);
-    int64_t widest = 0, bytes = weights_reading_bytes(config);
+    const int64_t block = suite->harvest.block, context = suite->corpus.context;
+    int64_t bytes = weights_reading_bytes(config);
 
     if (comm_first_of_node(harvest->run->comm))
         bytes += weights_bytes(config, precision);
-    for (int t = 0; t < harvest->tasks.taps_count; t++) {
-        const int64_t width = tap_width(config, harvest->tasks.taps[t].site);
-        bytes += harvest->room * width * row;
-        widest = most(widest, width);
-    }
-    bytes += harvest->room * (widest * row + 2 * (int64_t)sizeof(struct row_origin));
-    bytes += forward_bytes(config, precision, suite->harvest.block, suite->corpus.context);
-    bytes += suite->harvest.shard * suite->corpus.context * (int64_t)sizeof *harvest->ids;
+    bytes += forward_bytes(config, precision, block, context);
+    bytes += spool_bytes(harvest->streams, harvest->tasks.taps_count, block * context,
+                         harvest->run->rank == 0);
+    bytes += (suite->harvest.shard + block) * context * (int64_t)sizeof *harvest->ids;
     return bytes;
 }
 
-static void allocate_all(struct harvest *harvest, enum store store)
+static void allocate_all(struct harvest *harvest)
 {
-    const int64_t row = store_bytes(store), shard = harvest->suite.harvest.shard;
-    int64_t widest = 0;
+    const struct suite *suite = &harvest->suite;
+    const int64_t block = suite->harvest.block, context = suite->corpus.context;
+    const int64_t shard = suite->harvest.shard;
 
-    harvest->held = allocate(harvest->tasks.taps_count, sizeof *harvest->held);
-    for (int t = 0; t < harvest->tasks.taps_count; t++) {
-        struct held *held = &harvest->held[t];
-        held->stream = harvest->streams[t];
-        held->values = allocate(harvest->room * held->stream.width, row);
-        widest = most(widest, held->stream.width);
-    }
-    harvest->origins = allocate(harvest->room, sizeof *harvest->origins);
-    harvest->values_out = allocate(harvest->room * widest, row);
-    harvest->origins_out = allocate(harvest->room, sizeof *harvest->origins_out);
-    harvest->ids = allocate(shard * harvest->suite.corpus.context, sizeof *harvest->ids);
+    forward_make(&harvest->forward, &harvest->weights, block, context);
+    spool_make(&harvest->spool, harvest->run->comm, harvest->streams,
+               harvest->tasks.taps_count, block * context);
+    harvest->kept = allocate(block * context, sizeof *harvest->kept);
+    harvest->ids = allocate(shard * context, sizeof *harvest->ids);
     harvest->sequences = allocate(shard, sizeof *harvest->sequences);
     harvest->rows_before = allocate(shard + 1, sizeof *harvest->rows_before);
 }
@@ -198,29 +173,20 @@ static enum status set_up(struct harvest *harvest)
     TRY_ALL(comm, selection_of_harvest(&harvest->selection, suite));
     harvest->shards = split_blocks(harvest->selection.sequences, suite->harvest.shard);
     TRY(run_check_task(harvest->run, harvest->shards));
-    /* What is held when a round ends is a block and less than a chunk of the round before;
-     * what a rank writes is its share of the chunks of that. */
-    harvest->room = suite->harvest.block * suite->corpus.context + 2 * CHUNK_ROWS;
     list_streams(harvest, &config, store);
-    TRY(memory_check(comm, bytes_needed(harvest, &config, precision, store), "harvest"));
+    TRY(memory_check(comm, bytes_needed(harvest, &config, precision), "harvest"));
     TRY_ALL(comm, harvest->run->rank == 0 ? check_disk(harvest) : OK);
     TRY(weights_read(&harvest->weights, &config, precision, suite->model.path, comm));
-    forward_make(&harvest->forward, &harvest->weights, suite->harvest.block,
-                 suite->corpus.context);
-    allocate_all(harvest, store);
+    allocate_all(harvest);
 done:
     return st;
 }
 
 static void tear_down(struct harvest *harvest)
 {
-    for (int t = 0; harvest->held != NULL && t < harvest->tasks.taps_count; t++)
-        free(harvest->held[t].values);
-    free(harvest->held);
+    spool_free(&harvest->spool);
     free(harvest->streams);
-    free(harvest->origins);
-    free(harvest->values_out);
-    free(harvest->origins_out);
+    free(harvest->kept);
     free(harvest->ids);
     free(harvest->sequences);
     free(harvest->rows_before);
@@ -233,21 +199,21 @@ static void tear_down(struct harvest *harvest)
 
 /* --- a block ----------------------------------------------------------------------- */
 
-/* Append the stored rows of the site where the cursor stands to what is held of it.
- *   kept  [kept rows]  in: which rows of the block are stored */
-static void hold_rows(struct held *held, int64_t already, const struct forward *forward,
-                      const int32_t *kept, int64_t count)
+/* Copy the stored rows of the site where the cursor stands.
+ *   values [count, width]  out, in the stream's store
+ *   kept   [count]         in: which rows of the block are stored */
+static void store_rows(void *values, struct stream stream, const struct forward *forward,
+                       const int32_t *kept, int64_t count)
 {
-    const int64_t width = held->stream.width;
+    const int64_t width = stream.width;
 
     #pragma omp parallel for
     for (int64_t i = 0; i < count; i++) {
         const float *from = forward->values + kept[i] * width;
-        const int64_t to = (already + i) * width;
-        if (held->stream.store == STORE_BF16)
-            bf16_from_float((uint16_t *)held->values + to, from, width);
+        if (stream.store == STORE_BF16)
+            bf16_from_float((uint16_t *)values + i * width, from, width);
         else
-            memcpy((float *)held->values + to, from, (size_t)width * sizeof *from);
+            memcpy((float *)values + i * width, from, (size_t)width * sizeof *from);
     }
 }
 
@@ -269,99 +235,59 @@ static int64_t keep_rows(struct harvest *harvest, int64_t s, int64_t first_row,
     return count;
 }
 
-/* Feed a block of the shard's sequences to the model, and hold what comes out.  Local. */
-static enum status compute_block(struct harvest *harvest, struct range block)
+/* Feed a block of the shard's sequences, perhaps empty, to the model. */
+static enum status start_block(struct harvest *harvest, struct range block)
+{
+    const int32_t *ids = harvest->ids + block.first * harvest->suite.corpus.context;
+
+    return block.first == block.end ? OK : forward_start(&harvest->forward, ids,
+                                                         block.end - block.first);
+}
+
+/* Run the model over the block and give the rows of every stream to the spool: `end` rows of
+ * the shard are made by the blocks of all ranks so far. */
+static void compute_block(struct harvest *harvest, struct range block, int64_t end)
 {
     const int64_t context = harvest->suite.corpus.context;
-    const int64_t already = harvest->rows.end - harvest->rows.first;
-    int32_t *kept = allocate((block.end - block.first) * context, sizeof *kept);
-    struct forward *forward = &harvest->forward;
-    int64_t count = 0, taps = harvest->tasks.taps_count;
-    enum status st;
+    struct row_origin *origins = spool_origins(&harvest->spool);
+    int64_t count = 0;
 
     for (int64_t s = block.first; s < block.end; s++)
-        count += keep_rows(harvest, s, (s - block.first) * context,
-                           harvest->origins + already + count, kept + count);
-    TRY(forward_start(forward, harvest->ids + block.first * context, block.end - block.first));
-    for (int64_t found = 0; found < taps; ) {
-        forward_next(forward);
-        for (int64_t t = 0; t < taps; t++)
-            if (tap_step(harvest->held[t].stream.tap) == tap_step(forward->tap)) {
-                hold_rows(&harvest->held[t], already, forward, kept, count);
-                found++;
-            }
-    }
-    harvest->rows.end += count;
-done:
-    free(kept);
-    return st;
-}
-
-/* --- a round: a block on every rank, then whole chunks to disk ---------------------- */
-
-/* Write the whole chunks among the rows that the ranks hold (at the end, all), bring the rest
- * to rank 0, where the next rows will follow it.  Collective. */
-static enum status write_round(struct harvest *harvest, int64_t written, int64_t upto,
-                               int64_t computed)
-{
-    struct run *run = harvest->run;
-    const struct range chunks = split_range(split_blocks(upto - written, CHUNK_ROWS), run->rank,
-                                            run->size);
-    const int64_t first = written + chunks.first * CHUNK_ROWS;
-    const int64_t end = written + chunks.end * CHUNK_ROWS;
-    const struct range mine = { first < upto ? first : upto, end < upto ? end : upto };
-    const struct range rest = { run->rank == 0 ? upto : computed, computed };
-    const int64_t origin_bytes = sizeof *harvest->origins;
-    struct row_origin kept_origins[CHUNK_ROWS];
-    enum status st = OK;
-
-    regroup(harvest->origins_out, mine, harvest->origins, harvest->rows, origin_bytes, run->comm);
-    regroup(kept_origins, rest, harvest->origins, harvest->rows, origin_bytes, run->comm);
-    memcpy(harvest->origins, kept_origins, (size_t)((rest.end - rest.first) * origin_bytes));
+        count += keep_rows(harvest, s, (s - block.first) * context, origins + count,
+                           harvest->kept + count);
+    spool_round(&harvest->spool, (struct range){ harvest->rows_before[block.first],
+                                                 harvest->rows_before[block.end] }, end);
     for (int t = 0; t < harvest->tasks.taps_count; t++) {
-        struct held *held = &harvest->held[t];
-        const int64_t bytes = held->stream.width * store_bytes(held->stream.store);
-
-        phase_enter(PHASE_EXCHANGE);
-        regroup(harvest->values_out, mine, held->values, harvest->rows, bytes, run->comm);
-        phase_enter(PHASE_WRITE);
-        TRY(activation_write(&held->writer, mine, harvest->values_out, harvest->origins_out));
-        phase_enter(PHASE_EXCHANGE);
-        regroup(harvest->values_out, rest, held->values, harvest->rows, bytes, run->comm);
-        memcpy(held->values, harvest->values_out, (size_t)((rest.end - rest.first) * bytes));
+        if (block.first < block.end)
+            forward_to(&harvest->forward, harvest->streams[t].tap);
+        phase_enter(PHASE_NONE);
+        void *values = spool_values(&harvest->spool, t);
+        phase_enter(PHASE_COMPUTE);
+        store_rows(values, harvest->streams[t], &harvest->forward, harvest->kept, count);
+        spool_give(&harvest->spool, t);
     }
-    harvest->rows = rest;
-done:
-    phase_enter(PHASE_COMPUTE);
-    return st;
 }
 
-/* Compute and write all rows of a shard whose files are open.  Collective. */
+/* Compute all rows of a shard whose files are open: in a round, a block on every rank.
+ * Collective. */
 static enum status harvest_rows(struct harvest *harvest, struct range shard, double since,
                                 int64_t before)
 {
-    const int64_t sequences = shard.end - shard.first, block = harvest->suite.harvest.block;
-    const int64_t rows = harvest->rows_before[sequences];
+    const int64_t sequences = shard.end - shard.first, size = harvest->suite.harvest.block;
+    const int64_t blocks = split_blocks(sequences, size);
     struct run *run = harvest->run;
-    int64_t written = 0;
     enum status st = OK;
 
-    harvest->rows = (struct range){ 0, 0 };
-    for (int64_t first = 0; first < sequences; first += run->size * block) {
-        const int64_t round_end = first + run->size * block;
-        const int64_t done = round_end < sequences ? round_end : sequences;
-        const int64_t mine = first + run->rank * block;
-        const int64_t end = mine + block < sequences ? mine + block : sequences;
-        const int64_t computed = harvest->rows_before[done];
-        const int64_t upto = done == sequences ? rows : computed / CHUNK_ROWS * CHUNK_ROWS;
+    for (int64_t first = 0; first < blocks; first += run->size) {
+        const int64_t next = first + run->size < blocks ? first + run->size : blocks;
+        const int64_t done = split_block(sequences, size, next - 1).end;
+        const struct range block = first + run->rank < next
+            ? split_block(sequences, size, first + run->rank) : (struct range){ done, done };
 
-        if (run->rank != 0 || first == 0) {     /* rank 0 goes on behind what it holds */
-            const int64_t at = harvest->rows_before[mine < sequences ? mine : sequences];
-            harvest->rows = (struct range){ at, at };
-        }
-        TRY_ALL(run->comm, mine < end ? compute_block(harvest, (struct range){ mine, end }) : OK);
-        TRY(write_round(harvest, written, upto, computed));
-        written = upto;
+        TRY_ALL(run->comm, start_block(harvest, block));
+        compute_block(harvest, block, harvest->rows_before[done]);
+        comm_meet(run->comm);
+        TRY_ALL(run->comm, spool_status(&harvest->spool));
         run_progress(run, "sequences through the model", since, before, shard.first + done,
                      harvest->selection.sequences, "sequences");
         TRY(run_stopping(run) ? refuse(E_STOPPED, "stopped by a signal; run the same command "
@@ -386,21 +312,6 @@ static void count_rows(struct harvest *harvest, int64_t sequences)
     }
 }
 
-static enum status create_files(struct harvest *harvest, const char *folder, int64_t rows)
-{
-    char path[PATH_LENGTH], name[32];
-    enum status st = OK;
-
-    for (int t = 0; t < harvest->tasks.taps_count; t++) {
-        struct held *held = &harvest->held[t];
-        path_print(path, "%s/%s.h5", folder, tap_name(name, held->stream.tap));
-        TRY(activation_create(&held->writer, harvest->run->comm, path, held->stream, rows,
-                              harvest->suite.text));
-    }
-done:
-    return st;
-}
-
 /* All streams of one shard of sequences.  Collective. */
 static enum status harvest_shard(struct harvest *harvest, int64_t number, double since,
                                  int64_t before)
@@ -415,11 +326,13 @@ static enum status harvest_shard(struct harvest *harvest, int64_t number, double
     TRY_ALL(comm, harvest->run->rank == 0 ? folder_make(part) : OK);
     TRY_ALL(comm, selection_read(&harvest->selection, shard, harvest->ids, harvest->sequences));
     count_rows(harvest, shard.end - shard.first);
-    TRY(create_files(harvest, part, harvest->rows_before[shard.end - shard.first]));
+    TRY(spool_open(&harvest->spool, part, harvest->rows_before[shard.end - shard.first],
+                   harvest->suite.text));
     TRY(harvest_rows(harvest, shard, since, before));
 done:
-    for (int t = 0; t < harvest->tasks.taps_count; t++)
-        st = activation_close(&harvest->held[t].writer, st);
+    phase_enter(PHASE_NONE);
+    st = spool_close(&harvest->spool, st);
+    phase_enter(PHASE_COMPUTE);
     if (st == OK)
         st = agree(comm, harvest->run->rank == 0 ? file_publish(folder) : OK);
     return st;
@@ -447,9 +360,10 @@ static enum status harvest_shards(struct harvest *harvest)
         TRY(harvest_shard(harvest, shard, since, before));
         const int64_t rows = harvest->rows_before[range.end - range.first];
         harvest->stored += rows;
+        harvest->fed += (range.end - range.first) * context;
         for (int t = 0; t < harvest->tasks.taps_count; t++)
-            harvest->bytes += (double)(rows * harvest->held[t].stream.width *
-                                       store_bytes(harvest->held[t].stream.store));
+            harvest->bytes += (double)(rows * harvest->streams[t].width *
+                                       store_bytes(harvest->streams[t].store));
         run_note(harvest->run, "shard %lld of %lld: %lld rows of %d streams from %lld tokens",
                  (long long)shard + 1, (long long)harvest->shards, (long long)rows,
                  harvest->tasks.taps_count, (long long)((range.end - range.first) * context));
@@ -461,16 +375,45 @@ done:
     return st;
 }
 
+/* How fast it went since `start` (MPI_Wtime), when `before` was the time of the phases, and what
+ * the cores did: the slowest rank counts.  Collective. */
+static void note_speed(struct harvest *harvest, double start, const double before[PHASES])
+{
+    const struct lm_config *config = &harvest->weights.config;
+    const struct tap last = harvest->streams[harvest->tasks.taps_count - 1].tap;
+    const double seconds = MPI_Wtime() - start, *spent = harvest->forward.spent;
+    const double sequences = (double)harvest->fed / (double)harvest->suite.corpus.context;
+    const double work = sequences * forward_work(config, last, harvest->suite.corpus.context);
+    double phases[PHASES];
+
+    phase_seconds(phases);
+    double share[] = { spent[FORWARD_PRODUCTS], spent[FORWARD_ATTENTION], spent[FORWARD_OTHER],
+                       phases[PHASE_COMPRESS] - before[PHASE_COMPRESS],
+                       phases[PHASE_WRITE] - before[PHASE_WRITE] };
+    for (int i = 0; i < 5; i++)
+        share[i] *= 100 / seconds;
+    MPI_Allreduce(MPI_IN_PLACE, share, 5, MPI_DOUBLE, MPI_MAX, harvest->run->comm);
+    if (harvest->fed > 0)
+        run_note(harvest->run, "%.1f tokens/s, %.1f GFLOP/s for %.1f s; products %.1f %%, attention "
+                 "%.1f %%, other arithmetic %.1f %%; beside them compression %.1f %%, writing "
+                 "%.1f %%", (double)harvest->fed / seconds, work / seconds * 1e-9, seconds,
+                 share[0], share[1], share[2], share[3], share[4]);
+}
+
 int main(int argc, char **argv)
 {
     struct run run = {0};
     struct harvest harvest = { .run = &run };
+    double phases[PHASES], start;
     enum status st;
 
     TRY(run_start(&run, "harvest", HELP, argc, argv));
     TRY(suite_read(&harvest.suite, run.comm, run.suite));
     TRY(set_up(&harvest));
+    phase_seconds(phases);
+    start = MPI_Wtime();
     TRY(harvest_shards(&harvest));
+    note_speed(&harvest, start, phases);
     run_summary(&run, (double)harvest.stored, "rows", harvest.bytes);
 done:
     tear_down(&harvest);

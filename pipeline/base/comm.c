@@ -58,6 +58,17 @@ enum status agree_in_time(MPI_Comm comm, enum status mine)
     return take_word(comm, mine, first);
 }
 
+void comm_meet(MPI_Comm comm)
+{
+    MPI_Request request;
+    int there = 0;
+
+    MPI_Ibarrier(comm, &request);
+    for (MPI_Test(&request, &there, MPI_STATUS_IGNORE); !there;
+         MPI_Test(&request, &there, MPI_STATUS_IGNORE))
+        usleep(1000);
+}
+
 int mpi_count(int64_t n)
 {
     if (n < 0 || n > INT_MAX)

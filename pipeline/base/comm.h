@@ -26,6 +26,10 @@ enum status agree_in_time(MPI_Comm comm, enum status mine);
 /* In a collective function: make a local call, and leave only if all ranks leave. */
 #define TRY_ALL(comm, call) TRY(agree((comm), (call)))
 
+/* Wait for all ranks, asleep: before a collective call that some come to much later than
+ * others, since a rank that waits in MPI keeps its core busy.  Collective. */
+void comm_meet(MPI_Comm comm);
+
 /* Set when a write to a file of several ranks has failed.  Inside the library that writes it
  * the ranks may then stand at different collective calls, so neither the file nor MPI can
  * be closed any more: run_finish() ends the job without. */

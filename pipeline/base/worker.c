@@ -4,28 +4,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The thread: wait for a job, do it without the lock, tell. */
+/* Do a job, unless one before it has failed.  With the lock, but not while it is done. */
+static void do_job(struct worker *worker, struct worker_job job)
+{
+    enum status st;
+
+    if (worker->status != OK)
+        return;
+    pthread_mutex_unlock(&worker->lock);
+    phase_enter(PHASE_COMPUTE);
+    st = job.job(job.context);
+    phase_enter(PHASE_NONE);
+    pthread_mutex_lock(&worker->lock);
+    if (st != OK) {
+        worker->status = st;
+        worker->reason = strdup(status_reason());
+        status_clear();
+    }
+}
+
+/* The thread: wait for a job, do it, tell. */
 static void *work(void *of)
 {
     struct worker *worker = of;
 
     pthread_mutex_lock(&worker->lock);
-    for (;;) {
-        while (worker->job == NULL && !worker->ending)
+    while (worker->done < worker->given || !worker->ending) {
+        if (worker->done == worker->given) {
             pthread_cond_wait(&worker->changed, &worker->lock);
-        if (worker->job == NULL)
-            break;
-        pthread_mutex_unlock(&worker->lock);
-        phase_enter(PHASE_COMPUTE);
-        const enum status st = worker->job(worker->context);
-        phase_enter(PHASE_NONE);
-        pthread_mutex_lock(&worker->lock);
-        if (st != OK) {
-            worker->status = st;
-            worker->reason = strdup(status_reason());
-            status_clear();
+            continue;
         }
-        worker->job = NULL;
+        do_job(worker, worker->queue[worker->done % WORKER_QUEUE]);
+        worker->done++;
         pthread_cond_broadcast(&worker->changed);
     }
     pthread_mutex_unlock(&worker->lock);
@@ -41,23 +51,45 @@ void worker_start(struct worker *worker)
         die("the system gives no thread for reading and writing");
 }
 
-/* With the lock. */
-static void let_end(struct worker *worker)
+/* Wait with the lock. */
+static void let_end(struct worker *worker, int64_t left)
 {
-    while (worker->job != NULL)
+    while (worker->given - worker->done > left)
         pthread_cond_wait(&worker->changed, &worker->lock);
+}
+
+void worker_await(struct worker *worker, int64_t left)
+{
+    pthread_mutex_lock(&worker->lock);
+    let_end(worker, left);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_queue(struct worker *worker, enum status (*job)(void *context), void *context)
+{
+    pthread_mutex_lock(&worker->lock);
+    let_end(worker, WORKER_QUEUE - 1);
+    worker->queue[worker->given++ % WORKER_QUEUE] = (struct worker_job){ job, context };
+    pthread_cond_broadcast(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
 }
 
 void worker_begin(struct worker *worker, enum status (*job)(void *context), void *context)
 {
+    worker_await(worker, 0);
+    worker_queue(worker, job, context);
+}
+
+enum status worker_status(struct worker *worker)
+{
+    enum status st;
+
     pthread_mutex_lock(&worker->lock);
-    let_end(worker);
-    if (worker->status == OK) {
-        worker->job = job;
-        worker->context = context;
-        pthread_cond_broadcast(&worker->changed);
-    }
+    st = worker->status;
+    if (st != OK)
+        refuse(st, "%s", worker->reason);
     pthread_mutex_unlock(&worker->lock);
+    return st;
 }
 
 enum status worker_wait(struct worker *worker)
@@ -65,7 +97,7 @@ enum status worker_wait(struct worker *worker)
     enum status st;
 
     pthread_mutex_lock(&worker->lock);
-    let_end(worker);
+    let_end(worker, 0);
     st = worker->status;
     worker->status = OK;
     pthread_mutex_unlock(&worker->lock);

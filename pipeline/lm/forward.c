@@ -46,6 +46,32 @@ int64_t tap_step(struct tap tap)
     return (int64_t)tap.layer * SITES + order;
 }
 
+/* Pairs of tokens of a sequence of which the second sees the first. */
+static double pairs(int64_t context, int32_t window)
+{
+    const double n = (double)context, w = window > 0 && window < context ? window : n;
+
+    return w * (w + 1) / 2 + (n - w) * w;
+}
+
+double forward_work(const struct lm_config *c, struct tap last, int64_t context)
+{
+    const double heads = (double)heads_width(c), width = c->width;
+    const double mlp = (c->gated ? 3.0 : 2.0) * c->mlp_width * width;
+    double work = 0;
+
+    for (int layer = 0; layer <= last.layer; layer++) {
+        const bool whole = layer < last.layer;
+        work += 2 * (double)context * width * (double)qkv_width(c)
+              + 4 * pairs(context, c->window[layer]) * heads;
+        if (whole || last.site != SITE_ATTN)
+            work += 2 * (double)context * heads * width;
+        if (whole || last.site == SITE_MLP || last.site == SITE_RES)
+            work += 2 * (double)context * mlp;
+    }
+    return work;
+}
+
 struct tap forward_end(const struct forward *forward)
 {
     return (struct tap){ .site = SITE_RES, .layer = forward->weights->config.layers - 1 };
@@ -116,11 +142,20 @@ void forward_free(struct forward *forward)
 
 /* --- the four stretches of a layer --------------------------------------------------- */
 
+/* Count the time since `start` as that of `part`. */
+static void spend(struct forward *f, enum forward_part part, double start)
+{
+    f->spent[part] += omp_get_wtime() - start;
+}
+
 /* y = x W^T, with a bias where the family has one. */
 static void multiply(struct forward *f, float *y, const struct linear *w, const float *bias,
                      const float *x, int64_t rows)
 {
+    const double start = omp_get_wtime();
+
     linear_apply(w, y, x, rows, f->rounding);
+    spend(f, FORWARD_PRODUCTS, start);
     if (bias != NULL)
         add_to_rows(y, bias, rows, w->outputs);
 }
@@ -156,6 +191,7 @@ static void to_attn(struct forward *f, const struct layer_weights *w)
                        c->head_width, c->norm_epsilon);
     }
     turn(f);
+    const double start = omp_get_wtime();
     attention(f->heads, f->qkv, f->scratch, &(struct attention){
         .sequences = f->sequences,
         .context = f->context,
@@ -166,6 +202,7 @@ static void to_attn(struct forward *f, const struct layer_weights *w)
         .scale = c->score_scale,
         .cap = c->score_cap,
     });
+    spend(f, FORWARD_ATTENTION, start);
 }
 
 static void to_mlp_in(struct forward *f, const struct layer_weights *w)
@@ -260,10 +297,14 @@ void forward_next(struct forward *f)
         to_attn, to_mlp_in, to_mlp, to_res,
     };
     const int64_t step = tap_step(f->tap) + 1;
+    const double start = omp_get_wtime();
+    const double counted = f->spent[FORWARD_PRODUCTS] + f->spent[FORWARD_ATTENTION];
 
     assert(step <= tap_step(forward_end(f)));
     f->tap.layer = (int)(step / SITES);
     STRETCHES[step % SITES](f, &f->weights->layers[f->tap.layer]);
+    spend(f, FORWARD_OTHER, start);
+    f->spent[FORWARD_OTHER] -= f->spent[FORWARD_PRODUCTS] + f->spent[FORWARD_ATTENTION] - counted;
     stand_at(f, (struct tap){ .site = ORDER[step % SITES], .layer = f->tap.layer });
 }
 

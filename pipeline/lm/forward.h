@@ -27,6 +27,14 @@
 #include "base/site.h"
 #include "lm/weights.h"
 
+/* What the time of a forward pass goes into. */
+enum forward_part {
+    FORWARD_PRODUCTS,   /* with weights, rounding and packing of their inputs included */
+    FORWARD_ATTENTION,
+    FORWARD_OTHER,      /* norms, positions, activations, sums */
+    FORWARD_PARTS
+};
+
 struct forward {
     const struct weights *weights;
     int64_t    context;         /* tokens of a sequence */
@@ -48,7 +56,13 @@ struct forward {
     float     *scratch;         /* of attention */
     float     *cosine, *sine;   /* [context, head_width / 2] of RoPE with this base: */
     double     rope_base, rope_factor;
+    double     spent[FORWARD_PARTS];    /* seconds, since it was made */
 };
+
+/* Additions and multiplications that a sequence takes up to the site `last`: two for each
+ * weight and token, and four for each value of a head and pair of tokens of which one sees the
+ * other. */
+double forward_work(const struct lm_config *config, struct tap last, int64_t context);
 
 /* Bytes that forward_make() will allocate. */
 int64_t forward_bytes(const struct lm_config *config, enum precision precision,

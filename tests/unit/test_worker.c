@@ -73,6 +73,34 @@ static void begins_nothing_after_a_failure_until_it_is_told(void **state)
     worker_stop(&worker);
 }
 
+/* The owner gets ahead of the worker by as many jobs as it allows itself. */
+static void queues_jobs(void **state)
+{
+    struct list list = {0};
+    struct append jobs[JOBS];
+    struct worker worker;
+
+    (void)state;
+    worker_start(&worker);
+    for (int i = 0; i < JOBS; i++) {
+        jobs[i] = (struct append){ &list, i, i == 90 ? E_ROOM : OK };
+        worker_queue(&worker, append, &jobs[i]);
+        worker_await(&worker, 3);
+        assert_true(list.count >= (i < 90 ? i - 2 : 88));
+    }
+    worker_await(&worker, 0);
+    assert_int_equal(worker_status(&worker), E_ROOM);
+    assert_int_equal(worker_status(&worker), E_ROOM);
+    assert_int_equal(worker_wait(&worker), E_ROOM);
+    assert_string_equal(status_reason(), "number 90");
+    status_clear();
+    assert_int_equal(worker_status(&worker), OK);
+    assert_int_equal(list.count, 91);
+    for (int i = 0; i < list.count; i++)
+        assert_int_equal(list.done[i], i);
+    worker_stop(&worker);
+}
+
 static void lets_the_job_in_hand_end(void **state)
 {
     struct list list = {0};
@@ -130,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(does_all_jobs_in_order),
         cmocka_unit_test(begins_nothing_after_a_failure_until_it_is_told),
+        cmocka_unit_test(queues_jobs),
         cmocka_unit_test(lets_the_job_in_hand_end),
         cmocka_unit_test(counts_the_phases_of_all_threads),
         cmocka_unit_test(prints_shares_of_those_that_have_one),
