@@ -109,6 +109,7 @@ static enum status export_entry(const struct work *work, const struct entry *ent
     path_print(to, "%s/%s/cfg.json", work->part, entry->folder);
     model_name(model, &work->suite);
     TRY(saelens_write_config(&sae, (struct saelens_origin){ model, entry->tap,
+                                                            entry->sae.target,
                                                             work->suite.corpus.context }, to));
     path_scores(from, &work->suite, entry->tap, entry->sae.name);
     path_print(to, "%s/%s/scores.json", work->part, entry->folder);

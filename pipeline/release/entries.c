@@ -180,14 +180,15 @@ enum status entries_write(const struct entries *entries, const char *path)
 
     if (out == NULL)
         die("no memory for a table of scores");
-    fputs("folder\tsite\tlayer\twidth\tsparsity\ttarget_l0\ttrained_on", out);
+    fputs("folder\tsite\ttarget\tlayer\trecipe\twidth\tsparsity\ttarget_l0\ttrained_on", out);
     for (size_t k = 0; k < sizeof NEEDED / sizeof *NEEDED; k++)
         fprintf(out, "\t%s", NEEDED[k]);
     for (int i = 0; i < entries->count; i++) {
         const struct entry *e = &entries->entry[i];
 
-        fprintf(out, "\n%s\t%s\t%d\t%d\t%g\t%g\t%lld", e->folder, site_name(e->tap.site),
-                e->tap.layer, e->sae.width, e->sae.sparsity, e->sae.target_l0,
+        fprintf(out, "\n%s\t%s\t%s\t%d\t%s\t%d\t%g\t%g\t%lld", e->folder,
+                site_name(e->tap.site), site_name(e->sae.target.site), e->tap.layer,
+                e->sae.recipe, e->sae.width, e->sae.sparsity, e->sae.target_l0,
                 (long long)e->sae.tokens);
         for (size_t k = 0; k < sizeof NEEDED / sizeof *NEEDED; k++)
             fprintf(out, "\t%.9g", entry_score(e, NEEDED[k]));

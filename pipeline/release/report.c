@@ -225,7 +225,8 @@ static void write_row(FILE *out, const struct entry *e, bool first)
 
     fprintf(out, "<tr%s><td class=\"text\"><a href=\"#%s-%d\">%s</a></td>",
             first ? " class=\"first\"" : "", site, e->tap.layer, site);
-    fprintf(out, "<td>%d</td><td>%s</td>", e->tap.layer, width_name(name, e->sae.width));
+    fprintf(out, "<td>%d</td><td class=\"text\">%s</td><td>%s</td>", e->tap.layer, e->sae.recipe,
+            width_name(name, e->sae.width));
     for (int c = 0; c < COLUMNS_COUNT; c++) {
         const double score = entry_score(e, COLUMNS[c].score) * COLUMNS[c].scale;
 
@@ -247,7 +248,7 @@ static void write_table(FILE *out, const struct entries *entries)
           "more of them, per autoencoder: <code>scores.json</code> in its folder. "
           "<a href=\"#terms\">What the columns mean.</a></p>\n"
           "<div class=\"wide\"><table>\n<thead><tr><th class=\"text\">site</th><th>layer</th>"
-          "<th>width</th>", out);
+          "<th class=\"text\">recipe</th><th>width</th>", out);
     for (int c = 0; c < COLUMNS_COUNT; c++)
         fprintf(out, "<th>%s</th>", COLUMNS[c].title);
     fputs("<th class=\"text\">folder</th></tr></thead>\n<tbody>\n", out);
@@ -255,6 +256,14 @@ static void write_table(FILE *out, const struct entries *entries)
         write_row(out, &entries->entry[i],
                   i > 0 && entries->entry[i].tap.site != entries->entry[i - 1].tap.site);
     fputs("</tbody></table></div>\n", out);
+}
+
+static bool has_top_k(const struct entries *entries)
+{
+    for (int i = 0; i < entries->count; i++)
+        if (strcmp(entries->entry[i].sae.recipe, "topk") == 0)
+            return true;
+    return false;
 }
 
 static void write_usage(FILE *out, const struct entries *entries)
@@ -270,6 +279,9 @@ static void write_usage(FILE *out, const struct entries *entries)
             "f = np.maximum(pre, 0) * (pre &gt; p[\"threshold\"])  # latents\n"
             "y = f @ p[\"W_dec\"] + p[\"b_dec\"]                  # reconstruction\n"
             "</code></pre>\n", folder);
+    if (has_top_k(entries))
+        fputs("<p>Of the recipe <code>topk</code> only the <code>p[\"k\"]</code> largest latents of "
+              "a row stay, the others are set to 0.</p>\n", out);
     fputs("<p>With SAELens (version 6), which also learns the hook point of the site from "
           "<code>cfg.json</code>:</p>\n", out);
     fprintf(out, "<pre><code>from sae_lens import SAE\n"

@@ -2,7 +2,7 @@
 #include "base/file.h"
 #include "lm/safetensors.h"
 #include "release/digests.h"
-#include "sae/sae.h"
+#include "sae/saelens.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -166,30 +166,25 @@ done:
 
 /* ---- are both forms the same autoencoder? --------------------------------------- */
 
-/* Is a tensor, [rows, columns], equal to `values`?  With `turned` the latter are [columns,
- * rows]; columns is 0 for a vector. */
-static enum status same_tensor(const struct safetensors *file, const char *name,
-                               const float *values, int64_t rows, int64_t columns, bool turned)
+/* Is a tensor of the file the one it should be? */
+static enum status same_tensor(const struct safetensors *file,
+                               const struct saelens_tensor *wanted)
 {
-    const struct safetensor *tensor = safetensors_find(file, name);
-    const int64_t count = rows * (columns > 0 ? columns : 1);
+    const struct safetensor *tensor = safetensors_find(file, wanted->name);
+    const int64_t count = wanted->rows * (wanted->columns > 0 ? wanted->columns : 1);
     const char *path = file->tensors[0].path;
     float *read = NULL;
     enum status st;
 
     if (tensor == NULL || tensor->type != TENSOR_F32 || tensor->count != count
-        || tensor->shape[0] != rows || tensor->rank != (columns > 0 ? 2 : 1))
+        || tensor->shape[0] != wanted->rows || tensor->rank != (wanted->columns > 0 ? 2 : 1))
         return refuse(E_FORMAT, "%s has no float32 tensor %s of the shape that params.npz has "
-                      "beside it", path, name);
+                      "beside it", path, wanted->name);
     read = allocate(count, sizeof *read);
     TRY(safetensor_values(read, tensor));
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t at = turned ? i % columns * rows + i / columns : i;
-
-        if (memcmp(&read[i], &values[at], sizeof *read) != 0)
-            TRY(refuse(E_FORMAT, "%s and params.npz beside it hold different numbers in %s",
-                       path, name));
-    }
+    if (memcmp(read, wanted->values, (size_t)count * sizeof *read) != 0)
+        st = refuse(E_FORMAT, "%s and params.npz beside it hold different numbers in %s", path,
+                    wanted->name);
 done:
     free(read);
     return st;
@@ -197,34 +192,39 @@ done:
 
 static enum status check_weights(const struct sae *sae, const char *path)
 {
-    const int64_t f = sae->latents, d = sae->inputs;
-    struct safetensors file;
+    struct safetensors file = {0};
+    struct saelens_weights weights;
     enum status st;
 
+    saelens_weights_make(&weights, sae);
     TRY(safetensors_open_file(&file, path));
-    if (file.count != 5)
-        TRY(refuse(E_FORMAT, "%s has %lld tensors; an autoencoder has 5", path,
-                   (long long)file.count));
-    TRY(same_tensor(&file, "W_dec", sae->decoder, f, d, false));
-    TRY(same_tensor(&file, "W_enc", sae->encoder, d, f, true));
-    TRY(same_tensor(&file, "b_dec", sae->decoder_bias, d, 0, false));
-    TRY(same_tensor(&file, "b_enc", sae->encoder_bias, f, 0, false));
-    TRY(same_tensor(&file, "threshold", sae->threshold, f, 0, false));
+    TRY(file.count == weights.count ? OK
+        : refuse(E_FORMAT, "%s has %lld tensors; params.npz beside it amounts to %d", path,
+                 (long long)file.count, weights.count));
+    for (int i = 0; i < weights.count; i++)
+        TRY(same_tensor(&file, &weights.tensors[i]));
 done:
     safetensors_close(&file);
+    saelens_weights_free(&weights);
     return st;
 }
 
-static enum status check_config(const struct sae *sae, const char *path)
+/* Also notes what the config says the autoencoder is. */
+static enum status check_config(struct sae *sae, const char *path)
 {
     json_t *config = NULL;
     enum status st;
 
     TRY(read_json(&config, path));
+    const char *architecture = json_string_value(json_object_get(config, "architecture"));
+    TRY(architecture != NULL && saelens_recognise(sae, architecture) ? OK
+        : refuse(E_FORMAT, "%s has an architecture, %s, that params.npz beside it cannot be", path,
+                 architecture == NULL ? "none" : architecture));
     if (json_integer_value(json_object_get(config, "d_in")) != sae->inputs
-        || json_integer_value(json_object_get(config, "d_sae")) != sae->latents)
-        st = refuse(E_FORMAT, "%s has another d_in or d_sae than params.npz beside it (%d and %d)",
-                    path, sae->inputs, sae->latents);
+        || json_integer_value(json_object_get(config, "d_sae")) != sae->latents
+        || json_integer_value(json_object_get(config, "k")) != sae->keep)
+        st = refuse(E_FORMAT, "%s has another d_in, d_sae or k than params.npz beside it (%d, %d "
+                    "and %d)", path, sae->inputs, sae->latents, sae->keep);
 done:
     json_decref(config);
     return st;
@@ -258,10 +258,10 @@ static enum status verify_one(const char *folder, const char *name)
 
     path_print(path, "%s/%s/params.npz", folder, name);
     TRY(sae_read_npz(&sae, path));
-    path_print(path, "%s/%s/sae_weights.safetensors", folder, name);
-    TRY(check_weights(&sae, path));
     path_print(path, "%s/%s/cfg.json", folder, name);
     TRY(check_config(&sae, path));
+    path_print(path, "%s/%s/sae_weights.safetensors", folder, name);
+    TRY(check_weights(&sae, path));
     path_print(path, "%s/%s/scores.json", folder, name);
     TRY(check_scores(name, path));
 done:

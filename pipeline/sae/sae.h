@@ -26,7 +26,8 @@ struct sae {
     int32_t inputs;         /* values of a row, d */
     int32_t outputs;        /* of a row that is reconstructed: d, but for a transcoder */
     int32_t latents;        /* width of the dictionary */
-    enum sae_form form;     /* does not change what is computed */
+    enum sae_form form;     /* does not change what is computed, nor does ... */
+    bool    transcoder;     /* ... that what is reconstructed is another row than x */
     int32_t keep;           /* most latents of a row; 0: any */
     float  *encoder;        /* [latents, inputs] */
     float  *decoder;        /* [latents, outputs] */

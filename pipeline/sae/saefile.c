@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char FORMAT[] = "saemill autoencoder";
 enum { VERSION = 2 };
@@ -118,7 +119,7 @@ static enum status read_attributes(struct sae *sae, struct sae_units *units, hid
                                    const char *path)
 {
     int64_t inputs, outputs, latents, keep, centred, skip;
-    char *name = NULL;
+    char *name = NULL, *site = NULL, *target = NULL;
     enum status st;
 
     TRY(h5_read_int(file, path, "inputs", &inputs));
@@ -129,6 +130,8 @@ static enum status read_attributes(struct sae *sae, struct sae_units *units, hid
     TRY(h5_read_int(file, path, "skip", &skip));
     TRY(h5_read_double(file, path, "scale", &units->scale));
     TRY(h5_read_double(file, path, "target_scale", &units->target_scale));
+    TRY(h5_read_text(file, path, "site", &site));
+    TRY(h5_read_text(file, path, "target", &target));
     TRY(h5_read_text(file, path, "architecture", &name));
     const struct architecture *architecture = architecture_find(name);
     TRY(architecture == NULL
@@ -143,10 +146,13 @@ static enum status read_attributes(struct sae *sae, struct sae_units *units, hid
     units->centred = centred != 0;
     sae_make(sae, (int32_t)inputs, (int32_t)outputs, (int32_t)latents);
     sae->form = architecture->form;
+    sae->transcoder = strcmp(site, target) != 0;
     sae->keep = (int32_t)keep;
     if (skip != 0)
         sae->skip = allocate(outputs * inputs, sizeof *sae->skip);
 done:
+    free(target);
+    free(site);
     free(name);
     return st;
 }

@@ -22,20 +22,85 @@ void saelens_hook(char name[64], struct tap tap)
     snprintf(name, 64, "blocks.%d.%s", tap.layer, HOOKS[tap.site]);
 }
 
-/* One tensor of the file. */
-struct tensor {
-    const char  *name;
-    const float *values;
-    int64_t      rows, columns;     /* columns 0: one-dimensional */
-};
+const char *saelens_architecture(const struct sae *sae)
+{
+    static const char *const PLAIN[] = {
+        [FORM_JUMPRELU] = "jumprelu", [FORM_GATED] = "gated", [FORM_TOPK] = "topk",
+        [FORM_RELU] = "standard",
+    };
 
-static int64_t tensor_bytes(const struct tensor *tensor)
+    if (!sae->transcoder)
+        return PLAIN[sae->form];
+    if (sae->form == FORM_RELU)
+        return sae->skip != NULL ? "skip_transcoder" : "transcoder";
+    return sae->skip != NULL ? "jumprelu_skip_transcoder" : "jumprelu_transcoder";
+}
+
+bool saelens_recognise(struct sae *sae, const char *architecture)
+{
+    for (int transcoder = 0; transcoder <= 1; transcoder++)
+        for (enum sae_form form = FORM_JUMPRELU; form <= FORM_RELU; form++) {
+            sae->form = form;
+            sae->transcoder = transcoder;
+            if (strcmp(saelens_architecture(sae), architecture) == 0)
+                return true;
+        }
+    return false;
+}
+
+/* ---- weights ---- */
+
+static void add(struct saelens_weights *weights, const char *name, const float *values,
+                int64_t rows, int64_t columns)
+{
+    weights->tensors[weights->count++] = (struct saelens_tensor){ name, values, rows, columns };
+}
+
+/* A gate is open where pi > threshold, that is where pi + b_gate - b_mag > 0 with
+ * b_mag = b_enc. */
+static void add_gates(struct saelens_weights *weights, const struct sae *sae)
+{
+    weights->gate = allocate(sae->latents, sizeof *weights->gate);
+    weights->zero = allocate(sae->latents, sizeof *weights->zero);
+    for (int32_t i = 0; i < sae->latents; i++)
+        weights->gate[i] = sae->encoder_bias[i] - sae->threshold[i];
+    add(weights, "b_gate", weights->gate, sae->latents, 0);
+    add(weights, "b_mag", sae->encoder_bias, sae->latents, 0);
+    add(weights, "r_mag", weights->zero, sae->latents, 0);
+}
+
+void saelens_weights_make(struct saelens_weights *weights, const struct sae *sae)
+{
+    *weights = (struct saelens_weights){ .encoder = sae_encoder_turned(sae) };
+    add(weights, "W_dec", sae->decoder, sae->latents, sae->outputs);
+    add(weights, "W_enc", weights->encoder, sae->inputs, sae->latents);
+    if (sae->skip != NULL)
+        add(weights, "W_skip", sae->skip, sae->outputs, sae->inputs);
+    add(weights, "b_dec", sae->decoder_bias, sae->outputs, 0);
+    if (sae->form == FORM_GATED && !sae->transcoder) {
+        add_gates(weights, sae);
+        return;
+    }
+    add(weights, "b_enc", sae->encoder_bias, sae->latents, 0);
+    if (sae->form == FORM_JUMPRELU || sae->form == FORM_GATED)
+        add(weights, "threshold", sae->threshold, sae->latents, 0);
+}
+
+void saelens_weights_free(struct saelens_weights *weights)
+{
+    free(weights->zero);
+    free(weights->gate);
+    free(weights->encoder);
+    *weights = (struct saelens_weights){0};
+}
+
+static int64_t tensor_bytes(const struct saelens_tensor *tensor)
 {
     return 4 * tensor->rows * (tensor->columns > 0 ? tensor->columns : 1);
 }
 
 /* The JSON header, filled with blanks to a multiple of 8 bytes.  Caller frees. */
-static char *make_header(const struct tensor *tensors, int count)
+static char *make_header(const struct saelens_tensor *tensors, int count)
 {
     json_t *header = json_object();
     int64_t offset = 0;
@@ -43,7 +108,7 @@ static char *make_header(const struct tensor *tensors, int count)
     size_t length;
 
     for (int i = 0; i < count; i++) {
-        const struct tensor *t = &tensors[i];
+        const struct saelens_tensor *t = &tensors[i];
         json_t *shape = t->columns > 0 ? json_pack("[I, I]", (json_int_t)t->rows,
                                                    (json_int_t)t->columns)
                                        : json_pack("[I]", (json_int_t)t->rows);
@@ -63,7 +128,7 @@ static char *make_header(const struct tensor *tensors, int count)
     return padded;
 }
 
-static bool write_all(FILE *file, const char *header, const struct tensor *tensors, int count)
+static bool write_all(FILE *file, const char *header, const struct saelens_tensor *tensors, int count)
 {
     const uint64_t length = strlen(header);
 
@@ -81,18 +146,11 @@ static bool write_all(FILE *file, const char *header, const struct tensor *tenso
 
 enum status saelens_write_weights(const struct sae *sae, const char *path)
 {
-    float *encoder = sae_encoder_turned(sae);
-    const struct tensor tensors[] = {
-        { "W_dec", sae->decoder, sae->latents, sae->inputs },
-        { "W_enc", encoder, sae->inputs, sae->latents },
-        { "b_dec", sae->decoder_bias, sae->inputs, 0 },
-        { "b_enc", sae->encoder_bias, sae->latents, 0 },
-        { "threshold", sae->threshold, sae->latents, 0 },
-    };
-    const int count = sizeof tensors / sizeof *tensors;
-    char *header = make_header(tensors, count);
+    struct saelens_weights weights;
+    saelens_weights_make(&weights, sae);
+    char *header = make_header(weights.tensors, weights.count);
     FILE *file = fopen(path, "wb");
-    bool written = file != NULL && write_all(file, header, tensors, count);
+    bool written = file != NULL && write_all(file, header, weights.tensors, weights.count);
     int error = errno;
 
     if (file != NULL && fclose(file) != 0 && written) {
@@ -100,11 +158,23 @@ enum status saelens_write_weights(const struct sae *sae, const char *path)
         error = errno;
     }
     free(header);
-    free(encoder);
+    saelens_weights_free(&weights);
     if (!written)
         return refuse(error == ENOSPC || error == EDQUOT ? E_ROOM : E_IO, "cannot write %s: %s",
                       path, strerror(error));
     return OK;
+}
+
+/* What a transcoder's config has in addition. */
+static void add_target(json_t *config, const struct sae *sae, struct tap target)
+{
+    char hook[64];
+
+    saelens_hook(hook, target);
+    json_object_set_new(config, "d_out", json_integer(sae->outputs));
+    json_object_set_new(config, "hook_name_out", json_string(hook));
+    json_object_set_new(config, "hook_layer_out", json_integer(target.layer));
+    json_object_set_new(config, "hook_head_index_out", json_null());
 }
 
 enum status saelens_write_config(const struct sae *sae, struct saelens_origin origin,
@@ -124,11 +194,15 @@ enum status saelens_write_config(const struct sae *sae, struct saelens_origin or
                          "prepend_bos", 1, "exclude_special_tokens", 1,
                          "seqpos_slice", "model_from_pretrained_kwargs");
     config = json_pack("{s:s, s:i, s:i, s:s, s:s, s:b, s:s, s:s, s:o}",
-                       "architecture", "jumprelu", "d_in", (int)sae->inputs,
+                       "architecture", saelens_architecture(sae), "d_in", (int)sae->inputs,
                        "d_sae", (int)sae->latents, "dtype", "float32", "device", "cpu",
                        "apply_b_dec_to_input", 0, "normalize_activations", "none",
                        "reshape_activations",
                        origin.tap.site == SITE_ATTN ? "hook_z" : "none", "metadata", metadata);
+    if (sae->form == FORM_TOPK)
+        json_object_set_new(config, "k", json_integer(sae->keep));
+    if (sae->transcoder)
+        add_target(config, sae, origin.target);
     text = config == NULL ? NULL : json_dumps(config, JSON_INDENT(2));
     if (text == NULL)
         die("bug: a config that JSON cannot hold, or no memory");

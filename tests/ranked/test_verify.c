@@ -34,7 +34,8 @@ static void write_one(const char *name, float first)
     CHECK(folder_make(at(name, "")) == OK);
     CHECK(sae_write_npz(&sae, at(name, "params.npz")) == OK);
     CHECK(saelens_write_weights(&sae, at(name, "sae_weights.safetensors")) == OK);
-    CHECK(saelens_write_config(&sae, (struct saelens_origin){ "m", { SITE_RES, 0 }, 8 },
+    CHECK(saelens_write_config(&sae, (struct saelens_origin){ "m", { SITE_RES, 0 },
+                                                          { SITE_RES, 0 }, 8 },
                                at(name, "cfg.json")) == OK);
     write_text(at(name, "scores.json"), "{\"l0\": 2.6}");
     sae_free(&sae);

@@ -18,7 +18,8 @@ static struct sae_task res_saes[] = {
     { .name = "w16384-l0.1", .width = 16384, .sparsity = 0.1 },
     { .name = "w16384-l0.2", .width = 16384, .sparsity = 0.2 },
     { .name = "w16384-t70", .width = 16384, .target_l0 = 70 },
-    { .name = "w512-t70", .width = 512, .target_l0 = 70 },
+    { .name = "w512-t70", .width = 512, .target_l0 = 70, .recipe = "gemma_scope",
+      .target = { SITE_RES, 11 } },
 };
 static struct sae_task attn_saes[] = { { .name = "w1024-t5", .width = 1024, .target_l0 = 5 } };
 static struct tap_task taps[] = {
@@ -82,10 +83,10 @@ static void gives_each_its_place(void **state)
 static void writes_a_table(void **state)
 {
     static const char WANT[] =
-        "folder\tsite\tlayer\twidth\tsparsity\ttarget_l0\ttrained_on\ttokens\tce\tce_spliced\t"
-        "delta_loss\tloss_recovered_zero\tkl\tl0\tfvu\tcosine\tgamma\tnever_active\t"
+        "folder\tsite\ttarget\tlayer\trecipe\twidth\tsparsity\ttarget_l0\ttrained_on\ttokens\tce\t"
+        "ce_spliced\tdelta_loss\tloss_recovered_zero\tkl\tl0\tfvu\tcosine\tgamma\tnever_active\t"
         "dense_above_10_percent\n"
-        "res/layer_11/width_512/average_l0_70\tres\t11\t512\t0\t70\t0\t2040\t2.8\t3\t0.2\t0.96\t"
+        "res/layer_11/width_512/average_l0_70\tres\tres\t11\tgemma_scope\t512\t0\t70\t0\t2040\t2.8\t3\t0.2\t0.96\t"
         "0.1\t70.2\tnan\t0.9\t1\t7\t4\n";
     struct entries entries;
     char *text;

@@ -97,6 +97,33 @@ static void reads_back_what_it_wrote_and_writes_the_same_bytes(void **state)
     sae_free(&golden);
 }
 
+/* More outputs than inputs, a skip matrix, k. */
+static void carries_a_transcoder(void **state)
+{
+    struct sae sae, copy;
+
+    (void)state;
+    sae_make(&sae, D, D + 1, F);
+    sae.skip = allocate(D * (D + 1), sizeof *sae.skip);
+    sae.keep = 2;
+    for (int i = 0; i < F * (D + 1); i++)
+        sae.decoder[i] = (float)i;
+    for (int i = 0; i < D * (D + 1); i++)
+        sae.skip[i] = (float)(100 + i);
+    assert_int_equal(sae_write_npz(&sae, SCRATCH), OK);
+    assert_int_equal(sae_read_npz(&copy, SCRATCH), OK);
+    assert_true(copy.inputs == D && copy.outputs == D + 1 && copy.latents == F && copy.keep == 2);
+    assert_memory_equal(copy.decoder, sae.decoder, F * (D + 1) * sizeof *sae.decoder);
+    assert_memory_equal(copy.skip, sae.skip, D * (D + 1) * sizeof *sae.skip);
+    sae_free(&copy);
+    sae.keep = F + 1;
+    assert_int_equal(sae_write_npz(&sae, SCRATCH), OK);
+    assert_int_equal(sae_read_npz(&copy, SCRATCH), E_FORMAT);
+    assert_non_null(strstr(status_reason(), "is not a number of latents"));
+    status_clear();
+    sae_free(&sae);
+}
+
 /* The header of an array as the format's definition has it: 128 bytes in all, version 1.0,
  * little-endian length 118, blanks, and a newline at the end. */
 static void writes_numpy_headers(void **state)
@@ -281,6 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_what_numpy_wrote),
         cmocka_unit_test(reads_back_what_it_wrote_and_writes_the_same_bytes),
+        cmocka_unit_test(carries_a_transcoder),
         cmocka_unit_test(writes_numpy_headers),
         cmocka_unit_test(reads_matrices_in_fortran_order),
         cmocka_unit_test(refuses_arrays_that_are_not_an_autoencoder),

@@ -103,6 +103,70 @@ static void folds_to_raw_units(void **state)
     }
 }
 
+/* The three largest of each row, by sorting. */
+static void keeps_the_largest(void **state)
+{
+    enum { KEEP = 3 };
+    struct sae sae;
+    float x[ROWS * D], all[ROWS * F], f[ROWS * F];
+
+    (void)state;
+    make_random(&sae);
+    fill(x, ROWS * D, 6);
+    memcpy(sae.encoder + 9 * D, sae.encoder + 4 * D, D * sizeof(float));    /* a tie */
+    sae.encoder_bias[9] = sae.encoder_bias[4];
+    sae.threshold[9] = sae.threshold[4];
+    sae_encode(&sae, all, x, ROWS);
+    sae.keep = KEEP;
+    sae_encode(&sae, f, x, ROWS);
+    for (int r = 0; r < ROWS; r++)
+        for (int i = 0; i < F; i++) {
+            int better = 0;
+            for (int j = 0; j < F; j++)
+                better += all[r * F + j] > all[r * F + i]
+                          || (all[r * F + j] >= all[r * F + i] && j < i);
+            assert_true(f[r * F + i] == (better < KEEP ? all[r * F + i] : 0));
+        }
+    sae_free(&sae);
+}
+
+/* What a transcoder reconstructs has a scale and a width of its own. */
+static void folds_a_transcoder(void **state)
+{
+    enum { OUT = 7 };
+    const struct sae_units units = { 3, 5, false };
+    struct sae sae;
+    float x[D], raw[D], f[F], y[OUT], folded_f[F], folded_y[OUT];
+
+    (void)state;
+    sae_make(&sae, D, OUT, F);
+    sae.skip = allocate(OUT * D, sizeof *sae.skip);
+    fill(sae.encoder, D * F, 1);
+    fill(sae.decoder, OUT * F, 2);
+    fill(sae.encoder_bias, F, 3);
+    fill(sae.decoder_bias, OUT, 4);
+    fill(sae.skip, OUT * D, 5);
+    fill(x, D, 6);
+    for (int k = 0; k < D; k++)
+        raw[k] = 3 * x[k];
+    sae_encode(&sae, f, x, 1);
+    sae_decode(&sae, y, f, x, 1);
+    for (int k = 0; k < OUT; k++) {     /* by definition */
+        double want = (double)sae.decoder_bias[k];
+        for (int i = 0; i < F; i++)
+            want += (double)f[i] * (double)sae.decoder[i * OUT + k];
+        for (int j = 0; j < D; j++)
+            want += (double)x[j] * (double)sae.skip[k * D + j];
+        assert_true(fabs((double)y[k] - want) < 1e-4);
+    }
+    sae_fold(&sae, units);
+    sae_encode(&sae, folded_f, raw, 1);
+    sae_decode(&sae, folded_y, folded_f, raw, 1);
+    for (int k = 0; k < OUT; k++)
+        assert_true(fabsf(folded_y[k] - 5 * y[k]) < 1e-3f);
+    sae_free(&sae);
+}
+
 static void gives_the_same_bits_on_any_number_of_threads(void **state)
 {
     struct sae sae;
@@ -126,6 +190,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(encodes_and_decodes_by_the_definition),
         cmocka_unit_test(folds_to_raw_units),
+        cmocka_unit_test(keeps_the_largest),
+        cmocka_unit_test(folds_a_transcoder),
         cmocka_unit_test(gives_the_same_bits_on_any_number_of_threads),
     };
 

@@ -98,7 +98,8 @@ static const char *text_of(const json_t *object, const char *name)
 
 static void says_how_to_use_it(void **state)
 {
-    const struct saelens_origin origin = { "tiny-gemma2", { SITE_ATTN, 2 }, 256 };
+    const struct saelens_origin origin = { "tiny-gemma2", { SITE_ATTN, 2 },
+                                           { SITE_ATTN, 2 }, 256 };
     json_error_t error;
     json_t *config, *metadata;
     struct sae sae;
@@ -123,6 +124,89 @@ static void says_how_to_use_it(void **state)
     assert_true(json_is_true(json_object_get(metadata, "prepend_bos")));
     json_decref(config);
     sae_free(&sae);
+}
+
+/* A gate is open where pi > threshold, written as pi + b_gate - b_mag > 0. */
+static void writes_gates_for_gated_ones(void **state)
+{
+    static const char *const NAMES[] = { "W_dec", "W_enc", "b_dec", "b_gate", "b_mag", "r_mag" };
+    struct saelens_weights weights;
+    struct sae sae;
+
+    (void)state;
+    make_small(&sae);
+    sae.form = FORM_GATED;
+    saelens_weights_make(&weights, &sae);
+    assert_int_equal(weights.count, 6);
+    for (int t = 0; t < 6; t++)
+        assert_string_equal(weights.tensors[t].name, NAMES[t]);
+    for (int i = 0; i < F; i++) {
+        assert_true(weights.tensors[3].values[i] == -100);      /* 300 + i - (400 + i) */
+        assert_true(weights.tensors[4].values[i] == (float)(300 + i));
+        assert_true(weights.tensors[5].values[i] == 0);
+    }
+    saelens_weights_free(&weights);
+    sae_free(&sae);
+}
+
+/* What cfg.json says of an autoencoder of the given kind.  json_decref() is due. */
+static json_t *config_of(struct sae *sae)
+{
+    const struct saelens_origin origin = { "m", { SITE_MLP_IN, 3 }, { SITE_MLP, 3 }, 8 };
+    json_error_t error;
+    json_t *config;
+
+    assert_int_equal(saelens_write_config(sae, origin, CONFIG), OK);
+    config = json_load_file(CONFIG, 0, &error);
+    assert_non_null(config);
+    return config;
+}
+
+static void names_every_kind(void **state)
+{
+    static const struct {
+        enum sae_form form;
+        bool transcoder, skip;
+        const char *name;
+        int tensors;
+    } KINDS[] = {
+        { FORM_JUMPRELU, false, false, "jumprelu", 5 },
+        { FORM_TOPK, false, false, "topk", 4 },
+        { FORM_RELU, false, false, "standard", 4 },
+        { FORM_JUMPRELU, true, false, "jumprelu_transcoder", 5 },
+        { FORM_JUMPRELU, true, true, "jumprelu_skip_transcoder", 6 },
+        { FORM_RELU, true, false, "transcoder", 4 },
+        { FORM_RELU, true, true, "skip_transcoder", 5 },
+    };
+    struct saelens_weights weights;
+    struct sae sae, read = {0};
+
+    (void)state;
+    for (size_t k = 0; k < sizeof KINDS / sizeof *KINDS; k++) {
+        make_small(&sae);
+        sae.form = KINDS[k].form;
+        sae.transcoder = KINDS[k].transcoder;
+        sae.keep = sae.form == FORM_TOPK ? 2 : 0;
+        sae.skip = KINDS[k].skip ? allocate(D * D, sizeof *sae.skip) : NULL;
+        json_t *config = config_of(&sae);
+        assert_string_equal(text_of(config, "architecture"), KINDS[k].name);
+        assert_int_equal(json_integer_value(json_object_get(config, "k")), sae.keep);
+        assert_int_equal(json_integer_value(json_object_get(config, "d_out")),
+                         KINDS[k].transcoder ? D : 0);
+        if (KINDS[k].transcoder)
+            assert_string_equal(text_of(config, "hook_name_out"), "blocks.3.hook_mlp_out");
+        json_decref(config);
+        saelens_weights_make(&weights, &sae);
+        assert_int_equal(weights.count, KINDS[k].tensors);
+        saelens_weights_free(&weights);
+        read.skip = sae.skip;
+        assert_true(saelens_recognise(&read, KINDS[k].name));
+        assert_true(read.form == sae.form && read.transcoder == sae.transcoder);
+        sae_free(&sae);
+    }
+    read.skip = NULL;
+    assert_false(saelens_recognise(&read, "temporal"));
+    assert_false(saelens_recognise(&read, "skip_transcoder"));
 }
 
 static void names_the_hooks_of_transformer_lens(void **state)
@@ -170,6 +254,8 @@ int main(void)
         cmocka_unit_test(writes_safetensors),
         cmocka_unit_test(is_read_by_the_reader_of_checkpoints),
         cmocka_unit_test(says_how_to_use_it),
+        cmocka_unit_test(writes_gates_for_gated_ones),
+        cmocka_unit_test(names_every_kind),
         cmocka_unit_test(names_the_hooks_of_transformer_lens),
         cmocka_unit_test(refuses_where_it_cannot_write),
     };
