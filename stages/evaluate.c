@@ -31,12 +31,12 @@ static const char HELP[] =
     "RUN/evaluate/SITE.LL/NAME.json.  Those that are done are skipped.  --task N does the\n"
     "autoencoders of tap N alone.\n";
 
-/* The autoencoders of one tap that have no scores yet. */
+/* The autoencoders of one place that have no scores yet. */
 struct missing {
-    struct tap        tap;
+    struct splice_place place;
     struct sae_task **saes;     /* [count] */
     int               count;
-    float            *mean;     /* [width] of the tap's rows of text */
+    float            *mean;     /* [width] of the replaced tap's rows of text */
 };
 
 struct evaluate {
@@ -48,10 +48,9 @@ struct evaluate {
     struct selection  selection;
     struct weights    weights;
     struct splice     splice;
-    struct missing   *missing;      /* [taps] in the order in which the model comes to them */
-    int               taps;
-    int               most_saes;    /* at one tap */
-    int32_t           most_latents;
+    struct missing   *missing;      /* [places] in the order in which the model comes to them */
+    int               places;
+    struct splice_room room;
     int32_t          *ids;          /* [block, context] */
     struct sequence_origin *origins;    /* [block] */
     double            since;        /* when the first pass began */
@@ -63,33 +62,36 @@ struct evaluate {
 static int by_step(const void *a, const void *b)
 {
     const struct missing *x = a, *y = b;
-    const int64_t step_x = tap_step(x->tap), step_y = tap_step(y->tap);
+    const int64_t step_x = tap_step(x->place.replaced), step_y = tap_step(y->place.replaced);
 
     return (step_x > step_y) - (step_x < step_y);
 }
 
-/* Note the autoencoders of one tap that have no scores.  Collective. */
-static void note_missing(struct evaluate *evaluate, const struct tap_task *task)
+/* Note the autoencoders of one tap that give rows of one site and have no scores.
+ * Collective. */
+static void note_missing(struct evaluate *evaluate, const struct tap_task *task, enum site site)
 {
-    struct missing *missing = &evaluate->missing[evaluate->taps];
+    struct missing *missing = &evaluate->missing[evaluate->places];
+    struct splice_room *room = &evaluate->room;
     char path[PATH_LENGTH];
 
-    *missing = (struct missing){ .tap = task->tap };
+    *missing = (struct missing){ .place = { task->tap, { site, task->tap.layer } } };
     missing->saes = allocate(task->count, sizeof(struct sae_task *));
     for (int i = 0; i < task->count; i++) {
         path_scores(path, &evaluate->suite, task->tap, task->saes[i].name);
-        if (comm_file_exists(evaluate->run->comm, path))
+        if (task->saes[i].target.site != site || comm_file_exists(evaluate->run->comm, path))
             continue;
         missing->saes[missing->count++] = &task->saes[i];
-        if (task->saes[i].width > evaluate->most_latents)
-            evaluate->most_latents = task->saes[i].width;
+        if (task->saes[i].width > room->latents)
+            room->latents = task->saes[i].width;
+        room->transcoders |= task->saes[i].transcoder;
     }
-    if (missing->count > evaluate->most_saes)
-        evaluate->most_saes = missing->count;
+    if (missing->count > room->saes)
+        room->saes = missing->count;
     if (missing->count == 0)
         free(missing->saes);
     else
-        evaluate->taps++;
+        evaluate->places++;
 }
 
 /* Everything that is to be scored must be trained.  Local. */
@@ -97,9 +99,9 @@ static enum status check_trained(const struct evaluate *evaluate)
 {
     char path[PATH_LENGTH];
 
-    for (int t = 0; t < evaluate->taps; t++)
+    for (int t = 0; t < evaluate->places; t++)
         for (int i = 0; i < evaluate->missing[t].count; i++) {
-            path_sae(path, &evaluate->suite, evaluate->missing[t].tap,
+            path_sae(path, &evaluate->suite, evaluate->missing[t].place.read,
                      evaluate->missing[t].saes[i]->name, ".h5");
             if (!file_exists(path))
                 return refuse(E_USAGE, "cannot evaluate %s: it is not there; run train first",
@@ -119,11 +121,12 @@ static enum status find_missing(struct evaluate *evaluate)
     TRY_ALL(comm, precision_parse(&evaluate->precision, evaluate->suite.model.precision));
     TRY_ALL(comm, tasks_make(tasks, &evaluate->suite, evaluate->config.layers));
     TRY(run_check_task(evaluate->run, tasks->taps_count));
-    evaluate->missing = allocate(tasks->taps_count, sizeof *evaluate->missing);
+    evaluate->missing = allocate(tasks->taps_count * SITES, sizeof *evaluate->missing);
     for (int t = 0; t < tasks->taps_count; t++)
         if (run_does_task(evaluate->run, t))
-            note_missing(evaluate, &tasks->train[t]);
-    qsort(evaluate->missing, (size_t)evaluate->taps, sizeof *evaluate->missing, by_step);
+            for (int site = 0; site < SITES; site++)
+                note_missing(evaluate, &tasks->train[t], (enum site)site);
+    qsort(evaluate->missing, (size_t)evaluate->places, sizeof *evaluate->missing, by_step);
     TRY_ALL(comm, check_trained(evaluate));
 done:
     return st;
@@ -131,29 +134,32 @@ done:
 
 /* --- room ---------------------------------------------------------------------------- */
 
-static int64_t sae_bytes(int64_t inputs, int64_t latents)
+static int64_t sae_bytes(const struct lm_config *config, struct splice_place place,
+                         const struct sae_task *task)
 {
-    return (int64_t)sizeof(float) * (2 * inputs * latents + 2 * latents + inputs);
+    const int64_t inputs = tap_width(config, place.read.site), latents = task->width;
+    const int64_t outputs = tap_width(config, place.replaced.site);
+
+    return (int64_t)sizeof(float) * ((inputs + outputs + 3) * latents + outputs
+                                     + (task->skip ? inputs * outputs : 0));
 }
 
 static int64_t bytes_needed(const struct evaluate *evaluate)
 {
-    const struct suite *suite = &evaluate->suite;
     const struct lm_config *config = &evaluate->config;
     int64_t saes = 0, model = weights_reading_bytes(config);
 
     if (comm_first_of_node(evaluate->run->comm))
         model += weights_bytes(config, evaluate->precision);
-    for (int t = 0; t < evaluate->taps; t++) {
+    for (int t = 0; t < evaluate->places; t++) {
         const struct missing *missing = &evaluate->missing[t];
         int64_t bytes = 0;
         for (int i = 0; i < missing->count; i++)
-            bytes += sae_bytes(tap_width(config, missing->tap.site), missing->saes[i]->width);
+            bytes += sae_bytes(config, missing->place, missing->saes[i]);
         saes = bytes > saes ? bytes : saes;
     }
     return model + saes
-           + splice_bytes(config, evaluate->precision, suite->harvest.block,
-                          suite->corpus.context, evaluate->most_saes, evaluate->most_latents);
+           + splice_bytes(config, evaluate->precision, &evaluate->room);
 }
 
 /* Collective. */
@@ -164,17 +170,19 @@ static enum status set_up(struct evaluate *evaluate)
     MPI_Comm comm = evaluate->run->comm;
     enum status st;
 
+    evaluate->room.sequences = block;
+    evaluate->room.context = context;
     TRY_ALL(comm, selection_of_evaluate(&evaluate->selection, suite));
     TRY(memory_check(comm, bytes_needed(evaluate), "evaluate"));
     TRY(weights_read(&evaluate->weights, &evaluate->config, evaluate->precision,
                      suite->model.path, comm));
-    splice_make(&evaluate->splice, &evaluate->weights, evaluate->selection.tokens.special, block,
-                context, evaluate->most_saes, evaluate->most_latents);
+    splice_make(&evaluate->splice, &evaluate->weights, evaluate->selection.tokens.special,
+                &evaluate->room);
     evaluate->ids = allocate(block * context, sizeof *evaluate->ids);
     evaluate->origins = allocate(block, sizeof *evaluate->origins);
-    for (int t = 0; t < evaluate->taps; t++)
+    for (int t = 0; t < evaluate->places; t++)
         evaluate->missing[t].mean = allocate(tap_width(&evaluate->config,
-                                                       evaluate->missing[t].tap.site),
+                                                       evaluate->missing[t].place.replaced.site),
                                              sizeof(float));
     evaluate->since = MPI_Wtime();
 done:
@@ -183,7 +191,7 @@ done:
 
 static void tear_down(struct evaluate *evaluate)
 {
-    for (int t = 0; t < evaluate->taps; t++) {
+    for (int t = 0; t < evaluate->places; t++) {
         free(evaluate->missing[t].saes);
         free(evaluate->missing[t].mean);
     }
@@ -209,7 +217,7 @@ static enum status start_block(struct evaluate *evaluate, int64_t block)
 
     phase_enter(before);
     run_progress(evaluate->run, "held-out text", evaluate->since, 0,
-                 evaluate->passes * sequences + range.first, (1 + evaluate->taps) * sequences,
+                 evaluate->passes * sequences + range.first, (1 + evaluate->places) * sequences,
                  "sequences");
     return st == OK ? splice_start(&evaluate->splice, evaluate->ids, range.end - range.first) : st;
 }
@@ -235,8 +243,8 @@ static enum status add_rows_of_all_taps(void *context, int64_t block, double *su
     enum status st;
 
     TRY(start_block(evaluate, block));
-    for (int t = 0; t < evaluate->taps; t++) {
-        const struct tap tap = evaluate->missing[t].tap;
+    for (int t = 0; t < evaluate->places; t++) {
+        const struct tap tap = evaluate->missing[t].place.replaced;
         splice_add_rows(&evaluate->splice, tap, sums);
         sums += tap_width(&evaluate->config, tap.site);
     }
@@ -252,15 +260,15 @@ static enum status find_means(struct evaluate *evaluate)
     double *sums;
     enum status st;
 
-    for (int t = 0; t < evaluate->taps; t++)
-        deal.count += tap_width(&evaluate->config, evaluate->missing[t].tap.site);
+    for (int t = 0; t < evaluate->places; t++)
+        deal.count += tap_width(&evaluate->config, evaluate->missing[t].place.replaced.site);
     sums = allocate(deal.count, sizeof *sums);
     TRY(sum_text(evaluate, deal, sums));
     const double rows = sums[deal.count - 1], *sum = sums;
     TRY(rows > 0 ? OK : refuse(E_USAGE, "the held-out text has no tokens but BOS, EOS and "
                                "padding; set 'corpus: holdout' higher"));
-    for (int t = 0; t < evaluate->taps; t++) {
-        const int32_t width = tap_width(&evaluate->config, evaluate->missing[t].tap.site);
+    for (int t = 0; t < evaluate->places; t++) {
+        const int32_t width = tap_width(&evaluate->config, evaluate->missing[t].place.replaced.site);
         for (int32_t i = 0; i < width; i++)
             evaluate->missing[t].mean[i] = (float)(*sum++ / rows);
     }
@@ -288,7 +296,7 @@ static enum status score_block(void *context, int64_t block, double *sums)
 
     of_block.values = sums;
     TRY(start_block(work->evaluate, block));
-    TRY(splice_score(&work->evaluate->splice, &of_block, work->fired, work->missing->tap,
+    TRY(splice_score(&work->evaluate->splice, &of_block, work->fired, work->missing->place,
                      work->missing->mean, work->saes, work->missing->count));
 done:
     return st;
@@ -303,7 +311,7 @@ static enum status read_saes(struct evaluate *evaluate, struct tap_work *work)
 
     for (int i = 0; i < work->missing->count; i++) {
         const struct sae_task *task = work->missing->saes[i];
-        path_sae(path, &evaluate->suite, work->missing->tap, task->name, ".h5");
+        path_sae(path, &evaluate->suite, work->missing->place.read, task->name, ".h5");
         TRY(sae_read_h5(&work->saes[i], path));
         TRY(work->saes[i].latents == task->width ? OK
             : refuse(E_FORMAT, "%s has %d latents, but the suite asks for %d", path,
@@ -318,12 +326,14 @@ done:
 static enum status write_scores(struct evaluate *evaluate, const struct tap_work *work, int i)
 {
     const struct sae_task *task = work->missing->saes[i];
-    const struct tap tap = work->missing->tap;
+    const struct tap tap = work->missing->place.read;
     char path[PATH_LENGTH], name[32];
     json_t *scores = scores_json(&work->sums, i, tap, work->fired[i], work->saes[i].latents);
     enum status st = OK;
 
     json_object_set_new(scores, "name", json_string(task->name));
+    json_object_set_new(scores, "recipe", json_string(task->recipe));
+    json_object_set_new(scores, "target", json_string(site_name(task->target.site)));
     json_object_set_new(scores, "sequences", json_integer(evaluate->selection.sequences));
     path_sae(path, &evaluate->suite, tap, task->name, ".h5");
     if (!json_is_number(json_object_get(scores, "ce_spliced")))
@@ -383,10 +393,10 @@ static enum status evaluate_all(struct evaluate *evaluate)
     enum status st;
 
     TRY(set_up(evaluate));
-    run_note(evaluate->run, "%d tap%s, %lld held-out sequences", evaluate->taps,
-             evaluate->taps == 1 ? "" : "s", (long long)evaluate->selection.sequences);
+    run_note(evaluate->run, "%d place%s, %lld held-out sequences", evaluate->places,
+             evaluate->places == 1 ? "" : "s", (long long)evaluate->selection.sequences);
     TRY(find_means(evaluate));
-    for (int t = 0; t < evaluate->taps; t++)
+    for (int t = 0; t < evaluate->places; t++)
         TRY(evaluate_tap(evaluate, &evaluate->missing[t]));
 done:
     return st;
@@ -401,7 +411,7 @@ int main(int argc, char **argv)
     TRY(run_start(&run, "evaluate", HELP, argc, argv));
     TRY(suite_read(&evaluate.suite, run.comm, run.suite));
     TRY(find_missing(&evaluate));
-    if (evaluate.taps == 0)
+    if (evaluate.places == 0)
         run_note(&run, "every autoencoder has its scores already");
     else
         TRY(evaluate_all(&evaluate));

@@ -53,7 +53,8 @@ struct class {
     char             name[32];  /* of the tap */
     int              count;
     struct pupil    *pupils;
-    struct feed      feed;
+    struct feed      feed;      /* what they read */
+    struct feed      targets[SITES];    /* what transcoders among them are to give, by site */
     struct workspace workspace;
 };
 
@@ -76,11 +77,26 @@ static void path_of(const struct train *train, const struct class *class,
 
 /* --- begin ------------------------------------------------------------------------- */
 
+/* What an autoencoder is to reconstruct. */
+static const struct feed *target_of(const struct class *class, const struct pupil *pupil)
+{
+    return pupil->task->transcoder ? &class->targets[pupil->task->target.site] : &class->feed;
+}
+
 static struct shape shape_of(const struct class *class, const struct pupil *pupil)
 {
-    const int32_t width = class->feed.activations.stream.width;
+    return (struct shape){ class->feed.activations.stream.width,
+                           target_of(class, pupil)->activations.stream.width,
+                           pupil->task->width };
+}
 
-    return (struct shape){ width, width, pupil->task->width };
+/* Identifies the rows an autoencoder is trained on. */
+static uint64_t data_of(const struct class *class, const struct pupil *pupil)
+{
+    const uint64_t read = class->feed.activations.statistics.hash;
+
+    return pupil->task->transcoder
+        ? read + target_of(class, pupil)->activations.statistics.hash : read;
 }
 
 /* What the steps of all that are still going need. */
@@ -102,6 +118,9 @@ static int64_t class_bytes(const struct train *train, const struct class *class)
 {
     const struct room room = room_of(train, class);
     int64_t bytes = feed_bytes(train->suite.train.batch, class->feed.activations.stream.width);
+
+    for (int s = 0; s < SITES; s++)
+        bytes += feed_bytes(train->suite.train.batch, class->targets[s].activations.stream.width);
 
     for (int i = 0; i < class->count; i++) {
         const struct pupil *pupil = &class->pupils[i];
@@ -125,7 +144,7 @@ static enum status start_pupil(struct train *train, struct class *class, struct 
     training_make(&pupil->training, comm, &recipe, shape_of(class, pupil));
     path_of(train, class, pupil, ".checkpoint.h5", path);
     if (comm_file_exists(comm, path)) {
-        TRY(training_load(&pupil->training, class->feed.activations.statistics.hash, path));
+        TRY(training_load(&pupil->training, data_of(class, pupil), path));
         run_note(&train->run, "%s %s goes on at step %lld of %lld", class->name,
                  pupil->task->name, (long long)pupil->training.step, (long long)recipe.steps);
         train->before += pupil->training.step * recipe.batch;
@@ -139,6 +158,25 @@ done:
     return st;
 }
 
+/* Open the streams that transcoders are to give.  Collective. */
+static enum status open_targets(struct train *train, struct class *class)
+{
+    char folder[PATH_LENGTH];
+    enum status st = OK;
+
+    for (int i = 0; i < class->count; i++) {
+        const struct pupil *pupil = &class->pupils[i];
+        struct feed *target = &class->targets[pupil->task->target.site];
+        if (!pupil->going || !pupil->task->transcoder || target->x != NULL)
+            continue;
+        path_shuffle(folder, &train->suite, pupil->task->target);
+        TRY(feed_open(target, train->run.comm, folder, train->suite.train.batch));
+        TRY_ALL(train->run.comm, feed_check_aligned(&class->feed, target, folder));
+    }
+done:
+    return st;
+}
+
 /* Collective. */
 static enum status start_class(struct train *train, struct class *class)
 {
@@ -148,6 +186,7 @@ static enum status start_class(struct train *train, struct class *class)
 
     path_shuffle(folder, &train->suite, class->tap);
     TRY(feed_open(&class->feed, train->run.comm, folder, train->suite.train.batch));
+    TRY(open_targets(train, class));
     TRY(memory_check(train->run.comm, class_bytes(train, class), "train"));
     for (int i = 0; i < class->count; i++)
         if (class->pupils[i].going)
@@ -165,6 +204,8 @@ static void free_class(struct class *class)
         training_free(&class->pupils[i].training);
     }
     workspace_free(&class->workspace);
+    for (int s = 0; s < SITES; s++)
+        feed_close(&class->targets[s]);
     feed_close(&class->feed);
     free(class->pupils);
     *class = (struct class){0};
@@ -189,7 +230,7 @@ static void class_text(const struct class *class, char *text, size_t size)
             n += (size_t)snprintf(text + n, size - n,
                                   "%s%s loss %.4g, FVU %.3f, L0 %.1f, dead %.1f %%",
                                   n > 0 ? "; " : "", p->task->name, p->last.loss,
-                                  p->last.mse / class->feed.variance, p->last.l0,
+                                  p->last.mse / target_of(class, p)->variance, p->last.l0,
                                   dead_percent(p));
     }
 }
@@ -234,15 +275,35 @@ static void warn(struct train *train, const struct class *class, const struct pu
 
 /* --- steps ------------------------------------------------------------------------- */
 
+/* Batch t of all streams.  Collective. */
+static enum status read_batch(struct class *class, int64_t t)
+{
+    enum status st;
+
+    TRY(feed_batch(&class->feed, t));
+    for (int s = 0; s < SITES; s++)
+        if (class->targets[s].x != NULL)
+            TRY(feed_batch(&class->targets[s], t));
+done:
+    return st;
+}
+
+static void rest_feeds(struct class *class)
+{
+    feed_rest(&class->feed);
+    for (int s = 0; s < SITES; s++)
+        feed_rest(&class->targets[s]);
+}
+
 static enum status save(struct train *train, struct class *class, struct pupil *pupil)
 {
-    const uint64_t data = class->feed.activations.statistics.hash;
+    const uint64_t data = data_of(class, pupil);
     MPI_Comm comm = train->run.comm;
     char path[PATH_LENGTH];
     enum status st;
 
     phase_enter(PHASE_WRITE);
-    feed_rest(&class->feed);
+    rest_feeds(class);
     path_of(train, class, pupil, ".checkpoint.h5", path);
     TRY_ALL(comm, train->run.rank == 0 ? steplog_sync(&pupil->log) : OK);
     TRY(training_save(&pupil->training, data, path));
@@ -257,10 +318,10 @@ static enum status finish_pupil(struct train *train, struct class *class, struct
     const struct training *training = &pupil->training;
     const struct sae_origin origin = {
         .tap = class->tap,
-        .target = class->tap,
+        .target = pupil->task->target,
         .scale = class->feed.scale,
-        .target_scale = class->feed.scale,
-        .variance = class->feed.variance,
+        .target_scale = target_of(class, pupil)->scale,
+        .variance = target_of(class, pupil)->variance,
         .rows = training->step * training->recipe.batch,
         .suite = train->suite.text,
         .last = pupil->last,
@@ -270,7 +331,7 @@ static enum status finish_pupil(struct train *train, struct class *class, struct
     enum status st;
 
     phase_enter(PHASE_WRITE);
-    feed_rest(&class->feed);
+    rest_feeds(class);
     TRY_ALL(comm, train->run.rank == 0 ? steplog_publish(&pupil->log) : OK);
     path_of(train, class, pupil, ".h5", path);
     TRY(sae_write_h5(training, &origin, path));
@@ -306,11 +367,11 @@ static enum status teach(struct train *train, struct class *class, struct pupil 
     enum status st = OK;
 
     TRY(check_loss(class, pupil, training_step(training, &class->workspace, class->feed.x,
-                                               class->feed.x, &pupil->last)));
+                                               target_of(class, pupil)->x, &pupil->last)));
     train->done += recipe->batch;
     if (train->run.rank == 0)
         steplog_add(&pupil->log, &pupil->last, training->step * recipe->batch,
-                    class->feed.variance);
+                    target_of(class, pupil)->variance);
     if (training->step == recipe->steps)
         TRY(finish_pupil(train, class, pupil));
     else if (training->step % train->suite.train.checkpoint == 0)
@@ -360,7 +421,7 @@ static enum status train_class(struct train *train, struct class *class)
     const struct range steps = steps_left(class);
     for (int64_t t = steps.first; t < steps.end; t++) {
         phase_enter(PHASE_READ);
-        TRY(feed_batch(&class->feed, t));
+        TRY(read_batch(class, t));
         phase_enter(PHASE_COMPUTE);
         train->bytes += (double)train->suite.train.batch * class->feed.activations.stream.width
                         * (double)store_bytes(class->feed.activations.stream.store);

@@ -10,6 +10,22 @@ const char *site_name(enum site site)
     return NAMES[site];
 }
 
+static const enum site ORDER[SITES] = { SITE_ATTN, SITE_MLP_IN, SITE_MLP, SITE_RES };
+
+int site_order(enum site site)
+{
+    int order = 0;
+
+    while (ORDER[order] != site)
+        order++;
+    return order;
+}
+
+enum site site_at(int order)
+{
+    return ORDER[order];
+}
+
 enum status site_parse(enum site *site, const char *name)
 {
     for (int s = 0; s < SITES; s++)

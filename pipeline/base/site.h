@@ -27,6 +27,11 @@ const char *site_name(enum site site);
 /* The reverse.  E_USAGE if there is no site of that name.  Local. */
 enum status site_parse(enum site *site, const char *name);
 
+/* Which of two sites of a layer does the model come to first?  That of the lower number.  The
+ * reverse of it is site_at(). */
+int site_order(enum site site);
+enum site site_at(int order);
+
 /* "res.01": names the folders and files of one stream.  Returns `name`. */
 const char *tap_name(char name[32], struct tap tap);
 

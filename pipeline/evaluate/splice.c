@@ -35,12 +35,14 @@ static int64_t widest_state_bytes(const struct lm_config *config, int64_t sequen
 }
 
 int64_t splice_bytes(const struct lm_config *config, enum precision precision,
-                     int64_t sequences, int64_t context, int saes, int32_t latents)
+                     const struct splice_room *room)
 {
-    const int64_t rows = sequences * context, runs = RUN_SAES + saes;
-    const int64_t row = (int64_t)sizeof(float) * (runs * (config->width + 1) + saes)
+    const int64_t sequences = room->sequences, context = room->context;
+    const int64_t rows = sequences * context, runs = RUN_SAES + room->saes;
+    const int64_t read = room->transcoders ? widest_site(config) : 0;
+    const int64_t row = (int64_t)sizeof(float) * (runs * (config->width + 1) + room->saes + read)
                       + (int64_t)(sizeof(int64_t) + sizeof(int32_t));
-    const int64_t tile = (int64_t)sizeof(float) * (2 * widest_site(config) + latents)
+    const int64_t tile = (int64_t)sizeof(float) * (2 * widest_site(config) + room->latents)
                        + (int64_t)(2 * sizeof(double) + sizeof(struct fidelity));
 
     return rows * row + TILE_ROWS * tile + forward_bytes(config, precision, sequences, context)
@@ -48,29 +50,30 @@ int64_t splice_bytes(const struct lm_config *config, enum precision precision,
 }
 
 void splice_make(struct splice *splice, const struct weights *weights,
-                 struct special_tokens special, int64_t sequences, int64_t context, int saes,
-                 int32_t latents)
+                 struct special_tokens special, const struct splice_room *room)
 {
     const struct lm_config *config = &weights->config;
-    const int64_t rows = sequences * context, runs = RUN_SAES + saes;
+    const int64_t rows = room->sequences * room->context, runs = RUN_SAES + room->saes;
 
     *splice = (struct splice){
         .special = special,
-        .saes = saes,
-        .latents = latents,
+        .saes = room->saes,
+        .latents = room->latents,
         .text = allocate(rows, sizeof *splice->text),
         .next = allocate(rows, sizeof *splice->next),
         .streams = allocate(runs * rows * config->width, sizeof(float)),
         .losses = allocate(runs * rows, sizeof(float)),
-        .kls = allocate(saes * rows, sizeof(float)),
+        .kls = allocate(room->saes * rows, sizeof(float)),
         .x = allocate(TILE_ROWS * widest_site(config), sizeof(float)),
         .y = allocate(TILE_ROWS * widest_site(config), sizeof(float)),
-        .f = allocate((int64_t)TILE_ROWS * latents, sizeof(float)),
+        .f = allocate((int64_t)TILE_ROWS * room->latents, sizeof(float)),
         .l0 = allocate(TILE_ROWS, sizeof(double)),
         .l1 = allocate(TILE_ROWS, sizeof(double)),
         .fidelity = allocate(TILE_ROWS, sizeof(struct fidelity)),
     };
-    forward_make(&splice->forward, weights, sequences, context);
+    if (room->transcoders)
+        splice->read = allocate(rows * widest_site(config), sizeof(float));
+    forward_make(&splice->forward, weights, room->sequences, room->context);
     head_make(&splice->head, weights);
 }
 
@@ -78,6 +81,7 @@ void splice_free(struct splice *splice)
 {
     free(splice->text);
     free(splice->next);
+    free(splice->read);
     free(splice->streams);
     free(splice->losses);
     free(splice->kls);
@@ -169,9 +173,22 @@ static void add_tile(const struct splice *splice, struct score_sums *sums, int s
     }
 }
 
-/* Put reconstructions in the place of the rows of text, and measure them. */
+/* Rows of text of the site where the model stands.
+ *   to     [rows, width]
+ *   text   [rows]   where in the block they are */
+static void take_rows(const struct splice *splice, float *to, const int64_t *text, int64_t rows)
+{
+    const int32_t width = splice->forward.width;
+
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(to + i * width, splice->forward.values + text[i] * width,
+               (size_t)width * sizeof *to);
+}
+
+/* Put reconstructions in the place of the rows of text, and measure them.  What they are made
+ * from is `read`, or NULL: the same rows. */
 static void reconstruct(struct splice *splice, struct score_sums *sums, int number,
-                        int64_t *fired, const struct sae *sae)
+                        int64_t *fired, const struct sae *sae, const float *read)
 {
     const int32_t width = splice->forward.width;
     const size_t bytes = (size_t)width * sizeof(float);
@@ -180,10 +197,11 @@ static void reconstruct(struct splice *splice, struct score_sums *sums, int numb
         const int64_t rows = least(TILE_ROWS, splice->texts - from);
         const int64_t *text = splice->text + from;
 
-        for (int64_t i = 0; i < rows; i++)
-            memcpy(splice->x + i * width, splice->forward.values + text[i] * width, bytes);
-        sae_encode(sae, splice->f, splice->x, rows);
-        sae_decode(sae, splice->y, splice->f, splice->x, rows);
+        const float *from_rows = read == NULL ? splice->x : read + from * sae->inputs;
+
+        take_rows(splice, splice->x, text, rows);
+        sae_encode(sae, splice->f, from_rows, rows);
+        sae_decode(sae, splice->y, splice->f, from_rows, rows);
         measure_sparsity(splice->l0, splice->l1, splice->f, rows, sae->latents);
         measure_firing(fired, splice->f, rows, sae->latents);
         measure_fidelity(splice->fidelity, splice->x, splice->y, rows, width);
@@ -244,20 +262,30 @@ static void add_losses(struct splice *splice, struct score_sums *sums, int count
 }
 
 enum status splice_score(struct splice *splice, struct score_sums *sums, int64_t **fired,
-                         struct tap tap, const float *mean, const struct sae *saes, int count)
+                         struct splice_place place, const float *mean,
+                         const struct sae *saes, int count)
 {
     struct forward *forward = &splice->forward;
-    const int32_t width = tap_width(&forward->weights->config, tap.site);
+    const struct lm_config *config = &forward->weights->config;
+    const struct tap tap = place.replaced;
+    const bool transcode = tap_step(place.read) < tap_step(tap);
+    const int32_t inputs = tap_width(config, place.read.site);
+    const int32_t outputs = tap_width(config, tap.site);
     struct forward_state *kept = &splice->kept;
 
     assert(count <= splice->saes && sums->context == forward->context);
     for (int i = 0; i < count; i++)
-        if (saes[i].inputs != width)
-            return refuse(E_FORMAT, "an autoencoder for rows of %d values cannot be spliced into "
-                          "a site of %d", (int)saes[i].inputs, (int)width);
+        if (saes[i].inputs != inputs || saes[i].outputs != outputs)
+            return refuse(E_FORMAT, "an autoencoder that makes rows of %d values from %d cannot "
+                          "be spliced in where %d are made from %d", (int)saes[i].outputs,
+                          (int)saes[i].inputs, (int)outputs, (int)inputs);
     if (kept->residual == NULL || tap_step(kept->tap) != tap_step(tap)) {
         forward_state_free(kept);
         forward_state_make(kept, forward, tap);
+    }
+    if (transcode) {
+        forward_to(forward, place.read);
+        take_rows(splice, splice->read, splice->text, splice->texts);
     }
     forward_to(forward, tap);
     forward_save(forward, kept);
@@ -272,7 +300,7 @@ enum status splice_score(struct splice *splice, struct score_sums *sums, int64_t
     for (int i = 0; i < count; i++) {
         assert(saes[i].latents <= splice->latents);
         forward_load(forward, kept);
-        reconstruct(splice, sums, i, fired[i], &saes[i]);
+        reconstruct(splice, sums, i, fired[i], &saes[i], transcode ? splice->read : NULL);
         finish_run(splice, RUN_SAES + i);
     }
     add_losses(splice, sums, count);

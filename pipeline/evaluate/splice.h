@@ -1,5 +1,6 @@
 /* splice.h -- run the model on a block of text with a site's rows replaced, and sum up how
- * that goes.
+ * that goes.  What replaces them is made from the same rows, or, by a transcoder, from those
+ * of a site that the model comes to before.
  *
  * The layers below the site are computed once; from there the model goes on as it is, with
  * the rows set to 0, with the rows set to their mean, and once for each autoencoder.  Rows
@@ -20,6 +21,20 @@
 /* What the site's rows of text become. */
 enum { RUN_AS_IT_IS, RUN_ZERO, RUN_MEAN, RUN_SAES };
 
+/* What there must be room for. */
+struct splice_room {
+    int64_t sequences, context;     /* of a block */
+    int     saes;                   /* at once */
+    int32_t latents;                /* of the widest */
+    bool    transcoders;
+};
+
+/* Where autoencoders are spliced in: they read rows of one tap and replace those of another,
+ * which is the same, or for transcoders lies ahead. */
+struct splice_place {
+    struct tap read, replaced;
+};
+
 struct splice {
     struct forward forward;
     struct head    head;
@@ -30,6 +45,7 @@ struct splice {
     int64_t  texts;             /* rows of text */
     int64_t *text;              /* [texts] which rows these are */
     int32_t *next;              /* [rows] id to be predicted, or -1 */
+    float   *read;              /* [texts, width of the site that transcoders read], or NULL */
     float   *streams;           /* [RUN_SAES + saes, rows, width] last residual streams */
     float   *losses;            /* [RUN_SAES + saes, rows] */
     float   *kls;               /* [saes, rows] */
@@ -43,13 +59,11 @@ struct splice {
 
 /* Bytes that splice_make() will allocate, and splice_score() for the kept cursor. */
 int64_t splice_bytes(const struct lm_config *config, enum precision precision,
-                     int64_t sequences, int64_t context, int saes, int32_t latents);
+                     const struct splice_room *room);
 
-/* Room for blocks of up to `sequences` sequences and for `saes` autoencoders of up to
- * `latents` latents.  splice_free() accepts an empty one. */
+/* splice_free() accepts an empty one. */
 void splice_make(struct splice *splice, const struct weights *weights,
-                 struct special_tokens special, int64_t sequences, int64_t context, int saes,
-                 int32_t latents);
+                 struct special_tokens special, const struct splice_room *room);
 void splice_free(struct splice *splice);
 
 /* Take up a block.  As forward_start(). */
@@ -59,12 +73,13 @@ enum status splice_start(struct splice *splice, const int32_t *ids, int64_t sequ
  *   sum  [width of the site]  in and out: for the mean */
 void splice_add_rows(struct splice *splice, struct tap tap, double *sum);
 
-/* Add what the present block says of some autoencoders at `tap`, which lies ahead; the block
- * is used up then.  E_FORMAT if an autoencoder is not made for this site.
+/* Add what the present block says of some autoencoders at a place, which lies ahead; the block
+ * is used up then.  E_FORMAT if an autoencoder is not made for these sites.
  *   sums   in and out, of at least `count` autoencoders
  *   fired  [count][latents]     in and out: rows on which each latent was active
- *   mean   [width of the site]  in: of all rows of text */
+ *   mean   [width of the replaced site]  in: of all rows of text */
 enum status splice_score(struct splice *splice, struct score_sums *sums, int64_t **fired,
-                         struct tap tap, const float *mean, const struct sae *saes, int count);
+                         struct splice_place place, const float *mean,
+                         const struct sae *saes, int count);
 
 #endif

@@ -13,7 +13,6 @@
  * is enough for the matrix product. */
 enum { PIECE_ROWS = 1024 };
 
-static const enum site ORDER[SITES] = { SITE_ATTN, SITE_MLP_IN, SITE_MLP, SITE_RES };
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -39,11 +38,7 @@ int32_t tap_width(const struct lm_config *config, enum site site)
 
 int64_t tap_step(struct tap tap)
 {
-    int order = 0;
-
-    while (ORDER[order] != tap.site)
-        order++;
-    return (int64_t)tap.layer * SITES + order;
+    return (int64_t)tap.layer * SITES + site_order(tap.site);
 }
 
 /* Pairs of tokens of a sequence of which the second sees the first. */
@@ -305,7 +300,7 @@ void forward_next(struct forward *f)
     STRETCHES[step % SITES](f, &f->weights->layers[f->tap.layer]);
     spend(f, FORWARD_OTHER, start);
     f->spent[FORWARD_OTHER] -= f->spent[FORWARD_PRODUCTS] + f->spent[FORWARD_ATTENTION] - counted;
-    stand_at(f, (struct tap){ .site = ORDER[step % SITES], .layer = f->tap.layer });
+    stand_at(f, (struct tap){ .site = site_at((int)(step % SITES)), .layer = f->tap.layer });
 }
 
 void forward_to(struct forward *f, struct tap tap)

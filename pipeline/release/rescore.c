@@ -21,7 +21,7 @@ struct rescore {
     struct weights    weights;
     struct splice     splice;
     struct sae        sae;
-    struct tap        tap;
+    struct splice_place place;
     char              folder[PATH_LENGTH];  /* of the autoencoder */
     int32_t          *ids;                  /* [block, context] */
     struct sequence_origin *origins;        /* [block] */
@@ -67,20 +67,25 @@ static enum status read_autoencoder(struct rescore *r, const char *folder, const
 {
     char path[PATH_LENGTH];
     const char *site = json_string_value(json_object_get(entry, "site"));
+    const char *target = json_string_value(json_object_get(entry, "target"));
+    struct tap *read = &r->place.read, *replaced = &r->place.replaced;
     enum status st;
 
     path_print(r->folder, "%s/%s", folder,
                json_string_value(json_object_get(entry, "folder")));
     path_print(path, "%s/params.npz", r->folder);
-    TRY(site_parse(&r->tap.site, site == NULL ? "" : site));
-    r->tap.layer = (int)json_integer_value(json_object_get(entry, "layer"));
-    TRY(r->tap.layer >= 0 && r->tap.layer < r->config.layers ? OK
+    TRY(site_parse(&read->site, site == NULL ? "" : site));
+    TRY(site_parse(&replaced->site, target == NULL ? "" : target));
+    read->layer = replaced->layer = (int)json_integer_value(json_object_get(entry, "layer"));
+    TRY(read->layer >= 0 && read->layer < r->config.layers ? OK
         : refuse(E_FORMAT, "%s is said to be of layer %d, but the model has %d", path,
-                 r->tap.layer, r->config.layers));
+                 read->layer, r->config.layers));
     TRY(sae_read_npz(&r->sae, path));
-    TRY(r->sae.inputs == tap_width(&r->config, r->tap.site) ? OK
-        : refuse(E_FORMAT, "%s has %d inputs, but the model has %d there", path, r->sae.inputs,
-                 tap_width(&r->config, r->tap.site)));
+    TRY(r->sae.inputs == tap_width(&r->config, read->site)
+        && r->sae.outputs == tap_width(&r->config, replaced->site) ? OK
+        : refuse(E_FORMAT, "%s makes %d values from %d, but the model has %d and %d there", path,
+                 r->sae.outputs, r->sae.inputs, tap_width(&r->config, replaced->site),
+                 tap_width(&r->config, read->site)));
 done:
     return st;
 }
@@ -97,17 +102,20 @@ static enum status set_up(struct rescore *r, const char *folder, const json_t *e
     TRY_ALL(comm, precision_parse(&r->precision, r->suite.model.precision));
     TRY_ALL(comm, read_autoencoder(r, folder, entry));
     TRY_ALL(comm, selection_of_evaluate(&r->selection, &r->suite));
+    const struct splice_room room = {
+        .sequences = block, .context = context, .saes = 1, .latents = r->sae.latents,
+        .transcoders = r->place.read.site != r->place.replaced.site,
+    };
     bytes = weights_reading_bytes(&r->config)
-            + splice_bytes(&r->config, r->precision, block, context, 1, r->sae.latents);
+            + splice_bytes(&r->config, r->precision, &room);
     if (comm_first_of_node(comm))
         bytes += weights_bytes(&r->config, r->precision);
     TRY(memory_check(comm, bytes, "scoring again"));
     TRY(weights_read(&r->weights, &r->config, r->precision, r->suite.model.path, comm));
-    splice_make(&r->splice, &r->weights, r->selection.tokens.special, block, context, 1,
-                r->sae.latents);
+    splice_make(&r->splice, &r->weights, r->selection.tokens.special, &room);
     r->ids = allocate(block * context, sizeof *r->ids);
     r->origins = allocate(block, sizeof *r->origins);
-    r->mean = allocate(r->sae.inputs, sizeof *r->mean);
+    r->mean = allocate(r->sae.outputs, sizeof *r->mean);
     r->fired = allocate(r->sae.latents, sizeof *r->fired);
     sums_make(&r->sums, context, 1);
 done:
@@ -151,8 +159,8 @@ static enum status add_rows(void *context, int64_t block, double *sums)
     enum status st;
 
     TRY(start_block(r, block));
-    splice_add_rows(&r->splice, r->tap, sums);
-    sums[r->sae.inputs] = (double)r->splice.texts;
+    splice_add_rows(&r->splice, r->place.replaced, sums);
+    sums[r->sae.outputs] = (double)r->splice.texts;
 done:
     return st;
 }
@@ -165,7 +173,7 @@ static enum status add_scores(void *context, int64_t block, double *sums)
 
     of_block.values = sums;
     TRY(start_block(r, block));
-    TRY(splice_score(&r->splice, &of_block, &r->fired, r->tap, r->mean, &r->sae, 1));
+    TRY(splice_score(&r->splice, &of_block, &r->fired, r->place, r->mean, &r->sae, 1));
 done:
     return st;
 }
@@ -190,7 +198,7 @@ static enum status sum_blocks(struct rescore *r, const char *what, double *total
 /* Collective. */
 static enum status score(struct rescore *r, json_t **scores)
 {
-    const int32_t width = r->sae.inputs;
+    const int32_t width = r->sae.outputs;
     double *sum = allocate(width + 1, sizeof *sum);
     enum status st;
 
@@ -199,7 +207,7 @@ static enum status score(struct rescore *r, json_t **scores)
         r->mean[i] = (float)(sum[i] / sum[width]);
     TRY(sum_blocks(r, "scoring again", r->sums.values, r->sums.count, add_scores));
     MPI_Allreduce(MPI_IN_PLACE, r->fired, r->sae.latents, MPI_INT64_T, MPI_SUM, r->run->comm);
-    *scores = scores_json(&r->sums, 0, r->tap, r->fired, r->sae.latents);
+    *scores = scores_json(&r->sums, 0, r->place.read, r->fired, r->sae.latents);
 done:
     free(sum);
     return st;

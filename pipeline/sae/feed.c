@@ -119,6 +119,47 @@ done:
     return st;
 }
 
+/* The origins of some rows.  Caller frees.  Local. */
+static enum status read_origins(struct feed *feed, struct range rows, struct row_origin **origins)
+{
+    char *values = allocate(rows.end - rows.first, row_bytes(feed));
+    enum status st;
+
+    *origins = allocate(rows.end - rows.first, sizeof **origins);
+    st = activations_read(&feed->activations, rows, values, *origins);
+    free(values);
+    return st;
+}
+
+static bool same_origin(struct row_origin a, struct row_origin b)
+{
+    return a.document == b.document && a.position == b.position && a.token == b.token;
+}
+
+enum status feed_check_aligned(struct feed *a, struct feed *b, const char *folder)
+{
+    const int64_t rows = a->activations.statistics.rows;
+    const struct range some = { 0, rows < CHUNK_ROWS ? rows : CHUNK_ROWS };
+    struct row_origin *of_a = NULL, *of_b = NULL;
+    bool aligned = b->activations.statistics.rows == rows;
+    enum status st = OK;
+
+    if (aligned) {
+        TRY(read_origins(a, some, &of_a));
+        TRY(read_origins(b, some, &of_b));
+    }
+    for (int64_t i = 0; aligned && i < some.end; i++)
+        aligned = same_origin(of_a[i], of_b[i]);
+    if (!aligned)
+        st = refuse(E_USAGE, "the rows in %s are not those of the stream that transcoders read; "
+                    "both must come from one harvest and one shuffle: remove both folders and run "
+                    "saemill-shuffle again", folder);
+done:
+    free(of_b);
+    free(of_a);
+    return st;
+}
+
 void feed_close(struct feed *feed)
 {
     worker_stop(&feed->worker);

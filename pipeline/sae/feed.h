@@ -32,6 +32,10 @@ struct feed {
 enum status feed_open(struct feed *feed, MPI_Comm comm, const char *folder, int64_t batch);
 void        feed_close(struct feed *feed);
 
+/* Is row i of both streams the same token, for every i?  Compares their lengths and some of the
+ * origins.  E_USAGE, naming `folder`, from where b comes.  Local. */
+enum status feed_check_aligned(struct feed *a, struct feed *b, const char *folder);
+
 /* Bytes feed_open() allocates, at most, for streams of this width. */
 int64_t feed_bytes(int64_t batch, int32_t width);
 

@@ -24,11 +24,40 @@ static bool can_keep(double k, int64_t width)
     return floor(k) >= k && 1 <= k && k <= (double)width;
 }
 
+/* A transcoder's target must be what the model comes to later, and its recipe one that other
+ * programs know transcoders of. */
+static enum status check_target(const struct suite *suite, unsigned number)
+{
+    const struct suite_saes *group = &suite->saes[number];
+    char place[SUITE_PLACE];
+    enum site target, read;
+    enum status st = OK;
+
+    if (strcmp(group->target, "input") == 0)
+        return OK;
+    TRY(site_parse(&target, group->target));
+    for (unsigned s = 0; s < group->sites_count; s++) {
+        TRY(site_parse(&read, group->sites[s]));
+        TRY(site_order(read) < site_order(target) ? OK
+            : refuse(E_USAGE, "%s: no transcoder can go from %s to %s, which the model computes "
+                     "before; the order is attn, mlp_in, mlp, res",
+                     suite_place(place, suite, "saes", number, "target"), group->sites[s],
+                     group->target));
+    }
+    if (strcmp(group->recipe, "topk") == 0)
+        st = refuse(E_USAGE, "%s: there are no transcoders of the recipe topk; batch_topk has a "
+                    "threshold when it is trained, as others expect it",
+                    suite_place(place, suite, "saes", number, "recipe"));
+done:
+    return st;
+}
+
 static enum status check_group(const struct suite *suite, unsigned number)
 {
     const struct suite_saes *group = &suite->saes[number];
     const char *recipe = group->recipe;
     char place[SUITE_PLACE];
+    enum status st = OK;
 
     if (is_one_of(recipe, KEEP_K) && group->target_l0_count == 0)
         return refuse(E_USAGE, "%s: the recipe %s keeps a number of latents and has no penalty; "
@@ -44,11 +73,13 @@ static enum status check_group(const struct suite *suite, unsigned number)
                 return refuse(E_USAGE, "%s: the recipe %s cannot keep %g of %lld latents",
                               suite_place(place, suite, "saes", number, "target_l0"), recipe,
                               group->target_l0[t], (long long)group->widths[w]);
+    TRY(check_target(suite, number));
     if (strcmp(group->skip, "linear") == 0 && strcmp(group->target, "input") == 0)
         return refuse(E_USAGE, "%s: 'skip: linear' is for transcoders; give a target that is "
                       "another site than it reads",
                       suite_place(place, suite, "saes", number, "skip"));
-    return OK;
+done:
+    return st;
 }
 
 static enum status check_prefixes(const struct suite *suite)

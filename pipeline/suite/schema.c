@@ -154,10 +154,11 @@ const struct key SUITE_KEYS[] = {
 
     { SAE_LIST(sites), WORD(SITE_WORDS), .value = "[attn, mlp, res]", .unit = "",
       .meaning = "Sites; they must be harvested." },
-    { SAE(target), WORD("input"), .value = "input", .unit = "",
-      .meaning = "What is reconstructed.  input: what is read." },
-    { SAE(skip), WORD("none"), .value = "none", .unit = "",
-      .meaning = "What is added to the latents' part of it." },
+    { SAE(target), WORD("input " SITE_WORDS), .value = "input", .unit = "",
+      .meaning = "What is reconstructed.  input: what is read.  A site: a transcoder, from the "
+                 "sites above to this one of the same layer, which must not come before them." },
+    { SAE(skip), WORD("none linear"), .value = "none", .unit = "",
+      .meaning = "linear: a transcoder also adds a matrix times its input." },
     { SAE_LIST(layers), .type = KEY_LAYERS, .value = "[all]", .unit = "",
       .meaning = "Layers.  all: every layer that is harvested." },
     { SAE(recipe), WORD("gemma_scope gated topk batch_topk matryoshka relu_l1"),

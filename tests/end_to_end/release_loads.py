@@ -2,11 +2,12 @@
 
     release_loads.py RUN
 
-For every autoencoder of RUN/release: NumPy loads params.npz; a reader of safetensors of a few
-lines finds the same bits; cfg.json gives the sizes.  Its forward pass on raw activations
+For every autoencoder of RUN/release: NumPy loads params.npz.  Its forward pass on raw activations
 (RUN/harvest), in float64 from params.npz alone, equals that of RUN/train's parameters in the
-units of training: x / scale, with the decoder's bias subtracted.  Latents whose
-pre-activation is nearer to the threshold than rounding reaches are left out.
+units of training: x / scale, perhaps with the decoder's bias subtracted; and that which
+SAELens's definition of its architecture in cfg.json makes of sae_weights.safetensors.  Rows
+with a latent whose pre-activation is nearer to the threshold than rounding reaches are left
+out.
 """
 import glob
 import json
@@ -28,44 +29,80 @@ def safetensors(path):
             for name, about in header.items()}
 
 
-def forward(x, encoder, decoder, encoder_bias, decoder_bias, threshold):
+def forward(x, encoder, decoder, encoder_bias, decoder_bias, threshold, skip=None, k=0):
     """Latents, reconstruction, and how far each latent is from its threshold."""
     pre = x @ encoder + encoder_bias
-    threshold = np.maximum(threshold, 0)
-    f = np.where(pre > threshold, pre, 0)
-    return f, f @ decoder + decoder_bias, np.abs(pre - threshold)
+    limit = np.broadcast_to(np.maximum(threshold, 0), pre.shape)
+    if k > 0:       # between the last that stays and the first that goes
+        order = np.sort(pre, axis=1)
+        limit = np.maximum((order[:, -k] + order[:, -k - 1])[:, None] / 2, 0)
+    f = np.where(pre > limit, pre, 0)
+    y = f @ decoder + decoder_bias + (0 if skip is None else x @ skip)
+    return f, y, np.abs(pre - limit)
 
 
 def trained(path):
     with h5py.File(path, "r") as file:
-        p = {name: file[name][()].astype(np.float64) for name in
-             ("encoder", "decoder", "encoder_bias", "decoder_bias", "threshold")}
-        return p, float(file.attrs["scale"])
+        p = {name: file[name][()].astype(np.float64) for name in file}
+        return p, dict(file.attrs)
+
+
+def saelens(folder):
+    """The forward pass that SAELens makes of cfg.json and its weights, by its architecture."""
+    config = json.load(open(f"{folder}/cfg.json"))
+    w = {name: values.astype(np.float64) for name, values in
+         safetensors(f"{folder}/sae_weights.safetensors").items()}
+    kind = config["architecture"]
+
+    def encode(x):
+        if kind == "gated":
+            product = x @ w["W_enc"]
+            magnitude = product * np.exp(w["r_mag"]) + w["b_mag"]
+            return np.maximum(magnitude, 0) * (product + w["b_gate"] > 0)
+        pre = x @ w["W_enc"] + w["b_enc"]
+        if kind.startswith("jumprelu"):
+            return np.maximum(pre, 0) * (pre > w["threshold"])
+        if kind == "topk":
+            least = np.sort(pre, axis=1)[:, -config["k"]][:, None]
+            return np.where(pre >= least, np.maximum(pre, 0), 0)
+        assert kind in ("standard", "transcoder", "skip_transcoder"), kind
+        return np.maximum(pre, 0)
+
+    def decode(f, x):
+        return f @ w["W_dec"] + w["b_dec"] + (x @ w["W_skip"].T if "W_skip" in w else 0)
+
+    assert w["W_enc"].shape == (config["d_in"], config["d_sae"])
+    assert ("d_out" in config) == kind.endswith("transcoder")
+    return lambda x: decode(encode(x), x)
+
+
+def rows_of(run, site, layer):
+    with h5py.File(f"{run}/harvest/00000/{site}.{layer:02d}.h5", "r") as file:
+        return file["activation"][:256].astype(np.float64)
 
 
 def check(run, folder, about):
     stream = f"{about['site']}.{about['layer']:02d}"
-    npz = np.load(f"{folder}/params.npz")
-    p = {name: npz[name].astype(np.float64) for name in npz}
-    config = json.load(open(f"{folder}/cfg.json"))
-    for name, values in safetensors(f"{folder}/sae_weights.safetensors").items():
-        assert npz[name].tobytes() == values.tobytes(), f"{folder}: {name} differs"
-    assert p["W_enc"].shape == (config["d_in"], config["d_sae"])
-    assert config["d_sae"] == about["width"]
-
-    with h5py.File(f"{run}/harvest/00000/{stream}.h5", "r") as file:
-        x = file["activation"][:256].astype(np.float64)
-    f, y, margin = forward(x, p["W_enc"], p["W_dec"], p["b_enc"], p["b_dec"], p["threshold"])
-    t, scale = trained(f"{run}/train/{stream}/{about['name']}.h5")
-    want_f, want_y, _ = forward(x / scale - t["decoder_bias"], t["encoder"].T, t["decoder"],
-                                t["encoder_bias"], t["decoder_bias"], t["threshold"])
+    p = {name: values.astype(np.float64) for name, values in np.load(f"{folder}/params.npz").items()}
+    x = rows_of(run, about["site"], about["layer"])
+    f, y, margin = forward(x, p["W_enc"], p["W_dec"], p["b_enc"], p["b_dec"], p["threshold"],
+                           p.get("affine_skip_connection"), int(p.get("k", [0])[0]))
+    t, attributes = trained(f"{run}/train/{stream}/{about['name']}.h5")
+    encoder = (t["gain"][:, None] * t["encoder"]).T
+    small = x / attributes["scale"]
+    centre = t["decoder_bias"] @ encoder if attributes["centred"] else 0
+    want_f, want_y, _ = forward(small, encoder, t["decoder"], t["encoder_bias"] - centre,
+                                t["decoder_bias"], t["threshold"],
+                                t["skip"].T if "skip" in t else None, int(attributes["keep"]))
     close = margin > TOLERANCE * np.abs(x).max()
     rows = close.all(axis=1)
-    error = np.linalg.norm(y[rows] - scale * want_y[rows]) / np.linalg.norm(y[rows])
     assert rows.mean() > 0.5, f"{folder}: only {rows.sum()} rows to compare"
-    assert error < TOLERANCE, f"{folder}: reconstructions differ by {error:.2g}"
+    assert p["W_enc"].shape[1] == about["width"]
     assert ((f > 0) == (want_f > 0))[close].all(), f"{folder}: other latents are active"
-    return error
+    errors = [np.linalg.norm(y[rows] - other[rows]) / np.linalg.norm(y[rows])
+              for other in (attributes["target_scale"] * want_y, saelens(folder)(x))]
+    assert max(errors) < TOLERANCE, f"{folder}: reconstructions differ by {errors}"
+    return max(errors)
 
 
 def main(run):

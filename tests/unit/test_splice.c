@@ -73,12 +73,14 @@ static json_t *score(const struct sae *sae, struct tap tap, const int32_t *token
     struct splice splice;
     struct score_sums sums;
 
-    splice_make(&splice, &weights, SPECIAL, block, CONTEXT, 1, sae->latents);
+    splice_make(&splice, &weights, SPECIAL, &(struct splice_room){ block, CONTEXT, 1,
+                                                                   sae->latents, true });
     sums_make(&sums, CONTEXT, 1);
     take_mean(mean, &splice, tap, tokens, sequences, block);
     for (int64_t s = 0; s < sequences; s += block) {
         assert_int_equal(splice_start(&splice, tokens + s * CONTEXT, block), OK);
-        assert_int_equal(splice_score(&splice, &sums, &fired, tap, mean, sae, 1), OK);
+        assert_int_equal(splice_score(&splice, &sums, &fired, (struct splice_place){ tap, tap },
+                                      mean, sae, 1), OK);
     }
     json_t *scores = scores_json(&sums, 0, tap, fired, sae->latents);
     sums_free(&sums);
@@ -322,10 +324,10 @@ static void refuses_an_autoencoder_for_another_width(void **state)
     (void)state;
     sae_make(&sae, 255, 255, 8);
     sums_make(&sums, CONTEXT, 1);
-    splice_make(&splice, &weights, SPECIAL, 1, CONTEXT, 1, 8);
+    splice_make(&splice, &weights, SPECIAL, &(struct splice_room){ 1, CONTEXT, 1, 8, false });
     assert_int_equal(splice_start(&splice, ids, 1), OK);
-    assert_int_equal(splice_score(&splice, &sums, &counts, (struct tap){ SITE_RES, 0 }, mean,
-                                  &sae, 1), E_FORMAT);
+    assert_int_equal(splice_score(&splice, &sums, &counts, (struct splice_place){ { SITE_RES, 0 },
+                                  { SITE_RES, 0 } }, mean, &sae, 1), E_FORMAT);
     assert_non_null(strstr(status_reason(), "255"));
     status_clear();
     splice_free(&splice);

@@ -83,6 +83,35 @@ static void groups_multiply_out_and_add_up(void **state)
     forget(&tasks, &suite);
 }
 
+static void names_tell_recipe_and_target(void **state)
+{
+    static const char *const NAMES[] = { "w64-t8", "w64-t8-topk", "w64-l0.1-gated",
+                                         "w64-t8-to-mlp", "w64-t8-batch_topk-to-mlp-skip" };
+    struct tasks tasks;
+    struct suite suite;
+    char name[32];
+
+    (void)state;
+    assert_int_equal(make(&tasks, &suite,
+                          "harvest: {sites: [mlp, mlp_in], layers: ['1']}\n"
+                          "saes:\n"
+                          "- {sites: [mlp_in], widths: [64], target_l0: [8]}\n"
+                          "- {sites: [mlp_in], widths: [64], target_l0: [8], recipe: topk}\n"
+                          "- {sites: [mlp_in], widths: [64], sparsities: [0.1], recipe: gated}\n"
+                          "- {sites: [mlp_in], widths: [64], target_l0: [8], target: mlp}\n"
+                          "- {sites: [mlp_in], widths: [64], target_l0: [8], target: mlp,"
+                          " recipe: batch_topk, skip: linear}\n"), OK);
+    assert_int_equal(tasks.taps_count, 2);
+    assert_int_equal(tasks.train[1].count, 5);
+    for (int s = 0; s < 5; s++)
+        assert_string_equal(tasks.train[1].saes[s].name, NAMES[s]);
+    assert_false(tasks.train[1].saes[2].transcoder);
+    assert_true(tasks.train[1].saes[3].transcoder && !tasks.train[1].saes[3].skip);
+    assert_true(tasks.train[1].saes[4].skip);
+    assert_string_equal(tap_name(name, tasks.train[1].saes[4].target), "mlp.01");
+    forget(&tasks, &suite);
+}
+
 static void all_layers_of_autoencoders_are_those_harvested(void **state)
 {
     struct tasks tasks;
@@ -114,6 +143,14 @@ static void refuses_what_does_not_fit_together(void **state)
         { "saes: [{recipe: topk, target_l0: [2.5]}]\n", "cannot keep 2.5" },
         { "train: {prefixes: [0.5, 0.25, 1]}\nsaes: [{}]\n", "prefixes must ascend to 1" },
         { "train: {prefixes: [0.5]}\nsaes: [{}]\n", "prefixes must ascend to 1" },
+        { "saes: [{skip: linear}]\n", "is for transcoders" },
+        { "harvest: {sites: [mlp_in]}\nsaes: [{sites: [mlp_in], target: mlp}]\n",
+          "transcoders to mlp.00, which is not harvested" },
+        { "saes: [{layers: ['1', 0-1], sites: [res], widths: [8, 8]}]\n", "w8-l0.0006 of res.00" },
+        { "harvest: {sites: [mlp_in, mlp]}\nsaes: [{sites: [mlp], target: mlp_in}]\n",
+          "from mlp to mlp_in, which the model computes before" },
+        { "harvest: {sites: [mlp_in, mlp]}\nsaes: [{sites: [mlp_in], target: mlp, recipe: topk,"
+          " target_l0: [4]}]\n", "no transcoders of the recipe topk" },
     };
 
     (void)state;
@@ -173,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streams_are_ordered_by_layer_then_site),
         cmocka_unit_test(groups_multiply_out_and_add_up),
+        cmocka_unit_test(names_tell_recipe_and_target),
         cmocka_unit_test(all_layers_of_autoencoders_are_those_harvested),
         cmocka_unit_test(refuses_what_does_not_fit_together),
         cmocka_unit_test(paths_are_those_of_the_header),
