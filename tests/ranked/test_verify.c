@@ -132,9 +132,16 @@ static void finds_forms_that_differ(struct ranked here)
     CHECK_FINDS("different numbers in W_enc");
     make_release(here);
     if (here.rank == 0)
-        write_text(at(FOLDERS[0], "cfg.json"), "{\"d_in\": 4, \"d_sae\": 9}");
+        write_text(at(FOLDERS[0], "cfg.json"),
+                   "{\"architecture\": \"jumprelu\", \"d_in\": 4, \"d_sae\": 9}");
     seal(here);
-    CHECK_FINDS("another d_in or d_sae");
+    CHECK_FINDS("another d_in, d_sae or k");
+    make_release(here);
+    if (here.rank == 0)
+        write_text(at(FOLDERS[0], "cfg.json"),
+                   "{\"architecture\": \"skip_transcoder\", \"d_in\": 4, \"d_sae\": 8}");
+    seal(here);
+    CHECK_FINDS("skip_transcoder, that params.npz beside it cannot be");
     make_release(here);
     if (here.rank == 0)
         write_text(at(FOLDERS[0], "scores.json"), "{\"l0\": 3.6}");
