@@ -139,6 +139,30 @@ void codes_scan_two(struct codes *codes, const float *pre, const struct two_list
     codes->start[rows] = n;
 }
 
+void codes_scan_two_ref(struct codes *codes, const float *pre, const struct two_lists *lists,
+                        int32_t first, int64_t rows, int64_t width)
+{
+    int64_t n = 0;
+
+    codes->groups = rows;
+    for (int64_t row = 0; row < rows; row++) {
+        codes->start[row] = n;
+        for (int aside = 0; aside <= 1; aside++) {
+            if (aside)
+                codes->middle[row] = n;
+            for (int64_t i = 0; i < width; i++) {
+                const float p = pre[row * width + i], gate = p + lists->gate[i];
+                const float value = lists->gain[i] * p + lists->bias[i];
+                if (aside ? gate > lists->floor[i] : gate > 0 && value > 0) {
+                    codes->index[n] = first + (int32_t)i;
+                    codes->value[n++] = aside ? gate : value;
+                }
+            }
+        }
+    }
+    codes->start[rows] = n;
+}
+
 void codes_join_sizes(struct codes *codes, int64_t first, int64_t rows,
                       const struct codes *parts, int64_t count, int64_t from)
 {

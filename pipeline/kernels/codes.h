@@ -49,6 +49,8 @@ struct two_lists {
 
 void codes_scan_two(struct codes *codes, const float *pre, const struct two_lists *lists,
                     int32_t first, int64_t rows, int64_t width);
+void codes_scan_two_ref(struct codes *codes, const float *pre, const struct two_lists *lists,
+                        int32_t first, int64_t rows, int64_t width);
 
 /* Put side by side lists of the same rows over ascending ranges of latents.  Two calls, so
  * that the second can be shared among threads: codes_join_sizes() fills start and middle of

@@ -4,8 +4,9 @@
  *   pm = exp(r) product + b_mag         how much: f = ReLU(pm) where pg > 0
  *   loss = mean |x - y(f)|^2 + mean |x - y'(ReLU(pg))|^2 + lambda mean sum ReLU(pg)
  *
- * where y' holds the decoder and its bias fixed.  Entries aside are those with pg > 0, with pg
- * as value.  With G and A the dot products of the two residuals' derivatives and decoder rows:
+ * where y' holds the decoder, its bias and a skip matrix fixed.  Entries aside are those with
+ * pg > 0, and pg as value.  With G and A the dot products of the two residuals' derivatives and
+ * decoder rows:
  *
  *   dpm = G where f > 0      dpg = A + lambda/B where pg > 0
  *   dproduct = dpg + exp(r) dpm      dr = sum dpm (pm - b_mag)

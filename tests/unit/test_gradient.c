@@ -1,9 +1,10 @@
-/* The gradients of training_step() against finite differences of the mean squared error in
- * double, at a shape with whole and broken tiles and blocks; on the dense and sparse path.
+/* The gradients of training_step() against finite differences of the loss in double, for every
+ * architecture, at a shape with whole and broken tiles and blocks; on the dense and sparse path.
  *
- * Which latents are active is held fixed, as the straight-through estimator does; the error
- * is then quadratic in each parameter, and a central difference is exact at any distance.
- * The thresholds' gradients, which are no derivatives, are in test_jumprelu.c. */
+ * The loss is written down here once more, from the definitions (tests/golden/README.md),
+ * dense and plain.  Which latents are active is held fixed, as the straight-through estimator
+ * does, and so is what an auxiliary loss takes as given; the rest is smooth.  JumpReLU's
+ * thresholds have no derivatives; theirs are compared with the estimator's definition. */
 #include "base/random.h"
 #include "sae/architecture.h"
 #include "sae/step.h"
@@ -13,170 +14,491 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
-enum { INPUTS = 140, LATENTS = 150, BATCH = 130, LOOKS = 40 };
+enum { INPUTS = 140, OUTPUTS = 130, LATENTS = 150, BATCH = 130, LOOKS = 5, K = 9 };
 
 static const struct recipe RECIPE = {
-    .architecture = &JUMPRELU, .batch = BATCH, .steps = 10, .learning_rate = 1e-3, .sparsity = 0.01, .bandwidth = 0.01,
-    .threshold = 0.08, .beta2 = 0.999, .epsilon = 1e-8, .dead_after = BATCH, .seed = 3,
+    .batch = BATCH, .steps = 10, .learning_rate = 1e-3, .sparsity = 0.01, .bandwidth = 0.01,
+    .threshold = 0.08, .beta2 = 0.999, .epsilon = 1e-8, .dead_after = 2 * BATCH, .seed = 3,
+    .auxk_latents = 4,
 };
-
-static const struct shape SHAPE = { INPUTS, INPUTS, LATENTS };
 
 struct reference {
-    double x[BATCH * INPUTS];
-    double tensors[TENSORS][LATENTS * INPUTS];
-    bool   active[BATCH * LATENTS];
+    const struct recipe *recipe;
+    bool   centred;
+    int    outputs;
+    double x[BATCH * INPUTS], target[BATCH * INPUTS];
+    double tensors[TENSORS][LATENTS * INPUTS], held[TENSORS][LATENTS * INPUTS];
+    double rest[BATCH * INPUTS], variance;      /* what AuxK takes as given */
+    bool   active[BATCH * LATENTS], aside[BATCH * LATENTS];
 };
 
-static double pre_activation(const struct reference *r, int row, int latent)
+static double product(const struct reference *r, int row, int latent)
 {
-    double sum = r->tensors[ENCODER_BIAS][latent];
+    double sum = 0;
 
     for (int j = 0; j < INPUTS; j++)
         sum += r->tensors[ENCODER][latent * INPUTS + j]
-               * (r->x[row * INPUTS + j] - r->tensors[DECODER_BIAS][j]);
+               * (r->x[row * INPUTS + j] - (r->centred ? r->tensors[DECODER_BIAS][j] : 0));
     return sum;
 }
 
-/* Mean squared error with the active latents held fixed. */
-static double error_of(const struct reference *r)
+/* What an active latent writes, given the product. */
+static double value_of(const struct reference *r, int latent, double p)
 {
-    double error = 0;
+    return r->recipe->architecture == &GATED
+        ? exp(r->tensors[ENCODER_BIAS + 1][latent]) * p + r->tensors[ENCODER_BIAS + 2][latent]
+        : p + r->tensors[ENCODER_BIAS][latent];
+}
+
+/* y - target of one row, of the latents before `end`.
+ *   f   [LATENTS]   0 where not active */
+static void residual_of(const struct reference *r, double *out, const double *f, int row, int end)
+{
+    for (int j = 0; j < r->outputs; j++) {
+        out[j] = r->tensors[DECODER_BIAS][j] - r->target[row * r->outputs + j];
+        for (int k = 0; k < INPUTS && r->recipe->skip; k++)
+            out[j] += r->tensors[SKIP][j * INPUTS + k] * r->x[row * INPUTS + k];
+    }
+    for (int i = 0; i < end; i++)
+        for (int j = 0; j < r->outputs && f[i] != 0; j++)
+            out[j] += f[i] * r->tensors[DECODER][i * r->outputs + j];
+}
+
+static double square(const double *x, int n)
+{
+    double sum = 0;
+
+    for (int j = 0; j < n; j++)
+        sum += x[j] * x[j];
+    return sum;
+}
+
+/* What the gates alone make of a row, with the decoder held. */
+static double error_of_gates(const struct reference *r, const double *p, int row)
+{
+    double out[INPUTS], sparsity = 0;
+
+    for (int j = 0; j < r->outputs; j++) {
+        out[j] = r->held[DECODER_BIAS][j] - r->target[row * r->outputs + j];
+        for (int k = 0; k < INPUTS && r->recipe->skip; k++)
+            out[j] += r->held[SKIP][j * INPUTS + k] * r->x[row * INPUTS + k];
+    }
+    for (int i = 0; i < LATENTS; i++) {
+        const double gate = p[i] + r->tensors[ENCODER_BIAS][i];
+        if (!r->aside[row * LATENTS + i])
+            continue;
+        sparsity += gate;
+        for (int j = 0; j < r->outputs; j++)
+            out[j] += gate * r->held[DECODER][i * r->outputs + j];
+    }
+    return square(out, r->outputs) + r->recipe->sparsity * sparsity;
+}
+
+/* What dead latents leave of the rest. */
+static double error_of_dead(const struct reference *r, const double *p, int row)
+{
+    double out[INPUTS];
+
+    memcpy(out, r->rest + row * r->outputs, (size_t)r->outputs * sizeof *out);
+    for (int i = 0; i < LATENTS; i++)
+        for (int j = 0; j < r->outputs && r->aside[row * LATENTS + i]; j++)
+            out[j] += (p[i] + r->tensors[ENCODER_BIAS][i])
+                      * r->tensors[DECODER][i * r->outputs + j];
+    return r->recipe->auxk * square(out, r->outputs) / r->variance;
+}
+
+static double loss_of_row(const struct reference *r, int row)
+{
+    const struct architecture *a = r->recipe->architecture;
+    const int groups = r->recipe->prefixes > 0 ? r->recipe->prefixes : 1;
+    double p[LATENTS], f[LATENTS] = {0}, out[INPUTS], loss = 0;
+
+    for (int i = 0; i < LATENTS; i++) {
+        p[i] = product(r, row, i);
+        if (r->active[row * LATENTS + i])
+            f[i] = value_of(r, i, p[i]);
+        if (a == &RELU_L1)
+            loss += r->recipe->sparsity * f[i]
+                    * sqrt(square(r->tensors[DECODER] + i * r->outputs, r->outputs));
+    }
+    for (int g = 0; g < groups; g++) {
+        residual_of(r, out, f, row, (int)recipe_group(r->recipe, LATENTS, g).end);
+        loss += square(out, r->outputs) / groups;
+    }
+    if (a == &GATED)
+        loss += error_of_gates(r, p, row);
+    if (r->recipe->auxk > 0)
+        loss += error_of_dead(r, p, row);
+    return loss;
+}
+
+static double loss_of(const struct reference *r)
+{
+    double loss = 0;
+
+    #pragma omp parallel for reduction(+ : loss)
+    for (int row = 0; row < BATCH; row++)
+        loss += loss_of_row(r, row);
+    return loss / BATCH;
+}
+
+/* ---- which latents are active ---- */
+
+/* Of `count` candidates with values above 0, those among the k largest. */
+static void choose(bool *chosen, const double *value, int count, int64_t k)
+{
+    for (int i = 0; i < count; i++) {
+        int64_t larger = 0;
+        for (int j = 0; j < count; j++)
+            larger += value[j] > value[i];
+        chosen[i] = value[i] > 0 && larger < k;
+    }
+}
+
+static void find_active(struct reference *r, const struct training *training)
+{
+    const struct architecture *a = r->recipe->architecture;
+    double *value = allocate(BATCH * LATENTS, sizeof *value), dead[LATENTS];
+
+    for (int row = 0; row < BATCH; row++)
+        for (int i = 0; i < LATENTS; i++) {
+            const int64_t at = row * LATENTS + i;
+            const double p = product(r, row, i);
+            value[at] = value_of(r, i, p);
+            r->aside[at] = a == &GATED && p + r->tensors[ENCODER_BIAS][i] > 0;
+            const double theta = r->tensors[THRESHOLD][i];
+            r->active[at] = a == &JUMPRELU
+                          ? value[at] > (r->recipe->log_threshold ? exp(theta) : theta) : value[at] > 0 && (a != &GATED || r->aside[at]);
+        }
+    if (a == &BATCH_TOPK || a == &MATRYOSHKA)
+        choose(r->active, value, BATCH * LATENTS, K * BATCH);
+    for (int row = 0; row < BATCH && a == &TOPK; row++)
+        choose(r->active + row * LATENTS, value + row * LATENTS, LATENTS, K);
+    for (int row = 0; row < BATCH && r->recipe->auxk > 0; row++) {
+        for (int i = 0; i < LATENTS; i++)
+            dead[i] = training->silent[i] >= r->recipe->dead_after ? value[row * LATENTS + i] : 0;
+        choose(r->aside + row * LATENTS, dead, LATENTS, r->recipe->auxk_latents);
+    }
+    free(value);
+}
+
+/* AuxK's rest: y - target, and the variance of its rows. */
+static void hold_rest(struct reference *r)
+{
+    double mean[INPUTS] = {0}, f[LATENTS], all = 0;
 
     for (int row = 0; row < BATCH; row++) {
-        double y[INPUTS];
-        for (int j = 0; j < INPUTS; j++)
-            y[j] = r->tensors[DECODER_BIAS][j];
-        for (int i = 0; i < LATENTS; i++) {
-            if (!r->active[row * LATENTS + i])
-                continue;
-            const double f = pre_activation(r, row, i);
-            for (int j = 0; j < INPUTS; j++)
-                y[j] += f * r->tensors[DECODER][i * INPUTS + j];
-        }
-        for (int j = 0; j < INPUTS; j++)
-            error += pow(y[j] - r->x[row * INPUTS + j], 2);
+        for (int i = 0; i < LATENTS; i++)
+            f[i] = r->active[row * LATENTS + i] ? value_of(r, i, product(r, row, i)) : 0;
+        residual_of(r, r->rest + row * r->outputs, f, row, LATENTS);
+        all += square(r->rest + row * r->outputs, r->outputs) / BATCH;
+        for (int j = 0; j < r->outputs; j++)
+            mean[j] += r->rest[row * r->outputs + j] / BATCH;
     }
-    return error / BATCH;
+    r->variance = all - square(mean, r->outputs);
 }
+
+/* Copy a training of one rank.  Caller frees. */
+static struct reference *copy_training(const struct training *training, const float *x,
+                                       const float *target)
+{
+    struct reference *r = allocate(1, sizeof *r);
+
+    r->recipe = &training->recipe;
+    r->centred = training->centred;
+    r->outputs = training->outputs;
+    for (int k = 0; k < BATCH * INPUTS; k++)
+        r->x[k] = (double)x[k];
+    for (int k = 0; k < BATCH * r->outputs; k++)
+        r->target[k] = (double)target[k];
+    for (int t = 0; t < TENSORS; t++)
+        for (int64_t k = 0; k < training->tensors[t].rows * training->tensors[t].columns; k++)
+            r->tensors[t][k] = r->held[t][k] = (double)training->tensors[t].value[k];
+    find_active(r, training);
+    hold_rest(r);
+    return r;
+}
+
+/* ---- gradients ---- */
 
 static double derivative(struct reference *r, int tensor, int64_t k)
 {
     double *value = &r->tensors[tensor][k];
-    const double middle = *value, h = 1e-3;
+    const double middle = *value, h = 1e-4;
 
     *value = middle + h;
-    const double above = error_of(r);
+    const double above = loss_of(r);
     *value = middle - h;
-    const double below = error_of(r);
+    const double below = loss_of(r);
     *value = middle;
     return (above - below) / (2 * h);
 }
 
-/* Copy a training of one rank, find what is active; returns the mean L0. */
-static double copy_training(struct reference *r, const struct training *training, const float *x)
+/* Along a decoder row, for each unit of its length squared. */
+static double derivative_along(struct reference *r, int latent)
 {
-    int64_t active = 0;
+    double *row = r->tensors[DECODER] + latent * r->outputs, loss[2];
+    const double h = 1e-4, length = square(row, r->outputs);
 
-    for (int k = 0; k < BATCH * INPUTS; k++)
-        r->x[k] = (double)x[k];
-    for (int t = 0; t < TENSORS; t++)
-        for (int64_t k = 0; k < training->tensors[t].rows * training->tensors[t].columns; k++)
-            r->tensors[t][k] = (double)training->tensors[t].value[k];
-    for (int row = 0; row < BATCH; row++)
-        for (int i = 0; i < LATENTS; i++) {
-            const bool on = pre_activation(r, row, i) > r->tensors[THRESHOLD][i];
-            r->active[row * LATENTS + i] = on;
-            active += on;
-        }
-    return (double)active / BATCH;
+    for (int side = 0; side < 2; side++) {
+        const double factor = side == 0 ? 1 + h : (1 - h) / (1 + h);
+        for (int j = 0; j < r->outputs; j++)
+            row[j] *= factor;
+        loss[side] = loss_of(r);
+    }
+    for (int j = 0; j < r->outputs; j++)
+        row[j] /= 1 - h;
+    return (loss[0] - loss[1]) / (2 * h) / length;
 }
 
 /* The first step leaves 1 - beta2 times the squared gradient as second moment. */
-static void assert_gradient(const struct tensor *tensor, int64_t k, double want, double norm)
+static double gradient_left(const struct tensor *tensor, int64_t k)
 {
-    const double ours = sqrt((double)tensor->square[k] / (1 - RECIPE.beta2));
-
-    if (fabs(ours - fabs(want)) > 1e-5 * norm)
-        fail_msg("gradient %lld of %s is %g and not %g", (long long)k, tensor->name, ours, want);
+    return sqrt((double)tensor->square[k] / (1 - RECIPE.beta2));
 }
 
-/* All of one decoder row, whose part along the row is taken away. */
-static void check_decoder_row(struct reference *r, const struct training *after, int latent)
+static void check_tensor(struct reference *r, const struct training *after, int tensor)
 {
-    double gradient[INPUTS], along = 0, norm = 0;
+    const struct tensor *t = &after->tensors[tensor];
+    const int64_t count = t->rows * t->columns;
+    double scale = 0;
 
-    for (int j = 0; j < INPUTS; j++) {
-        gradient[j] = derivative(r, DECODER, latent * INPUTS + j);
-        along += gradient[j] * r->tensors[DECODER][latent * INPUTS + j];
-        norm += gradient[j] * gradient[j];
+    for (int64_t k = 0; k < count; k++)
+        scale = fmax(scale, gradient_left(t, k));
+    assert_true(scale > 0);
+    for (uint64_t look = 0; look < LOOKS; look++) {
+        const int64_t k = (int64_t)((float)count * random_uniform(7, (uint32_t)tensor, look));
+        const int latent = (int)(k / r->outputs);
+        double want = derivative(r, tensor, k);
+        if (tensor == DECODER && r->recipe->architecture->unit_decoder)
+            want -= derivative_along(r, latent) * r->tensors[DECODER][k];
+        if (fabs(gradient_left(t, k) - fabs(want)) > 2e-5 * scale)
+            fail_msg("%s: gradient %lld of %s is %g and not %g", r->recipe->architecture->name,
+                     (long long)k, t->name, gradient_left(t, k), want);
     }
-    for (int j = 0; j < INPUTS; j++)
-        assert_gradient(&after->tensors[DECODER], latent * INPUTS + j,
-                        gradient[j] - along * r->tensors[DECODER][latent * INPUTS + j],
-                        sqrt(norm));
 }
 
-static void check_path(double density)
+/* L0 of a row, and of all latents' rows. */
+static int active_of(const struct reference *r, int row)
 {
-    static const int CHECKED[] = { ENCODER, ENCODER_BIAS, DECODER_BIAS };
-    struct reference *r = allocate(1, sizeof *r);
+    int active = 0;
+
+    for (int i = 0; i < LATENTS; i++)
+        active += r->active[row * LATENTS + i];
+    return active;
+}
+
+static double share_of(const struct reference *r, int latent)
+{
+    double active = 0;
+
+    for (int row = 0; row < BATCH; row++)
+        active += r->active[row * LATENTS + latent];
+    return active / BATCH;
+}
+
+/* The penalty by its definition; `slope` gets its derivative by the L0 of each row, times
+ * BATCH. */
+static double penalty_of(const struct reference *r, double slope[BATCH])
+{
+    const struct recipe *recipe = r->recipe;
+    const double target = recipe->target_l0, strength = recipe->target_strength;
+    double l0 = 0, penalty = 0;
+
+    for (int row = 0; row < BATCH; row++)
+        l0 += (double)active_of(r, row) / BATCH;
+    for (int row = 0; row < BATCH; row++) {
+        const double over = active_of(r, row) - target;
+        if (!(target > 0)) {
+            slope[row] = recipe->sparsity;
+            penalty += recipe->sparsity * active_of(r, row) / BATCH;
+        } else if (recipe->target_form == TARGET_RATIO) {
+            slope[row] = 2 * strength * (l0 / target - 1) / target;
+            penalty += strength * pow(l0 / target - 1, 2) / BATCH;
+        } else {
+            slope[row] = strength * over / target;
+            penalty += strength * over * over / (2 * target) / BATCH;
+        }
+    }
+    for (int i = 0; i < LATENTS && recipe->frequency_strength > 0; i++)
+        penalty += recipe->frequency_strength * pow(share_of(r, i), 2) / recipe->frequency;
+    return penalty;
+}
+
+/* -1/eps sum over |pi - theta| < eps/2 of (theta G + slope/B), times theta for logarithms. */
+static double threshold_gradient(const struct reference *r, const double slope[BATCH], int latent)
+{
+    const struct recipe *recipe = r->recipe;
+    const double trained = r->tensors[THRESHOLD][latent];
+    const double theta = recipe->log_threshold ? exp(trained) : trained;
+    const double often = recipe->frequency_strength > 0
+        ? 2 * recipe->frequency_strength * share_of(r, latent) / recipe->frequency : 0;
+    double sum = 0;
+
+    for (int row = 0; row < BATCH; row++) {
+        double g = 0;
+        if (fabs(value_of(r, latent, product(r, row, latent)) - theta) >= recipe->bandwidth / 2)
+            continue;
+        for (int j = 0; j < r->outputs; j++)
+            g += 2.0 / BATCH * r->rest[row * r->outputs + j]
+                 * r->tensors[DECODER][latent * r->outputs + j];
+        sum -= (theta * g + (slope[row] + often) / BATCH) / recipe->bandwidth;
+    }
+    return recipe->log_threshold ? sum * theta : sum;
+}
+
+static void check_thresholds(const struct reference *r, const struct training *after,
+                             const double slope[BATCH])
+{
+    double scale = 0;
+
+    for (int i = 0; i < LATENTS; i++)
+        scale = fmax(scale, gradient_left(&after->tensors[THRESHOLD], i));
+    for (int i = 0; i < LATENTS; i++) {
+        const double ours = gradient_left(&after->tensors[THRESHOLD], i);
+        const double want = fabs(threshold_gradient(r, slope, i));
+        if (fabs(ours - want) > 2e-5 * scale)
+            fail_msg("gradient of threshold %d is %g and not %g", i, ours, want);
+    }
+}
+
+static void perturb(struct training *training)
+{
+    for (int t = ENCODER_BIAS; t < TENSORS; t++)    /* vectors that differ */
+        for (int64_t k = 0; k < training->tensors[t].rows; k++)
+            training->tensors[t].value[k] += 0.04f * random_uniform(6, (uint32_t)t, (uint64_t)k);
+    for (int64_t k = 0; k < training->outputs; k++)
+        training->tensors[DECODER_BIAS].value[k] = 0.02f * random_uniform(6, 0, (uint64_t)k);
+    for (int64_t k = 0; k < training->tensors[SKIP].rows * INPUTS; k++)
+        training->tensors[SKIP].value[k] = 0.02f * random_uniform(6, 1, (uint64_t)k);
+    for (int i = 0; i < LATENTS; i += 3)
+        training->silent[i] = training->recipe.dead_after;
+}
+
+static void check_path(const struct recipe *recipe, double density)
+{
+    const struct shape shape = { INPUTS, recipe->transcoder ? OUTPUTS : INPUTS, LATENTS };
     struct training training = {0};
     struct workspace workspace = {0};
     struct step_report report;
     struct room room = {0};
-    float x[BATCH * INPUTS];
+    float x[BATCH * INPUTS], target[BATCH * OUTPUTS];
 
     for (int k = 0; k < BATCH * INPUTS; k++)
         x[k] = 0.3f * (random_uniform(5, 5, (uint64_t)k) - 0.5f);
-    training_make(&training, MPI_COMM_SELF, &RECIPE, SHAPE);
-    room_add(&room, &RECIPE, SHAPE);
-    for (int t = ENCODER_BIAS; t < TENSORS; t++)    /* biases and thresholds that differ */
-        for (int64_t k = 0; k < training.tensors[t].rows; k++)
-            training.tensors[t].value[k] += 0.04f * random_uniform(6, (uint32_t)t, (uint64_t)k);
+    for (int k = 0; k < BATCH * OUTPUTS; k++)
+        target[k] = 0.3f * (random_uniform(5, 4, (uint64_t)k) - 0.5f);
+    training_make(&training, MPI_COMM_SELF, recipe, shape);
+    perturb(&training);
     training.density = density;
-    const double l0 = copy_training(r, &training, x);
+    struct reference *r = copy_training(&training, x, recipe->transcoder ? target : x);
+    const double loss = loss_of(r);
+    room_add(&room, recipe, shape);
     workspace_make(&workspace, MPI_COMM_SELF, &room);
-    assert_int_equal(training_step(&training, &workspace, x, x, &report), OK);
-    assert_true(report.l0 == l0 && l0 > 5);
-    assert_true(fabs(report.mse / error_of(r) - 1) < 1e-6);
-
-    for (int c = 0; c < 3; c++) {
-        const struct tensor *t = &training.tensors[CHECKED[c]];
-        double scale = 0;
-        for (int64_t k = 0; k < t->rows * t->columns; k++)
-            scale = fmax(scale, sqrt((double)t->square[k] / (1 - RECIPE.beta2)));
-        for (uint64_t look = 0; look < LOOKS; look++) {
-            const int64_t k = (int64_t)((float)(t->rows * t->columns) * random_uniform(7, 7, look));
-            assert_gradient(t, k, derivative(r, CHECKED[c], k), scale);
-        }
-    }
-    check_decoder_row(r, &training, LATENTS - 2);
+    assert_int_equal(training_step(&training, &workspace, x, recipe->transcoder ? target : x,
+                                   &report), OK);
+    double slope[BATCH];
+    const double penalty = recipe->architecture == &JUMPRELU ? penalty_of(r, slope) : 0;
+    if (!(report.l0 > 5 && fabs((report.loss - penalty) / loss - 1) < 1e-5))
+        fail_msg("%s: L0 is %g, the loss %g and not %g", recipe->architecture->name, report.l0,
+                 report.loss - penalty, loss);
+    for (int t = 0; t < TENSORS; t++)
+        if (training.tensors[t].name != NULL
+            && (recipe->architecture != &JUMPRELU || t != THRESHOLD))
+            check_tensor(r, &training, t);
+    if (recipe->architecture == &JUMPRELU)
+        check_thresholds(r, &training, slope);
     workspace_free(&workspace);
     training_free(&training);
     free(r);
 }
 
-static void sparse_path_follows_the_error(void **state)
+static void check(const struct architecture *architecture, struct recipe recipe)
 {
-    (void)state;
-    check_path(0);
+    recipe.architecture = architecture;
+    recipe.target_l0 = architecture->top_k ? K : recipe.target_l0;
+    check_path(&recipe, 0);
+    check_path(&recipe, 1);
 }
 
-static void dense_path_follows_the_error(void **state)
+static void jumprelu(void **state)
 {
     (void)state;
-    check_path(1);
+    check(&JUMPRELU, RECIPE);
+}
+
+static void jumprelu_with_targets(void **state)
+{
+    struct recipe recipe = RECIPE;
+
+    (void)state;
+    recipe.target_l0 = 12;
+    recipe.target_strength = 0.3;
+    recipe.log_threshold = true;
+    check(&JUMPRELU, recipe);
+    recipe.log_threshold = false;
+    recipe.target_form = TARGET_QUADRATIC;
+    recipe.frequency_strength = 0.01;
+    recipe.frequency = 0.1;
+    check(&JUMPRELU, recipe);
+}
+
+static void gated(void **state)
+{
+    (void)state;
+    check(&GATED, RECIPE);
+}
+
+static void topk_with_auxk(void **state)
+{
+    struct recipe recipe = RECIPE;
+
+    (void)state;
+    recipe.auxk = 0.3;
+    check(&TOPK, recipe);
+    check(&BATCH_TOPK, recipe);
+}
+
+static void matryoshka(void **state)
+{
+    struct recipe recipe = RECIPE;
+
+    (void)state;
+    recipe.prefixes = 3;
+    recipe.prefix[0] = 0.1;
+    recipe.prefix[1] = 0.35;
+    recipe.prefix[2] = 1;
+    check(&MATRYOSHKA, recipe);
+}
+
+static void relu_l1(void **state)
+{
+    (void)state;
+    check(&RELU_L1, RECIPE);
+}
+
+static void transcoders(void **state)
+{
+    struct recipe recipe = RECIPE;
+
+    (void)state;
+    recipe.transcoder = true;
+    check(&JUMPRELU, recipe);
+    recipe.skip = true;
+    check(&JUMPRELU, recipe);
+    check(&GATED, recipe);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sparse_path_follows_the_error),
-        cmocka_unit_test(dense_path_follows_the_error),
+        cmocka_unit_test(jumprelu), cmocka_unit_test(jumprelu_with_targets),
+        cmocka_unit_test(gated), cmocka_unit_test(topk_with_auxk),
+        cmocka_unit_test(matryoshka), cmocka_unit_test(relu_l1), cmocka_unit_test(transcoders),
     };
 
     MPI_Init(&argc, &argv);

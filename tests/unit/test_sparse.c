@@ -20,8 +20,8 @@ enum { ROWS = 23, WIDTH = 150, WIDE = 300 };
 struct scene {
     float   pre[ROWS * WIDTH], bias[WIDTH], threshold[WIDTH];
     int64_t start[ROWS + 1], middle[ROWS];
-    int32_t index[ROWS * WIDTH];
-    float   value[ROWS * WIDTH];
+    int32_t index[2 * ROWS * WIDTH];
+    float   value[2 * ROWS * WIDTH];
 };
 
 static struct codes codes_of(struct scene *scene)
@@ -110,6 +110,33 @@ static void scan_puts_near_entries_behind_active_ones(void **state)
 }
 
 /* A scan cut into tiles and joined is the scan of the whole. */
+/* Gates and magnitudes that agree, that do not, that are all shut or all open. */
+static void scan_of_two_equals_its_definition(void **state)
+{
+    static const float SHIFTS[] = { 0, 0.3f, -0.3f, 1, -1 };
+
+    (void)state;
+    for (uint64_t seed = 0; seed < 25; seed++) {
+        struct scene *scene = make_scene(0, 10 * seed), *again = make_scene(0, 10 * seed);
+        struct codes ours = codes_of(scene), want = codes_of(again);
+        float gain[WIDTH], gate[WIDTH], floors[WIDTH];
+        for (int i = 0; i < WIDTH; i++) {
+            gain[i] = (float)(1 << i % 4) / 2;      /* exact products: fused or not, the same */
+            gate[i] = scene->bias[i] + SHIFTS[seed % 5];
+            floors[i] = i % 3 == 0 ? INFINITY : 0;
+            scene->bias[i] += SHIFTS[seed / 5];
+        }
+        const struct two_lists lists = { gain, scene->bias, gate, floors };
+        for (int64_t width = 1; width <= WIDTH; width += 37) {
+            codes_scan_two(&ours, scene->pre, &lists, 7, ROWS, width);
+            codes_scan_two_ref(&want, scene->pre, &lists, 7, ROWS, width);
+            assert_same_codes(&ours, &want);
+        }
+        free(again);
+        free(scene);
+    }
+}
+
 static void joined_tiles_are_the_whole(void **state)
 {
     (void)state;
@@ -283,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scan_equals_its_definition),
         cmocka_unit_test(scan_puts_near_entries_behind_active_ones),
+        cmocka_unit_test(scan_of_two_equals_its_definition),
         cmocka_unit_test(joined_tiles_are_the_whole),
         cmocka_unit_test(transposition_groups_by_latent),
         cmocka_unit_test(products_equal_their_definitions),
