@@ -4,6 +4,7 @@
 # make demo     a release of autoencoders for a small Gemma 2, from text, in minutes
 # make bench-shuffle   how much dearer than a copy a shuffle is (minutes)
 # make bench-train     how much dearer than its one dense product a training step is (minutes)
+# make compare-shuffles   whether the order of the rows matters (20 minutes)
 # make clean    remove what make built; runs and the demo's text stay
 #
 # V=1 shows the commands.  SANITIZE=1 builds with the address and undefined-behaviour
@@ -182,10 +183,13 @@ bench-shuffle: $(BUILD)/tests/bench/bench_shuffle
 bench-train: $(BUILD)/tests/bench/bench_train
 	$(Q)OMP_NUM_THREADS=$$(nproc) $(MPIRUN) -n 8 $< build/bench_train.run
 
+compare-shuffles: all $(DEMO_TEXT)
+	$(Q)PYTHON='$(PYTHON)' tests/bench/compare_shuffles.sh
+
 clean:
 	rm -rf build bin lib
 
-.PHONY: all unit check demo bench-shuffle bench-train clean
+.PHONY: all unit check demo bench-shuffle bench-train compare-shuffles clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)
