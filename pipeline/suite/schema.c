@@ -41,6 +41,12 @@ const struct section SUITE_SECTIONS[] = {
       "width and sparsity is trained." },
     { "evaluate", "evaluate",
       "How they are judged, on text that was held out." },
+    { "resources", NULL,
+      "What a task gets from Slurm with saemill submit; a task is one job.  saemill run takes "
+      "what the machine has." },
+    { "rates", NULL,
+      "What saemill plan counts on, of each core, all that a stage does besides included.  "
+      "0: as `saemill measure` found it on this machine." },
 };
 
 const int SUITE_SECTIONS_COUNT = sizeof SUITE_SECTIONS / sizeof *SUITE_SECTIONS;
@@ -59,6 +65,9 @@ const struct key SUITE_KEYS[] = {
                  "else tokenizer.json (byte-level BPE, GPT-2)." },
     { KEY(model, precision), WORD("f32 bf16"), .value = "f32", .unit = "",
       .meaning = "Arithmetic of the forward pass." },
+    { KEY(model, config), .technical = true, .type = KEY_TEXT, .value = "\"\"", .unit = "",
+      .meaning = "Folder with the model's config.json, so that saemill plan can count where the "
+                 "checkpoint is not." },
 
     { LIST(corpus, files), .type = KEY_TEXT, .required = true,
       .value = "[jobs/demo/corpus/*.jsonl.zst]", .unit = "",
@@ -183,6 +192,36 @@ const struct key SUITE_KEYS[] = {
       .meaning = "Held-out sequences to splice into.  0: all there are." },
     { KEY(evaluate, seed), INTEGER(0, ANY), .value = "0", .unit = "",
       .meaning = "Seed of the choice of sequences." },
+
+    { KEY(resources, nodes), .technical = true, INTEGER(1, 65536), .value = "1", .unit = "nodes",
+      .meaning = "For a task of shuffle or train; those of the other stages get one." },
+    { KEY(resources, cores), .technical = true, INTEGER(1, 65536), .value = "16", .unit = "cores",
+      .meaning = "Of each node." },
+    { KEY(resources, memory), .technical = true, .type = KEY_BYTES, .least = 1e8, .most = ANY,
+      .value = "64GB", .unit = "",
+      .meaning = "Of each node." },
+    { KEY(resources, time), .technical = true, INTEGER(1, 1e7), .value = "1440", .unit = "minutes",
+      .meaning = "Time limit of a job.  A task that needs longer goes on in the next one." },
+    { KEY(resources, margin), .technical = true, INTEGER(1, 1e6), .value = "300",
+      .unit = "seconds",
+      .meaning = "So long before the time limit a task writes its checkpoints and requeues "
+                 "itself." },
+    { KEY(resources, at_once), .technical = true, INTEGER(0, 1e6), .value = "0", .unit = "jobs",
+      .meaning = "Most jobs of a stage that run at the same time.  0: no limit." },
+    { LIST(resources, options), .technical = true, .type = KEY_TEXT, .empty = true, .value = "[]",
+      .unit = "",
+      .meaning = "More options for sbatch, such as --partition=long." },
+
+    { KEY(rates, tokenize), .technical = true, NUMBER(0, ANY), .value = "0", .unit = "MB/s",
+      .meaning = "Compressed text." },
+    { KEY(rates, harvest), .technical = true, NUMBER(0, ANY), .value = "0", .unit = "GFLOP/s",
+      .meaning = "The model's forward pass." },
+    { KEY(rates, shuffle), .technical = true, NUMBER(0, ANY), .value = "0", .unit = "MB/s",
+      .meaning = "Rows, before compression, of each pass." },
+    { KEY(rates, train), .technical = true, NUMBER(0, ANY), .value = "0", .unit = "GFLOP/s",
+      .meaning = "The product of batch and encoder alone, in the time of the whole step." },
+    { KEY(rates, evaluate), .technical = true, NUMBER(0, ANY), .value = "0", .unit = "GFLOP/s",
+      .meaning = "Forward passes with autoencoders spliced in." },
 };
 
 const int SUITE_KEYS_COUNT = sizeof SUITE_KEYS / sizeof *SUITE_KEYS;

@@ -43,7 +43,8 @@ extern const int        SUITE_KEYS_COUNT;
 
 struct section {
     const char *name;       /* "" is the top */
-    const char *made;       /* the first folder in RUN whose content depends on it */
+    const char *made;       /* the first folder in RUN whose content depends on it; NULL: none does,
+                               and the section is left out of the effective suite */
     const char *meaning;
 };
 

@@ -21,7 +21,7 @@ struct slot {
     unsigned count;             /* of a list or of entries */
 };
 
-enum { SECTION_KEYS = 32, SECTIONS_MOST = 8 };
+enum { SECTION_KEYS = 32, SECTIONS_MOST = 12 };
 
 struct slots {
     const char          *path;          /* for messages */

@@ -182,7 +182,8 @@ static void write_text(struct suite *suite)
     if (out == NULL)
         die("no memory for the text of a suite");
     for (int s = 0; s < SUITE_SECTIONS_COUNT; s++)
-        write_section(out, suite, SUITE_SECTIONS[s].name);
+        if (SUITE_SECTIONS[s].made != NULL)
+            write_section(out, suite, SUITE_SECTIONS[s].name);
     if (fclose(out) != 0)
         die("no memory for the text of a suite");
 }

@@ -38,6 +38,7 @@ struct suite {
         char *path;             /* Hugging Face checkpoint: config.json, *.safetensors */
         char *tokenizer;        /* its tokenizer's file; empty: one in PATH (lm/tokenizer.h) */
         char *precision;        /* arithmetic: "f32" */
+        char *config;           /* folder with its config.json, for where `path` is not */
     } model;
 
     struct {
@@ -100,7 +101,26 @@ struct suite {
         int64_t seed;           /* of the choice */
     } evaluate;
 
-    char *text;                 /* the effective suite as YAML, every key given */
+    struct {                    /* of a Slurm job, which does one task */
+        int64_t  nodes;         /* for shuffle and train; 1 for the other stages */
+        int64_t  cores;         /* of a node */
+        int64_t  memory;        /* bytes of a node */
+        int64_t  time;          /* minutes */
+        int64_t  margin;        /* seconds before the end at which a task stops and requeues */
+        int64_t  at_once;       /* jobs of a stage that run at the same time; 0: no limit */
+        char   **options;       /* more options of sbatch */
+        unsigned options_count;
+    } resources;
+
+    struct {                    /* what a core does in a second; 0: as measured */
+        double tokenize;        /* megabytes of compressed text */
+        double harvest;         /* gigaflops of the forward pass */
+        double shuffle;         /* megabytes of rows, each pass */
+        double train;           /* gigaflops of the encoder's product */
+        double evaluate;        /* gigaflops of forward passes */
+    } rates;
+
+    char *text;                 /* the effective suite as YAML: what results depend on */
     char *path, *source;        /* the file it was read from, and that file's text */
 };
 
