@@ -56,7 +56,7 @@ static int64_t step_bytes(const struct suite *suite, const struct lm_config *mod
 struct layout layout_of(enum stage stage, const struct suite *suite,
                         const struct lm_config *model, int cores, int64_t memory)
 {
-    int64_t each = BASE_BYTES, ranks = cores;
+    int64_t each = BASE_BYTES, shared = 0, ranks = cores;
 
     switch (stage) {
     case STAGE_TRAIN:       /* ranks, as long as each has a few tiles of latents: on two cores
@@ -68,7 +68,7 @@ struct layout layout_of(enum stage stage, const struct suite *suite,
     case STAGE_HARVEST:     /* ranks: each computes its own blocks, and compresses and writes */
     case STAGE_EVALUATE:    /* while others compute */
         each += forward_and_rows(suite, model);
-        memory -= weights_bytes(model, precision_of(suite));    /* shared by all ranks */
+        shared = weights_bytes(model, precision_of(suite));
         break;
     case STAGE_SHUFFLE:     /* ranks: reading and writing is one thread's work in each */
         each += suite->shuffle.memory;
@@ -76,9 +76,10 @@ struct layout layout_of(enum stage stage, const struct suite *suite,
     default:                /* ranks: tokenize and release have no threads */
         break;
     }
-    if (ranks > memory / each)
-        ranks = memory / each;
+    if (ranks > (memory - shared) / each)
+        ranks = (memory - shared) / each;
     if (ranks < 1)
         ranks = 1;
-    return (struct layout){ .ranks = (int)ranks, .threads = cores / (int)ranks };
+    return (struct layout){ .ranks = (int)ranks, .threads = cores / (int)ranks, .bytes = each,
+                            .node_bytes = shared };
 }

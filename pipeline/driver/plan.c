@@ -1,0 +1,126 @@
+#include "driver/plan.h"
+#include "driver/cores.h"
+#include "driver/layout.h"
+#include "driver/model.h"
+#include "lm/forward.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+static const double RELEASE_RATE = 50e6;    /* bytes a second, read, converted and summed */
+
+static int64_t nodes_of(enum stage stage, const struct suite *suite)
+{
+    return stage == STAGE_SHUFFLE || stage == STAGE_TRAIN ? suite->resources.nodes : 1;
+}
+
+static void plan_time(struct plan *plan, const struct suite *suite)
+{
+    const struct rates *rates = &plan->rates;
+    const double rate[STAGES] = {
+        rates->tokenize, rates->harvest, rates->shuffle, rates->train, rates->evaluate, 1,
+    };
+
+    for (int s = 0; s < STAGES; s++) {
+        const struct stage_cost *cost = &plan->cost.stage[s];
+        struct stage_plan *stage = &plan->stage[s];
+        const int64_t nodes = nodes_of((enum stage)s, suite);
+        stage->core_seconds = s == STAGE_RELEASE ? cost->left / RELEASE_RATE
+                                                 : cost->work / rate[s];
+        stage->here = rates->start + stage->core_seconds / plan->cores;
+        stage->longest = rates->start + stage->core_seconds * cost->longest
+                         / (double)(nodes * suite->resources.cores);
+        plan->core_seconds += stage->core_seconds;
+        plan->here += stage->here;
+    }
+}
+
+double plan_seconds(const struct plan *plan, const struct suite *suite, int64_t nodes)
+{
+    double seconds = 0;
+
+    for (int s = 0; s < STAGES; s++) {
+        const struct stage_plan *stage = &plan->stage[s];
+        const double at_once = fmax(1, floor((double)nodes
+                                             / (double)nodes_of((enum stage)s, suite)));
+        const double rounds = ceil((double)plan->cost.stage[s].tasks / at_once);
+        const double shared = stage->core_seconds / (double)(nodes * suite->resources.cores)
+                              + rounds * plan->rates.start;
+        seconds += fmax(shared, stage->longest);
+    }
+    return seconds;
+}
+
+/* What the ranks of the widest stream hold of parameters and Adam's moments. */
+static double parameters_of(const struct suite *suite, const struct lm_config *model,
+                            const struct tasks *tasks)
+{
+    const double copies = suite->train.beta1 > 0 ? 3 : 2;
+    double most = 0;
+
+    for (int t = 0; t < tasks->taps_count; t++) {
+        double bytes = 0;
+        for (int s = 0; s < tasks->train[t].count; s++)
+            bytes += copies * 8.0 * tap_width(model, tasks->taps[t].site)
+                     * tasks->train[t].saes[s].width;
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+static enum status plan_memory(struct plan *plan, const struct suite *suite,
+                               const struct lm_config *model)
+{
+    struct tasks tasks = {0};
+    enum status st;
+
+    TRY(tasks_make(&tasks, suite, model->layers));
+    for (int s = 0; s < STAGES; s++) {
+        struct stage_plan *stage = &plan->stage[s];
+        const struct layout layout = layout_of((enum stage)s, suite, model,
+                                               (int)suite->resources.cores,
+                                               suite->resources.memory);
+        const int64_t nodes = nodes_of((enum stage)s, suite);
+        stage->ranks = layout.ranks;
+        stage->memory = (double)layout.bytes;
+        if (s == STAGE_TRAIN)
+            stage->memory += parameters_of(suite, model, &tasks) / (double)(nodes * layout.ranks);
+        stage->node_memory = stage->ranks * stage->memory + (double)layout.node_bytes;
+    }
+done:
+    tasks_free(&tasks);
+    return st;
+}
+
+static void plan_disk(struct plan *plan, const struct suite *suite)
+{
+    char path[PATH_LENGTH];
+    struct statvfs disk;
+
+    for (int s = 0; s < STAGES; s++)
+        plan->disk += plan->cost.stage[s].left;
+    plan->peak = fmax(plan->disk, plan->disk - plan->cost.stage[STAGE_RELEASE].left
+                                  + plan->cost.passing);
+    path_print(path, "%s", suite->run);
+    while (statvfs(path, &disk) != 0 && strrchr(path, '/') != NULL && strrchr(path, '/') != path)
+        *strrchr(path, '/') = '\0';
+    if (statvfs(path, &disk) == 0 || statvfs(".", &disk) == 0)
+        plan->free_disk = (double)disk.f_bavail * (double)disk.f_frsize;
+}
+
+enum status plan_make(struct plan *plan, const struct suite *suite)
+{
+    struct lm_config model;
+    enum status st;
+
+    *plan = (struct plan){ .cores = cores_available() };
+    TRY(model_read(&model, suite));
+    rates_of(&plan->rates, suite);
+    TRY(cost_of(&plan->cost, suite, &model, &plan->rates));
+    TRY(plan_memory(plan, suite, &model));
+    plan_time(plan, suite);
+    plan_disk(plan, suite);
+done:
+    return st;
+}

@@ -1,0 +1,143 @@
+#include "driver/plan.h"
+
+#include <jansson.h>
+
+/* "4.9 PiB" beside the decimal units, for the figures of others. */
+static void print_binary(FILE *out, double bytes)
+{
+    static const char *const UNITS[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+    int unit = 0;
+
+    while (bytes >= 1024 && unit < 6) {
+        bytes /= 1024;
+        unit++;
+    }
+    fprintf(out, "%.3g %s", bytes, UNITS[unit]);
+}
+
+static const char *duration(char text[32], double seconds)
+{
+    if (seconds >= 2 * 365.25 * 86400)
+        snprintf(text, 32, "%.0f years", seconds / (365.25 * 86400));
+    else if (seconds >= 2 * 86400)
+        snprintf(text, 32, "%.1f days", seconds / 86400);
+    else if (seconds >= 2 * 3600)
+        snprintf(text, 32, "%.1f h", seconds / 3600);
+    else if (seconds >= 120)
+        snprintf(text, 32, "%.1f min", seconds / 60);
+    else
+        snprintf(text, 32, "%.0f s", seconds);
+    return text;
+}
+
+static void print_table(FILE *out, const struct plan *plan)
+{
+    char here[32], longest[32];
+
+    fprintf(out, "  %-9s %7s %12s %11s %11s %10s %10s %10s %14s\n", "stage", "tasks", "core-hours",
+            "run here", "one task", "read", "written", "files", "a rank");
+    for (int s = 0; s < STAGES; s++) {
+        const struct stage_cost *cost = &plan->cost.stage[s];
+        const struct stage_plan *stage = &plan->stage[s];
+        fprintf(out, "  %-9s %7lld %12.3g %11s %11s %10s %10s %10.0f %14s\n",
+                stage_name((enum stage)s), (long long)cost->tasks, stage->core_seconds / 3600,
+                duration(here, stage->here), duration(longest, stage->longest),
+                bytes_text(cost->read), bytes_text(cost->written), cost->files,
+                bytes_text(stage->memory));
+    }
+    fprintf(out, "  %-9s %7s %12.3g %11s\n", "all", "", plan->core_seconds / 3600,
+            duration(here, plan->here));
+}
+
+static int dearest(const struct plan *plan)
+{
+    int most = 0;
+
+    for (int s = 1; s < STAGES; s++)
+        if (plan->stage[s].core_seconds > plan->stage[most].core_seconds)
+            most = s;
+    return most;
+}
+
+static void print_nodes(FILE *out, const struct plan *plan, const struct suite *suite)
+{
+    char text[32];
+
+    fprintf(out, "With saemill submit, on nodes of %lld cores:", (long long)suite->resources.cores);
+    for (int64_t nodes = suite->resources.nodes, i = 0; i < 4; i++, nodes *= 4)
+        fprintf(out, "%s %lld node%s %s", i > 0 ? "," : "", (long long)nodes,
+                nodes == 1 ? "" : "s", duration(text, plan_seconds(plan, suite, nodes)));
+    fputs(".\n", out);
+}
+
+static void print_problems(FILE *out, const struct plan *plan, const struct suite *suite)
+{
+    for (int s = 0; s < STAGES; s++)
+        if (plan->stage[s].node_memory > (double)suite->resources.memory)
+            fprintf(out, "Does not fit: %s needs %s of memory on a node, and resources.memory is "
+                    "%s; give it more%s.\n", stage_name((enum stage)s),
+                    bytes_text(plan->stage[s].node_memory),
+                    bytes_text((double)suite->resources.memory),
+                    s == STAGE_TRAIN ? ", or more resources.nodes"
+                    : s == STAGE_SHUFFLE ? ", or a smaller shuffle.memory" : "");
+    if (plan->free_disk > 0 && plan->peak > plan->free_disk)
+        fprintf(out, "Does not fit: the disk of %s has %s free.\n", suite->run,
+                bytes_text(plan->free_disk));
+}
+
+void plan_print(FILE *out, const struct plan *plan, const struct suite *suite)
+{
+    const struct cost *cost = &plan->cost;
+    const int most = dearest(plan);
+
+    fprintf(out, "%s: %lld autoencoders on %lld streams; %.3g tokens through the model, %.3g rows "
+            "of each stream\n", suite->name, (long long)cost->saes, (long long)cost->streams,
+            cost->tokens, cost->rows);
+    print_table(out, plan);
+    fprintf(out, "Here means %d core%s; rates: %s%s.\n", plan->cores, plan->cores == 1 ? "" : "s",
+            plan->rates.source,
+            plan->rates.source[0] == 't' ? " (saemill measure SUITE finds its own)" : "");
+    print_nodes(out, plan, suite);
+    fprintf(out, "%s takes most: %.0f %% of the core-hours.\n", stage_name((enum stage)most),
+            100 * plan->stage[most].core_seconds / plan->core_seconds);
+    fprintf(out, "Rows of all streams, as numbers: %s (", bytes_text(cost->raw));
+    print_binary(out, cost->raw);
+    fprintf(out, "); they lie on disk twice, compressed.\n");
+    fprintf(out, "Disk: %s at the end, %s at most meanwhile.\n", bytes_text(plan->disk),
+            bytes_text(plan->peak));
+    print_problems(out, plan, suite);
+}
+
+void plan_print_json(FILE *out, const struct plan *plan, const struct suite *suite)
+{
+    json_t *stages = json_array(), *wall = json_array();
+
+    for (int s = 0; s < STAGES; s++) {
+        const struct stage_cost *cost = &plan->cost.stage[s];
+        const struct stage_plan *stage = &plan->stage[s];
+        json_array_append_new(stages, json_pack(
+            "{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:b}",
+            "stage", stage_name((enum stage)s), "tasks", (json_int_t)cost->tasks,
+            "core_seconds", stage->core_seconds, "seconds_here", stage->here,
+            "seconds_of_longest_task", stage->longest, "bytes_read", cost->read,
+            "bytes_written", cost->written, "bytes_left", cost->left, "files", cost->files,
+            "bytes_of_a_rank", stage->memory, "ranks_of_a_node", stage->ranks,
+            "fits", stage->node_memory <= (double)suite->resources.memory));
+    }
+    for (int64_t nodes = suite->resources.nodes, i = 0; i < 4; i++, nodes *= 4)
+        json_array_append_new(wall, json_pack("{s:I, s:f}", "nodes", (json_int_t)nodes, "seconds",
+                                              plan_seconds(plan, suite, nodes)));
+    json_t *all = json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:i, s:s, s:f, s:f, s:f, s:f, s:f, "
+                            "s:o, s:o}", "name", suite->name,
+                            "autoencoders", (json_int_t)plan->cost.saes,
+                            "streams", (json_int_t)plan->cost.streams,
+                            "tokens", plan->cost.tokens, "rows", plan->cost.rows,
+                            "bytes_of_rows", plan->cost.raw, "cores_here", plan->cores,
+                            "rates", plan->rates.source, "core_seconds", plan->core_seconds,
+                            "seconds_here", plan->here, "bytes_at_end", plan->disk,
+                            "bytes_at_most", plan->peak, "bytes_free", plan->free_disk,
+                            "wall", wall, "stages", stages);
+    json_dumpf(all, out, JSON_INDENT(2));
+    fputc('\n', out);
+    json_decref(all);
+}

@@ -1,0 +1,106 @@
+#include "driver/rates.h"
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Two cores of a virtual machine with AVX-512, November 2026. */
+static const struct rates TYPICAL = {
+    .tokenize = 0.7e6, .harvest = 30e9, .shuffle = 60e6, .train = 35e9, .evaluate = 25e9,
+    .start = 1, .kept = 0.7, .token_bytes = 1.5, .source = "typical figures, not of this machine",
+};
+
+/* The numbers by their names, in the file and in the suite's section. */
+static const struct {
+    const char *name;
+    size_t      at;
+    bool        of_text;    /* true of a text, not of a machine */
+} NUMBERS[] = {
+    { "tokenize", offsetof(struct rates, tokenize), false },
+    { "harvest", offsetof(struct rates, harvest), false },
+    { "shuffle", offsetof(struct rates, shuffle), false },
+    { "train", offsetof(struct rates, train), false },
+    { "evaluate", offsetof(struct rates, evaluate), false },
+    { "start", offsetof(struct rates, start), false },
+    { "kept", offsetof(struct rates, kept), false },
+    { "token_bytes", offsetof(struct rates, token_bytes), true },
+    { "rows", offsetof(struct rates, rows), true },
+};
+
+enum { NUMBERS_COUNT = sizeof NUMBERS / sizeof *NUMBERS };
+
+static double *number(struct rates *rates, int n)
+{
+    return (double *)((char *)rates + NUMBERS[n].at);
+}
+
+void rates_path(char path[PATH_LENGTH])
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
+    if (cache != NULL && cache[0] == '/')
+        path_print(path, "%s/saemill/rates.json", cache);
+    else
+        path_print(path, "%s/.cache/saemill/rates.json", home != NULL ? home : "");
+}
+
+/* Replace what the file has. */
+static void read_kept(struct rates *rates, const struct suite *suite)
+{
+    char path[PATH_LENGTH];
+
+    rates_path(path);
+    json_t *file = json_load_file(path, 0, NULL);
+    const char *of = json_string_value(json_object_get(file, "suite"));
+    const bool same_text = of != NULL && strcmp(of, suite->name) == 0;
+    for (int n = 0; n < NUMBERS_COUNT; n++) {
+        const double value = json_number_value(json_object_get(file, NUMBERS[n].name));
+        if (value > 0 && (same_text || !NUMBERS[n].of_text))
+            *number(rates, n) = value;
+    }
+    if (file != NULL)
+        snprintf(rates->source, sizeof rates->source, "measured here with the suite %.24s",
+                 of != NULL ? of : "?");
+    json_decref(file);
+}
+
+void rates_of(struct rates *rates, const struct suite *suite)
+{
+    const double given[] = {
+        suite->rates.tokenize * 1e6, suite->rates.harvest * 1e9, suite->rates.shuffle * 1e6,
+        suite->rates.train * 1e9, suite->rates.evaluate * 1e9,
+    };
+    bool all = true;
+
+    *rates = TYPICAL;
+    rates->rows = 1 - 1 / (double)suite->corpus.context;
+    read_kept(rates, suite);
+    for (int n = 0; n < (int)(sizeof given / sizeof *given); n++) {
+        if (given[n] > 0)
+            *number(rates, n) = given[n];
+        all = all && given[n] > 0;
+    }
+    if (all)
+        strcpy(rates->source, "given in the suite");
+}
+
+enum status rates_keep(const struct rates *rates, const struct suite *suite)
+{
+    json_t *file = json_pack("{s:s}", "suite", suite->name);
+    struct rates copy = *rates;
+    char path[PATH_LENGTH], *text;
+    enum status st;
+
+    for (int n = 0; n < NUMBERS_COUNT; n++)
+        json_object_set_new(file, NUMBERS[n].name, json_real(*number(&copy, n)));
+    text = json_dumps(file, JSON_INDENT(2));
+    rates_path(path);
+    TRY(folder_make_above(path));
+    TRY(file_write(path, text, (int64_t)strlen(text)));
+done:
+    free(text);
+    json_decref(file);
+    return st;
+}
