@@ -1,6 +1,7 @@
 # make          bin/ and lib/: the programs, and the HDF5 plug-in that reads our shards
 # make check    every test: unit, golden, ranked, end to end, faults
 # make unit     the unit, golden and ranked tests only (under a minute)
+# make check-slurm     whole suites under a real Slurm on this machine (minutes; needs root)
 # make demo     a release of autoencoders for a small Gemma 2, from text, in minutes
 # make bench-shuffle   how much dearer than a copy a shuffle is (minutes)
 # make bench-train     how much dearer than its one dense product a training step is (minutes)
@@ -135,7 +136,7 @@ build/setup.%: tests/setup
 	@CC='$(CC)' CPPFLAGS='$(HDF5_CFLAGS) $(BLAS_CFLAGS)' PYTHON='$(PYTHON)' tests/setup $*
 	@touch $@
 
-build/setup.demo build/setup.check: | build/setup.build     # one apt-get at a time
+build/setup.demo build/setup.check build/setup.slurm: | build/setup.build     # one apt-get at a time
 
 # --- demo ---------------------------------------------------------------------------
 
@@ -173,6 +174,9 @@ $(SCRIPTS:=.ok): build/%.ok: %.sh tests/lib.sh $(PROGRAMS) $(PLUGIN)
 
 $(patsubst %,%.o,$(UNIT) $(RANKED)) $(SCRIPTS:=.ok): | build/setup.check
 
+check-slurm: all | build/setup.check build/setup.slurm
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout 600 sh tests/slurm/check.sh
+
 # --- benchmarks ---------------------------------------------------------------------
 
 # 1.1 GB of rows, 8.6 times the memory of the two ranks.
@@ -189,7 +193,7 @@ compare-shuffles: all $(DEMO_TEXT)
 clean:
 	rm -rf build bin lib
 
-.PHONY: all unit check demo bench-shuffle bench-train compare-shuffles clean
+.PHONY: all unit check check-slurm demo bench-shuffle bench-train compare-shuffles clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)

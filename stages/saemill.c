@@ -10,8 +10,11 @@
 #include "driver/layout.h"
 #include "driver/lock.h"
 #include "driver/results.h"
+#include "driver/plan.h"
 #include "driver/record.h"
+#include "driver/submit.h"
 #include "driver/survey.h"
+#include "driver/task.h"
 #include "suite/claim.h"
 #include "suite/explain.h"
 
@@ -24,8 +27,10 @@
 static const char HELP[] =
     "saemill: sparse autoencoders for every layer and site of a language model\n"
     "\n"
+    "  saemill plan SUITE [--json]    what it takes: time, disk, memory; before anything runs\n"
     "  saemill run SUITE              do all that is missing, here, with the cores there are\n"
-    "  saemill status SUITE [--json]  how far it is\n"
+    "  saemill submit SUITE [--dry-run]  the same as Slurm job arrays\n"
+    "  saemill status SUITE [--json]  how far it is, and what went wrong\n"
     "  saemill verify FOLDER          is this release what its sums say?\n"
     "  saemill explain                a suite file with every key explained\n"
     "\n"
@@ -154,6 +159,58 @@ done:
     return st;
 }
 
+/* --- plan -------------------------------------------------------------------------- */
+
+static enum status plan_suite(const char *path, bool json)
+{
+    struct suite suite = {0};
+    struct plan plan;
+    enum status st;
+
+    TRY(read_suite(&suite, path));
+    TRY(plan_make(&plan, &suite));
+    if (json)
+        plan_print_json(stdout, &plan, &suite);
+    else
+        plan_print(stdout, &plan, &suite);
+done:
+    suite_free(&suite);
+    return st;
+}
+
+/* --- Slurm ------------------------------------------------------------------------- */
+
+static enum status submit_suite(const char *path, bool dry)
+{
+    struct suite suite = {0};
+    enum status st;
+
+    TRY(read_suite(&suite, path));
+    TRY(submit(&suite, path, dry));
+done:
+    suite_free(&suite);
+    return st;
+}
+
+/* What the batch scripts call: SUITE STAGE FIRST STARTER. */
+static enum status task(char *const *words)
+{
+    const bool srun = strcmp(words[3], "srun") == 0;
+    struct suite suite = {0};
+    enum stage stage;
+    enum status st;
+
+    TRY(srun || strcmp(words[3], "mpirun") == 0 ? OK
+        : refuse(E_USAGE, "slurm/site.sh says start=%s, but must say mpirun or srun", words[3]));
+    TRY(stage_parse(&stage, words[1]));
+    TRY(read_suite(&suite, words[0]));
+    TRY(task_run(&suite, words[0], stage, atoll(words[2]),
+                 srun ? STARTER_SRUN : STARTER_MPIRUN));
+done:
+    suite_free(&suite);
+    return st;
+}
+
 /* --- the command line -------------------------------------------------------------- */
 
 static enum status verify(const char *folder)
@@ -166,6 +223,7 @@ static enum status command(int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "--help";
     const bool json = argc == 4 && strcmp(argv[3], "--json") == 0;
+    const bool dry = argc == 4 && strcmp(argv[3], "--dry-run") == 0;
 
     if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 || strcmp(verb, "help") == 0) {
         fputs(HELP, stdout);
@@ -175,6 +233,12 @@ static enum status command(int argc, char **argv)
         return run(argv[2]);
     if ((argc == 3 || json) && strcmp(verb, "status") == 0)
         return status(argv[2], json);
+    if ((argc == 3 || json) && strcmp(verb, "plan") == 0)
+        return plan_suite(argv[2], json);
+    if ((argc == 3 || dry) && strcmp(verb, "submit") == 0)
+        return submit_suite(argv[2], dry);
+    if (argc == 6 && strcmp(verb, "task") == 0)
+        return task(argv + 2);
     if (argc == 3 && strcmp(verb, "verify") == 0)
         return verify(argv[2]);
     if (argc == 2 && strcmp(verb, "explain") == 0) {

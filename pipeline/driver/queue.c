@@ -4,13 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void queue_comment(char comment[PATH_LENGTH], const struct suite *suite, int64_t first)
 {
-    char *run = realpath(suite->run, NULL);
+    char here[PATH_LENGTH] = "";
 
-    path_print(comment, "saemill:%lld:%s", (long long)first, run != NULL ? run : suite->run);
-    free(run);
+    if (suite->run[0] != '/' && getcwd(here, sizeof here - 1) != NULL)
+        strcat(here, "/");
+    path_print(comment, "saemill:%lld:%s%s", (long long)first, here, suite->run);
 }
 
 /* One line of squeue: "JOB|INDEX|STATE|REASON|NAME|COMMENT".  Is it a task of the suite? */

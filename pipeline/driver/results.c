@@ -1,5 +1,5 @@
 #include "driver/results.h"
-#include "lm/config.h"
+#include "driver/model.h"
 #include "release/entries.h"
 
 #include <math.h>
@@ -45,7 +45,7 @@ enum status results_print(FILE *out, const struct suite *suite)
     enum status st;
     int of_site = 0;
 
-    TRY(config_read(&model, suite->model.path));
+    TRY(model_read(&model, suite));
     TRY(tasks_make(&tasks, suite, model.layers));
     TRY(entries_read(&entries, suite, &tasks));
     const int most = lines_of_a_site(&entries);

@@ -1,7 +1,7 @@
 #include "driver/state.h"
 #include "corpus/corpus.h"
 #include "corpus/selection.h"
-#include "lm/config.h"
+#include "driver/model.h"
 #include "suite/tasks.h"
 
 #include <fts.h>
@@ -135,7 +135,7 @@ enum status state_read(struct state *state, const struct suite *suite)
     enum status st;
 
     *state = (struct state){0};
-    TRY(config_read(&model, suite->model.path));
+    TRY(model_read(&model, suite));
     TRY(tasks_make(&tasks, suite, model.layers));
     TRY(count_tokens(&stage[STAGE_TOKENIZE], suite));
     TRY(count_harvest(&stage[STAGE_HARVEST], suite, stage_complete(&stage[STAGE_TOKENIZE])));
