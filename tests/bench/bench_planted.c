@@ -1,0 +1,45 @@
+/* Planted dictionary: do JumpReLU, TopK and Gated recover 512 unit vectors in 128 dimensions, of
+ * which 5 make a row?  Passes if each finds 95 % of them within two minutes. */
+#include "tests/planted.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { INPUTS = 128, ATOMS = 512, ACTIVE = 5 };
+
+static const struct recipe RECIPE = {
+    .batch = 1024, .steps = 4000, .learning_rate = 2e-3, .warmup = 100, .decay = 0.3,
+    .sparsity_warmup = 500, .bandwidth = 0.05, .threshold = 0.1, .beta1 = 0, .beta2 = 0.999,
+    .epsilon = 1e-8, .dead_after = 100000, .auxk = 0.03125, .auxk_latents = 64, .seed = 1,
+};
+
+int main(int argc, char **argv)
+{
+    struct recipe recipes[3] = { RECIPE, RECIPE, RECIPE };
+    struct planted planted;
+    bool good = true;
+
+    MPI_Init(&argc, &argv);
+    recipes[0].architecture = &JUMPRELU;
+    recipes[0].target_l0 = ACTIVE;
+    recipes[0].target_strength = 1;
+    recipes[1].architecture = &TOPK;
+    recipes[1].target_l0 = ACTIVE;
+    recipes[2].architecture = &GATED;
+    recipes[2].sparsity = 0.1;
+    planted_make(&planted, INPUTS, ATOMS, ACTIVE);
+    printf("%d unit vectors in %d dimensions, %d in a row\n%-12s %10s %8s %8s %9s\n", ATOMS, INPUTS,
+           ACTIVE, "recipe", "recovered", "FVU", "L0", "seconds");
+    for (int i = 0; i < 3; i++) {
+        const double since = omp_get_wtime();
+        const struct planted_result result = planted_train(&planted, &recipes[i], ATOMS);
+        const double seconds = omp_get_wtime() - since;
+        printf("%-12s %8.1f %% %8.4f %8.2f %9.1f\n", recipes[i].architecture->name,
+               100 * result.recovered, result.fvu, result.l0, seconds);
+        good &= result.recovered >= 0.95 && seconds < 120;
+    }
+    free(planted.atom);
+    MPI_Finalize();
+    return good ? 0 : 1;
+}
