@@ -6,6 +6,7 @@
 # make bench-shuffle   how much dearer than a copy a shuffle is (minutes)
 # make bench-train     how much dearer than its one dense product a training step is (minutes)
 # make compare-shuffles   whether the order of the rows matters (20 minutes)
+# make bench-planted   how much of a planted dictionary three architectures recover (a minute)
 # make clean    remove what make built; runs and the demo's text stay
 #
 # V=1 shows the commands.  SANITIZE=1 builds with the address and undefined-behaviour
@@ -190,10 +191,14 @@ bench-train: $(BUILD)/tests/bench/bench_train
 compare-shuffles: all $(DEMO_TEXT)
 	$(Q)PYTHON='$(PYTHON)' tests/bench/compare_shuffles.sh
 
+# On one rank.
+bench-planted: $(BUILD)/tests/bench/bench_planted
+	$(Q)OMP_NUM_THREADS=$$(nproc) $<
+
 clean:
 	rm -rf build bin lib
 
-.PHONY: all unit check check-slurm demo bench-shuffle bench-train compare-shuffles clean
+.PHONY: all unit check check-slurm demo bench-shuffle bench-train bench-planted compare-shuffles clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)

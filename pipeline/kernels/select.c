@@ -5,8 +5,8 @@
 #include <string.h>
 
 /* The bits of a float above 0 are in the order of its value.  They are looked at from the top,
- * in three digits. */
-enum { DIGITS = 3, DIGIT_BITS = 11, BINS = 1 << DIGIT_BITS, ALL_BITS = DIGITS * DIGIT_BITS };
+ * in four digits. */
+enum { DIGITS = 4, DIGIT_BITS = 8, BINS = 1 << DIGIT_BITS, ALL_BITS = DIGITS * DIGIT_BITS };
 
 static inline uint32_t bits_of(float value)
 {

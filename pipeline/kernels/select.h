@@ -20,7 +20,7 @@ struct cut {
 /* The cut that leaves the k largest of some values, or all if there are no more than k.
  *   value       [entries]   above 0
  *   start, end  [groups]    the groups' values are value[start[g]] to value[end[g] - 1]
- * Time: three passes over the values (a radix sort's counting, without the sorting). */
+ * Time: four passes over the values (a radix sort's counting, without the sorting). */
 struct cut cut_largest(const float *value, const int64_t *start, const int64_t *end,
                        int64_t groups, int64_t k);
 
