@@ -9,12 +9,14 @@
  * in blocks of a fixed number, each by one rank, so that the values do not depend on the
  * number of ranks.  BOS, EOS and padding are fed to the model, but their rows are not stored:
  * an autoencoder should not spend latents on them (Gemma Scope, arXiv:2408.05147, 3.1).
+ * Tokens whose norm stands out may be dropped as well (sieve.h), once a shard is written.
  */
 #include "base/memory.h"
 #include "base/run.h"
 #include "corpus/selection.h"
 #include "kernels/bf16.h"
 #include "lm/forward.h"
+#include "shard/sieve.h"
 #include "shard/spool.h"
 #include "suite/tasks.h"
 
@@ -44,6 +46,7 @@ struct harvest {
     int32_t          *ids;          /* [shard, context] */
     struct sequence_origin *sequences;  /* [shard] */
     int64_t          *rows_before;  /* [shard + 1] stored rows of the sequences before each */
+    int64_t           dropped;      /* rows of the present shard, for their norm */
     int64_t           stored;       /* rows, in this run */
     int64_t           fed;          /* tokens, in this run */
     double            bytes;        /* on disk before compression, in this run */
@@ -92,6 +95,9 @@ static int64_t bytes_needed(const struct harvest *harvest, const struct lm_confi
     bytes += spool_bytes(harvest->streams, harvest->tasks.taps_count, block * context,
                          harvest->run->rank == 0);
     bytes += (suite->harvest.shard + block) * context * (int64_t)sizeof *harvest->ids;
+    if (suite->harvest.max_norm > 0)
+        bytes += sieve_bytes(harvest->streams, harvest->tasks.taps_count,
+                             suite->harvest.shard * context);
     return bytes;
 }
 
@@ -312,6 +318,28 @@ static void count_rows(struct harvest *harvest, int64_t sequences)
     }
 }
 
+/* Drop the rows of a written shard whose norm stands out, if the suite asks for it.
+ * Collective. */
+static enum status sieve_rows(struct harvest *harvest, const char *folder)
+{
+    const struct sieve sieve = {
+        .comm = harvest->run->comm,
+        .folder = folder,
+        .streams = harvest->streams,
+        .count = harvest->tasks.taps_count,
+        .most = harvest->suite.harvest.max_norm,
+        .suite = harvest->suite.text,
+    };
+    enum status st = OK;
+
+    harvest->dropped = 0;
+    phase_enter(PHASE_WRITE);
+    if (sieve.most > 0)
+        st = sieve_shard(&sieve, &harvest->dropped);
+    phase_enter(PHASE_COMPUTE);
+    return st;
+}
+
 /* All streams of one shard of sequences.  Collective. */
 static enum status harvest_shard(struct harvest *harvest, int64_t number, double since,
                                  int64_t before)
@@ -334,14 +362,36 @@ done:
     st = spool_close(&harvest->spool, st);
     phase_enter(PHASE_COMPUTE);
     if (st == OK)
+        st = sieve_rows(harvest, part);
+    if (st == OK)
         st = agree(comm, harvest->run->rank == 0 ? file_publish(folder) : OK);
     return st;
+}
+
+/* Add a shard that is complete to the account, and say so. */
+static void count_shard(struct harvest *harvest, int64_t number)
+{
+    const struct range shard = shard_range(harvest, number);
+    const int64_t sequences = shard.end - shard.first;
+    const int64_t rows = harvest->rows_before[sequences] - harvest->dropped;
+    char dropped[64] = "";
+
+    harvest->stored += rows;
+    harvest->fed += sequences * harvest->suite.corpus.context;
+    for (int t = 0; t < harvest->tasks.taps_count; t++)
+        harvest->bytes += (double)(rows * stream_row_bytes(harvest->streams[t]));
+    if (harvest->suite.harvest.max_norm > 0)
+        snprintf(dropped, sizeof dropped, ", %lld dropped for their norm",
+                 (long long)harvest->dropped);
+    run_note(harvest->run, "shard %lld of %lld: %lld rows of %d streams from %lld tokens%s",
+             (long long)number + 1, (long long)harvest->shards, (long long)rows,
+             harvest->tasks.taps_count, (long long)(sequences * harvest->suite.corpus.context),
+             dropped);
 }
 
 /* All shards that are asked for and missing.  Collective. */
 static enum status harvest_shards(struct harvest *harvest)
 {
-    const int64_t context = harvest->suite.corpus.context;
     const double since = MPI_Wtime();
     int64_t before = 0, skipped = 0;
     char folder[PATH_LENGTH];
@@ -358,15 +408,7 @@ static enum status harvest_shards(struct harvest *harvest)
             continue;
         }
         TRY(harvest_shard(harvest, shard, since, before));
-        const int64_t rows = harvest->rows_before[range.end - range.first];
-        harvest->stored += rows;
-        harvest->fed += (range.end - range.first) * context;
-        for (int t = 0; t < harvest->tasks.taps_count; t++)
-            harvest->bytes += (double)(rows * harvest->streams[t].width *
-                                       store_bytes(harvest->streams[t].store));
-        run_note(harvest->run, "shard %lld of %lld: %lld rows of %d streams from %lld tokens",
-                 (long long)shard + 1, (long long)harvest->shards, (long long)rows,
-                 harvest->tasks.taps_count, (long long)((range.end - range.first) * context));
+        count_shard(harvest, shard);
     }
     if (skipped > 0)
         run_note(harvest->run, "%lld of %lld shards were there already", (long long)skipped,

@@ -147,17 +147,27 @@ enum status h5_create(hid_t *file, const char *path, MPI_Comm comm)
     return comm == MPI_COMM_NULL ? st : agree(comm, st);
 }
 
-enum status h5_open(hid_t *file, const char *path)
+static enum status open_as(hid_t *file, const char *path, unsigned access)
 {
     const hid_t list = access_list(MPI_COMM_NULL);
     enum status st = OK;
 
     register_filter();
-    *file = H5Fopen(path, H5F_ACC_RDONLY, list);
+    *file = H5Fopen(path, access, list);
     if (*file < 0)
         st = h5_refuse(E_FORMAT, "open", path);
     H5Pclose(list);
     return st;
+}
+
+enum status h5_open(hid_t *file, const char *path)
+{
+    return open_as(file, path, H5F_ACC_RDONLY);
+}
+
+enum status h5_change(hid_t *file, const char *path)
+{
+    return open_as(file, path, H5F_ACC_RDWR);
 }
 
 enum status h5_close(hid_t *file, const char *path, enum status st)

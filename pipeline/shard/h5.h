@@ -26,11 +26,12 @@ int64_t     store_bytes(enum store store);
 const char *store_name(enum store store);
 enum status store_parse(enum store *store, const char *name);
 
-/* Create PATH (truncating), or open it for reading.  With comm MPI_COMM_NULL for this
+/* Create PATH (truncating), open it for reading, or open it for changes.  With comm MPI_COMM_NULL for this
  * process alone (Local), else by all ranks of comm together (Collective, agreed).
  * *file is -1 on failure.  E_IO, E_ROOM, E_FORMAT. */
 enum status h5_create(hid_t *file, const char *path, MPI_Comm comm);
 enum status h5_open(hid_t *file, const char *path);
+enum status h5_change(hid_t *file, const char *path);
 
 /* Close, and report what only comes out at closing.  Accepts -1, sets -1.  With `st` other
  * than OK only closes, and returns st. */

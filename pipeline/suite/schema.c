@@ -91,6 +91,9 @@ const struct key SUITE_KEYS[] = {
       .meaning = "Sequences of one forward pass." },
     { KEY(harvest, shard), INTEGER(1, 1e9), .value = "1024", .unit = "sequences",
       .meaning = "Sequences of one shard on disk, which is one task." },
+    { KEY(harvest, max_norm), NUMBER(0, ANY), .value = "0", .unit = "medians",
+      .meaning = "Drop tokens whose row is longer than so many medians of the shard's rows in "
+                 "any stream; 10 is usual.  0: keep all." },
     { KEY(harvest, store), WORD("bf16 f32"), .value = "bf16", .unit = "",
       .meaning = "Type of the values on disk." },
 

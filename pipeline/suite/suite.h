@@ -57,6 +57,7 @@ struct suite {
         int64_t  seed;          /* of the order in which sequences are taken */
         int64_t  block;         /* sequences of one forward pass */
         int64_t  shard;         /* sequences of one shard (a task) */
+        double   max_norm;      /* drop rows longer than so many medians; 0: keep all */
         char    *store;         /* values on disk: "bf16" or "f32" */
     } harvest;
 
