@@ -3,6 +3,7 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 bool corpus_is_ids(const char *path)
 {
@@ -11,10 +12,15 @@ bool corpus_is_ids(const char *path)
 
 static enum status add_file(struct corpus *corpus, const char *path)
 {
+    struct stat found;
+
     if (!path_ends(path, ".txt") && !path_ends(path, ".jsonl") && !path_ends(path, ".jsonl.zst") &&
         !corpus_is_ids(path))
         return refuse(E_USAGE, "corpus file %s: a corpus is made of .txt, .jsonl, .jsonl.zst "
                       "and .h5 files", path);
+    if (stat(path, &found) == 0 && S_ISDIR(found.st_mode))
+        return refuse(E_USAGE, "corpus file %s is a folder; name the files in it, as in %s/*.jsonl",
+                      path, path);
     corpus->paths = realloc(corpus->paths, (size_t)(corpus->files + 1) * sizeof *corpus->paths);
     if (corpus->paths == NULL)
         die("no memory for a list of %d files", corpus->files + 1);

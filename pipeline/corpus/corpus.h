@@ -11,7 +11,7 @@ struct corpus {
 };
 
 /* Expand patterns such as "text/part-*.jsonl.zst".  Local.  E_USAGE if a pattern matches no
- * file, or a file's ending is none that documents.h and tokenize read. */
+ * file, a file is a folder, or its ending is none that documents.h and tokenize read. */
 enum status corpus_list(struct corpus *corpus, char *const *patterns, unsigned count);
 void        corpus_free(struct corpus *corpus);
 

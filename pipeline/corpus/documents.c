@@ -57,16 +57,25 @@ static bool is_blank(const char *text, int64_t bytes)
     return strspn(text, " \t\r\n") >= (size_t)bytes;
 }
 
+/* What some programs put in front of UTF-8. */
+static const char BYTE_ORDER_MARK[] = "\xef\xbb\xbf";
+
 static enum status parse_line(struct documents *documents, int64_t bytes)
 {
+    const char *line = documents->line;
     json_error_t error;
 
-    documents->object = json_loadb(documents->line, (size_t)bytes, JSON_ALLOW_NUL, &error);
+    if (documents->line_number == 1 && strncmp(line, BYTE_ORDER_MARK, 3) == 0) {
+        line += 3;
+        bytes -= 3;
+    }
+    documents->object = json_loadb(line, (size_t)bytes, JSON_ALLOW_NUL, &error);
     if (documents->object == NULL)
         return refuse(E_FORMAT, "line %lld of corpus file %s is not JSON: %s",
                       (long long)documents->line_number, documents->path, error.text);
     if (!json_is_string(json_object_get(documents->object, "text")))
-        return refuse(E_FORMAT, "line %lld of corpus file %s has no string member \"text\"",
+        return refuse(E_FORMAT, "line %lld of corpus file %s has no string member \"text\", "
+                      "which is the document",
                       (long long)documents->line_number, documents->path);
     return OK;
 }

@@ -37,9 +37,10 @@ enum status selection_open(struct selection *selection, const struct suite *suit
     TRY(tokens_open(&selection->tokens, paths, shards));
     const int64_t there = selection->tokens.sequences[part];
     TRY(there > 0 ? OK
-        : refuse(E_USAGE, "the corpus of %s has no %s sequences; give it more text%s", suite->name,
+        : refuse(E_USAGE, "the corpus of %s has no %s sequences; give it more text or a %s "
+                 "corpus.holdout", suite->name,
                  part == TOKENS_TRAIN ? "training" : "held-out",
-                 part == TOKENS_TRAIN ? "" : " or a larger corpus.holdout"));
+                 part == TOKENS_TRAIN ? "smaller" : "larger"));
     selection->sequences = wanted > 0 && wanted < there ? wanted : there;
     permute_make(&selection->order, there, (uint64_t)seed, RANDOM_SEQUENCES, (uint64_t)part);
 done:

@@ -154,7 +154,9 @@ static enum status open_as(hid_t *file, const char *path, unsigned access)
 
     register_filter();
     *file = H5Fopen(path, access, list);
-    if (*file < 0)
+    if (*file < 0 && H5Fis_hdf5(path) == 0)
+        st = refuse(E_FORMAT, "%s is no HDF5 file, or its beginning is damaged", path);
+    else if (*file < 0)
         st = h5_refuse(E_FORMAT, "open", path);
     H5Pclose(list);
     return st;

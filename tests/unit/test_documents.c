@@ -45,6 +45,17 @@ static void reads_lines_of_json(void **state)
 }
 
 /* Two frames, as a tool that appends would leave them. */
+/* As editors on Windows write: a byte order mark, and lines that end in two characters. */
+static void reads_lines_from_windows(void **state)
+{
+    static const char WINDOWS[] = "\xef\xbb\xbf{\"text\": \"one\"}\r\n{\"text\": \"two\"}\r\n\r\n";
+    char joined[200];
+
+    (void)state;
+    assert_int_equal(read_all(put("w.jsonl", WINDOWS, sizeof WINDOWS - 1), joined), OK);
+    assert_string_equal(joined, "one|two|");
+}
+
 static void reads_zstd(void **state)
 {
     char frames[500], joined[200];
@@ -132,12 +143,18 @@ static void lists_a_corpus_in_order(void **state)
     assert_non_null(strstr(status_reason(), "q-*.txt"));
     status_clear();
     corpus_free(&corpus);
+    assert_int_equal(folder_make(in_scratch("q-folder.txt")), OK);
+    assert_int_equal(corpus_list(&corpus, patterns, 2), E_USAGE);
+    assert_non_null(strstr(status_reason(), "q-folder.txt is a folder"));
+    status_clear();
+    corpus_free(&corpus);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_lines_of_json),
+        cmocka_unit_test(reads_lines_from_windows),
         cmocka_unit_test(reads_zstd),
         cmocka_unit_test(reads_long_documents),
         cmocka_unit_test(takes_a_text_file_whole),
