@@ -70,6 +70,14 @@ done:
     return st;
 }
 
+/* Rows within which a row of a stream may move. */
+static int64_t bucket_of(const struct suite *suite, int64_t rows)
+{
+    if (strcmp(suite->shuffle.mode, "global") == 0)
+        return rows;
+    return strcmp(suite->shuffle.mode, "none") == 0 ? 1 : suite->shuffle.bucket;
+}
+
 /* Collective. */
 static enum status shuffle_stream(struct work *work, struct tap tap)
 {
@@ -87,8 +95,7 @@ static enum status shuffle_stream(struct work *work, struct tap tap)
     const struct reorder job = {
         .input = &input, .folder = folder, .suite = suite->text,
         .order = { .rows = rows, .seed = (uint64_t)suite->shuffle.seed,
-                   .bucket = strcmp(suite->shuffle.mode, "bucket") == 0 ? suite->shuffle.bucket
-                                                                        : rows },
+                   .bucket = bucket_of(suite, rows) },
         .shard = suite->shuffle.shard, .memory = suite->shuffle.memory,
     };
     TRY(reorder_stream(&job, work->run));

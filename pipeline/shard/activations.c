@@ -110,6 +110,14 @@ static void free_sets(struct activations *activations)
         chunks_free(&activations->sets[set]);
 }
 
+void activations_rest(struct activations *activations)
+{
+    free_sets(activations);
+    h5_enter();
+    shards_rest(&activations->shards);
+    h5_leave();
+}
+
 void activations_close(struct activations *activations)
 {
     free_sets(activations);
@@ -158,7 +166,7 @@ static enum status use_shard(struct activations *activations, int shard)
     TRY(find_set(activations, ACTIVATION_TOKEN, "token", sizeof(int32_t)));
 done:
     if (st != OK)
-        activations->shards.open = -1;
+        shards_rest(&activations->shards);
     h5_leave();
     return st;
 }

@@ -29,6 +29,9 @@ enum status activations_open(struct activations *activations, char (*paths)[PATH
                              int shards);
 void        activations_close(struct activations *activations);
 
+/* Close the shard that was read last and give back its memory, until the next read.  Local. */
+void activations_rest(struct activations *activations);
+
 /* Read rows `range` of the stream.  Cheapest when it covers whole chunks of the shards.
  *   values   [range, width]   out, in the stream's store
  *   origins  [range]          out, or NULL

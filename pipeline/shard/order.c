@@ -4,6 +4,11 @@
 
 void order_places(int64_t *places, struct range range, const struct order *order)
 {
+    if (order->bucket == 1) {
+        for (int64_t i = range.first; i < range.end; i++)
+            places[i - range.first] = i;
+        return;
+    }
     for (int64_t at = range.first; at < range.end; ) {
         const int64_t key = at / order->bucket;
         const struct range bucket = split_block(order->rows, order->bucket, key);

@@ -12,7 +12,8 @@
 
 struct order {
     int64_t  rows;      /* of the stream */
-    int64_t  bucket;    /* rows move within consecutive buckets of so many; `rows`: anywhere */
+    int64_t  bucket;    /* rows move within consecutive buckets of so many; `rows`:
+                           anywhere, 1: nowhere */
     uint64_t seed;
 };
 

@@ -1,17 +1,5 @@
 #include "shard/passes.h"
-#include "base/file.h"
-#include "shard/records.h"
-
-/* Buffers beyond this size make nothing faster. */
-static const int64_t BUFFER_BYTES = 8 << 20;
-
-/* A share of a dealt file that is read in one go should not be smaller, or else disks spend
- * their time between reads; but a few groups can always be dealt to. */
-static const int64_t SHARE_BYTES = 256 << 10;
-enum { FANOUT_LEAST = 8, FANOUT_MOST = 1 << 16 };
-
-/* What stdio takes to write a dealt file (dealt.c). */
-static const int64_t STREAM_BYTES = 64 << 10;
+#include "shard/stream.h"
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -21,65 +9,6 @@ static int64_t least(int64_t a, int64_t b)
 static int64_t most(int64_t a, int64_t b)
 {
     return a > b ? a : b;
-}
-
-/* --- room ------------------------------------------------------------------------------ */
-
-/* Values and origins of a chunk. */
-static int64_t chunk_bytes(const struct room *room)
-{
-    return CHUNK_ROWS * (room->row_bytes + (int64_t)sizeof(struct row_origin));
-}
-
-/* A dealt row in memory: the record, its group and its place in the sorted file. */
-static int64_t dealt_bytes(const struct room *room)
-{
-    return room->record_bytes + 2 * (int64_t)sizeof(int32_t);
-}
-
-int64_t room_chunk_bytes(const struct room *room)
-{
-    return chunk_bytes(room) + CHUNK_ROWS * (int64_t)sizeof(int64_t);
-}
-
-int64_t room_window_bytes(const struct room *room)
-{
-    const int64_t sent = room->ranks > 1 ? room->batch + room->ranks * room->pair : 0;
-
-    return room->held * chunk_bytes(room) + (room->batch + sent) * room->record_bytes
-           + room->batch * (int64_t)sizeof(int32_t);
-}
-
-int64_t room_unit_bytes(const struct room *room)
-{
-    return room->unit * dealt_bytes(room);
-}
-
-int64_t room_writing_bytes(const struct room *room)
-{
-    return most(2 * room->stretch * chunk_bytes(room), STREAM_BYTES);
-}
-
-enum status room_make(struct room *room, int64_t memory, int ranks, int64_t row_bytes)
-{
-    const int64_t buffer = least(BUFFER_BYTES, memory / 32);
-
-    *room = (struct room){ .ranks = ranks, .row_bytes = row_bytes,
-                           .record_bytes = record_bytes(row_bytes) };
-    room->batch = most(CHUNK_ROWS, buffer / room->record_bytes);
-    room->pair = 2 * room->batch / ranks + 8;
-    room->stretch = most(1, buffer / chunk_bytes(room));
-    const int64_t besides = room_chunk_bytes(room) + room_writing_bytes(room);
-    const int64_t exchange = room_window_bytes(room);
-    room->held = (memory - besides - exchange) / chunk_bytes(room);
-    room->unit = least((memory - besides) / dealt_bytes(room), INT32_MAX);
-    room->fanout = least(FANOUT_MOST, most(FANOUT_LEAST, memory / SHARE_BYTES));
-    if (room->held < 1)
-        return refuse(E_USAGE, "shuffle.memory is %s, but rows of %s need at least %s on each of "
-                      "%d ranks; set it higher", bytes_text((double)memory),
-                      bytes_text((double)row_bytes),
-                      bytes_text((double)(besides + exchange + chunk_bytes(room))), ranks);
-    return OK;
 }
 
 /* --- passes ---------------------------------------------------------------------------- */
@@ -114,54 +43,68 @@ static int64_t count_windows(const struct passes *passes)
            + split_blocks(passes->rows % passes->span, passes->window);
 }
 
-void passes_make(struct passes *passes, int64_t rows, int64_t shard, const struct room *room)
+int64_t passes_chunk(int64_t rows, int64_t shard)
 {
-    const int64_t chunks = split_blocks(least(rows, shard), CHUNK_ROWS);
-    const int64_t held = chunks_held(room, chunks, 0);
+    return least(CHUNK_ROWS, least(rows, shard));
+}
 
-    *passes = (struct passes){ .rows = rows, .shard = shard };
-    if (held <= room->held) {       /* windows of several shards */
-        passes->span = passes->window = least(room->held / held, split_blocks(rows, shard)) * shard;
+int passes_at_once(const struct passes *passes)
+{
+    return passes->windows == 1 ? 1 : 2;
+}
+
+/* Windows so large that `held` chunks a rank can hold one. */
+static void cut_windows(struct passes *passes, const struct room *room, int64_t held)
+{
+    const int64_t chunk = room->rows.out;
+    const int64_t chunks = split_blocks(least(passes->rows, passes->shard), chunk);
+    const int64_t shard_held = chunks_held(room, chunks, 0);
+    const int64_t shards = split_blocks(passes->rows, passes->shard);
+
+    if (shard_held <= held) {       /* windows of several shards */
+        passes->span = passes->window = least(held / shard_held, shards) * passes->shard;
     } else {                        /* several windows for a shard, of like size */
-        const int64_t cuts = split_blocks(chunks, room->held * room->ranks);
-        passes->span = shard;
-        passes->window = split_blocks(chunks, cuts) * CHUNK_ROWS;
+        passes->span = passes->shard;
+        passes->window = split_blocks(chunks, split_blocks(chunks, held * room->ranks)) * chunk;
     }
     passes->windows = count_windows(passes);
+}
 
+void passes_make(struct passes *passes, int64_t rows, int64_t shard, int64_t bucket,
+                 const struct room *room)
+{
+    *passes = (struct passes){ .rows = rows, .shard = shard };
+    cut_windows(passes, room, room->held);
+    if (passes->windows > 1)
+        cut_windows(passes, room, room->held / 2);
+    if (passes->windows == 1 || bucket <= passes->window)
+        return;
     for (int64_t reach = 1; reach < passes->windows; reach *= room->fanout)
         passes->dealings++;
     passes->fanout = root_above(passes->windows, passes->dealings);
-    if (passes->dealings > 0) {     /* as many units as ranks, or a multiple, of like size */
-        const int64_t units = split_blocks(split_blocks(rows, room->unit), room->ranks);
-        passes->unit = split_blocks(rows, units * room->ranks);
-    }
+    /* As many units as ranks, or a multiple, of like size. */
+    const int64_t units = split_blocks(split_blocks(rows, room->unit), room->ranks);
+    passes->unit = split_blocks(rows, units * room->ranks);
 }
 
 /* Chunks of a window's part of a shard, the longest. */
 static int64_t part_chunks(const struct passes *passes)
 {
-    return split_blocks(least(passes->rows, least(passes->shard, passes->window)), CHUNK_ROWS);
+    return split_blocks(least(passes->rows, least(passes->shard, passes->window)),
+                        passes_chunk(passes->rows, passes->shard));
 }
 
 bool passes_fit(const struct passes *passes, struct room *room)
 {
     const int64_t parts = split_blocks(least(passes->window, passes->rows), passes->shard);
-    const int64_t held = parts * chunks_held(room, part_chunks(passes), 0);
+    const int64_t held = passes_at_once(passes) * parts
+                         * chunks_held(room, part_chunks(passes), 0);
 
     if (held > room->held || passes->unit > room->unit)
         return false;
     room->held = held;
     room->unit = passes->unit;
     return true;
-}
-
-int64_t passes_bytes(const struct passes *passes, const struct room *room)
-{
-    const int64_t all = passes->rows * room->record_bytes;
-
-    /* Groups are dealt again one after the other, so one of them at a time. */
-    return passes->dealings == 0 ? 0 : passes->dealings == 1 ? all : all + all / passes->fanout;
 }
 
 struct range passes_range(const struct passes *passes, int64_t window)
@@ -185,12 +128,12 @@ int64_t passes_window(const struct passes *passes, int64_t row)
 struct seat passes_seat(const struct passes *passes, const struct room *room,
                         struct range window, int64_t row)
 {
-    const int64_t shard = row / passes->shard;
+    const int64_t chunk_rows = room->rows.out, shard = row / passes->shard;
     const int64_t first = most(shard * passes->shard, window.first);
     const int64_t end = least((shard + 1) * passes->shard, window.end);
     const int64_t call_chunks = room->ranks * room->stretch;
-    const int64_t chunk = (row - first) / CHUNK_ROWS, call = chunk / call_chunks;
-    const int64_t chunks = least(call_chunks, split_blocks(end - first, CHUNK_ROWS)
+    const int64_t chunk = (row - first) / chunk_rows, call = chunk / call_chunks;
+    const int64_t chunks = least(call_chunks, split_blocks(end - first, chunk_rows)
                                               - call * call_chunks);
     const int rank = split_part(chunks, chunk % call_chunks, room->ranks);
     const struct range mine = split_range(chunks, rank, room->ranks);
@@ -198,23 +141,24 @@ struct seat passes_seat(const struct passes *passes, const struct room *room,
                            * chunks_held(room, part_chunks(passes), rank)
                            + call * room->stretch + chunk % call_chunks - mine.first;
 
-    return (struct seat){ rank, before * CHUNK_ROWS + (row - first) % CHUNK_ROWS };
+    return (struct seat){ rank, before * chunk_rows + (row - first) % chunk_rows };
 }
 
 int64_t passes_calls(const struct room *room, struct range part)
 {
-    return split_blocks(split_blocks(part.end - part.first, CHUNK_ROWS),
+    return split_blocks(split_blocks(part.end - part.first, room->rows.out),
                         room->ranks * room->stretch);
 }
 
 struct range passes_stretch(const struct room *room, struct range part, int64_t call, int rank)
 {
-    const int64_t chunks = split_blocks(part.end - part.first, CHUNK_ROWS);
+    const int64_t chunk_rows = room->rows.out;
+    const int64_t chunks = split_blocks(part.end - part.first, chunk_rows);
     const struct range all = split_block(chunks, room->ranks * room->stretch, call);
     const struct range mine = split_range(all.end - all.first, rank, room->ranks);
 
     return (struct range){
-        least(part.end, part.first + (all.first + mine.first) * CHUNK_ROWS),
-        least(part.end, part.first + (all.first + mine.end) * CHUNK_ROWS),
+        least(part.end, part.first + (all.first + mine.first) * chunk_rows),
+        least(part.end, part.first + (all.first + mine.end) * chunk_rows),
     };
 }

@@ -5,7 +5,9 @@
  * place.  If there are more, a pass before deals the rows to files, a memory full at a
  * time, sorted by the window they go to; then each window reads its share of every file.
  * If the windows are so many that those shares would be too small to read well, they are
- * dealt to groups of windows first, and each group again: three passes.
+ * dealt to groups of windows first, and each group again: three passes.  If rows stay in
+ * buckets of which a window holds one or more, one pass does again: each window reads the
+ * buckets that it has a part of.
  *
  * The scheme is that of Anthropic's "The engineering challenges of scaling
  * interpretability" (2024).  All here is arithmetic: no files, no communication.
@@ -14,23 +16,10 @@
 #define PASSES_H
 
 #include "base/split.h"
-#include "base/status.h"
+#include "shard/room.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* What this run's ranks can hold, each.  Row counts unless it says bytes. */
-struct room {
-    int     ranks;
-    int64_t row_bytes;          /* of a row's values */
-    int64_t record_bytes;       /* of a row on its way (records.h) */
-    int64_t batch;              /* read at a time */
-    int64_t pair;               /* sent from one rank to another at a time */
-    int64_t stretch;            /* chunks written at a time */
-    int64_t held;               /* chunks of a window */
-    int64_t unit;               /* of a file to deal to */
-    int64_t fanout;             /* most groups to deal to at once */
-};
 
 /* How the rows of a stream are moved.  The same for whatever ranks go on with it after an
  * interruption, so it does not mention them. */
@@ -42,29 +31,21 @@ struct passes {
     int64_t windows;
     int64_t unit;               /* rows of a file to deal to */
     int64_t fanout;             /* groups that rows are dealt to */
-    int64_t dealings;           /* passes but the last */
+    int64_t dealings;           /* passes but the last; 0 with several windows: buckets */
 };
 
-/* Divide `memory` bytes a rank.  E_USAGE with a figure if that is too little for rows of
- * this width. */
-enum status room_make(struct room *room, int64_t memory, int ranks, int64_t row_bytes);
-
-/* Bytes that a rank allocates to read a chunk of the input;
- * besides, in turn, for a window and for a unit; and that HDF5 takes besides to write. */
-int64_t room_chunk_bytes(const struct room *room);
-int64_t room_window_bytes(const struct room *room);
-int64_t room_unit_bytes(const struct room *room);
-int64_t room_writing_bytes(const struct room *room);
-
-/* The fewest passes for `rows` rows (1 or more) in shards of `shard`. */
-void passes_make(struct passes *passes, int64_t rows, int64_t shard, const struct room *room);
+/* The fewest passes for `rows` rows (1 or more) in shards of `shard`, of which each stays in its
+ * bucket: `bucket` consecutive rows (`rows`: it may go anywhere). */
+void passes_make(struct passes *passes, int64_t rows, int64_t shard, int64_t bucket,
+                 const struct room *room);
 
 /* Are there places for all that passes want at once?  True for those made from the room.
  * If so, reduces the room to what is needed. */
 bool passes_fit(const struct passes *passes, struct room *room);
 
-/* Bytes of the files to deal to, at their most. */
-int64_t passes_bytes(const struct passes *passes, const struct room *room);
+/* Rows of a chunk of the output; windows in memory at once. */
+int64_t passes_chunk(int64_t rows, int64_t shard);
+int     passes_at_once(const struct passes *passes);
 
 /* Rows of a window; the window of a row. */
 struct range passes_range(const struct passes *passes, int64_t window);

@@ -16,8 +16,7 @@ enum status shards_use(struct shards *shards, int shard)
 
     if (shards->open == shard)
         return OK;
-    h5_close(&shards->file, "", E_IO);
-    shards->open = -1;
+    shards_rest(shards);
     TRY(h5_open(&shards->file, shards->paths[shard]));
     shards->open = shard;
 done:
@@ -29,10 +28,16 @@ const char *shards_path(const struct shards *shards)
     return shards->paths[shards->open];
 }
 
+void shards_rest(struct shards *shards)
+{
+    h5_close(&shards->file, "", E_IO);
+    shards->open = -1;
+}
+
 void shards_free(struct shards *shards)
 {
     if (shards->paths != NULL)
-        h5_close(&shards->file, "", E_IO);
+        shards_rest(shards);
     free(shards->paths);
     *shards = (struct shards){0};
 }

@@ -21,6 +21,9 @@ enum status shards_use(struct shards *shards, int shard);
 /* Path of the shard that is open. */
 const char *shards_path(const struct shards *shards);
 
+/* Close the shard that is open.  Local. */
+void shards_rest(struct shards *shards);
+
 /* Accepts empty.  Local. */
 void shards_free(struct shards *shards);
 

@@ -97,9 +97,9 @@ const struct key SUITE_KEYS[] = {
     { KEY(harvest, store), WORD("bf16 f32"), .value = "bf16", .unit = "",
       .meaning = "Type of the values on disk." },
 
-    { KEY(shuffle, mode), WORD("global bucket"), .value = "global", .unit = "",
+    { KEY(shuffle, mode), WORD("global bucket none"), .value = "global", .unit = "",
       .meaning = "global: one permutation of all rows.  bucket: permutations within buckets, "
-                 "as Gemma Scope did." },
+                 "as Gemma Scope did.  none: the order of harvest, for comparison." },
     { KEY(shuffle, bucket), INTEGER(1, ANY), .value = "1000000", .unit = "rows",
       .meaning = "Rows of a bucket, for mode bucket." },
     { KEY(shuffle, memory), .technical = true, .type = KEY_BYTES, .least = 1e6, .most = ANY,

@@ -62,7 +62,7 @@ struct suite {
     } harvest;
 
     struct {
-        char   *mode;           /* "global" or "bucket" */
+        char   *mode;           /* "global", "bucket" or "none" */
         int64_t bucket;         /* rows of a bucket, for mode "bucket" */
         int64_t memory;         /* bytes a rank may use for rows */
         int64_t shard;          /* rows of an output shard */

@@ -23,11 +23,11 @@ survives_with() {
 }
 
 goes_on_in_two_passes() {
-    survives_with 4MB 2
+    survives_with 5MB 2
 }
 
 goes_on_in_three_passes() {
-    survives_with 2300kB 3
+    survives_with 4200kB 3
 }
 
 stage 2 tokenize "$dir/suite.yaml" > /dev/null

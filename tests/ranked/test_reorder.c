@@ -61,11 +61,13 @@ static void write_input(char paths[3][PATH_LENGTH], const struct trial *t)
 /* The least memory that lets a rank hold so many chunks. */
 static int64_t memory_for(const struct trial *t, int ranks)
 {
+    const int64_t value = store_bytes(t->store);
+    const struct room_rows like = { WIDTH * value, value, CHUNK_ROWS,
+                                    passes_chunk(t->rows, t->shard) };
     struct room room = {0};
     int64_t memory = 10000;
 
-    while (room_make(&room, memory, ranks, WIDTH * store_bytes(t->store)) != OK
-           || room.held < t->held)
+    while (room_make(&room, memory, ranks, &like) != OK || room.held < t->held)
         memory += 1000;
     status_clear();
     return memory;
@@ -234,6 +236,10 @@ static void run_all(const struct ranked *here)
         }
     puts_every_row_into_its_place(here, (struct trial){ 5000, 1000, 700, 2, STORE_F32 });
     puts_every_row_into_its_place(here, (struct trial){ 5000, 1000, 700, 100, STORE_BF16 });
+    puts_every_row_into_its_place(here, (struct trial){ 10007, 4096, 300, 2, STORE_BF16 });
+    puts_every_row_into_its_place(here, (struct trial){ 10007, 4096, 1, 2, STORE_BF16 });
+    puts_every_row_into_its_place(here, (struct trial){ 997, 16, 997, 2, STORE_BF16 });
+    puts_every_row_into_its_place(here, (struct trial){ 61, 7, 61, 2, STORE_F32 });
     refuses_a_flipped_bit(here);
 }
 

@@ -1,7 +1,7 @@
 /* passes_*(): windows cover the output, ranks have a place for every row, memory is kept. */
 #include "base/status.h"
-#include "shard/activations.h"
 #include "shard/passes.h"
+#include "shard/stream.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,8 +15,14 @@ enum { ROW_BYTES = 512 };
 
 static const int64_t SIZES[] = { 1, 512, 513, 5000, 20011, 100003 };
 static const int64_t SHARDS[] = { 512, 1000, 8192, 1 << 20 };
-static const int64_t MEMORIES[] = { 3000000, 5000000, 40000000 };
+static const int64_t MEMORIES[] = { 6000000, 9000000, 40000000 };
 enum { SIZES_COUNT = 6, SHARDS_COUNT = 4, MEMORIES_COUNT = 3, RANKS = 5 };
+
+/* Rows of ROW_BYTES, in chunks of the usual size if there are enough. */
+static struct room_rows about(int64_t rows, int64_t shard)
+{
+    return (struct room_rows){ ROW_BYTES, 2, CHUNK_ROWS, passes_chunk(rows, shard) };
+}
 
 /* Call `check` with passes and room of every combination of the above. */
 static void for_all(void (*check)(const struct passes *, const struct room *))
@@ -26,11 +32,12 @@ static void for_all(void (*check)(const struct passes *, const struct room *))
         const int64_t shard = SHARDS[i / SIZES_COUNT % SHARDS_COUNT];
         const int64_t memory = MEMORIES[i / SIZES_COUNT / SHARDS_COUNT % MEMORIES_COUNT];
         const int ranks = 1 + i / (SIZES_COUNT * SHARDS_COUNT * MEMORIES_COUNT);
+        const struct room_rows like = about(rows, shard);
         struct passes passes;
         struct room room;
 
-        assert_int_equal(room_make(&room, memory, ranks, ROW_BYTES), OK);
-        passes_make(&passes, rows, shard, &room);
+        assert_int_equal(room_make(&room, memory, ranks, &like), OK);
+        passes_make(&passes, rows, shard, rows, &room);
         assert_true(passes_fit(&passes, &room));
         check(&passes, &room);
     }
@@ -116,55 +123,80 @@ static void every_row_has_a_place_of_its_own(void **state)
 }
 
 /* Before it is reduced to what is needed, a room takes what memory there is, to a chunk
- * and a record. */
+ * and two records. */
 static void keeps_to_the_memory(void **state)
 {
+    const struct room_rows like = about(1 << 20, 1 << 20);
+
     (void)state;
     for (int m = 0; m < MEMORIES_COUNT; m++)
         for (int ranks = 1; ranks <= RANKS; ranks++) {
-            const int64_t chunk = CHUNK_ROWS * (ROW_BYTES + 16);
+            const int64_t memory = MEMORIES[m], chunk = CHUNK_ROWS * (ROW_BYTES + 16);
             struct room room;
 
-            assert_int_equal(room_make(&room, MEMORIES[m], ranks, ROW_BYTES), OK);
-            const int64_t besides = room_chunk_bytes(&room) + room_writing_bytes(&room);
-            assert_in_range(room_window_bytes(&room) + besides, MEMORIES[m] - chunk, MEMORIES[m]);
-            assert_in_range(room_unit_bytes(&room) + besides, MEMORIES[m] - chunk, MEMORIES[m]);
+            assert_int_equal(room_make(&room, memory, ranks, &like), OK);
+            assert_in_range(room_window_bytes(&room) + room_window_besides(&room),
+                            memory - chunk, memory);
+            assert_in_range(room_unit_bytes(&room) + room_unit_besides(&room), memory - 2 * 1024,
+                            memory);
         }
 }
 
-/* A terabyte in rows of 4608 bytes, a gigabyte a rank, shards of 2^20 rows, by hand: 48
- * ranks hold ten shards or less, 1 or 2 hold part of one; 2^12 shares of 256 kB make a
- * gigabyte, so two passes reach 2^12 windows. */
+/* A terabyte in rows of 4608 bytes, a gigabyte a rank, shards of 2^20 rows, by hand: 48 ranks
+ * hold nine shards or less of one window, four of each of two, 1 or 2 ranks part of one; a unit
+ * is half a gigabyte, 2^12 shares of 128 kB, so two passes reach nearly 2^12 windows. */
 static void takes_as_few_passes_as_it_can(void **state)
 {
     const int64_t rows = 217013888, shard = 1 << 20;
+    const struct room_rows like = { 4608, 2, CHUNK_ROWS, CHUNK_ROWS };
     struct passes passes;
     struct room room;
 
     (void)state;
-    assert_int_equal(room_make(&room, 1 << 30, 48, 4608), OK);
-    passes_make(&passes, 9 * shard, shard, &room);
+    assert_int_equal(room_make(&room, 1 << 30, 48, &like), OK);
+    passes_make(&passes, 9 * shard, shard, 9 * shard, &room);
     assert_int_equal(passes.dealings, 0);
-    passes_make(&passes, rows, shard, &room);
+    assert_int_equal(passes.windows, 1);
+    passes_make(&passes, rows, shard, rows, &room);
     assert_int_equal(passes.dealings, 1);
-    assert_in_range(passes.windows, 20, 26);
+    assert_in_range(passes.windows, 48, 56);
     assert_int_equal(passes.fanout, passes.windows);
-    assert_int_equal(room_make(&room, 1 << 30, 1, 4608), OK);
-    passes_make(&passes, rows, shard, &room);
+    assert_int_equal(room_make(&room, 1 << 30, 1, &like), OK);
+    passes_make(&passes, rows, shard, rows, &room);
     assert_int_equal(passes.dealings, 1);
-    passes_make(&passes, 1000 * rows, shard, &room);
+    passes_make(&passes, 1000 * rows, shard, 1000 * rows, &room);
     assert_int_equal(passes.dealings, 2);
     assert_true(passes.windows > 1 << 12);
     assert_true((passes.fanout - 1) * (passes.fanout - 1) < passes.windows);
     assert_true(passes.fanout * passes.fanout >= passes.windows);
 }
 
-static void refuses_too_little_memory_with_a_figure(void **state)
+/* Half a gigabyte holds 2^17 - 2^13 rows of 4608 bytes or more. */
+static void takes_one_pass_for_buckets_that_fit(void **state)
 {
+    const int64_t rows = 217013888, shard = 1 << 20;
+    const struct room_rows like = { 4608, 2, CHUNK_ROWS, CHUNK_ROWS };
+    struct passes passes;
     struct room room;
 
     (void)state;
-    assert_int_equal(room_make(&room, 1000000, 2, 4608), E_USAGE);
+    assert_int_equal(room_make(&room, 1 << 30, 1, &like), OK);
+    passes_make(&passes, rows, shard, 1, &room);
+    assert_int_equal(passes.dealings, 0);
+    passes_make(&passes, rows, shard, 100000, &room);
+    assert_int_equal(passes.dealings, 0);
+    assert_true(passes.windows > 1);
+    passes_make(&passes, rows, shard, 1000000, &room);
+    assert_int_equal(passes.dealings, 1);
+}
+
+static void refuses_too_little_memory_with_a_figure(void **state)
+{
+    const struct room_rows like = { 4608, 2, CHUNK_ROWS, CHUNK_ROWS };
+    struct room room;
+
+    (void)state;
+    assert_int_equal(room_make(&room, 1000000, 2, &like), E_USAGE);
     assert_non_null(strstr(status_reason(), "shuffle.memory is 1 MB"));
     status_clear();
 }
@@ -176,6 +208,7 @@ int main(void)
         cmocka_unit_test(every_row_has_a_place_of_its_own),
         cmocka_unit_test(keeps_to_the_memory),
         cmocka_unit_test(takes_as_few_passes_as_it_can),
+        cmocka_unit_test(takes_one_pass_for_buckets_that_fit),
         cmocka_unit_test(refuses_too_little_memory_with_a_figure),
     };
 

@@ -1,0 +1,91 @@
+#include "shard/room.h"
+#include "base/file.h"
+#include "shard/chunks.h"
+#include "shard/dealt.h"
+#include "shard/frame.h"
+#include "shard/records.h"
+
+/* Buffers beyond this size make nothing faster. */
+static const int64_t BUFFER_BYTES = 8 << 20;
+
+/* A share of a dealt file that is read in one go should not be smaller, or else disks spend
+ * their time between reads; but a few groups can always be dealt to. */
+static const int64_t SHARE_BYTES = 128 << 10;
+enum { FANOUT_LEAST = 8, FANOUT_MOST = 1 << 16 };
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+int64_t room_chunk_bytes(const struct room *room)
+{
+    return room->rows.out * (room->rows.bytes + (int64_t)sizeof(struct row_origin));
+}
+
+/* A chunk of the input or of a dealt file, as it lies on disk and decompressed. */
+static int64_t reading_bytes(const struct room *room)
+{
+    return chunks_bytes(room->rows.in * room->record_bytes)
+           + room->rows.in * (int64_t)sizeof(int64_t);
+}
+
+/* HDF5 keeps the compressed chunks of a call, and MPI copies them to the rank that writes; on
+ * the way each chunk is copied twice. */
+int64_t room_window_besides(const struct room *room)
+{
+    return reading_bytes(room) + 2 * (room->stretch + 1) * room_chunk_bytes(room) + FRAME_ROOM;
+}
+
+int64_t room_unit_besides(const struct room *room)
+{
+    const struct dealt_form form = { room->record_bytes, room->rows.value, room->rows.in };
+
+    return reading_bytes(room) + dealt_room(&form) + FRAME_ROOM;
+}
+
+int64_t room_window_bytes(const struct room *room)
+{
+    const int64_t sent = room->ranks > 1 ? room->batch + room->ranks * room->pair : 0;
+
+    return room->held * room_chunk_bytes(room) + (2 * room->batch + sent) * room->record_bytes
+           + 2 * room->batch * (int64_t)sizeof(int32_t);
+}
+
+/* A dealt row in memory: the record, its group and its place in the sorted file. */
+static int64_t dealt_bytes(const struct room *room)
+{
+    return room->record_bytes + 2 * (int64_t)sizeof(int32_t);
+}
+
+int64_t room_unit_bytes(const struct room *room)
+{
+    return 2 * room->unit * dealt_bytes(room);
+}
+
+enum status room_make(struct room *room, int64_t memory, int ranks, const struct room_rows *rows)
+{
+    const int64_t buffer = least(BUFFER_BYTES, memory / 64);
+
+    *room = (struct room){ .ranks = ranks, .rows = *rows,
+                           .record_bytes = record_bytes(rows->bytes) };
+    room->batch = most(rows->in, buffer / room->record_bytes);
+    room->pair = room->batch * 5 / 4 / ranks + 8;
+    room->stretch = most(1, buffer / room_chunk_bytes(room));
+    const int64_t besides = room_window_besides(room) + room_window_bytes(room);
+    room->held = (memory - besides) / room_chunk_bytes(room);
+    room->unit = least((memory - room_unit_besides(room)) / (2 * dealt_bytes(room)), INT32_MAX);
+    room->fanout = least(FANOUT_MOST, most(FANOUT_LEAST,
+                                           room->unit * room->record_bytes / SHARE_BYTES));
+    if (room->held < 2 || room->unit < rows->in)
+        return refuse(E_USAGE, "shuffle.memory is %s, but rows of %s need at least %s on each of "
+                      "%d ranks; set it higher", bytes_text((double)memory),
+                      bytes_text((double)rows->bytes),
+                      bytes_text((double)(besides + 2 * room_chunk_bytes(room))), ranks);
+    return OK;
+}

@@ -1,0 +1,96 @@
+/* shuffling.h -- one shuffle under way: what its parts (reorder.h) share. */
+#ifndef SHUFFLING_H
+#define SHUFFLING_H
+
+#include "base/worker.h"
+#include "shard/activation_writer.h"
+#include "shard/exchange.h"
+#include "shard/passes.h"
+#include "shard/reorder.h"
+#include "shard/source.h"
+
+/* Rows on their way into a window. */
+struct batch {
+    char        *records;       /* [room.batch] */
+    int32_t     *owners;        /* [room.batch] ranks that hold their places */
+    int64_t      count;
+};
+
+/* A window in the memory of the ranks. */
+struct window_rows {
+    struct range       rows;    /* of the output */
+    char              *values;
+    struct row_origin *origins;
+};
+
+/* Rows to be dealt. */
+struct unit_rows {
+    char    *records;           /* [room.unit] */
+    int32_t *groups, *sorted;   /* [room.unit] */
+    int64_t  count, number;
+};
+
+/* All of it is one allocation; units lie where batches and windows do, which are not needed
+ * at the same time. */
+struct buffers {
+    char              *all;
+    int64_t           *places;  /* [rows.in] */
+    struct batch       batches[2];
+    char              *send, *receive;
+    struct window_rows windows[2];
+    struct unit_rows   units[2];
+    uint8_t           *dealing; /* room for dealt_write() */
+};
+
+struct shuffling {
+    const struct reorder    *job;
+    struct run              *run;
+    char                     part[PATH_LENGTH];     /* FOLDER.part */
+    struct room              room;
+    struct passes            passes;
+    struct dealt_form        form;
+    struct buffers           buffers;
+    struct exchange          exchange;
+    struct worker            reader;    /* reads a batch while another is exchanged */
+    struct worker            writer;    /* writes a window or unit while another is filled */
+    MPI_Comm                 writing;   /* the writers' own communicator */
+    struct activation_writer shard;     /* that the last window ended in; the writer's */
+    struct window_rows      *written;   /* the window the writer is to write */
+    int                      next;      /* which of the two windows is to be filled */
+    int64_t                  shards;
+    char                    *complete;  /* [shards] */
+    double                   since;     /* for the progress */
+    int64_t                  skipped, done;
+};
+
+/* Allocate the buffers.  Collective.  E_ROOM, before anything is allocated, if the ranks of
+ * some node need more than it has. */
+enum status shuffling_allocate(struct shuffling *s);
+
+/* How far the work is: "res.01, window 2 of 9".  Local. */
+void shuffling_tell(struct shuffling *s, const char *step);
+
+/* E_STOPPED if a signal asks for it.  Collective. */
+enum status shuffling_stop(struct shuffling *s);
+
+/* Fill a window with the rows of a source, while the window before is being written; and have
+ * it written: its part of each shard that is not complete.  Returns before that is done.
+ * Collective.  Also what became of the window before. */
+enum status shuffling_window(struct shuffling *s, struct source *source, int64_t window);
+
+/* Wait until the last window is written.  Collective. */
+enum status shuffling_settle(struct shuffling *s);
+
+/* Some windows to be dealt to groups of `each`, through files in a folder. */
+struct dealing {
+    char         folder[PATH_LENGTH];
+    struct range windows;
+    int64_t      each, groups, units;
+};
+
+/* Deal the rows of a source, each rank its own units, but those whose files are there.
+ * Collective. */
+enum status shuffling_deal(struct shuffling *s, struct source *source,
+                           const struct dealing *dealing);
+
+#endif
