@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+enum { LONGEST = 4 << 20 };     /* bytes of a suite file */
 
 static void *member(void *base, size_t offset)
 {
@@ -174,11 +177,11 @@ static void write_section(FILE *out, struct suite *suite, const char *section)
     }
 }
 
-static void write_text(struct suite *suite)
+void suite_render(struct suite *suite)
 {
     size_t length;
+    free(suite->text);
     FILE *out = open_memstream(&suite->text, &length);
-
     if (out == NULL)
         die("no memory for the text of a suite");
     for (int s = 0; s < SUITE_SECTIONS_COUNT; s++)
@@ -201,10 +204,24 @@ enum status suite_parse(struct suite *suite, const char *yaml, const char *path)
     TRY(slots_read(&slots, yaml, path));
     TRY(fill(suite, &slots));
     derive_run(suite);
-    write_text(suite);
+    suite_render(suite);
 done:
     slots_free(&slots);
     return st;
+}
+
+enum status suite_check_file(const char *path)
+{
+    struct stat about;
+
+    if (stat(path, &about) != 0)
+        return file_refuse("read", path);
+    if (S_ISDIR(about.st_mode))
+        return refuse(E_USAGE, "%s is a folder; give the suite file in it", path);
+    if (about.st_size > LONGEST)
+        return refuse(E_USAGE, "%s:1: this file has %s, but a suite file has a few kB; is it the "
+                      "right one?", path, bytes_text((double)about.st_size));
+    return OK;
 }
 
 enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path)
@@ -216,6 +233,7 @@ enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path)
 
     *suite = (struct suite){0};
     MPI_Comm_rank(comm, &rank);
+    TRY_ALL(comm, rank == 0 ? suite_check_file(path) : OK);
     TRY(comm_read_file(comm, path, &yaml, &bytes));
     TRY_ALL(comm, suite_parse(suite, yaml, path));
     TRY_ALL(comm, rank == 0 ? suite_claim(suite) : OK);

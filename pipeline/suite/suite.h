@@ -125,6 +125,9 @@ struct suite {
     char *path, *source;        /* the file it was read from, and that file's text */
 };
 
+/* Refuse what is far too long to be a suite file, before it is read.  Local.  E_IO, E_USAGE. */
+enum status suite_check_file(const char *path);
+
 /* Read and check a suite file, and make the run folder its own (claim.h).  Rank 0 reads, all
  * ranks parse the same bytes.  `suite` is filled from the file and the defaults;
  * suite_free() empties it.
@@ -136,6 +139,9 @@ enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path);
 enum status suite_parse(struct suite *suite, const char *yaml, const char *path);
 
 void suite_free(struct suite *suite);
+
+/* Write `text` anew from the members.  Local. */
+void suite_render(struct suite *suite);
 
 /* "FILE:LINE" of a key in the file that the suite was read from (of group number `entry`, if
  * `section` is "saes"), for messages.  Returns `place`.  Local. */
