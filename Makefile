@@ -7,6 +7,7 @@
 # make bench-train     how much dearer than its one dense product a training step is (minutes)
 # make compare-shuffles   whether the order of the rows matters (20 minutes)
 # make bench-planted   how much of a planted dictionary three architectures recover (a minute)
+# make compare-plan    what plan says of the demo, beside what it takes
 # make clean    remove what make built; runs and the demo's text stay
 #
 # V=1 shows the commands.  SANITIZE=1 builds with the address and undefined-behaviour
@@ -195,10 +196,13 @@ compare-shuffles: all $(DEMO_TEXT)
 bench-planted: $(BUILD)/tests/bench/bench_planted
 	$(Q)OMP_NUM_THREADS=$$(nproc) $<
 
+compare-plan: all $(DEMO_TEXT)
+	$(Q)$(PYTHON) tests/bench/compare_plan.py jobs/demo.yaml
+
 clean:
 	rm -rf build bin lib
 
-.PHONY: all unit check check-slurm demo bench-shuffle bench-train bench-planted compare-shuffles clean
+.PHONY: all unit check check-slurm demo bench-shuffle bench-train bench-planted compare-shuffles compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -10,6 +10,7 @@
 #include "driver/layout.h"
 #include "driver/lock.h"
 #include "driver/results.h"
+#include "driver/measure.h"
 #include "driver/plan.h"
 #include "driver/record.h"
 #include "driver/submit.h"
@@ -28,8 +29,10 @@ static const char HELP[] =
     "saemill: sparse autoencoders for every layer and site of a language model\n"
     "\n"
     "  saemill plan SUITE [--json]    what it takes: time, disk, memory; before anything runs\n"
+    "  saemill measure SUITE          how fast this machine is, for plans: a minute of real work\n"
     "  saemill run SUITE              do all that is missing, here, with the cores there are\n"
-    "  saemill submit SUITE [--dry-run]  the same as Slurm job arrays\n"
+    "  saemill submit SUITE [--dry-run]\n"
+    "                                 the same as Slurm job arrays; or only their commands\n"
     "  saemill status SUITE [--json]  how far it is, and what went wrong\n"
     "  saemill verify FOLDER          is this release what its sums say?\n"
     "  saemill explain                a suite file with every key explained\n"
@@ -44,6 +47,11 @@ static const char HELP[] =
     "  evaluate  evaluate/  scores of each, spliced into the model on held-out text\n"
     "  release   release/   all of it for others to load; open release/index.html first\n"
     "\n"
+    "On a cluster, submit makes a job array of each stage, a task an index, of what is missing\n"
+    "and not in the queue yet; the suite's section resources says what a task gets, and\n"
+    "slurm/site.sh how ranks are started there.  plan needs neither checkpoint nor corpus.\n"
+    "RUN/logs holds what each task says, and status the reason of each failure.\n"
+    "\n"
     "What exists is complete.  Stop a run whenever you like (Ctrl-C); the same command goes on\n"
     "where it was, and ends with the same bits.  A stage can also be run by hand, on as many\n"
     "ranks as you like: mpirun -n 8 bin/saemill-harvest SUITE; with --help it says what it does.\n";
@@ -55,6 +63,7 @@ static enum status read_suite(struct suite *suite, const char *path)
     int64_t bytes;
     enum status st;
 
+    TRY(suite_check_file(path));
     TRY(file_read(path, &yaml, &bytes));
     st = suite_parse(suite, yaml, path);
     free(yaml);
@@ -178,6 +187,18 @@ done:
     return st;
 }
 
+static enum status measure_suite(const char *path)
+{
+    struct suite suite = {0};
+    enum status st;
+
+    TRY(read_suite(&suite, path));
+    TRY(measure(&suite));
+done:
+    suite_free(&suite);
+    return st;
+}
+
 /* --- Slurm ------------------------------------------------------------------------- */
 
 static enum status submit_suite(const char *path, bool dry)
@@ -235,6 +256,8 @@ static enum status command(int argc, char **argv)
         return status(argv[2], json);
     if ((argc == 3 || json) && strcmp(verb, "plan") == 0)
         return plan_suite(argv[2], json);
+    if (argc == 3 && strcmp(verb, "measure") == 0)
+        return measure_suite(argv[2]);
     if ((argc == 3 || dry) && strcmp(verb, "submit") == 0)
         return submit_suite(argv[2], dry);
     if (argc == 6 && strcmp(verb, "task") == 0)

@@ -1,0 +1,16 @@
+/* measure.h -- how fast this machine is, by running a slice of a suite.
+ *
+ * Every stage does some seconds of its real work: the suite's own model, sites, widths and
+ * shapes, on documents taken from its own corpus, with all the cores there are.  The rates
+ * are kept (rates.h), for plans of this and of other suites.
+ */
+#ifndef MEASURE_H
+#define MEASURE_H
+
+#include "suite/suite.h"
+
+/* Measure, and say what was found.  Works in the folder RUN.measure, which it removes.
+ * Local.  What the stages refuse; E_STOPPED after a signal. */
+enum status measure(const struct suite *suite);
+
+#endif

@@ -1,0 +1,146 @@
+/* What a suite costs: counted by hand for a small one, and what rates a plan counts on. */
+#include "driver/model.h"
+#include "driver/plan.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char scratch[] = "/tmp/saemill-plan-XXXXXX";
+
+/* A folder without anything but, later, kept rates. */
+static int make_scratch(void **state)
+{
+    (void)state;
+    return mkdtemp(scratch) == NULL || setenv("XDG_CACHE_HOME", scratch, 1) != 0;
+}
+
+static int remove_scratch(void **state)
+{
+    (void)state;
+    return file_remove(scratch) != OK;
+}
+
+/* No checkpoint and no corpus: the shape is the demo's (4 layers, width 256, 4 heads of 64, 2
+ * for keys and values, MLP 768, vocabulary 4096, windows of 64 and of all). */
+static void make_suite(struct suite *suite, const char *more)
+{
+    char yaml[2048];
+
+    snprintf(yaml, sizeof yaml,
+             "name: s\nrun: %s/run\nmodel: {path: /nowhere, config: jobs/demo/tiny-gemma2}\n"
+             "corpus: {files: [/nowhere/*.txt], context: 128, holdout: 0.5}\n"
+             "harvest: {sites: [res, attn], layers: [0-1], tokens: 12800, shard: 30, store: f32}\n"
+             "train: {batch: 1000}\n"
+             "saes: [{sites: [res], layers: ['1'], widths: [512], target_l0: [1, 2], "
+             "tokens: 5500}]\nevaluate: {sequences: 10}\n%s", scratch, more);
+    status_clear();
+    if (suite_parse(suite, yaml, "x.yaml") != OK)
+        fail_msg("%s", status_reason());
+}
+
+static void same(double one, double other)
+{
+    if (fabs(one / other - 1) > 1e-12)
+        fail_msg("%.17g is not %.17g", one, other);
+}
+
+static void plan(struct plan *of, struct suite *suite, const char *more)
+{
+    make_suite(suite, more);
+    if (plan_make(of, suite) != OK)
+        fail_msg("%s", status_reason());
+}
+
+/* 100 sequences of 127 rows and a BOS in 4 shards; 2 layers through the model. */
+static void counts_what_is_asked(void **state)
+{
+    const double matrices = 256 * (2 * 256 + 2 * 128) + 3 * 256 * 768;
+    const double first = 2 * matrices + 4 * 256 * 64, second = 2 * matrices + 4 * 256 * 64;
+    const double total = 2 * (first + second) + 2 * 256 * 4096;
+    const double to_tap = first + second;
+    const struct stage_cost *stage;
+    struct suite suite;
+    struct plan of;
+
+    (void)state;
+    plan(&of, &suite, "");
+    stage = of.cost.stage;
+    assert_int_equal(of.cost.saes, 2);
+    assert_int_equal(of.cost.streams, 1);
+    same(of.cost.rows, 12700);
+    same(of.cost.raw, 12700. * 4 * 256 * 4);
+    assert_int_equal(stage[STAGE_HARVEST].tasks, 4);
+    assert_int_equal(stage[STAGE_SHUFFLE].tasks, 4);
+    assert_int_equal(stage[STAGE_TRAIN].tasks, 1);
+    same(stage[STAGE_HARVEST].work, 12800 * to_tap);
+    same(stage[STAGE_TRAIN].work, 2 * 5000. * 2 * 256 * 512);
+    /* Means, then model, zero, mean and two autoencoders from the stream on. */
+    same(stage[STAGE_EVALUATE].work, 1280 * (2 * (first + second) + to_tap + 5 * (total - to_tap)
+                                             + 2 * 4 * 256 * 512));
+    suite_free(&suite);
+}
+
+/* What the suite gives comes before what was measured, and that before typical figures;
+ * another suite's text tells nothing about this one's. */
+static void rates_come_from_the_nearest_source(void **state)
+{
+    struct suite suite, other;
+    struct rates kept, rates;
+    struct plan of;
+
+    (void)state;
+    plan(&of, &suite, "");
+    assert_non_null(strstr(of.rates.source, "typical"));
+    kept = of.rates;
+    kept.train = 7e9;
+    kept.harvest = 3e9;
+    kept.rows = 0.5;
+    assert_int_equal(rates_keep(&kept, &suite), OK);
+    rates_of(&rates, &suite);
+    assert_non_null(strstr(rates.source, "measured here with the suite s"));
+    assert_true(rates.train == 7e9 && rates.rows == 0.5);
+    make_suite(&other, "rates: {harvest: 4}\n");
+    free(other.name);
+    other.name = strdup("t");
+    rates_of(&rates, &other);
+    assert_true(rates.train == 7e9 && rates.harvest == 4e9);
+    same(rates.rows, 127. / 128);
+    suite_free(&other);
+    suite_free(&suite);
+}
+
+static void says_what_does_not_fit(void **state)
+{
+    struct suite suite;
+    struct plan of;
+    char *text;
+    size_t length;
+
+    (void)state;
+    plan(&of, &suite, "resources: {memory: 500MB}\nshuffle: {memory: 2GB}\n");
+    FILE *out = open_memstream(&text, &length);
+    plan_print(out, &of, &suite);
+    assert_int_equal(fclose(out), 0);
+    assert_non_null(strstr(text, "Does not fit: shuffle needs "));
+    assert_non_null(strstr(text, "a smaller shuffle.memory"));
+    free(text);
+    suite_free(&suite);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counts_what_is_asked),
+        cmocka_unit_test(rates_come_from_the_nearest_source),
+        cmocka_unit_test(says_what_does_not_fit),
+    };
+
+    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+}
