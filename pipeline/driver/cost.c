@@ -3,7 +3,7 @@
 #include "corpus/corpus.h"
 #include "corpus/selection.h"
 #include "lm/forward.h"
-#include "shard/h5.h"
+#include "shard/stream.h"
 #include "shard/passes.h"
 
 #include <math.h>
@@ -118,6 +118,27 @@ done:
 
 /* --- activations ------------------------------------------------------------------- */
 
+/* Passes but the last that a shuffle makes over a stream, on a task's nodes. */
+static int64_t dealings_of(const struct suite *suite, int64_t rows, int64_t row_bytes,
+                           int64_t value_bytes)
+{
+    const int64_t of_memory = suite->resources.memory / suite->shuffle.memory;
+    const int64_t ranks = of_memory < 1 ? 1 : of_memory < suite->resources.cores
+                          ? of_memory : suite->resources.cores;
+    const struct room_rows about = {
+        .bytes = row_bytes, .value = value_bytes, .in = passes_chunk(rows, CHUNK_ROWS),
+        .out = passes_chunk(rows, suite->shuffle.shard),
+    };
+    const int64_t bucket = strcmp(suite->shuffle.mode, "bucket") == 0 ? suite->shuffle.bucket : rows;
+    struct passes passes = {0};
+    struct room room;
+
+    if (room_make(&room, suite->shuffle.memory, (int)(suite->resources.nodes * ranks), &about) == OK)
+        passes_make(&passes, rows, suite->shuffle.shard, bucket, &room);
+    status_clear();
+    return passes.dealings;
+}
+
 static void count_streams(struct cost *cost, const struct suite *suite,
                           const struct lm_config *model, const struct tasks *tasks,
                           const struct rates *rates)
@@ -132,19 +153,14 @@ static void count_streams(struct cost *cost, const struct suite *suite,
     for (int t = 0; t < tasks->taps_count; t++) {
         const int32_t width = tap_width(model, tasks->taps[t].site);
         const double bytes = cost->rows * (double)(width * value);
-        struct room room;
-        struct passes passes = {0};
+        const int64_t dealings = dealings_of(suite, rows, width * value, value);
 
-        if (room_make(&room, suite->shuffle.memory, (int)suite->resources.cores, width * value)
-            == OK)
-            passes_make(&passes, rows, suite->shuffle.shard, &room);
-        status_clear();
         cost->raw += bytes;
-        shuffle->work += bytes * (double)(1 + passes.dealings);
-        shuffle->read += (double)passes.dealings * bytes;
-        shuffle->written += (double)passes.dealings * bytes;
+        shuffle->work += bytes * (double)(1 + dealings);
+        shuffle->read += (double)dealings * bytes;
+        shuffle->written += (double)dealings * bytes;
         widest = bytes > widest ? bytes : widest;
-        if (passes.dealings > 0 && bytes > cost->passing)
+        if (dealings > 0 && bytes > cost->passing)
             cost->passing = bytes;
         layers = tasks->taps[t].layer + 1 > layers ? tasks->taps[t].layer + 1 : layers;
     }

@@ -54,8 +54,8 @@ void queue_read(struct queue *queue, const struct suite *suite)
     for (int s = 0; s < STAGES; s++)
         snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s.%s",
                  s > 0 ? "," : "", suite->name, stage_name((enum stage)s));
-    snprintf(command, sizeof command, "timeout 20 squeue -h -r -n '%s' -o '%%F|%%K|%%T|%%r|%%j|%%k' "
-             "2> /dev/null", names);
+    snprintf(command, sizeof command, "timeout 20 squeue -h -r -n '%s' "
+             "-o '%%F|%%K|%%T|%%r|%%j|%%k' 2> /dev/null", names);
     queue->silent = command_read(&output, command) != OK;
     for (char *rest = output, *line; (line = strsep(&rest, "\n")) != NULL; ) {
         if (queue->count == room) {

@@ -158,7 +158,8 @@ static enum status hand_over(struct submission *s, const char *command, const ch
     }
     TRY(command_read(&answer, command));
     snprintf(job, JOB, "%.*s", (int)strspn(answer, "0123456789"), answer);
-    TRY(job[0] != '\0' ? OK : refuse(E_IO, "sbatch answers '%s' instead of a job's number", answer));
+    TRY(job[0] != '\0' ? OK
+        : refuse(E_IO, "sbatch answers '%s' instead of a job's number", answer));
     const size_t there = strlen(s->jobs);
     snprintf(s->jobs + there, sizeof s->jobs - there, " %s", job);
 done:

@@ -29,7 +29,7 @@ struct stage_survey {
     enum task_state      *task;     /* [tasks] */
     const struct queued **queued;   /* [tasks] its place in the queue, or NULL */
     int64_t               count[TASK_STATES];
-    double                rate;     /* tasks a second, from when the done ones appeared; 0: unknown */
+    double                rate;     /* things made a second, by when they appeared; 0: unknown */
 };
 
 struct survey {
