@@ -13,7 +13,7 @@
  */
 #include "base/memory.h"
 #include "base/run.h"
-#include "lm/config.h"
+#include "lm/weights.h"
 #include "sae/architecture.h"
 #include "sae/resume.h"
 #include "sae/feed.h"
@@ -518,10 +518,12 @@ int main(int argc, char **argv)
 {
     struct train train = {0};
     struct lm_config config;
+    enum precision precision;
     enum status st;
 
     TRY(run_start(&train.run, "train", HELP, argc, argv));
     TRY(suite_read(&train.suite, train.run.comm, train.run.suite));
+    TRY_ALL(train.run.comm, precision_parse(&precision, train.suite.train.precision));
     TRY_ALL(train.run.comm, config_read(&config, train.suite.model.path));
     TRY_ALL(train.run.comm, tasks_make(&train.tasks, &train.suite, config.layers));
     TRY(run_check_task(&train.run, train.tasks.taps_count));

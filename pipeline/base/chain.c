@@ -17,11 +17,12 @@ void chain_sum(const struct chain *chain, void *sum, chain_add *add, void *conte
         char *at = (char *)sum + (chain->cuts[piece] - first) * bytes;
         const int n = mpi_count(chain->cuts[piece + 1] - chain->cuts[piece]);
 
-        if (rank == 0)
-            memset(at, 0, (size_t)n * (size_t)bytes);
-        else
+        if (rank > 0)
             MPI_Recv(at, n, chain->type, rank - 1, TAG, chain->comm, MPI_STATUS_IGNORE);
-        add(context, piece);
+        else if (!chain->begun)
+            memset(at, 0, (size_t)n * (size_t)bytes);
+        if (rank > 0 || !chain->begun)
+            add(context, piece);
         if (rank < size - 1)
             MPI_Send(at, n, chain->type, rank + 1, TAG, chain->comm);
     }

@@ -10,6 +10,7 @@
 #define CHAIN_H
 
 #include <mpi.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The elements of a long running sum travel in pieces, so that the ranks work at the same
@@ -19,6 +20,7 @@ struct chain {
     MPI_Datatype   type;        /* of the elements: MPI_FLOAT or MPI_DOUBLE */
     int64_t        pieces;
     const int64_t *cuts;        /* [pieces + 1] piece p is elements cuts[p] to cuts[p + 1] */
+    bool           begun;       /* rank 0's addends are in `sum` already */
 };
 
 /* Add this rank's addends, in order, to one piece of the running sum. */
@@ -26,7 +28,7 @@ typedef void chain_add(void *context, int64_t piece);
 
 /* Sum up.
  *   sum   [cuts[pieces] - cuts[0]]   out: the totals, on every rank; what was in it does not
- *                                    count
+ *                                    count, unless it is begun
  * `add` adds to `sum` in place.  Collective. */
 void chain_sum(const struct chain *chain, void *sum, chain_add *add, void *context);
 

@@ -31,7 +31,7 @@ enum status deal_sum(const struct deal *deal, double *total)
     struct run *run = deal->run;
     const size_t bytes = (size_t)deal->count * sizeof *total;
     const int64_t cuts[] = { 0, deal->count };
-    const struct chain chain = { run->comm, MPI_DOUBLE, 1, cuts };
+    const struct chain chain = { run->comm, MPI_DOUBLE, 1, cuts, false };
     double *mine = allocate(deal->count, sizeof *mine), *sum = allocate(deal->count, sizeof *sum);
     enum status st = OK;
 

@@ -30,6 +30,23 @@ void adam_update(float *restrict value, float *restrict mean, float *restrict sq
     }
 }
 
+void adam_rows(float *restrict value, float *restrict mean, float *restrict square, int64_t ld,
+               const float *restrict gradient, int64_t ld_gradient, const double *along,
+               int64_t rows, int64_t columns, const struct adam *adam)
+{
+    for (int64_t row = 0; row < rows; row++) {
+        const int64_t at = row * ld, next = row + 1 < rows ? at + ld : at;
+
+        for (int64_t j = 0; j < columns; j += LANES) {
+            __builtin_prefetch(value + next + j, 1);
+            __builtin_prefetch(square + next + j, 1);
+        }
+        adam_update(value + at, mean != NULL ? mean + at : NULL, square + at,
+                    gradient + row * ld_gradient, along != NULL ? (float)along[row] : 0, columns,
+                    adam);
+    }
+}
+
 CLONES
 void scale_values(float *x, float factor, int64_t n)
 {

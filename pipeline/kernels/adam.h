@@ -24,6 +24,14 @@ void adam_update(float *restrict value, float *restrict mean, float *restrict sq
                  const float *restrict gradient, float along, int64_t n,
                  const struct adam *adam);
 
+/* The same for rows of a matrix, each with its own `along`.
+ *   value, mean, square   [rows, columns]   `ld` from row to row
+ *   gradient              [rows, columns]   `ld_gradient` from row to row
+ *   along                 [rows], or NULL: nothing is taken away */
+void adam_rows(float *restrict value, float *restrict mean, float *restrict square, int64_t ld,
+               const float *restrict gradient, int64_t ld_gradient, const double *along,
+               int64_t rows, int64_t columns, const struct adam *adam);
+
 /* Multiply n values by a factor. */
 void scale_values(float *x, float factor, int64_t n);
 

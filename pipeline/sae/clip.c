@@ -1,5 +1,5 @@
 #include "kernels/bf16.h"
-#include "kernels/sparse.h"
+#include "kernels/slice.h"
 #include "sae/architecture.h"
 #include "sae/gradients.h"
 
@@ -11,38 +11,58 @@ static int64_t length(struct range range)
     return range.end - range.first;
 }
 
+struct squarer {
+    const struct training *training;
+    struct workspace *w;
+};
+
 /* Squared norms of some decoder rows' gradients, without the part that is taken away, in each
  * block of own columns. */
-static void square_decoder(const struct training *training, struct workspace *w,
-                           struct range latents)
+static void square_decoder(void *context, struct range latents, struct range columns,
+                           float *gradient, int64_t ld)
 {
-    const int64_t columns = length(training->own_columns);
-    const float *decoder = training->tensors[DECODER].value;
-    float *gradient = decoder_gradient(training, w, latents);
+    const struct squarer *s = context;
+    const int64_t own = length(s->training->own_columns), width = length(columns);
 
     for (int64_t i = latents.first; i < latents.end; i++) {
-        float *g = gradient + (i - latents.first) * columns;
-        for (int64_t j = 0; j < columns; j++)
-            g[j] -= (float)w->along[i] * decoder[i * columns + j];
-        for (int64_t c = 0; c < split_blocks(columns, COLUMNS); c++) {
-            const struct range block = split_block(columns, COLUMNS, c);
-            w->block_norms[c * training->latents + i] =
+        const float *row = s->training->tensors[DECODER].value + i * own + columns.first;
+        float *g = gradient + (i - latents.first) * ld;
+        for (int64_t j = 0; j < width; j++)
+            g[j] -= (float)s->w->along[i] * row[j];
+        for (int64_t c = 0; c < split_blocks(width, COLUMNS); c++) {
+            const struct range block = split_block(width, COLUMNS, c);
+            s->w->block_norms[(columns.first / COLUMNS + c) * s->training->latents + i] =
                 sum_squares(g + block.first, length(block));
         }
     }
 }
 
-/* Those of the own latents' encoder rows and vectors, into `norms` [latents]. */
-static void square_encoder(const struct training *training, struct workspace *w, double *norms,
-                           struct range own)
+/* Those of encoder rows, in each block of columns. */
+static void square_encoder(void *context, struct range latents, struct range columns,
+                           float *gradient, int64_t ld)
 {
-    const int64_t first = training->own_latents.first, inputs = training->inputs;
-    const struct range latents = { own.first + first, own.end + first };
-    const float *gradient = encoder_gradient(training, w, latents);
+    const struct squarer *s = context;
+    const int64_t own = own_count(s->training), first = s->training->own_latents.first;
+    const int64_t width = length(columns);
 
-    for (int64_t i = own.first; i < own.end; i++) {
-        double *norm = &norms[first + i];
-        *norm = sum_squares(gradient + (i - own.first) * inputs, inputs);
+    for (int64_t i = latents.first; i < latents.end; i++)
+        for (int64_t c = 0; c < split_blocks(width, COLUMNS); c++) {
+            const struct range block = split_block(width, COLUMNS, c);
+            s->w->block_norms[(columns.first / COLUMNS + c) * own + i - first] =
+                sum_squares(gradient + (i - latents.first) * ld + block.first, length(block));
+        }
+}
+
+/* Those of the own latents' encoder rows and vectors. */
+static void square_latents(const struct training *training, struct workspace *w)
+{
+    const int64_t own = own_count(training), first = training->own_latents.first;
+
+    visit_encoder_gradients(training, w, square_encoder, &(struct squarer){ training, w });
+    for (int64_t i = 0; i < own; i++) {
+        double *norm = &w->norms[first + i];
+        for (int64_t c = 0; c < split_blocks(training->inputs, COLUMNS); c++)
+            *norm += w->block_norms[c * own + i];
         for (int v = 0; v < VECTORS; v++)
             if (training->tensors[ENCODER_BIAS + v].name != NULL)
                 *norm += pow((double)w->vector_gradient[v][i], 2);
@@ -80,22 +100,17 @@ static double sum_of(const double *values, int64_t n)
 
 static double square_all(const struct training *training, struct workspace *w)
 {
-    const int64_t latents = training->latents, at_once = latents_at_once(training);
-    const int64_t own = own_count(training);
+    const int64_t latents = training->latents;
     double sum;
 
-    #pragma omp parallel for schedule(dynamic)
-    for (int64_t g = 0; g < split_blocks(latents, at_once); g++)
-        square_decoder(training, w, split_block(latents, at_once, g));
+    visit_decoder_gradients(training, w, square_decoder, &(struct squarer){ training, w });
     sum_over_ranks(training->comm, w->norms, w->block_norms,
                    split_blocks(length(training->own_columns), COLUMNS), latents);
     sum = sum_of(w->norms, latents);
 
     /* Each latent has one owner, the others bring 0: their order does not matter. */
     memset(w->norms, 0, (size_t)latents * sizeof *w->norms);
-    #pragma omp parallel for schedule(dynamic)
-    for (int64_t g = 0; g < split_blocks(own, at_once); g++)
-        square_encoder(training, w, w->norms, split_block(own, at_once, g));
+    square_latents(training, w);
     MPI_Allreduce(MPI_IN_PLACE, w->norms, mpi_count(latents), MPI_DOUBLE, MPI_SUM,
                   training->comm);
     sum += sum_of(w->norms, latents) + square_skip(training, w);

@@ -2,6 +2,7 @@
 #include "base/chain.h"
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
+#include "kernels/slice.h"
 #include "kernels/sparse.h"
 #include "sae/architecture.h"
 
@@ -47,6 +48,43 @@ static void copy_block(const struct training *training, struct block block, floa
                (size_t)(block.columns.end - block.columns.first) * sizeof *to);
 }
 
+/* Copy a block of columns of all decoder rows into the workspace's slice.  To be called from
+ * outside of parallel regions. */
+static void pack_decoder(const struct training *training, struct workspace *w,
+                         struct range columns)
+{
+    const enum precision precision = training->recipe.precision;
+    const int64_t own = training->own_columns.end - training->own_columns.first;
+    const float *decoder = training->tensors[DECODER].value + columns.first;
+
+    #pragma omp parallel for
+    for (int64_t b = 0; b < split_blocks(training->latents, LATENT_TILE); b++) {
+        const struct range latents = split_block(training->latents, LATENT_TILE, b);
+        slice_pack((char *)w->slice + slice_bytes(precision, latents.first), precision,
+                   decoder + latents.first * own, own, latents.end - latents.first,
+                   columns.end - columns.first);
+    }
+}
+
+/* Add what some entries of a row write, and, with `dots`, take the dot products of the result
+ * with all entries of the row: their decoder rows have just been brought near. */
+static void add_latents_of_row(const struct training *training, const struct workspace *w,
+                               float *residual, int64_t width, int64_t row, struct range entries,
+                               bool dots)
+{
+    const struct codes *codes = w->rows;
+    const enum precision precision = training->recipe.precision;
+    const int64_t first = codes->start[row], count = codes->start[row + 1] - first;
+    float sum[COLUMNS] = {0};
+
+    memcpy(sum, residual, (size_t)width * sizeof *sum);
+    slice_combine(sum, codes->index + entries.first, codes->value + entries.first,
+                  entries.end - entries.first, w->slice, precision);
+    if (dots)
+        slice_dots(w->dots + first, codes->index + first, count, sum, w->slice, precision);
+    memcpy(residual, sum, (size_t)width * sizeof *sum);
+}
+
 /* Add what some entries of each row write. */
 static void add_latents(const struct training *training, struct workspace *w, struct block block,
                         float *residual, const int64_t *start, const int64_t *end)
@@ -56,7 +94,6 @@ static void add_latents(const struct training *training, struct workspace *w, st
     const int64_t own = training->own_columns.end - training->own_columns.first;
     const int64_t count = block.rows.end - block.rows.first;
     const int64_t width = block.columns.end - block.columns.first;
-    const float *decoder = training->tensors[DECODER].value + block.columns.first;
     float *to = residual + block.rows.first * own + block.columns.first;
 
     start += block.rows.first;
@@ -64,11 +101,13 @@ static void add_latents(const struct training *training, struct workspace *w, st
     if (training->density > DENSE_ABOVE) {
         float *dense = w->scratch[omp_get_thread_num()];
         sparse_expand(dense, start, end, codes->index, codes->value, count, latents);
-        gemm_nn(to, own, dense, latents, decoder, own, count, width, latents, true);
-    } else {
-        sparse_combine(to, own, start, end, codes->index, codes->value, decoder, own, count,
-                       width, true);
+        gemm_nn(to, own, dense, latents, training->tensors[DECODER].value + block.columns.first,
+                own, count, width, latents, true);
+        return;
     }
+    for (int64_t r = 0; r < count; r++)
+        add_latents_of_row(training, w, to + r * own, width, block.rows.first + r,
+                           (struct range){ start[r], end[r] }, w->dots_begun);
 }
 
 static double squares_of_block(const struct training *training, struct block block,
@@ -110,24 +149,40 @@ static void decode_block(const struct training *training, struct workspace *w, s
     squares[groups * step] = squares_of_block(training, block, aside);
 }
 
+/* Rank 0 begins the chain of decode_back() already here, if there is but one residual and it
+ * is made row by row. */
+static bool can_begin_dots(const struct training *training, const struct workspace *w)
+{
+    int rank;
+
+    MPI_Comm_rank(training->comm, &rank);
+    return rank == 0 && group_count(training) == 1 && !w->aside_decoded
+           && training->density <= DENSE_ABOVE;
+}
+
 void decode(const struct training *training, struct workspace *workspace)
 {
+    struct workspace *w = workspace;
     const int64_t own = training->own_columns.end - training->own_columns.first;
     const int64_t column_blocks = split_blocks(own, COLUMNS);
-    const int64_t row_blocks = split_blocks(workspace->batch, ROW_BLOCK);
+    const int64_t row_blocks = split_blocks(w->batch, ROW_BLOCK);
 
-    #pragma omp parallel for collapse(2) schedule(dynamic)
-    for (int64_t c = 0; c < column_blocks; c++)
+    w->dots_begun = can_begin_dots(training, w);
+    if (w->dots_begun)
+        memset(w->dots, 0, (size_t)w->rows->start[w->batch] * sizeof *w->dots);
+    for (int64_t c = 0; c < column_blocks; c++) {
+        const struct range columns = split_block(own, COLUMNS, c);
+        if (training->density <= DENSE_ABOVE)
+            pack_decoder(training, w, columns);
+        #pragma omp parallel for schedule(dynamic)
         for (int64_t b = 0; b < row_blocks; b++)
-            decode_block(training, workspace,
-                         (struct block){ split_block(workspace->batch, ROW_BLOCK, b),
-                                         split_block(own, COLUMNS, c) },
-                         workspace->squares + c * row_blocks + b, column_blocks * row_blocks);
+            decode_block(training, w,
+                         (struct block){ split_block(w->batch, ROW_BLOCK, b), columns },
+                         w->squares + c * row_blocks + b, column_blocks * row_blocks);
+    }
 }
 
 /* ---- backward ---------------------------------------------------------------------- */
-
-enum { PIECE_BLOCKS = 4 };  /* blocks of rows of a piece of the chain */
 
 struct back {
     const struct training *training;
@@ -167,8 +222,13 @@ static void dots_of_entries(const struct training *training, struct workspace *w
         float *dense = w->scratch[omp_get_thread_num()];
         gemm_nt(dense, latents, residual, own, decoder, own, count, latents, width, false);
         sparse_pick(w->dots, start, end, codes->index, dense, count, latents);
-    } else {
-        sparse_dots(w->dots, start, end, codes->index, residual, own, decoder, own, count, width);
+        return;
+    }
+    for (int64_t r = 0; r < count; r++) {
+        float row[COLUMNS] = {0};
+        memcpy(row, residual + r * own, (size_t)width * sizeof *row);
+        slice_dots(w->dots + start[r], codes->index + start[r], end[r] - start[r], row, w->slice,
+                   training->recipe.precision);
     }
 }
 
@@ -189,6 +249,15 @@ static void dots_of_block(const struct training *training, struct workspace *w,
         dots_of_entries(training, w, block, w->residual[groups], rows->middle, rows->start + 1);
 }
 
+/* The rows of a piece of the chain.  A piece packs the decoder anew, so there are few of them,
+ * but enough for all ranks to work at the same time. */
+static int64_t rows_of_piece(const struct workspace *w)
+{
+    const int64_t rows = split_blocks(w->batch, 4 * w->ranks);
+
+    return split_blocks(rows, ROW_BLOCK) * ROW_BLOCK;
+}
+
 /* The next block of columns is begun when all rows have had the one before, which stays in
  * cache so long; for one row the blocks' order is that of the columns. */
 static void add_dots(void *context, int64_t piece)
@@ -196,34 +265,37 @@ static void add_dots(void *context, int64_t piece)
     const struct back *back = context;
     const struct training *training = back->training;
     struct workspace *w = back->workspace;
-    const struct range rows = split_block(w->batch, PIECE_BLOCKS * ROW_BLOCK, piece);
+    const struct range rows = split_block(w->batch, rows_of_piece(w), piece);
     const int64_t own = training->own_columns.end - training->own_columns.first;
     const int64_t row_blocks = split_blocks(rows.end - rows.first, ROW_BLOCK);
 
     for (int64_t c = 0; c < split_blocks(own, COLUMNS); c++) {
+        const struct range columns = split_block(own, COLUMNS, c);
+        if (training->density <= DENSE_ABOVE)
+            pack_decoder(training, w, columns);
         #pragma omp parallel for schedule(dynamic)
         for (int64_t b = 0; b < row_blocks; b++) {
             struct range block = split_block(rows.end - rows.first, ROW_BLOCK, b);
             block.first += rows.first;
             block.end += rows.first;
-            dots_of_block(training, w, (struct block){ block, split_block(own, COLUMNS, c) });
+            dots_of_block(training, w, (struct block){ block, columns });
         }
     }
 }
 
 void decode_back(const struct training *training, struct workspace *workspace)
 {
-    const int64_t pieces = split_blocks(workspace->batch, PIECE_BLOCKS * ROW_BLOCK);
+    const int64_t each = rows_of_piece(workspace), pieces = split_blocks(workspace->batch, each);
     int64_t *cuts = allocate(pieces + 1, sizeof *cuts);
     struct back back = { training, workspace };
 
     add_residuals(training, workspace);
     for (int64_t p = 0; p < pieces; p++) {
-        const struct range rows = split_block(workspace->batch, PIECE_BLOCKS * ROW_BLOCK, p);
+        const struct range rows = split_block(workspace->batch, each, p);
         cuts[p] = workspace->rows->start[rows.first];
         cuts[p + 1] = workspace->rows->start[rows.end];
     }
-    const struct chain chain = { training->comm, MPI_FLOAT, pieces, cuts };
+    const struct chain chain = { training->comm, MPI_FLOAT, pieces, cuts, workspace->dots_begun };
     chain_sum(&chain, workspace->dots, add_dots, &back);
     free(cuts);
 }

@@ -1,4 +1,5 @@
 #include "sae/encode.h"
+#include "kernels/bf16.h"
 #include "kernels/gemm.h"
 #include "sae/architecture.h"
 
@@ -6,68 +7,116 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The rows that the encoder sees; in bf16 too, if products are. */
 static void centre(const struct training *training, struct workspace *w, const float *x)
 {
     const float *bias = training->tensors[DECODER_BIAS].value;
+    const bool round = training->recipe.precision == PRECISION_BF16;
     const int64_t inputs = training->inputs;
 
-    w->input = x;
-    if (!training->centred)
-        return;
-    w->input = w->centred;
+    w->input = training->centred ? w->centred : x;
     #pragma omp parallel for
-    for (int64_t row = 0; row < w->batch; row++)
-        for (int64_t j = 0; j < inputs; j++)
-            w->centred[row * inputs + j] = x[row * inputs + j] - bias[j];
+    for (int64_t row = 0; row < w->batch; row++) {
+        const float *from = x + row * inputs;
+        for (int64_t j = 0; j < inputs && training->centred; j++)
+            w->centred[row * inputs + j] = from[j] - bias[j];
+        if (round)
+            bf16_from_float(w->rounded + row * inputs, w->input + row * inputs, inputs);
+    }
 }
 
-/* One product and its scan: rows of one block, latents of one tile. */
-static void encode_piece(const struct training *training, struct workspace *w, int64_t block,
-                         int64_t tile, int64_t tiles)
+/* The encoder's own rows of one tile as oneDNN wants them, in this thread's scratch, behind
+ * room for a product's result.  A short tile is filled up with zeros. */
+static const void *pack_tile(const struct training *training, const struct workspace *w,
+                             struct range own)
 {
-    const struct range rows = split_block(w->batch, ROW_BLOCK, block);
-    const int64_t own = training->own_latents.end - training->own_latents.first;
-    const struct range latents = split_block(own, LATENT_TILE, tile);
-    const int64_t count = rows.end - rows.first, width = latents.end - latents.first;
-    const int64_t inputs = training->inputs;
-    const int64_t place = (w->room.overlaps ? 2 : 1) * (rows.first * own + count * latents.first);
-    float *pre = w->scratch[omp_get_thread_num()];
-    struct codes *piece = &w->pieces[block * tiles + tile];
+    const int thread = omp_get_thread_num();
+    const int64_t inputs = training->inputs, count = (own.end - own.first) * inputs;
+    float *room = w->scratch[thread] + ENCODE_ROWS * LATENT_TILE;
+    uint16_t *plain = (uint16_t *)room;
+    void *packed = room + LATENT_TILE * inputs / 2;
 
-    double since = omp_get_wtime();
-
-    piece->index = w->pieces->index + place;    /* the first piece's place is 0 */
-    piece->value = w->pieces->value + place;
-    gemm_nt(pre, width, w->input + rows.first * inputs, inputs,
-            training->tensors[ENCODER].value + latents.first * inputs, inputs,
-            count, width, inputs, false);
-    since = part_done(w->spent, PART_ENCODE, w->threads, since);
-    training->recipe.architecture->scan(training, w, piece, pre, count, latents);
-    part_done(w->spent, PART_SCAN, w->threads, since);
+    bf16_from_float(plain, training->tensors[ENCODER].value + own.first * inputs, count);
+    memset(plain + count, 0, (size_t)(LATENT_TILE * inputs - count) * sizeof *plain);
+    product_pack(w->products[thread], packed, plain);
+    return packed;
 }
 
+/* pre [rows, LATENT_TILE] becomes [rows, width]. */
+static void narrow(float *pre, int64_t rows, int64_t width)
+{
+    for (int64_t row = 1; row < rows && width < LATENT_TILE; row++)
+        memmove(pre + row * width, pre + row * LATENT_TILE, (size_t)width * sizeof *pre);
+}
+
+/* Products of some rows with one tile's latents.
+ *   pre      [rows, own]  out
+ *   packed   the tile for bf16, or NULL */
+static void multiply(const struct training *training, const struct workspace *w, float *pre,
+                     struct range rows, struct range own, const void *packed)
+{
+    const int64_t inputs = training->inputs, width = own.end - own.first;
+
+    if (packed == NULL) {
+        gemm_nt(pre, width, w->input + rows.first * inputs, inputs,
+                training->tensors[ENCODER].value + own.first * inputs, inputs,
+                rows.end - rows.first, width, inputs, false);
+        return;
+    }
+    product_run(w->products[omp_get_thread_num()], pre, w->rounded + rows.first * inputs, packed);
+    narrow(pre, rows.end - rows.first, width);
+}
+
+/* Some blocks of rows with one tile of latents: products, and what is found in them. */
+static void encode_tile(const struct training *training, struct workspace *w, int64_t tile,
+                        struct range blocks)
+{
+    const int64_t own = own_count(training), tiles = split_blocks(own, LATENT_TILE);
+    const struct range latents = split_block(own, LATENT_TILE, tile);
+    const bool bf16 = training->recipe.precision == PRECISION_BF16;
+    float *pre = w->scratch[omp_get_thread_num()];
+    double since = omp_get_wtime();
+    const void *packed = bf16 ? pack_tile(training, w, latents) : NULL;
+
+    for (int64_t block = blocks.first; block < blocks.end; block++) {
+        const struct range rows = split_block(w->batch, ENCODE_ROWS, block);
+        const int64_t count = rows.end - rows.first;
+        const int64_t place = rows.first * own + count * latents.first;
+        struct codes *piece = &w->pieces[block * tiles + tile];
+
+        piece->index = w->pieces->index + (w->room.overlaps ? 2 : 1) * place;
+        piece->value = w->pieces->value + (w->room.overlaps ? 2 : 1) * place;
+        multiply(training, w, pre, rows, latents, packed);
+        since = part_done(w->spent, PART_ENCODE, w->threads, since);
+        training->recipe.architecture->scan(training, w, piece, pre, count, latents);
+        since = part_done(w->spent, PART_SCAN, w->threads, since);
+    }
+}
+
+/* A tile is packed for all rows at once, unless there are too few tiles for all threads. */
 static void encode_own(const struct training *training, struct workspace *w)
 {
-    const int64_t own = training->own_latents.end - training->own_latents.first;
-    const int64_t tiles = split_blocks(own, LATENT_TILE);
-    const int64_t blocks = split_blocks(w->batch, ROW_BLOCK);
+    const int64_t tiles = split_blocks(own_count(training), LATENT_TILE);
+    const int64_t blocks = split_blocks(w->batch, ENCODE_ROWS);
+    const int parts = tiles >= 3 * w->threads ? 1 : (int)blocks;
 
     #pragma omp parallel for schedule(dynamic)
-    for (int64_t p = 0; p < blocks * tiles; p++)
-        encode_piece(training, w, p / tiles, p % tiles, tiles);
+    for (int64_t p = 0; p < tiles * parts; p++)
+        encode_tile(training, w, p / parts, split_range(blocks, (int)(p % parts), parts));
 
     const double since = omp_get_wtime();
     w->own->groups = w->batch;
     for (int64_t block = 0; block < blocks; block++) {
-        const struct range rows = split_block(w->batch, ROW_BLOCK, block);
+        const struct range rows = split_block(w->batch, ENCODE_ROWS, block);
         codes_join_sizes(w->own, rows.first, rows.end - rows.first, &w->pieces[block * tiles],
                          tiles, 0);
     }
     #pragma omp parallel for schedule(dynamic)
-    for (int64_t block = 0; block < blocks; block++) {
-        const struct range rows = split_block(w->batch, ROW_BLOCK, block);
+    for (int64_t b = 0; b < split_blocks(w->batch, ROW_BLOCK); b++) {
+        const struct range rows = split_block(w->batch, ROW_BLOCK, b);
+        const int64_t block = rows.first / ENCODE_ROWS;
         codes_join(w->own, rows.first, rows.end - rows.first, &w->pieces[block * tiles], tiles,
-                   0);
+                   rows.first % ENCODE_ROWS);
     }
     part_done(w->spent, PART_SCAN, 1, since);
 }

@@ -2,6 +2,7 @@
 #include "base/chain.h"
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
+#include "kernels/slice.h"
 #include "kernels/sparse.h"
 #include "sae/architecture.h"
 #include "sae/decode.h"
@@ -10,12 +11,7 @@
 #include <omp.h>
 #include <string.h>
 
-enum { SPARSE_GROUP = 32 };
-
-int64_t latents_at_once(const struct training *training)
-{
-    return training->density > DENSE_ABOVE ? LATENT_TILE : SPARSE_GROUP;
-}
+enum { LATENT_GROUP = 32 };     /* latents whose gradients exist at the same time */
 
 static int64_t length(struct range range)
 {
@@ -55,7 +51,7 @@ void sum_over_ranks(MPI_Comm comm, double *sum, const double *values, int64_t co
                     int64_t width)
 {
     const int64_t cuts[] = { 0, width };
-    const struct chain chain = { comm, MPI_DOUBLE, 1, cuts };
+    const struct chain chain = { comm, MPI_DOUBLE, 1, cuts, false };
     struct addends addends = { values, sum, count, width };
 
     chain_sum(&chain, sum, add_all, &addends);
@@ -99,102 +95,194 @@ void find_decoder_bias_gradient(const struct training *training, struct workspac
 /* ---- weights ------------------------------------------------------------------------ */
 
 /* Sums over entries of coefficient * x[row], for some latents.
- *   start, end   of each of these latents */
-struct entry_sum {
+ *   start, end   [all latents] where the entries of each begin and end */
+struct term {
+    struct range   latents;
     const int64_t *start, *end;
     const float   *coefficient;
     const float   *x;           /* [batch, columns] */
-    int64_t        latents, columns;
-    bool           add;         /* to what is there */
 };
 
-static void sum_entries(const struct training *training, struct workspace *w, float *out,
-                        const struct entry_sum *s)
-{
-    float *dense = w->scratch[omp_get_thread_num()];
-
-    if (training->density <= DENSE_ABOVE) {
-        sparse_combine(out, s->columns, s->start, s->end, w->columns->index, s->coefficient, s->x,
-                       s->columns, s->latents, s->columns, s->add);
-        return;
-    }
-    sparse_expand(dense, s->start, s->end, w->columns->index, s->coefficient, s->latents,
-                  w->batch);
-    for (int64_t c = 0; c < split_blocks(s->columns, COLUMNS); c++) {
-        const struct range block = split_block(s->columns, COLUMNS, c);
-        gemm_nn(out + block.first, s->columns, dense, w->batch, s->x + block.first, s->columns,
-                s->latents, length(block), w->batch, s->add);
-    }
-}
-
-/* Behind the dense codes of a tile. */
-static float *gradient_room(const struct workspace *w)
-{
-    return w->scratch[omp_get_thread_num()] + LATENT_TILE * w->batch;
-}
+/* The gradients of a matrix: each latent's is the sum that one of the terms gives, and another
+ * one for its entries aside. */
+struct gradients {
+    const struct training *training;
+    struct workspace *w;
+    struct term       terms[RESIDUALS_MOST], aside;
+    int               count;
+    bool              with_aside;
+    struct range      latents;
+    int64_t           columns;
+    visit_gradient   *visit;
+    void             *context;
+};
 
 static struct range overlap(struct range a, struct range b)
 {
     return (struct range){ a.first > b.first ? a.first : b.first, a.end < b.end ? a.end : b.end };
 }
 
-float *decoder_gradient(const struct training *training, struct workspace *workspace,
-                        struct range latents)
+/* Add a term's part for some latents, by a dense product over all columns.
+ *   dense      [LATENT_TILE, batch]  between
+ *   gradient   [latents, columns]    in and out */
+static void add_dense(const struct gradients *g, const struct term *term, float *dense,
+                      float *gradient, struct range latents)
 {
-    const struct codes *codes = workspace->columns;
-    const int groups = group_count(training);
-    float *gradient = gradient_room(workspace);
-    struct entry_sum sum = { .coefficient = codes->value,
-                             .columns = length(training->own_columns) };
+    const struct range part = overlap(latents, term->latents);
+    const int64_t batch = g->w->batch, columns = g->columns, count = length(part);
 
-    for (int g = 0; g < groups; g++) {
-        const struct range part = overlap(latents,
-                                          recipe_group(&training->recipe, training->latents, g));
-        if (part.end <= part.first)
-            continue;
-        sum.start = codes->start + part.first;
-        sum.end = codes->middle + part.first;
-        sum.x = workspace->residual[g];
-        sum.latents = length(part);
-        sum_entries(training, workspace, gradient + (part.first - latents.first) * sum.columns,
-                    &sum);
+    if (count <= 0)
+        return;
+    gradient += (part.first - latents.first) * columns;
+    sparse_expand(dense, term->start + part.first, term->end + part.first, g->w->columns->index,
+                  term->coefficient, count, batch);
+    for (int64_t c = 0; c < split_blocks(columns, COLUMNS); c++) {
+        const struct range block = split_block(columns, COLUMNS, c);
+        gemm_nn(gradient + block.first, columns, dense, batch, term->x + block.first, columns,
+                count, length(block), batch, true);
     }
-    if (workspace->aside_decoded && training->recipe.architecture->aside == ASIDE_REST) {
-        sum.start = codes->middle + latents.first;
-        sum.end = codes->start + latents.first + 1;
-        sum.x = workspace->residual[groups];
-        sum.latents = length(latents);
-        sum.add = true;
-        sum_entries(training, workspace, gradient, &sum);
-    }
-    return gradient;
 }
 
-float *encoder_gradient(const struct training *training, struct workspace *workspace,
-                        struct range latents)
+/* Tile by tile. */
+static void visit_dense(const struct gradients *g)
+{
+    const int64_t count = length(g->latents);
+
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t t = 0; t < split_blocks(count, LATENT_TILE); t++) {
+        const struct range tile = split_block(count, LATENT_TILE, t);
+        const struct range latents = { g->latents.first + tile.first,
+                                       g->latents.first + tile.end };
+        float *dense = g->w->scratch[omp_get_thread_num()];
+        float *gradient = dense + LATENT_TILE * g->w->batch;
+
+        memset(gradient, 0, (size_t)(length(latents) * g->columns) * sizeof *gradient);
+        for (int i = 0; i < g->count; i++)
+            add_dense(g, &g->terms[i], dense, gradient, latents);
+        if (g->with_aside)
+            add_dense(g, &g->aside, dense, gradient, latents);
+        g->visit(g->context, latents, (struct range){ 0, g->columns }, gradient, g->columns);
+    }
+}
+
+static void add_entries(const struct gradients *g, const struct term *term, float *gradient,
+                        int64_t latent, const void *slice)
+{
+    const int64_t first = term->start[latent];
+
+    slice_combine(gradient, g->w->columns->index + first, term->coefficient + first,
+                  term->end[latent] - first, slice, g->training->recipe.precision);
+}
+
+/* One block of columns of some latents: the batch's slices are packed once for all of them. */
+static void visit_block(const struct gradients *g, struct range latents, struct range columns)
+{
+    const enum precision precision = g->training->recipe.precision;
+    const int64_t batch = g->w->batch;
+    char *slice = (char *)g->w->scratch[omp_get_thread_num()];
+    char *aside = slice + slice_bytes(PRECISION_F32, batch);
+    float *gradient = (float *)(aside + slice_bytes(PRECISION_F32, batch));
+
+    if (g->with_aside)
+        slice_pack(aside, precision, g->aside.x + columns.first, g->columns, batch,
+                   length(columns));
+    for (int t = 0; t < g->count; t++) {
+        const struct range part = overlap(latents, g->terms[t].latents);
+        if (length(part) <= 0)
+            continue;
+        slice_pack(slice, precision, g->terms[t].x + columns.first, g->columns, batch,
+                   length(columns));
+        for (int64_t from = part.first; from < part.end; from += LATENT_GROUP) {
+            const struct range group = overlap((struct range){ from, from + LATENT_GROUP }, part);
+            memset(gradient, 0, LATENT_GROUP * COLUMNS * sizeof *gradient);
+            for (int64_t i = group.first; i < group.end; i++) {
+                add_entries(g, &g->terms[t], gradient + (i - from) * COLUMNS, i, slice);
+                if (g->with_aside)
+                    add_entries(g, &g->aside, gradient + (i - from) * COLUMNS, i, aside);
+            }
+            g->visit(g->context, group, columns, gradient, COLUMNS);
+        }
+    }
+}
+
+/* Block of columns by block; if there are too few for all threads, the latents are cut too. */
+static void visit_sparse(const struct gradients *g)
+{
+    const int64_t blocks = split_blocks(g->columns, COLUMNS);
+    const int64_t groups = split_blocks(length(g->latents), LATENT_GROUP);
+    const int parts = (int)split_blocks(3 * g->w->threads, blocks > 0 ? blocks : 1);
+
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t p = 0; p < blocks * parts; p++) {
+        const struct range part = split_range(groups, (int)(p % parts), parts);
+        const struct range latents = { g->latents.first + part.first * LATENT_GROUP,
+                                       g->latents.first + part.end * LATENT_GROUP };
+        visit_block(g, overlap(latents, g->latents), split_block(g->columns, COLUMNS, p / parts));
+    }
+}
+
+static void visit_all(const struct gradients *gradients)
+{
+    if (gradients->training->density > DENSE_ABOVE)
+        visit_dense(gradients);
+    else
+        visit_sparse(gradients);
+}
+
+void visit_decoder_gradients(const struct training *training, struct workspace *workspace,
+                             visit_gradient *visit, void *context)
+{
+    const struct codes *codes = workspace->columns;
+    const struct range all = { 0, training->latents };
+    const int groups = group_count(training);
+    struct gradients gradients = {
+        .training = training,
+        .w = workspace,
+        .aside = { all, codes->middle, codes->start + 1, codes->value,
+                   workspace->residual[groups] },
+        .count = groups,
+        .with_aside = workspace->aside_decoded
+                      && training->recipe.architecture->aside == ASIDE_REST,
+        .latents = all,
+        .columns = length(training->own_columns),
+        .visit = visit,
+        .context = context,
+    };
+
+    for (int g = 0; g < groups; g++)
+        gradients.terms[g] = (struct term){ recipe_group(&training->recipe, training->latents, g),
+                                            codes->start, codes->middle, codes->value,
+                                            workspace->residual[g] };
+    visit_all(&gradients);
+}
+
+void visit_encoder_gradients(const struct training *training, struct workspace *workspace,
+                             visit_gradient *visit, void *context)
 {
     const struct codes *codes = workspace->columns;
     const enum aside aside = training->recipe.architecture->aside;
-    const int64_t *start = codes->start + latents.first, *middle = codes->middle + latents.first;
-    float *gradient = gradient_room(workspace);
-    const struct entry_sum sum = {
-        .start = aside == ASIDE_ROW ? middle : start,
-        .end = aside == ASIDE_NEAR ? middle : start + 1,
-        .coefficient = workspace->gradient,
-        .x = workspace->input,
-        .latents = length(latents),
+    const struct range own = training->own_latents;
+    const struct gradients gradients = {
+        .training = training,
+        .w = workspace,
+        .terms = { { own, aside == ASIDE_ROW ? codes->middle : codes->start,
+                     aside == ASIDE_NEAR ? codes->middle : codes->start + 1,
+                     workspace->gradient, workspace->input } },
+        .count = 1,
+        .latents = own,
         .columns = training->inputs,
+        .visit = visit,
+        .context = context,
     };
 
-    sum_entries(training, workspace, gradient, &sum);
-    return gradient;
+    visit_all(&gradients);
 }
 
 float *skip_gradient(const struct training *training, struct workspace *workspace,
                      struct range columns)
 {
     const int64_t own = length(training->own_columns), inputs = training->inputs;
-    float *gradient = gradient_room(workspace);
+    float *gradient = workspace->scratch[omp_get_thread_num()];
 
     gemm_tn(gradient, inputs, workspace->residual[0] + columns.first, own, workspace->input,
             inputs, length(columns), inputs, workspace->batch, false);

@@ -16,13 +16,18 @@ void find_latent_gradients(const struct training *training, struct workspace *wo
 /* decoder_bias_gradient, from column_sums and the encoder before it is moved.  Collective. */
 void find_decoder_bias_gradient(const struct training *training, struct workspace *workspace);
 
-/* Gradients of some latents' rows, in this thread's scratch: of the decoder over the own
- * columns, before `along` is taken away; of the encoder, for latents among the own ones.
+/* Look at the gradients of some columns of some latents, and use them up.
+ *   gradient   [latents, columns]   `ld` from row to row
  * Local, called by all threads. */
-float *decoder_gradient(const struct training *training, struct workspace *workspace,
-                        struct range latents);
-float *encoder_gradient(const struct training *training, struct workspace *workspace,
-                        struct range latents);
+typedef void visit_gradient(void *context, struct range latents, struct range columns,
+                            float *gradient, int64_t ld);
+
+/* Have all gradients of the decoder looked at, over the own columns, before `along` is taken
+ * away; of the encoder, of the own latents.  Local. */
+void visit_decoder_gradients(const struct training *training, struct workspace *workspace,
+                             visit_gradient *visit, void *context);
+void visit_encoder_gradients(const struct training *training, struct workspace *workspace,
+                             visit_gradient *visit, void *context);
 
 /* The gradient of the skip matrix's rows of one block of own columns, in this thread's
  * scratch.  Local, called by all threads. */
@@ -39,8 +44,5 @@ void clip_gradients(const struct training *training, struct workspace *workspace
  * Collective. */
 void sum_over_ranks(MPI_Comm comm, double *sum, const double *values, int64_t count,
                     int64_t width);
-
-/* Latents a thread takes at once; the bits do not depend on it. */
-int64_t latents_at_once(const struct training *training);
 
 #endif

@@ -5,12 +5,12 @@
 #include <omp.h>
 
 enum part {
-    PART_ENCODE,        /* the encoder's product, and lists joined */
+    PART_ENCODE,        /* the encoder's product */
     PART_SCAN,          /* pre-activations to lists */
-    PART_DECODE,
+    PART_DECODE,        /* with one rank, the latents' gradient too */
     PART_BACK,          /* the latents' gradient */
-    PART_WEIGHTS,       /* the weights' gradients, and the lists by latent */
-    PART_UPDATE,
+    PART_LATENTS,       /* the lists by latent; gradients of biases and thresholds */
+    PART_UPDATE,        /* the weights' gradients, and Adam */
     PART_EXCHANGE,      /* between ranks, waiting for them included */
     PARTS
 };

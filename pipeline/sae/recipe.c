@@ -36,6 +36,8 @@ void recipe_make(struct recipe *recipe, const struct suite *suite, const struct 
         .auxk_latents = suite->train.auxk_latents,
         .dead_after = suite->train.dead_after,
         .seed = suite->train.seed,
+        .precision = strcmp(suite->train.precision, "bf16") == 0 ? PRECISION_BF16
+                                                                 : PRECISION_F32,
     };
     if (recipe->architecture != &MATRYOSHKA)
         return;

@@ -8,6 +8,7 @@
 
 #include "base/split.h"
 #include "kernels/adam.h"
+#include "kernels/precision.h"
 #include "suite/tasks.h"
 
 #include <stdbool.h>
@@ -50,6 +51,7 @@ struct recipe {
     double  prefix[PREFIXES_MOST];  /* their shares of the latents, ascending, the last 1 */
     int64_t dead_after;         /* rows without activation after which a latent is dead */
     int64_t seed;               /* of the initial decoder */
+    enum precision precision;   /* of products with the weights; the weights are float32 */
 };
 
 /* What a suite asks for one autoencoder.  Local. */

@@ -19,7 +19,7 @@ static void recipe_text(char text[RECIPE_TEXT], const struct recipe *r)
                      "sparsity_warmup %lld, frequency_strength %.17g, frequency %.17g, "
                      "bandwidth %.17g, threshold %.17g %s, beta1 %.17g, beta2 %.17g, "
                      "epsilon %.17g, clip %.17g, auxk %.17g, auxk_latents %lld, dead_after %lld, "
-                     "seed %lld, prefixes", r->architecture->name,
+                     "seed %lld, precision %s, prefixes", r->architecture->name,
                      r->transcoder ? " transcoder" : "", r->skip ? " skip" : "",
                      (long long)r->batch, (long long)r->steps, r->learning_rate,
                      (long long)r->warmup, r->decay, r->sparsity, r->target_l0,
@@ -27,7 +27,8 @@ static void recipe_text(char text[RECIPE_TEXT], const struct recipe *r)
                      (long long)r->sparsity_warmup, r->frequency_strength, r->frequency,
                      r->bandwidth, r->threshold, r->log_threshold ? "log" : "raw", r->beta1,
                      r->beta2, r->epsilon, r->clip, r->auxk, (long long)r->auxk_latents,
-                     (long long)r->dead_after, (long long)r->seed);
+                     (long long)r->dead_after, (long long)r->seed,
+                     r->precision == PRECISION_BF16 ? "bf16" : "f32");
 
     for (int p = 0; p < r->prefixes; p++)
         n += snprintf(text + n, RECIPE_TEXT - (size_t)n, " %.17g", r->prefix[p]);

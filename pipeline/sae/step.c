@@ -1,5 +1,5 @@
 #include "sae/step.h"
-#include "kernels/sparse.h"
+#include "kernels/slice.h"
 #include "sae/architecture.h"
 #include "sae/decode.h"
 #include "sae/encode.h"
@@ -141,7 +141,7 @@ enum status training_step(struct training *training, struct workspace *workspace
     find_latent_gradients(training, w);
     find_decoder_bias_gradient(training, w);
     clip_gradients(training, w);
-    since = part_done(w->spent, PART_WEIGHTS, 1, since);
+    since = part_done(w->spent, PART_LATENTS, 1, since);
     update(training, w);
     part_done(w->spent, PART_UPDATE, 1, since);
     count_silence(training, w);

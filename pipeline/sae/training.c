@@ -1,7 +1,7 @@
 #include "sae/training.h"
 #include "base/random.h"
 #include "kernels/bf16.h"
-#include "kernels/sparse.h"
+#include "kernels/slice.h"
 #include "sae/architecture.h"
 
 #include <math.h>

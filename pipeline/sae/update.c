@@ -1,6 +1,6 @@
 #include "sae/update.h"
 #include "kernels/bf16.h"
-#include "kernels/sparse.h"
+#include "kernels/slice.h"
 #include "sae/architecture.h"
 #include "sae/decode.h"
 #include "sae/gradients.h"
@@ -21,43 +21,69 @@ static void move(struct tensor *tensor, int64_t first, int64_t count, const floa
 
 /* ---- decoder ------------------------------------------------------------------------- */
 
-static void square_row(const struct training *training, struct workspace *w, int64_t latent)
-{
-    const int64_t columns = length(training->own_columns);
-    const float *row = training->tensors[DECODER].value + latent * columns;
-
-    for (int64_t c = 0; c < split_blocks(columns, COLUMNS); c++) {
-        const struct range block = split_block(columns, COLUMNS, c);
-        w->block_norms[c * training->latents + latent] =
-            sum_squares(row + block.first, length(block));
-    }
-}
-
 static void add_blocks(const struct training *training, struct workspace *w)
 {
     sum_over_ranks(training->comm, w->norms, w->block_norms,
                    split_blocks(length(training->own_columns), COLUMNS), training->latents);
 }
 
+static void square_blocks(const struct training *training, struct workspace *w, int64_t latent,
+                          struct range columns)
+{
+    const float *row = training->tensors[DECODER].value
+                       + latent * length(training->own_columns);
+
+    for (int64_t first = columns.first; first < columns.end; first += COLUMNS) {
+        const int64_t end = first + COLUMNS < columns.end ? first + COLUMNS : columns.end;
+        w->block_norms[first / COLUMNS * training->latents + latent] =
+            sum_squares(row + first, end - first);
+    }
+}
+
 void find_decoder_norms(const struct training *training, struct workspace *workspace)
 {
     #pragma omp parallel for
     for (int64_t i = 0; i < training->latents; i++)
-        square_row(training, workspace, i);
+        square_blocks(training, workspace, i, (struct range){ 0, length(training->own_columns) });
     add_blocks(training, workspace);
 }
 
-static void update_decoder(struct training *training, struct workspace *w, struct range latents,
-                           const struct adam *adam)
-{
-    const int64_t columns = length(training->own_columns);
-    const float *gradient = decoder_gradient(training, w, latents);
+/* What is moved, and how. */
+struct mover {
+    struct training  *training;
+    struct workspace *w;
+    struct adam       adam;
+};
 
-    for (int64_t i = latents.first; i < latents.end; i++) {
-        move(&training->tensors[DECODER], i * columns, columns,
-             gradient + (i - latents.first) * columns, w->along[i], adam);
-        square_row(training, w, i);
-    }
+static void move_rows(struct tensor *tensor, int64_t at, int64_t ld, const float *gradient,
+                      int64_t ld_gradient, const double *along, int64_t rows, int64_t columns,
+                      const struct adam *adam)
+{
+    adam_rows(tensor->value + at, tensor->mean != NULL ? tensor->mean + at : NULL,
+              tensor->square + at, ld, gradient, ld_gradient, along, rows, columns, adam);
+}
+
+static void move_decoder(void *context, struct range latents, struct range columns,
+                         float *gradient, int64_t ld)
+{
+    const struct mover *m = context;
+    const int64_t own = length(m->training->own_columns);
+
+    move_rows(&m->training->tensors[DECODER], latents.first * own + columns.first, own, gradient,
+              ld, m->w->along + latents.first, length(latents), length(columns), &m->adam);
+    for (int64_t i = latents.first; i < latents.end; i++)
+        square_blocks(m->training, m->w, i, columns);
+}
+
+static void move_encoder(void *context, struct range latents, struct range columns,
+                         float *gradient, int64_t ld)
+{
+    const struct mover *m = context;
+    const int64_t inputs = m->training->inputs;
+    const int64_t own = latents.first - m->training->own_latents.first;
+
+    move_rows(&m->training->tensors[ENCODER], own * inputs + columns.first, inputs, gradient, ld,
+              NULL, length(latents), length(columns), &m->adam);
 }
 
 /* Rows of the decoder back to norm 1. */
@@ -73,16 +99,6 @@ static void normalise_decoder(struct training *training, struct workspace *w)
 }
 
 /* ---- the others ---------------------------------------------------------------------- */
-
-static void update_encoder(struct training *training, struct workspace *w, struct range own,
-                           const struct adam *adam)
-{
-    const int64_t inputs = training->inputs, first = training->own_latents.first;
-    const struct range latents = { own.first + first, own.end + first };
-
-    move(&training->tensors[ENCODER], own.first * inputs, length(own) * inputs,
-         encoder_gradient(training, w, latents), 0, adam);
-}
 
 static void update_skip(struct training *training, struct workspace *w, const struct adam *adam)
 {
@@ -110,25 +126,15 @@ static void update_vectors(struct training *training, struct workspace *w,
 void update(struct training *training, struct workspace *workspace)
 {
     const struct architecture *architecture = training->recipe.architecture;
-    const struct adam adam = recipe_adam(&training->recipe, training->step);
-    const int64_t group = latents_at_once(training), own = own_count(training);
-    const int64_t groups = split_blocks(training->latents, group);
-    const int64_t own_groups = split_blocks(own, group);
+    struct mover mover = { training, workspace, recipe_adam(&training->recipe, training->step) };
 
-    #pragma omp parallel
-    {
-        #pragma omp for schedule(dynamic) nowait
-        for (int64_t g = 0; g < groups; g++)
-            update_decoder(training, workspace, split_block(training->latents, group, g), &adam);
-        #pragma omp for schedule(dynamic)
-        for (int64_t g = 0; g < own_groups; g++)
-            update_encoder(training, workspace, split_block(own, group, g), &adam);
-    }
+    visit_decoder_gradients(training, workspace, move_decoder, &mover);
+    visit_encoder_gradients(training, workspace, move_encoder, &mover);
     if (architecture->unit_decoder)
         normalise_decoder(training, workspace);
     if (training->recipe.skip)
-        update_skip(training, workspace, &adam);
-    update_vectors(training, workspace, &adam);
+        update_skip(training, workspace, &mover.adam);
+    update_vectors(training, workspace, &mover.adam);
     if (architecture->settle != NULL)
         architecture->settle(training, workspace);
 }

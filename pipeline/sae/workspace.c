@@ -1,5 +1,6 @@
 #include "sae/workspace.h"
-#include "kernels/sparse.h"
+#include "kernels/linear.h"
+#include "kernels/slice.h"
 #include "sae/architecture.h"
 
 #include <omp.h>
@@ -24,17 +25,37 @@ void room_add(struct room *room, const struct recipe *recipe, struct shape shape
     room->residuals = (int)most(room->residuals, residuals);
     room->centred |= architecture->centred && !recipe->transcoder;
     room->overlaps |= aside;
+    if (recipe->precision == PRECISION_BF16)
+        room->precision = PRECISION_BF16;
 }
 
 /* The sizes of everything, for the rank that gets most. */
 struct sizes {
     int64_t row_blocks, column_blocks, tiles;   /* in all */
+    int64_t encode_blocks;
     int64_t own_column_blocks, own_tiles;
     int64_t own_columns, own_latents;           /* with the last block and tile full */
     int64_t entries, own_entries;               /* the worst case */
     int64_t scratch;                            /* floats a thread */
     int64_t sums;
 };
+
+/* Floats for a product, its tile in bf16 and that as oneDNN wants it (pack_tile()). */
+static int64_t encode_scratch(const struct room *room)
+{
+    const int64_t tile = (int64_t)LATENT_TILE * room->shape.inputs / 2;
+    int64_t floats = (int64_t)ENCODE_ROWS * LATENT_TILE;
+
+    if (room->precision == PRECISION_BF16)
+        floats += tile + linear_bytes(PRECISION_BF16, LATENT_TILE, room->shape.inputs) / 4 + 16;
+    return floats;
+}
+
+/* Floats for two slices of a batch, and gradients made from them (gradients.c). */
+static int64_t gradient_scratch(int64_t batch)
+{
+    return (2 * batch + LATENT_TILE) * COLUMNS;
+}
 
 static struct sizes find_sizes(const struct room *room, int ranks)
 {
@@ -43,6 +64,7 @@ static struct sizes find_sizes(const struct room *room, int ranks)
     const int lists = room->overlaps ? 2 : 1;
     struct sizes s = {
         .row_blocks = split_blocks(batch, ROW_BLOCK),
+        .encode_blocks = split_blocks(batch, ENCODE_ROWS),
         .column_blocks = split_blocks(room->shape.outputs, COLUMNS),
         .tiles = split_blocks(latents, LATENT_TILE),
         .entries = lists * batch * latents,
@@ -52,10 +74,17 @@ static struct sizes find_sizes(const struct room *room, int ranks)
     s.own_columns = s.own_column_blocks * COLUMNS;
     s.own_latents = s.own_tiles * LATENT_TILE;
     s.own_entries = lists * batch * (s.own_latents < latents ? s.own_latents : latents);
-    s.scratch = most((int64_t)ROW_BLOCK * LATENT_TILE,
+    s.scratch = most(most(encode_scratch(room), gradient_scratch(batch)),
                      most((int64_t)ROW_BLOCK * latents, LATENT_TILE * (batch + widest)));
     s.sums = room->shape.outputs + room->residuals * s.column_blocks + s.tiles;
     return s;
+}
+
+/* Norms of the decoder's blocks, or of the encoder's. */
+static int64_t block_norms(const struct room *room, const struct sizes *s)
+{
+    return most(s->own_column_blocks * room->shape.latents,
+                split_blocks(room->shape.inputs, COLUMNS) * s->own_latents);
 }
 
 /* `count` lists of so many groups, all in one piece of memory, which the first one holds.
@@ -119,6 +148,34 @@ static void make_for_architectures(struct workspace *w, const struct room *room,
         w->vector_gradient[v] = allocate(s->own_latents, sizeof(float));
 }
 
+/* oneDNN wants memory from multiples of 64. */
+static void *allocate_aligned(int64_t bytes)
+{
+    void *memory = aligned_alloc(64, (size_t)(bytes + 63) / 64 * 64);
+
+    if (memory == NULL)
+        die("no memory for %lld bytes", (long long)bytes);
+    return memory;
+}
+
+static int64_t rounded_values(const struct room *room, const struct sizes *s)
+{
+    return room->precision == PRECISION_BF16
+        ? s->encode_blocks * ENCODE_ROWS * room->shape.inputs : 0;
+}
+
+static void make_for_precision(struct workspace *w, const struct room *room,
+                               const struct sizes *s)
+{
+    w->slice = allocate(slice_bytes(room->precision, room->shape.latents), 1);
+    w->rounded = allocate(rounded_values(room, s), sizeof *w->rounded);
+    for (int i = 0; i < w->threads; i++) {
+        w->scratch[i] = allocate_aligned(s->scratch * (int64_t)sizeof(float));
+        if (room->precision == PRECISION_BF16)
+            w->products[i] = product_make(ENCODE_ROWS, LATENT_TILE, room->shape.inputs);
+    }
+}
+
 void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct room *room)
 {
     const int64_t batch = room->batch, inputs = room->shape.inputs;
@@ -133,30 +190,30 @@ void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct roo
         .batch = batch,
         .ranks = ranks,
         .threads = omp_get_max_threads(),
-        .pieces = make_lists(s.row_blocks * s.own_tiles, ROW_BLOCK, s.own_entries),
+        .pieces = make_lists(s.encode_blocks * s.own_tiles, ENCODE_ROWS, s.own_entries),
         .own = make_lists(1, batch, s.own_entries),
         .columns = make_lists(1, latents, s.entries),
         .dots = allocate(s.entries, sizeof(float)),
         .gradient = allocate(s.entries, sizeof(float)),
         .along = allocate(latents, sizeof(double)),
         .norms = allocate(latents, sizeof(double)),
-        .block_norms = allocate(s.own_column_blocks * latents, sizeof(double)),
+        .block_norms = allocate(block_norms(room, &s), sizeof(double)),
         .decoder_bias_gradient = allocate(room->shape.outputs, sizeof(float)),
         .tile_sums = allocate(s.own_tiles * inputs, sizeof(double)),
         .encoder_sums = allocate(inputs, sizeof(double)),
         .squares = allocate(room->residuals * s.own_column_blocks * s.row_blocks, sizeof(double)),
         .sums = allocate(s.sums, sizeof(double)),
         .scratch = allocate(omp_get_max_threads(), sizeof(float *)),
+        .products = allocate(omp_get_max_threads(), sizeof(struct product *)),
     };
     make_for_architectures(w, room, &s);
+    make_for_precision(w, room, &s);
     w->rows = w->own;
     if (ranks > 1) {
         w->gathered = make_lists(ranks, batch, s.entries);
         w->lengths = allocate(ranks * 2 * batch, sizeof(int32_t));
         w->rows = make_lists(1, batch, s.entries);
     }
-    for (int i = 0; i < w->threads; i++)
-        w->scratch[i] = allocate(s.scratch, sizeof(float));
 }
 
 static void free_for_architectures(struct workspace *w)
@@ -181,9 +238,14 @@ void workspace_free(struct workspace *workspace)
 {
     struct workspace *w = workspace;
 
-    for (int i = 0; i < w->threads; i++)
+    for (int i = 0; i < w->threads; i++) {
+        product_free(w->products[i]);
         free(w->scratch[i]);
+    }
+    free(w->products);
     free(w->scratch);
+    free(w->rounded);
+    free(w->slice);
     free(w->sums);
     free(w->squares);
     free(w->encoder_sums);
@@ -214,14 +276,16 @@ int64_t workspace_bytes(const struct room *room, int ranks, int threads)
                      + room->residuals * batch * s.own_columns + 2 * s.entries
                      + (3 + VECTORS) * s.own_latents + room->shape.outputs + latents
                      + threads * s.scratch;
-    int64_t doubles = 2 * latents + s.own_column_blocks * latents + s.own_tiles * inputs
+    int64_t doubles = 2 * latents + block_norms(room, &s) + s.own_tiles * inputs
                       + room->residuals * s.own_column_blocks * s.row_blocks + inputs + s.sums
                       + s.own_latents + (4 + room->residuals) * batch;
-    int64_t lists = lists_bytes(s.row_blocks * s.own_tiles, ROW_BLOCK, s.own_entries)
+    int64_t lists = lists_bytes(s.encode_blocks * s.own_tiles, ENCODE_ROWS, s.own_entries)
                     + lists_bytes(1, batch, s.own_entries) + lists_bytes(1, latents, s.entries);
 
     if (ranks > 1)
         lists += lists_bytes(ranks, batch, s.entries) + lists_bytes(1, batch, s.entries)
                  + ranks * 2 * batch * (int64_t)sizeof(int32_t);
-    return floats * (int64_t)sizeof(float) + doubles * (int64_t)sizeof(double) + lists;
+    return floats * (int64_t)sizeof(float) + doubles * (int64_t)sizeof(double) + lists
+           + slice_bytes(room->precision, latents)
+           + rounded_values(room, &s) * (int64_t)sizeof(uint16_t);
 }

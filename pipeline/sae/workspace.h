@@ -7,11 +7,14 @@
 #ifndef WORKSPACE_H
 #define WORKSPACE_H
 
+#include "kernels/product.h"
 #include "kernels/select.h"
 #include "sae/parts.h"
 #include "sae/training.h"
 
-enum { ROW_BLOCK = 128 };   /* rows of a product: shapes do not depend on ranks or threads */
+/* Shapes that do not depend on ranks or threads: rows of a product of the encoder's, and of
+ * the decoder's. */
+enum { ENCODE_ROWS = 512, ROW_BLOCK = 128 };
 
 enum { RESIDUALS_MOST = PREFIXES_MOST + 1 };
 
@@ -22,6 +25,7 @@ struct room {
     int          residuals; /* the most */
     bool         centred;   /* some architecture is */
     bool         overlaps;  /* some architecture may list an entry in both sections */
+    enum precision precision;   /* bf16 if one training's is */
 };
 
 void room_add(struct room *room, const struct recipe *recipe, struct shape shape);
@@ -48,7 +52,10 @@ struct workspace {
     double        clipped;          /* factor that gradients were scaled by */
     int32_t      *fired;            /* [latents] active entries in the batch */
 
-    struct codes *pieces;           /* [row blocks, own tiles] what each product gave */
+    uint16_t     *rounded;          /* [batch, filled up to ENCODE_ROWS; inputs] input in bf16 */
+    void         *slice;            /* of all decoder rows (slice.h) */
+
+    struct codes *pieces;           /* [blocks of ENCODE_ROWS, own tiles] what each product gave */
     struct codes *own;              /* by row, own latents */
     struct codes *gathered;         /* [ranks] every rank's `own`, with more ranks than one */
     int32_t      *lengths;          /* [ranks, 2, batch] active and near entries of their rows */
@@ -56,12 +63,13 @@ struct workspace {
     int64_t      *cuts[RESIDUALS_MOST]; /* [batch] where group g > 0 of a row's entries begins */
     struct cut   *row_cuts;         /* [2, batch] for choices row by row */
     float        *dots;             /* [entries of rows] residual . decoder row */
+    bool          dots_begun;       /* decode() has made those of this rank */
     struct codes *columns;          /* by latent; its values become the decoder's coefficients */
     float        *gradient;         /* [entries of columns] dLoss / d pre-activation */
 
     double       *along;            /* [latents] how much of a decoder row its gradient loses */
     double       *norms;            /* [latents] squared norms of decoder rows, or gradients */
-    double       *block_norms;      /* [own column blocks, latents] */
+    double       *block_norms;      /* [own column blocks, latents], or of the encoder */
     double       *input_sum;        /* [own latents] gradients by pre-activations */
     float        *vector_gradient[VECTORS]; /* [own latents] */
     float        *decoder_bias_gradient;    /* [outputs] */
@@ -71,7 +79,8 @@ struct workspace {
     double       *sums;             /* [outputs + residuals * column blocks + tiles]: step.c */
     double       *column_sums;      /* [outputs] of the residual, in `sums` */
     double        square_sums[RESIDUALS_MOST];
-    float       **scratch;          /* [threads] for pieces of dense products */
+    float       **scratch;          /* [threads] for pieces of products */
+    struct product **products;      /* [threads] the encoder's, bf16; of LATENT_TILE latents */
     double        spent[PARTS];     /* seconds, since the workspace was made */
 };
 

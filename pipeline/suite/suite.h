@@ -37,7 +37,7 @@ struct suite {
     struct {
         char *path;             /* Hugging Face checkpoint: config.json, *.safetensors */
         char *tokenizer;        /* its tokenizer's file; empty: one in PATH (lm/tokenizer.h) */
-        char *precision;        /* arithmetic: "f32" */
+        char *precision;        /* arithmetic: "f32" or "bf16" */
         char *config;           /* folder with its config.json, for where `path` is not */
     } model;
 
@@ -91,7 +91,7 @@ struct suite {
         int64_t dead_after;     /* rows without activation after which a latent counts as dead */
         int64_t checkpoint;     /* steps between checkpoints */
         int64_t seed;           /* of the initial decoder */
-        char   *precision;      /* of the encoder product: "f32" */
+        char   *precision;      /* of products with the weights: "f32" or "bf16" */
     } train;
 
     struct suite_saes *saes;

@@ -17,7 +17,6 @@
 #include "kernels/gemm.h"
 #include "kernels/product.h"
 #include "sae/architecture.h"
-#include "sae/decode.h"
 #include "sae/feed.h"
 #include "sae/step.h"
 #include "shard/activation_writer.h"
@@ -34,16 +33,18 @@ struct trial {
     const char *name;
     int32_t     inputs, latents;
     int64_t     batch;
+    enum precision precision;
     double      l0;         /* where thresholds are placed; 0: where training starts */
 };
 
 /* The last shows what a wide dictionary costs, at a width of rows that fits in memory. */
 static const struct trial TRIALS[] = {
-    { "jumprelu",       2304,  16384, 4096, 100 },
-    { "jumprelu start", 2304,  16384, 4096,   0 },
-    { "jumprelu small",  256,   2048, 2048,  40 },
-    { "jumprelu demo",   128,   1024, 1024,  20 },
-    { "jumprelu wide",   768, 131072, 4096, 100 },
+    { "jumprelu",       2304,  16384, 4096, PRECISION_BF16, 100 },
+    { "jumprelu f32",   2304,  16384, 4096, PRECISION_F32,  100 },
+    { "jumprelu start", 2304,  16384, 4096, PRECISION_BF16,   0 },
+    { "jumprelu small",  256,   2048, 2048, PRECISION_F32,   40 },
+    { "jumprelu demo",   128,   1024, 1024, PRECISION_F32,   20 },
+    { "jumprelu wide",   768, 131072, 4096, PRECISION_BF16, 100 },
 };
 enum { TRIALS_COUNT = sizeof TRIALS / sizeof *TRIALS };
 
@@ -55,8 +56,8 @@ struct result {
 };
 
 static const struct recipe RECIPE = {
-    .architecture = &JUMPRELU, .steps = 1000000, .learning_rate = 1e-7, .sparsity = 6e-4, .bandwidth = 0.001,
-    .threshold = 0.001, .beta2 = 0.999, .epsilon = 1e-8, .dead_after = INT64_MAX, .seed = 1,
+    .architecture = &JUMPRELU, .steps = 1000000, .learning_rate = 1e-7, .sparsity = 6e-4,
+    .bandwidth = 0.001, .threshold = 0.001, .beta2 = 0.999, .epsilon = 1e-8, .dead_after = INT64_MAX, .seed = 1,
 };
 
 static int by_value(const void *a, const void *b)
@@ -72,10 +73,16 @@ static double median(double *values, int64_t count)
     return values[count / 2];
 }
 
+static struct shape shape_of(const struct trial *trial)
+{
+    return (struct shape){ trial->inputs, trial->inputs, trial->latents };
+}
+
 /* One trial, ready to be stepped. */
 struct scene {
     const struct trial *trial;
     struct training     training;
+    struct room         room;
     struct workspace    workspace;
     struct feed         feed;
 };
@@ -156,7 +163,7 @@ static double find_threshold(const struct training *whole, const float *x, doubl
 static void set_thresholds(struct training *training, double threshold)
 {
     for (int64_t i = 0; i < training->own_latents.end - training->own_latents.first; i++)
-        training->tensors[THRESHOLD].value[i] = (float)threshold;
+        training->tensors[ENCODER_BIAS + 1].value[i] = (float)threshold;
 }
 
 /* Rank 0 of `comm` writes the rows.  Collective. */
@@ -164,17 +171,16 @@ static void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *t
                        const char *folder)
 {
     struct recipe recipe = RECIPE;
-    const struct shape shape = { trial->inputs, trial->inputs, trial->latents };
     struct training whole = {0};
-    struct room room = {0};
     double threshold = RECIPE.threshold;
     int rank;
 
     *scene = (struct scene){ .trial = trial };
     recipe.batch = trial->batch;
+    recipe.precision = product_offered() ? trial->precision : PRECISION_F32;
     MPI_Comm_rank(comm, &rank);
     if (rank == 0) {
-        training_make(&whole, MPI_COMM_SELF, &recipe, shape);
+        training_make(&whole, MPI_COMM_SELF, &recipe, shape_of(trial));
         write_shard(folder, &whole);
     }
     MPI_Barrier(comm);
@@ -185,12 +191,12 @@ static void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *t
         threshold = find_threshold(&whole, scene->feed.x, trial->l0);
     training_free(&whole);
     MPI_Bcast(&threshold, 1, MPI_DOUBLE, 0, comm);
-    training_make(&scene->training, comm, &recipe, shape);
+    training_make(&scene->training, comm, &recipe, shape_of(trial));
     set_thresholds(&scene->training, threshold);
     if (trial->l0 > 0)
         scene->training.density = trial->l0 / trial->latents;
-    room_add(&room, &recipe, shape);
-    workspace_make(&scene->workspace, comm, &room);
+    room_add(&scene->room, &recipe, shape_of(trial));
+    workspace_make(&scene->workspace, comm, &scene->room);
 }
 
 static void scene_free(struct scene *scene)
@@ -218,7 +224,7 @@ static void residual_of(double *residual, const struct training *training, const
         double pre = 0;
         for (int64_t j = 0; j < inputs; j++)
             pre += (double)encoder[j] * (double)x[j];
-        if (pre > (double)tensors[THRESHOLD].value[i])
+        if (pre > (double)tensors[ENCODER_BIAS + 1].value[i])
             for (int64_t j = 0; j < inputs; j++)
                 residual[j] += pre * (double)decoder[j];
     }
@@ -308,8 +314,8 @@ static int64_t peak_since(void)
 static void step(struct scene *scene, int64_t t, struct step_report *report)
 {
     if (feed_batch(&scene->feed, t) != OK
-        || training_step(&scene->training, &scene->workspace, scene->feed.x, scene->feed.x, report)
-           != OK)
+        || training_step(&scene->training, &scene->workspace, scene->feed.x, scene->feed.x,
+                         report) != OK)
         die("%s", status_reason());
 }
 
@@ -318,7 +324,7 @@ static void time_steps(struct result *result, struct scene *scene)
     double seconds[ROUNDS], product[ROUNDS];
     struct training *training = &scene->training;
     struct step_report report;
-    const float threshold = training->tensors[THRESHOLD].value[0];
+    const float threshold = training->tensors[ENCODER_BIAS + 1].value[0];
 
     memset(scene->workspace.spent, 0, sizeof scene->workspace.spent);
     for (int round = 0; round < ROUNDS; round++) {
@@ -349,9 +355,8 @@ static void measure(struct result *result, const struct trial *trial, const char
     check_step(&scene);
     time_steps(result, &scene);
     result->peak = peak_since();
-    result->planned = training_bytes(&scene.training.recipe, (struct shape){ trial->inputs,
-                                     trial->inputs, trial->latents }, 1)
-                      + workspace_bytes(&scene.workspace.room, 1, omp_get_max_threads())
+    result->planned = training_bytes(&scene.training.recipe, shape_of(trial), 1)
+                      + workspace_bytes(&scene.room, 1, omp_get_max_threads())
                       + feed_bytes(trial->batch, trial->inputs);
     scene_free(&scene);
 }
@@ -360,7 +365,7 @@ static void print_head(void)
 {
     printf("%-15s %6s %7s %6s %7s %8s %8s %6s %9s %7s %7s %7s %7s %7s %7s %7s %8s %8s %8s\n",
            "", "inputs", "latents", "batch", "L0", "step ms", "product", "ratio", "tokens/s",
-           "read", "encode", "scan", "decode", "back", "weights", "update", "exchange", "peak",
+           "read", "encode", "scan", "decode", "back", "latents", "update", "exchange", "peak",
            "planned");
 }
 

@@ -1,6 +1,6 @@
 /* training_step() gives the same bits on all ranks together as on one rank alone, and on one
  * thread as on two, for every architecture. */
-#include "kernels/sparse.h"
+#include "kernels/product.h"
 #include "sae/architecture.h"
 #include "sae/decode.h"
 #include "sae/step.h"
@@ -88,7 +88,7 @@ static int compare(const struct recipe *recipe, int latents, int threads,
 /* Steps on the dense path and on the sparse one, with both forms of thresholds. */
 static int compare_jumprelu(void)
 {
-    struct recipe with_mean = RECIPE, logarithms = RECIPE, other = RECIPE;
+    struct recipe with_mean = RECIPE, logarithms = RECIPE, other = RECIPE, bf16 = RECIPE;
     struct step_report reports[STEPS];
     int bad = 0;
 
@@ -108,6 +108,9 @@ static int compare_jumprelu(void)
     bad += compare(&with_mean, LATENTS, 2, reports);
     bad += compare(&logarithms, LATENTS, 1, reports);
     bad += compare(&other, LATENTS, 1, reports);
+    bf16.precision = PRECISION_BF16;
+    for (int threads = 1; threads <= 2 && product_offered(); threads++)
+        bad += compare(&bf16, LATENTS, threads, reports);
     bad += compare(&RECIPE, 100, 1, reports);   /* one tile: the other ranks own no latents */
     return bad;
 }

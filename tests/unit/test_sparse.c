@@ -206,87 +206,6 @@ static void transposition_groups_by_latent(void **state)
     }
 }
 
-/* Relative to the largest value that could have been. */
-static void assert_close(const float *a, const float *b, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        if (fabsf(a[i] - b[i]) > 2e-5f)
-            fail_msg("value %lld is %g and not %g", (long long)i, (double)a[i], (double)b[i]);
-}
-
-/* Shapes: below, at and above a block of columns; rows farther apart than they are long. */
-static const int64_t COLUMN_COUNTS[] = { 1, 127, 128, 129, 256, WIDE };
-
-static void products_equal_their_definitions(void **state)
-{
-    float *x = allocate(WIDTH * (WIDE + 5), sizeof *x), *a = allocate(ROWS * WIDE, sizeof *a);
-    float *ours = allocate(ROWS * WIDE, sizeof *ours), *want = allocate(ROWS * WIDE, sizeof *want);
-
-    (void)state;
-    fill(x, WIDTH * (WIDE + 5), 1);
-    fill(a, ROWS * WIDE, 2);
-    for (int d = 0; d < DENSITIES; d++)
-        for (size_t c = 0; c < sizeof COLUMN_COUNTS / sizeof *COLUMN_COUNTS; c++) {
-            const int64_t columns = COLUMN_COUNTS[c];
-            struct scene *scene = make_scene(THRESHOLDS[d], c);
-            struct codes k = codes_of(scene);
-            float dots[ROWS * WIDTH], want_dots[ROWS * WIDTH];
-
-            codes_scan(&k, scene->pre, scene->bias, scene->threshold, 0, 0, ROWS, WIDTH);
-            for (int add = 0; add <= 1; add++) {
-                fill(ours, ROWS * WIDE, 3);
-                fill(want, ROWS * WIDE, 3);
-                sparse_combine(ours, WIDE, k.start, k.middle, k.index, k.value, x, WIDE + 5, ROWS,
-                               columns, add);
-                sparse_combine_ref(want, WIDE, k.start, k.middle, k.index, k.value, x, WIDE + 5,
-                                   ROWS, columns, add);
-                assert_close(ours, want, ROWS * WIDE);
-            }
-            fill(dots, ROWS * WIDTH, 4);
-            fill(want_dots, ROWS * WIDTH, 4);
-            sparse_dots(dots, k.start, k.start + 1, k.index, a, WIDE, x, WIDE + 5, ROWS, columns);
-            sparse_dots_ref(want_dots, k.start, k.start + 1, k.index, a, WIDE, x, WIDE + 5, ROWS,
-                            columns);
-            assert_close(dots, want_dots, ROWS * WIDTH);
-            free(scene);
-        }
-    free(want);
-    free(ours);
-    free(a);
-    free(x);
-}
-
-/* Law 1: columns cut at blocks among several owners give the bits of one owner. */
-static void cuts_between_blocks_do_not_change_bits(void **state)
-{
-    float *x = allocate(WIDTH * WIDE, sizeof *x), *a = allocate(ROWS * WIDE, sizeof *a);
-    float *whole = allocate(ROWS * WIDE, sizeof *whole), *cut = allocate(ROWS * WIDE, sizeof *cut);
-    float dots[ROWS * WIDTH] = {0}, cut_dots[ROWS * WIDTH] = {0};
-    struct scene *scene = make_scene(0.3f, 9);
-    struct codes k = codes_of(scene);
-
-    (void)state;
-    fill(x, WIDTH * WIDE, 1);
-    fill(a, ROWS * WIDE, 2);
-    codes_scan(&k, scene->pre, scene->bias, scene->threshold, 0.1f, 0, ROWS, WIDTH);
-    sparse_combine(whole, WIDE, k.start, k.middle, k.index, k.value, x, WIDE, ROWS, WIDE, false);
-    sparse_dots(dots, k.start, k.start + 1, k.index, a, WIDE, x, WIDE, ROWS, WIDE);
-    for (int64_t c = 0; c < WIDE; c += COLUMNS) {
-        const int64_t columns = WIDE - c < COLUMNS ? WIDE - c : COLUMNS;
-        sparse_combine(cut + c, WIDE, k.start, k.middle, k.index, k.value, x + c, WIDE, ROWS,
-                       columns, false);
-        sparse_dots(cut_dots, k.start, k.start + 1, k.index, a + c, WIDE, x + c, WIDE, ROWS,
-                    columns);
-    }
-    assert_memory_equal(cut, whole, ROWS * WIDE * sizeof *cut);
-    assert_memory_equal(cut_dots, dots, sizeof dots);
-    free(scene);
-    free(cut);
-    free(whole);
-    free(a);
-    free(x);
-}
-
 static void expansion_and_picking_are_inverse(void **state)
 {
     float dense[ROWS * WIDTH], picked[ROWS * WIDTH] = {0};
@@ -313,8 +232,6 @@ int main(void)
         cmocka_unit_test(scan_of_two_equals_its_definition),
         cmocka_unit_test(joined_tiles_are_the_whole),
         cmocka_unit_test(transposition_groups_by_latent),
-        cmocka_unit_test(products_equal_their_definitions),
-        cmocka_unit_test(cuts_between_blocks_do_not_change_bits),
         cmocka_unit_test(expansion_and_picking_are_inverse),
     };
 

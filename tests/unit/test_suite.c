@@ -195,7 +195,7 @@ static void refuses_in_words(void **state)
         { SMALLEST "train: {decay: nan}\n", { "x.yaml:6", "'decay' is 'nan'", "a number" } },
         { SMALLEST "train: {decay: inf}\n", { "x.yaml:6", "'decay' is 'inf'", "a number" } },
         { SMALLEST "train: {precision: f16}\n", { "x.yaml:6", "'precision' is 'f16'",
-                                                   "only f32" } },
+                                                   "one of f32, bf16" } },
         { SMALLEST "    recipe: top\n", { "x.yaml:6", "'recipe' is 'top'", "gemma_scope" } },
         { SMALLEST "shuffle: {mode: bucke}\n", { "x.yaml:6", "'mode' is 'bucke'",
                                                  "one of global, bucket" } },
