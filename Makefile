@@ -8,6 +8,7 @@
 # make compare-shuffles   whether the order of the rows matters (20 minutes)
 # make bench-planted   how much of a planted dictionary three architectures recover (a minute)
 # make compare-plan    what plan says of the demo, beside what it takes
+# make bench-harvest   how near a harvest comes to the matrix units (5 minutes)
 # make clean    remove what make built; runs and the demo's text stay
 #
 # V=1 shows the commands.  SANITIZE=1 builds with the address and undefined-behaviour
@@ -199,10 +200,14 @@ bench-planted: $(BUILD)/tests/bench/bench_planted
 compare-plan: all $(DEMO_TEXT)
 	$(Q)$(PYTHON) tests/bench/compare_plan.py jobs/demo.yaml
 
+# The stage itself on two layers of Gemma 2 2B, beside the machine's own matrix products.
+bench-harvest: all $(BUILD)/tests/bench/bench_gemm | build/setup.check
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' RANKS=$(or $(RANKS),2) sh tests/bench/harvest.sh
+
 clean:
 	rm -rf build bin lib
 
-.PHONY: all unit check check-slurm demo bench-shuffle bench-train bench-planted compare-shuffles compare-plan clean
+.PHONY: all unit check check-slurm demo bench-harvest bench-shuffle bench-train bench-planted compare-shuffles compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)

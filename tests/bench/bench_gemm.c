@@ -1,0 +1,136 @@
+/* bench_gemm -- how fast does this machine multiply the matrices of Gemma 2 2B?
+ *
+ *   mpirun -n RANKS build/tests/bench/bench_gemm SECONDS
+ *
+ * The products of one layer, nothing else: weights packed, inputs in the precision of the
+ * product, for SECONDS in each precision on every rank at once.  Printed: GFLOP/s of all ranks
+ * together; 0 for bf16 where the build or the CPU has no such product.
+ */
+#include "base/comm.h"
+#include "kernels/bf16.h"
+#include "kernels/gemm.h"
+#include "kernels/product.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ROWS = 2048, SHAPES = 4, MOST_INPUTS = 9216, MOST_OUTPUTS = 18432, MOST = 18432 * 2304 };
+
+/* Outputs and inputs: queries, keys and values; attention's output; gates and ups; the MLP's
+ * output. */
+static const int64_t SHAPE[SHAPES][2] = {
+    { 4096, 2304 }, { 2304, 2048 }, { 18432, 2304 }, { 2304, 9216 },
+};
+
+/* Numbers in (-1, 1), with full mantissas. */
+static void fill(float *values, int64_t n)
+{
+    uint32_t state = 1;
+
+    for (int64_t i = 0; i < n; i++) {
+        state = state * 1664525u + 1013904223u;
+        values[i] = (float)(int32_t)state * 0x1p-31f;
+    }
+}
+
+static uint16_t *rounded(const float *values, int64_t n)
+{
+    uint16_t *half = allocate(n, sizeof *half);
+
+    bf16_from_float(half, values, n);
+    return half;
+}
+
+/* Operations per second of all shapes in turn, over and over; the first turn does not count. */
+static double rate(void (*multiply)(void *, int), void *operands, double seconds)
+{
+    double start = 0, now = 0, work = 0;
+
+    for (int turn = 0; turn == 0 || now - start < seconds; turn++) {
+        if (turn == 1) {
+            MPI_Barrier(MPI_COMM_WORLD);
+            start = omp_get_wtime();
+            work = 0;
+        }
+        for (int s = 0; s < SHAPES; s++) {
+            multiply(operands, s);
+            work += 2.0 * ROWS * (double)(SHAPE[s][0] * SHAPE[s][1]);
+        }
+        now = turn == 0 ? start : omp_get_wtime();
+    }
+    return work / (now - start);
+}
+
+struct floats {
+    float *y, *x, *w;
+};
+
+static void multiply_floats(void *operands, int s)
+{
+    const struct floats *f = operands;
+
+    gemm_nt(f->y, SHAPE[s][0], f->x, SHAPE[s][1], f->w, SHAPE[s][1], ROWS, SHAPE[s][0],
+            SHAPE[s][1], false);
+}
+
+struct halves {
+    float          *y;
+    uint16_t       *x;
+    struct product *product[SHAPES];
+    void           *packed[SHAPES];
+};
+
+static void multiply_halves(void *operands, int s)
+{
+    const struct halves *h = operands;
+
+    product_run(h->product[s], h->y, h->x, h->packed[s]);
+}
+
+static double rate_of_halves(const struct floats *f, double seconds)
+{
+    struct halves h = { .y = f->y, .x = rounded(f->x, ROWS * MOST_INPUTS) };
+    uint16_t *w = rounded(f->w, MOST);
+
+    for (int s = 0; s < SHAPES; s++) {
+        h.product[s] = product_make(ROWS, SHAPE[s][0], SHAPE[s][1]);
+        h.packed[s] = aligned_alloc(64, (size_t)(product_bytes(h.product[s]) + 63) / 64 * 64);
+        product_pack(h.product[s], h.packed[s], w);
+    }
+    const double result = rate(multiply_halves, &h, seconds);
+    for (int s = 0; s < SHAPES; s++) {
+        free(h.packed[s]);
+        product_free(h.product[s]);
+    }
+    free(w);
+    free(h.x);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    double rates[2] = {0};
+    int rank;
+
+    MPI_Init(&argc, &argv);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    if (argc != 2)
+        die("usage: bench_gemm SECONDS");
+    struct floats f = { .y = allocate(ROWS * MOST_OUTPUTS, sizeof *f.y),
+                        .x = allocate(ROWS * MOST_INPUTS, sizeof *f.x),
+                        .w = allocate(MOST, sizeof *f.w) };
+    fill(f.x, ROWS * MOST_INPUTS);
+    fill(f.w, MOST);
+    if (product_offered())
+        rates[0] = rate_of_halves(&f, atof(argv[1]));
+    rates[1] = rate(multiply_floats, &f, atof(argv[1]));
+    MPI_Allreduce(MPI_IN_PLACE, rates, 2, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+    if (rank == 0)
+        printf("gemm bf16 %.1f GFLOP/s, f32 %.1f GFLOP/s\n", rates[0] * 1e-9, rates[1] * 1e-9);
+    free(f.w);
+    free(f.x);
+    free(f.y);
+    MPI_Finalize();
+    return 0;
+}
