@@ -91,7 +91,8 @@ static enum status run_stage(enum stage stage, const char *path, const struct su
         TRY(record_remove(suite, stage, WHOLE_STAGE));
     } else {
         record.ending = ended == E_STOPPED ? ENDED_STOPPED : ENDED_FAILED;
-        TRY(record_write(&record, suite, stage, WHOLE_STAGE));
+        if (record_write(&record, suite, stage, WHOLE_STAGE) != OK)
+            status_clear();     /* the stage has said why it failed, perhaps for a full disk */
     }
     st = ended;
 done:
