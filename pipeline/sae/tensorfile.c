@@ -85,8 +85,7 @@ enum status tensor_write(const struct tensor *tensor, const float *values, hid_t
             st = h5_write_rows(set, path, H5T_NATIVE_FLOAT, H5P_DEFAULT, rows.first, length(rows),
                                columns, tile);
     }
-    if (set >= 0)
-        H5Dclose(set);
+    st = h5_close_set(&set, path, st);
     free(room);
     free(tile);
     free(owned);

@@ -134,14 +134,13 @@ static enum status write_statistics(struct activation_writer *writer)
     TRY(h5_write_rows(set, writer->path, H5T_NATIVE_DOUBLE, h5_collective(), 0,
                       rank == 0 ? width : 0, 0, all->sum));
 done:
-    if (set >= 0)
-        H5Dclose(set);
-    return st;
+    return h5_close_set(&set, writer->path, st);
 }
 
 enum status activation_close(struct activation_writer *writer, enum status st)
 {
-    const hid_t sets[] = { writer->values, writer->documents, writer->positions, writer->tokens };
+    hid_t *const sets[] = { &writer->values, &writer->documents, &writer->positions,
+                            &writer->tokens };
     int rank;
 
     if (writer->path[0] == '\0')
@@ -151,8 +150,8 @@ enum status activation_close(struct activation_writer *writer, enum status st)
         st = agree_in_time(writer->comm, write_statistics(writer));
     comm_broken |= writer->file >= 0 && (st == E_IO || st == E_ROOM);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
-        if (sets[i] >= 0 && !comm_broken)
-            H5Dclose(sets[i]);
+        if (!comm_broken)
+            st = h5_close_set(sets[i], writer->path, st);
     if (!comm_broken)
         st = h5_close(&writer->file, writer->path, st);
     h5_leave();

@@ -180,6 +180,14 @@ enum status h5_close(hid_t *file, const char *path, enum status st)
     return st;
 }
 
+enum status h5_close_set(hid_t *set, const char *path, enum status st)
+{
+    if (*set >= 0 && H5Dclose(*set) < 0 && st == OK)
+        st = h5_refuse(E_IO, "write", path);
+    *set = -1;
+    return st;
+}
+
 /* --- attributes -------------------------------------------------------------------- */
 
 static enum status write_attribute(hid_t object, const char *path, const char *name,
@@ -437,9 +445,7 @@ enum status h5_write_array(hid_t file, const char *path, const char *name, hid_t
                     array_chunk(rows, columns, type)));
     TRY(h5_write_rows(set, path, type, H5P_DEFAULT, 0, rows, columns, values));
 done:
-    if (set >= 0)
-        H5Dclose(set);
-    return st;
+    return h5_close_set(&set, path, st);
 }
 
 enum status h5_shape(hid_t file, const char *path, const char *name,

@@ -37,6 +37,9 @@ enum status h5_change(hid_t *file, const char *path);
  * than OK only closes, and returns st. */
 enum status h5_close(hid_t *file, const char *path, enum status st);
 
+/* The same for a data set.  One that was written has rows that go to disk only now. */
+enum status h5_close_set(hid_t *set, const char *path, enum status st);
+
 /* HDF5 lets one thread in at a time: a function that another thread may run beside is in here
  * while it calls HDF5.  The other thread waits, also for what a collective call takes. */
 void h5_enter(void);
@@ -66,7 +69,7 @@ enum status h5_check_format(hid_t file, const char *path, const char *format, in
 
 /* A two-dimensional data set, or with columns 0 a one-dimensional one, in chunks of
  * `chunk_rows` rows.  With rows -1 it starts empty and may grow.  *set is -1 on failure;
- * else H5Dclose() it. */
+ * else h5_close_set() it. */
 enum status h5_make_set(hid_t *set, hid_t file, const char *path, const char *name, hid_t type,
                         int64_t rows, int64_t columns, int64_t chunk_rows);
 

@@ -101,20 +101,15 @@ done:
     return st;
 }
 
-static void close_set(hid_t set)
-{
-    if (set >= 0)
-        H5Dclose(set);
-}
-
 enum status tokens_publish(struct tokens_writer *writer, enum status st)
 {
     if (writer->path[0] == '\0')
         return st;
     for (int part = 0; part < TOKENS_PARTS; part++) {
-        close_set(writer->parts[part].ids);
-        close_set(writer->parts[part].documents);
-        close_set(writer->parts[part].starts);
+        struct tokens_sets *sets = &writer->parts[part];
+        st = h5_close_set(&sets->ids, writer->path, st);
+        st = h5_close_set(&sets->documents, writer->path, st);
+        st = h5_close_set(&sets->starts, writer->path, st);
     }
     st = h5_close(&writer->file, writer->path, st);
     if (st == OK)
