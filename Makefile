@@ -2,6 +2,7 @@
 # make check    every test: unit, golden, ranked, end to end, faults
 # make unit     the unit, golden and ranked tests only (under a minute)
 # make check-slurm     whole suites under a real Slurm on this machine (minutes; needs root)
+# make check-slurm-demo    the demo under it (as long as the demo)
 # make demo     a release of autoencoders for a small Gemma 2, from text, in minutes
 # make bench-shuffle   how much dearer than a copy a shuffle is (minutes)
 # make bench-train     how much dearer than its one dense product a training step is (minutes)
@@ -180,6 +181,9 @@ $(patsubst %,%.o,$(UNIT) $(RANKED)) $(SCRIPTS:=.ok): | build/setup.check
 check-slurm: all | build/setup.check build/setup.slurm
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout 600 sh tests/slurm/check.sh
 
+check-slurm-demo: all $(DEMO_TEXT) | build/setup.check build/setup.slurm
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' sh tests/slurm/demo.sh
+
 # --- benchmarks ---------------------------------------------------------------------
 
 # 1.1 GB of rows, 8.6 times the memory of the two ranks.
@@ -207,7 +211,7 @@ bench-harvest: all $(BUILD)/tests/bench/bench_gemm | build/setup.check
 clean:
 	rm -rf build bin lib
 
-.PHONY: all unit check check-slurm demo bench-harvest bench-shuffle bench-train bench-planted compare-shuffles compare-plan clean
+.PHONY: all unit check check-slurm check-slurm-demo demo bench-harvest bench-shuffle bench-train bench-planted compare-shuffles compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)
