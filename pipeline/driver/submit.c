@@ -201,6 +201,16 @@ static char *dependency_on_all(const struct submission *s, enum stage before)
     return all;
 }
 
+/* Does a task of this stage wait for its own stream alone?  A transcoder is trained on two. */
+static bool waits_for_stream(const struct submission *s, enum stage stage)
+{
+    bool transcoders = false;
+
+    for (unsigned g = 0; g < s->suite->saes_count; g++)
+        transcoders |= strcmp(s->suite->saes[g].target, "input") != 0;
+    return stage_follows_streams(stage) && !(stage == STAGE_TRAIN && transcoders);
+}
+
 /* What one task of a stage waits for. */
 static char *dependency_of(const struct submission *s, enum stage stage, int64_t task)
 {
@@ -208,7 +218,7 @@ static char *dependency_of(const struct submission *s, enum stage stage, int64_t
 
     if (stage == STAGE_TOKENIZE)
         return strdup("");
-    if (!stage_follows_streams(stage))
+    if (!waits_for_stream(s, stage))
         return dependency_on_all(s, (enum stage)(stage - 1));
     if (s->job[stage - 1][task][0] == '\0')
         return strdup("");
@@ -221,7 +231,7 @@ static char *dependency_of(const struct submission *s, enum stage stage, int64_t
  * same dependency? */
 static bool goes_with(const struct submission *s, enum stage stage, int64_t task, int64_t first)
 {
-    return !stage_follows_streams(stage)
+    return !waits_for_stream(s, stage)
         || strcmp(s->job[stage - 1][task], s->job[stage - 1][first]) == 0;
 }
 
