@@ -125,7 +125,7 @@ void codes_scan_two(struct codes *codes, const float *pre, const struct two_list
             const float value = lists->gain[i] * p[i] + lists->bias[i];
             codes->index[n] = first + i;
             codes->value[n] = value;
-            n += value > 0;
+            n += value > lists->threshold[i];
         }
         codes->middle[row] = n;
         for (int64_t o = 0; o < opens; o++) {
@@ -153,7 +153,7 @@ void codes_scan_two_ref(struct codes *codes, const float *pre, const struct two_
             for (int64_t i = 0; i < width; i++) {
                 const float p = pre[row * width + i], gate = p + lists->gate[i];
                 const float value = lists->gain[i] * p + lists->bias[i];
-                if (aside ? gate > lists->floor[i] : gate > 0 && value > 0) {
+                if (aside ? gate > lists->floor[i] : gate > 0 && value > lists->threshold[i]) {
                     codes->index[n] = first + (int32_t)i;
                     codes->value[n++] = aside ? gate : value;
                 }

@@ -38,13 +38,13 @@ void codes_scan_ref(struct codes *codes, const float *pre, const float *bias,
                     const float *threshold, float half, int32_t first, int64_t rows,
                     int64_t width);
 
-/* List entries in two ways at once:  active are those with a = gain * pre + bias > 0 and
- * g = pre + gate > 0, with the value a; those with g > floor (0 or more) are listed behind
+/* List entries in two ways at once:  active are those with a = gain * pre + bias > threshold
+ * and g = pre + gate > 0, with the value a; those with g > floor (0 or more) are listed behind
  * them, with the value g, in addition.
  *   codes   out  room for 2 * rows * width entries
  * all of [width].  The rest as for codes_scan(). */
 struct two_lists {
-    const float *gain, *bias, *gate, *floor;
+    const float *gain, *bias, *threshold, *gate, *floor;
 };
 
 void codes_scan_two(struct codes *codes, const float *pre, const struct two_lists *lists,

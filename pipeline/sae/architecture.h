@@ -49,8 +49,9 @@ struct architecture {
                  struct codes *piece, const float *pre, int64_t rows, struct range own);
 
     /* Drop entries that others displace.  Called for a rank's own lists and again for all
-     * together.  NULL: none are.  Local. */
-    void (*select)(const struct training *training, struct workspace *workspace,
+     * together; then false if, for the workspace's bar, entries may not have been listed that
+     * would have been kept.  NULL: none are dropped.  Local. */
+    bool (*select)(const struct training *training, struct workspace *workspace,
                    struct codes *codes);
 
     /* Add the penalty to the report's loss, and note what differentiate() needs of it.  The

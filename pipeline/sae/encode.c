@@ -199,24 +199,40 @@ static void count_fired(const struct training *training, struct workspace *w)
             w->fired[w->rows->index[k]]++;
 }
 
-void encode(const struct training *training, struct workspace *workspace, const float *x)
+/* The lists of all ranks, of which those that will not stay are dropped.  False if the
+ * workspace's bar was too high.  Collective, the same on every rank. */
+static bool list_entries(const struct training *training, struct workspace *w)
 {
     const struct architecture *architecture = training->recipe.architecture;
+    bool complete = true;
+    double since;
+
+    architecture->prepare(training, w);
+    encode_own(training, w);
+    since = omp_get_wtime();
+    if (architecture->select != NULL)
+        complete = architecture->select(training, w, w->own);
+    since = part_done(w->spent, PART_SCAN, 1, since);
+    if (w->ranks == 1)
+        return complete;
+    gather(training, w);
+    since = part_done(w->spent, PART_EXCHANGE, 1, since);
+    if (architecture->select != NULL)
+        complete = architecture->select(training, w, w->rows);
+    part_done(w->spent, PART_SCAN, 1, since);
+    return complete;
+}
+
+void encode(const struct training *training, struct workspace *workspace, const float *x)
+{
     double since = omp_get_wtime();
 
     centre(training, workspace, x);
-    architecture->prepare(training, workspace);
+    workspace->bar = (float)training->bar;
     part_done(workspace->spent, PART_ENCODE, 1, since);
-    encode_own(training, workspace);
+    while (!list_entries(training, workspace))
+        workspace->bar = 0;
     since = omp_get_wtime();
-    if (architecture->select != NULL)
-        architecture->select(training, workspace, workspace->own);
-    since = part_done(workspace->spent, PART_SCAN, 1, since);
-    if (workspace->ranks > 1)
-        gather(training, workspace);
-    since = part_done(workspace->spent, PART_EXCHANGE, 1, since);
-    if (architecture->select != NULL && workspace->ranks > 1)
-        architecture->select(training, workspace, workspace->rows);
     cut_groups(training, workspace);
     count_fired(training, workspace);
     part_done(workspace->spent, PART_SCAN, 1, since);

@@ -44,6 +44,7 @@ static void scan(const struct training *training, const struct workspace *w, str
     const struct two_lists lists = {
         .gain = w->gain + own.first,
         .bias = vector(training, MAGNITUDE) + own.first,
+        .threshold = w->threshold + own.first,
         .gate = vector(training, GATE) + own.first,
         .floor = w->floor + own.first,
     };

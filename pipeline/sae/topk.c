@@ -26,6 +26,10 @@ static void start(struct training *training)
     (void)training;
 }
 
+/* Values below this share of the least f of the last batch are not even listed; should that
+ * leave out an f, the batch is listed again.  It saves time and changes no result. */
+static const double BAR_SHARE = 0.7;
+
 /* Dead latents are listed aside above 0, the others above infinity. */
 static void prepare(const struct training *training, struct workspace *w)
 {
@@ -33,7 +37,7 @@ static void prepare(const struct training *training, struct workspace *w)
     const int64_t first = training->own_latents.first;
 
     for (int64_t i = 0; i < own_count(training); i++) {
-        w->threshold[i] = 0;
+        w->threshold[i] = w->bar;
         w->gain[i] = 1;
         w->floor[i] = training->silent[first + i] >= recipe->dead_after ? 0 : INFINITY;
     }
@@ -48,6 +52,7 @@ static void scan(const struct training *training, const struct workspace *w, str
     const struct two_lists lists = {
         .gain = w->gain + own.first,
         .bias = bias,
+        .threshold = w->threshold + own.first,
         .gate = bias,
         .floor = w->floor + own.first,
     };
@@ -84,20 +89,31 @@ static int64_t k_of(const struct training *training)
     return llround(training->recipe.target_l0);
 }
 
-static void select_by_row(const struct training *training, struct workspace *w,
+static bool select_by_row(const struct training *training, struct workspace *w,
                           struct codes *codes)
 {
+    int64_t fewest = INT64_MAX;
+
+    for (int64_t row = 0; row < codes->groups; row++) {
+        const int64_t actives = codes->middle[row] - codes->start[row];
+        fewest = actives < fewest ? actives : fewest;
+    }
     cut_rows(w->row_cuts, codes, codes->start, codes->middle, k_of(training));
     codes_keep(codes, w->row_cuts, true, cut_aside(training, w, codes));
+    return fewest >= k_of(training) || !(w->bar > 0);
 }
 
-static void select_by_batch(const struct training *training, struct workspace *w,
+static bool select_by_batch(const struct training *training, struct workspace *w,
                             struct codes *codes)
 {
-    struct cut cut = cut_largest(codes->value, codes->start, codes->middle, codes->groups,
-                                 k_of(training) * codes->groups);
+    const int64_t k = k_of(training) * codes->groups;
+    struct cut cut = cut_largest(codes->value, codes->start, codes->middle, codes->groups, k);
+    int64_t actives = 0;
 
     codes_keep(codes, &cut, false, cut_aside(training, w, codes));
+    for (int64_t row = 0; row < codes->groups; row++)
+        actives += codes->middle[row] - codes->start[row];
+    return actives >= k || !(w->bar > 0);
 }
 
 /* mean |e - mean e|^2 = mean |e|^2 - |mean e|^2. */
@@ -115,6 +131,7 @@ static void penalise(const struct training *training, struct workspace *w,
 {
     const double variance = variance_of_rest(training, w);
 
+    report->threshold = 0;      /* the bar is none */
     if (!w->aside_decoded || !(variance > 0)) {
         w->aside_scale = 0;
         return;
@@ -127,8 +144,8 @@ static void penalise(const struct training *training, struct workspace *w,
 static void penalise_by_batch(const struct training *training, struct workspace *w,
                               struct step_report *report)
 {
-    report->threshold = training->cut;
     penalise(training, w, report);
+    report->threshold = training->cut;
 }
 
 static void differentiate(const struct training *training, struct workspace *w, int64_t latent)
@@ -161,6 +178,7 @@ static void settle(struct training *training, const struct workspace *w)
     for (int64_t row = 0; row < w->batch; row++)
         for (int64_t k = rows->start[row]; k < rows->middle[row]; k++)
             least = fminf(least, rows->value[k]);
+    training->bar = isinf(least) ? 0 : BAR_SHARE * (double)least;
     if (isinf(least))
         return;
     training->cut += (training->step == 0 ? 1 : CUT_SHARE) * ((double)least - training->cut);
@@ -188,6 +206,7 @@ const struct architecture TOPK = {
     .select = select_by_row,
     .penalise = penalise,
     .differentiate = differentiate,
+    .settle = settle,
     .infer = infer_plain,
 };
 

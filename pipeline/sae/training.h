@@ -48,6 +48,7 @@ struct training {
     int64_t      *silent;               /* [latents] rows since each was last active; every rank */
     int64_t       step;                 /* steps done */
     double        density;              /* active share of the last batch's codes; 1 at the start */
+    double        bar;                  /* the next batch's, see workspace.h; not in checkpoints */
     double        cut;                  /* running mean of a batch's least kept value (BatchTopK) */
 };
 

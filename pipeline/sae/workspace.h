@@ -47,6 +47,7 @@ struct workspace {
     float        *threshold;        /* [own latents] what active pre-activations exceed */
     float        *floor;            /* [own latents] what those aside exceed */
     float        *gain;             /* [own latents] of the encoder's product */
+    float         bar;              /* a guess of what all entries that will stay exceed */
     double       *slope;            /* [batch] derivative of the penalty by a row's sparsity */
     double        aside_scale;      /* 2 times the derivative of the loss by |aside's residual|^2 */
     double        clipped;          /* factor that gradients were scaled by */

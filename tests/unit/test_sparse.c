@@ -126,7 +126,9 @@ static void scan_of_two_equals_its_definition(void **state)
             floors[i] = i % 3 == 0 ? INFINITY : 0;
             scene->bias[i] += SHIFTS[seed / 5];
         }
-        const struct two_lists lists = { gain, scene->bias, gate, floors };
+        for (int i = 0; i < WIDTH; i++)
+            scene->threshold[i] = i % 4 == 0 ? 0.1f : 0;
+        const struct two_lists lists = { gain, scene->bias, scene->threshold, gate, floors };
         for (int64_t width = 1; width <= WIDTH; width += 37) {
             codes_scan_two(&ours, scene->pre, &lists, 7, ROWS, width);
             codes_scan_two_ref(&want, scene->pre, &lists, 7, ROWS, width);
