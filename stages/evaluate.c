@@ -268,7 +268,8 @@ static enum status find_means(struct evaluate *evaluate)
     TRY(rows > 0 ? OK : refuse(E_USAGE, "the held-out text has no tokens but BOS, EOS and "
                                "padding; set 'corpus: holdout' higher"));
     for (int t = 0; t < evaluate->places; t++) {
-        const int32_t width = tap_width(&evaluate->config, evaluate->missing[t].place.replaced.site);
+        const int32_t width = tap_width(&evaluate->config,
+                                        evaluate->missing[t].place.replaced.site);
         for (int32_t i = 0; i < width; i++)
             evaluate->missing[t].mean[i] = (float)(*sum++ / rows);
     }

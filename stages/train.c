@@ -100,15 +100,15 @@ static uint64_t data_of(const struct class *class, const struct pupil *pupil)
 }
 
 /* What the steps of all that are still going need. */
-static struct room room_of(const struct train *train, const struct class *class)
+static struct step_room room_of(const struct train *train, const struct class *class)
 {
-    struct room room = {0};
+    struct step_room room = {0};
 
     for (int i = 0; i < class->count; i++) {
         struct recipe recipe;
         recipe_make(&recipe, &train->suite, class->pupils[i].task);
         if (class->pupils[i].going)
-            room_add(&room, &recipe, shape_of(class, &class->pupils[i]));
+            step_room_add(&room, &recipe, shape_of(class, &class->pupils[i]));
     }
     return room;
 }
@@ -116,7 +116,7 @@ static struct room room_of(const struct train *train, const struct class *class)
 /* Bytes of everything that start_class() will allocate. */
 static int64_t class_bytes(const struct train *train, const struct class *class)
 {
-    const struct room room = room_of(train, class);
+    const struct step_room room = room_of(train, class);
     int64_t bytes = feed_bytes(train->suite.train.batch, class->feed.activations.stream.width);
 
     for (int s = 0; s < SITES; s++)
@@ -181,7 +181,7 @@ done:
 static enum status start_class(struct train *train, struct class *class)
 {
     char folder[PATH_LENGTH];
-    struct room room;
+    struct step_room room;
     enum status st;
 
     path_shuffle(folder, &train->suite, class->tap);

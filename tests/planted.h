@@ -93,11 +93,11 @@ static inline struct planted_result planted_train(const struct planted *planted,
     struct training training = {0};
     struct workspace workspace = {0};
     struct step_report report = {0};
-    struct room room = {0};
+    struct step_room room = {0};
     float *x = allocate(recipe->batch * planted->inputs, sizeof *x);
 
     training_make(&training, MPI_COMM_SELF, recipe, shape);
-    room_add(&room, recipe, shape);
+    step_room_add(&room, recipe, shape);
     workspace_make(&workspace, MPI_COMM_SELF, &room);
     for (int64_t t = 0; t < recipe->steps; t++) {
         planted_rows(planted, x, t, recipe->batch);

@@ -42,13 +42,13 @@ static int64_t step_bytes(const struct suite *suite, const struct lm_config *mod
 {
     const int32_t heads = model->heads * model->head_width;
     const int32_t inputs = heads > model->width ? heads : model->width;
-    struct room room = {0};
+    struct step_room room = {0};
 
     for (unsigned g = 0; g < suite->saes_count; g++) {
         const struct sae_task task = { .recipe = suite->saes[g].recipe };
         struct recipe recipe;
         recipe_make(&recipe, suite, &task);
-        room_add(&room, &recipe, (struct shape){ inputs, inputs, width_of(suite, true) });
+        step_room_add(&room, &recipe, (struct shape){ inputs, inputs, width_of(suite, true) });
     }
     return workspace_bytes(&room, cores, 1);
 }

@@ -128,7 +128,8 @@ static char *make_header(const struct saelens_tensor *tensors, int count)
     return padded;
 }
 
-static bool write_all(FILE *file, const char *header, const struct saelens_tensor *tensors, int count)
+static bool write_all(FILE *file, const char *header, const struct saelens_tensor *tensors,
+                      int count)
 {
     const uint64_t length = strlen(header);
 

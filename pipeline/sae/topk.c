@@ -1,7 +1,7 @@
 /* Autoencoders that keep a number of latents, not what is above a threshold:
  *
  *   p = ReLU(product + b_enc)      f = the k largest p of each row     (TopK, arXiv:2406.04093)
- *                                  f = the k B largest p of the batch  (BatchTopK, arXiv:2412.06410)
+ *                                  f = the k B largest p of all       (BatchTopK, arXiv:2412.06410)
  *   dpi = G where active
  *
  * Matryoshka autoencoders (arXiv:2503.17547) activate as BatchTopK.  Both need a threshold when

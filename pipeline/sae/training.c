@@ -68,7 +68,8 @@ static void draw_row(float *row, const struct recipe *recipe, enum random_stream
     for (int64_t j = 0; j < width; j++)
         row[j] = 2 * random_uniform((uint64_t)recipe->seed, stream,
                                     (uint64_t)(number * width + j)) - 1;
-    scale_values(row, (float)(recipe->architecture->decoder_norm / sqrt(sum_squares(row, width))), width);
+    const double norm = recipe->architecture->decoder_norm;
+    scale_values(row, (float)(norm / sqrt(sum_squares(row, width))), width);
 }
 
 /* Every rank draws every row of the decoder, since a row's norm needs all of its columns. */

@@ -11,7 +11,7 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-void room_add(struct room *room, const struct recipe *recipe, struct shape shape)
+void step_room_add(struct step_room *room, const struct recipe *recipe, struct shape shape)
 {
     const struct architecture *architecture = recipe->architecture;
     const bool aside = architecture->aside == ASIDE_ROW
@@ -41,7 +41,7 @@ struct sizes {
 };
 
 /* Floats for a product, its tile in bf16 and that as oneDNN wants it (pack_tile()). */
-static int64_t encode_scratch(const struct room *room)
+static int64_t encode_scratch(const struct step_room *room)
 {
     const int64_t tile = (int64_t)LATENT_TILE * room->shape.inputs / 2;
     int64_t floats = (int64_t)ENCODE_ROWS * LATENT_TILE;
@@ -57,7 +57,7 @@ static int64_t gradient_scratch(int64_t batch)
     return (2 * batch + LATENT_TILE) * COLUMNS;
 }
 
-static struct sizes find_sizes(const struct room *room, int ranks)
+static struct sizes find_sizes(const struct step_room *room, int ranks)
 {
     const int64_t batch = room->batch, latents = room->shape.latents;
     const int64_t widest = most(room->shape.inputs, room->shape.outputs);
@@ -81,7 +81,7 @@ static struct sizes find_sizes(const struct room *room, int ranks)
 }
 
 /* Norms of the decoder's blocks, or of the encoder's. */
-static int64_t block_norms(const struct room *room, const struct sizes *s)
+static int64_t block_norms(const struct step_room *room, const struct sizes *s)
 {
     return most(s->own_column_blocks * room->shape.latents,
                 split_blocks(room->shape.inputs, COLUMNS) * s->own_latents);
@@ -126,7 +126,7 @@ static void free_lists(struct codes *lists)
 }
 
 /* What the architectures have in the workspace. */
-static void make_for_architectures(struct workspace *w, const struct room *room,
+static void make_for_architectures(struct workspace *w, const struct step_room *room,
                                    const struct sizes *s)
 {
     const int64_t batch = room->batch;
@@ -158,13 +158,13 @@ static void *allocate_aligned(int64_t bytes)
     return memory;
 }
 
-static int64_t rounded_values(const struct room *room, const struct sizes *s)
+static int64_t rounded_values(const struct step_room *room, const struct sizes *s)
 {
     return room->precision == PRECISION_BF16
         ? s->encode_blocks * ENCODE_ROWS * room->shape.inputs : 0;
 }
 
-static void make_for_precision(struct workspace *w, const struct room *room,
+static void make_for_precision(struct workspace *w, const struct step_room *room,
                                const struct sizes *s)
 {
     w->slice = allocate(slice_bytes(room->precision, room->shape.latents), 1);
@@ -176,7 +176,7 @@ static void make_for_precision(struct workspace *w, const struct room *room,
     }
 }
 
-void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct room *room)
+void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct step_room *room)
 {
     const int64_t batch = room->batch, inputs = room->shape.inputs;
     const int64_t latents = room->shape.latents;
@@ -267,7 +267,7 @@ void workspace_free(struct workspace *workspace)
     *w = (struct workspace){0};
 }
 
-int64_t workspace_bytes(const struct room *room, int ranks, int threads)
+int64_t workspace_bytes(const struct step_room *room, int ranks, int threads)
 {
     const struct sizes s = find_sizes(room, ranks);
     const int64_t batch = room->batch, inputs = room->shape.inputs;

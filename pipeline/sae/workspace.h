@@ -18,8 +18,8 @@ enum { ENCODE_ROWS = 512, ROW_BLOCK = 128 };
 
 enum { RESIDUALS_MOST = PREFIXES_MOST + 1 };
 
-/* What there must be room for.  room_add() makes it hold a training besides what it holds. */
-struct room {
+/* What there must be room for.  step_room_add() makes it hold a training besides what it holds. */
+struct step_room {
     int64_t      batch;
     struct shape shape;     /* the widest of each */
     int          residuals; /* the most */
@@ -28,10 +28,10 @@ struct room {
     enum precision precision;   /* bf16 if one training's is */
 };
 
-void room_add(struct room *room, const struct recipe *recipe, struct shape shape);
+void step_room_add(struct step_room *room, const struct recipe *recipe, struct shape shape);
 
 struct workspace {
-    struct room   room;
+    struct step_room   room;
     int64_t       batch;
     int           ranks, threads;
 
@@ -85,10 +85,10 @@ struct workspace {
     double        spent[PARTS];     /* seconds, since the workspace was made */
 };
 
-void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct room *room);
+void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct step_room *room);
 void workspace_free(struct workspace *workspace);
 
 /* Bytes workspace_make() allocates, at most, on the rank that gets most. */
-int64_t workspace_bytes(const struct room *room, int ranks, int threads);
+int64_t workspace_bytes(const struct step_room *room, int ranks, int threads);
 
 #endif

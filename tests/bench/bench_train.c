@@ -82,7 +82,7 @@ static struct shape shape_of(const struct trial *trial)
 struct scene {
     const struct trial *trial;
     struct training     training;
-    struct room         room;
+    struct step_room         room;
     struct workspace    workspace;
     struct feed         feed;
 };
@@ -195,7 +195,7 @@ static void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *t
     set_thresholds(&scene->training, threshold);
     if (trial->l0 > 0)
         scene->training.density = trial->l0 / trial->latents;
-    room_add(&scene->room, &recipe, shape_of(trial));
+    step_room_add(&scene->room, &recipe, shape_of(trial));
     workspace_make(&scene->workspace, comm, &scene->room);
 }
 

@@ -24,10 +24,10 @@ static void train(struct training *training, int64_t steps)
 {
     struct workspace workspace = {0};
     struct step_report report;
-    struct room room = {0};
+    struct step_room room = {0};
     float *x = allocate(BATCH * INPUTS, sizeof *x);
 
-    room_add(&room, &training->recipe, SHAPE);
+    step_room_add(&room, &training->recipe, SHAPE);
     workspace_make(&workspace, training->comm, &room);
     while (training->step < steps) {
         synthetic_rows(x, training->step * BATCH, BATCH, INPUTS);

@@ -15,7 +15,8 @@
 enum { INPUTS = 300, OUTPUTS = 140, LATENTS = 333, BATCH = 290, STEPS = 6 };
 
 static const struct recipe RECIPE = {
-    .architecture = &JUMPRELU, .batch = BATCH, .steps = STEPS, .learning_rate = 0.01, .warmup = 3, .decay = 0.3,
+    .architecture = &JUMPRELU, .batch = BATCH, .steps = STEPS,
+    .learning_rate = 0.01, .warmup = 3, .decay = 0.3,
     .sparsity = 0.03, .sparsity_warmup = 2, .bandwidth = 0.05, .threshold = 0.02,
     .beta2 = 0.999, .epsilon = 1e-8, .dead_after = 2 * BATCH, .seed = 11,
 };
@@ -25,13 +26,13 @@ static void train(struct training *training, struct step_report reports[STEPS], 
 {
     const struct shape shape = { INPUTS, recipe->transcoder ? OUTPUTS : INPUTS, latents };
     struct workspace workspace = {0};
-    struct room room = {0};
+    struct step_room room = {0};
     float *x = allocate(BATCH * INPUTS, sizeof *x);
     float *target = allocate(BATCH * OUTPUTS, sizeof *target);
 
     omp_set_num_threads(threads);
     training_make(training, comm, recipe, shape);
-    room_add(&room, recipe, (struct shape){ INPUTS, INPUTS, LATENTS });     /* room to spare */
+    step_room_add(&room, recipe, (struct shape){ INPUTS, INPUTS, LATENTS });     /* room to spare */
     workspace_make(&workspace, comm, &room);
     for (int64_t step = 0; step < STEPS; step++) {
         synthetic_rows(x, step * BATCH, BATCH, INPUTS);

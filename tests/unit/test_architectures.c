@@ -197,7 +197,7 @@ static void follow(const char *path, double density)
     struct training training = {0};
     struct workspace workspace = {0};
     struct step_report report;
-    struct room room = {0};
+    struct step_room room = {0};
     int look = 0;
 
     golden_open(&golden, path);
@@ -209,7 +209,8 @@ static void follow(const char *path, double density)
     float *x = allocate(batch, sizeof *x);
 
     start_as_golden(&training, &golden);
-    room_add(&room, &golden.recipe, (struct shape){ golden.inputs, golden.inputs, golden.latents });
+    step_room_add(&room, &golden.recipe,
+                  (struct shape){ golden.inputs, golden.inputs, golden.latents });
     workspace_make(&workspace, MPI_COMM_SELF, &room);
     for (int64_t step = 0; step < golden.recipe.steps; step++) {
         char group[48];
@@ -305,7 +306,7 @@ static void follow_in_bf16(const char *path)
     struct training training = {0};
     struct workspace workspace = {0};
     struct step_report report;
-    struct room room = {0};
+    struct step_room room = {0};
 
     golden_open(&golden, path);
     golden.recipe.precision = PRECISION_BF16;
@@ -314,7 +315,7 @@ static void follow_in_bf16(const char *path)
     float *x = allocate(batch, sizeof *x);
 
     start_as_golden(&training, &golden);
-    room_add(&room, &golden.recipe, (struct shape){ golden.inputs, golden.inputs, golden.latents });
+    step_room_add(&room, &golden.recipe, (struct shape){ golden.inputs, golden.inputs, golden.latents });
     workspace_make(&workspace, MPI_COMM_SELF, &room);
     for (int64_t step = 0; step < golden.recipe.steps; step++) {
         training.density = step % 2 == 0;   /* dense and sparse in turn */

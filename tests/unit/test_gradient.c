@@ -172,7 +172,8 @@ static void find_active(struct reference *r, const struct training *training)
             r->aside[at] = a == &GATED && p + r->tensors[ENCODER_BIAS][i] > 0;
             const double theta = r->tensors[THRESHOLD][i];
             r->active[at] = a == &JUMPRELU
-                          ? value[at] > (r->recipe->log_threshold ? exp(theta) : theta) : value[at] > 0 && (a != &GATED || r->aside[at]);
+                          ? value[at] > (r->recipe->log_threshold ? exp(theta) : theta)
+                          : value[at] > 0 && (a != &GATED || r->aside[at]);
         }
     if (a == &BATCH_TOPK || a == &MATRYOSHKA)
         choose(r->active, value, BATCH * LATENTS, K * BATCH);
@@ -385,7 +386,7 @@ static void check_path(const struct recipe *recipe, double density)
     struct training training = {0};
     struct workspace workspace = {0};
     struct step_report report;
-    struct room room = {0};
+    struct step_room room = {0};
     float x[BATCH * INPUTS], target[BATCH * OUTPUTS];
 
     for (int k = 0; k < BATCH * INPUTS; k++)
@@ -397,7 +398,7 @@ static void check_path(const struct recipe *recipe, double density)
     training.density = density;
     struct reference *r = copy_training(&training, x, recipe->transcoder ? target : x);
     const double loss = loss_of(r);
-    room_add(&room, recipe, shape);
+    step_room_add(&room, recipe, shape);
     workspace_make(&workspace, MPI_COMM_SELF, &room);
     assert_int_equal(training_step(&training, &workspace, x, recipe->transcoder ? target : x,
                                    &report), OK);
