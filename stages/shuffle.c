@@ -15,7 +15,6 @@
 #include "suite/tasks.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static const char HELP[] =
     "saemill-shuffle SUITE [--task N]\n"
@@ -70,14 +69,6 @@ done:
     return st;
 }
 
-/* Rows within which a row of a stream may move. */
-static int64_t bucket_of(const struct suite *suite, int64_t rows)
-{
-    if (strcmp(suite->shuffle.mode, "global") == 0)
-        return rows;
-    return strcmp(suite->shuffle.mode, "none") == 0 ? 1 : suite->shuffle.bucket;
-}
-
 /* Collective. */
 static enum status shuffle_stream(struct work *work, struct tap tap)
 {
@@ -95,7 +86,7 @@ static enum status shuffle_stream(struct work *work, struct tap tap)
     const struct reorder job = {
         .input = &input, .folder = folder, .suite = suite->text,
         .order = { .rows = rows, .seed = (uint64_t)suite->shuffle.seed,
-                   .bucket = bucket_of(suite, rows) },
+                   .bucket = suite_bucket(suite, rows) },
         .shard = suite->shuffle.shard, .memory = suite->shuffle.memory,
     };
     TRY(reorder_stream(&job, work->run));

@@ -129,14 +129,12 @@ static int64_t dealings_of(const struct suite *suite, int64_t rows, int64_t row_
         .bytes = row_bytes, .value = value_bytes, .in = passes_chunk(rows, CHUNK_ROWS),
         .out = passes_chunk(rows, suite->shuffle.shard),
     };
-    const bool buckets = strcmp(suite->shuffle.mode, "bucket") == 0;
     struct passes passes = {0};
     struct room room;
 
     if (room_make(&room, suite->shuffle.memory, (int)(suite->resources.nodes * ranks), &about)
         == OK)
-        passes_make(&passes, rows, suite->shuffle.shard, buckets ? suite->shuffle.bucket : rows,
-                    &room);
+        passes_make(&passes, rows, suite->shuffle.shard, suite_bucket(suite, rows), &room);
     status_clear();
     return passes.dealings;
 }

@@ -276,3 +276,10 @@ const char *suite_place(char place[SUITE_PLACE], const struct suite *suite, cons
              blame_line_in(suite->source, section, entry, name));
     return place;
 }
+
+int64_t suite_bucket(const struct suite *suite, int64_t rows)
+{
+    if (strcmp(suite->shuffle.mode, "global") == 0)
+        return rows;
+    return strcmp(suite->shuffle.mode, "none") == 0 ? 1 : suite->shuffle.bucket;
+}

@@ -140,6 +140,9 @@ enum status suite_parse(struct suite *suite, const char *yaml, const char *path)
 
 void suite_free(struct suite *suite);
 
+/* Within how many consecutive rows does the shuffle move a row, of a stream of `rows`?  Local. */
+int64_t suite_bucket(const struct suite *suite, int64_t rows);
+
 /* Write `text` anew from the members.  Local. */
 void suite_render(struct suite *suite);
 
