@@ -18,6 +18,7 @@ suite() {
     sed -e "s|^name:.*|name: compare-shuffles\nrun: $1|" \
         -e 's|^  sites: \[attn, mlp, res\].*|  sites: [res]\n  layers: [1]|' \
         -e "s|^train:|shuffle: {seed: $3$([ "$2" = 0 ] || echo ", mode: bucket, bucket: $2")}\n&\n  seed: $3|" \
+        -e 's/^  tokens: .*/  tokens: 1_150_000/' -e 's/^    tokens: .*/    tokens: 1_000_000/' \
         -e '/sites: \[attn, mlp\]/,/tokens:/d' jobs/demo.yaml
 }
 
