@@ -114,16 +114,16 @@ nothing_is_submitted_twice() {
 a_task_that_always_fails_does_not_block_others() {
     { suite | sed 's/tokens: 4096/tokens: 256000/; s/checkpoint: 4/checkpoint: 20/'
       resources 2 10 60; } > "$dir/suite.yaml"
-    mkdir "$dir/root" "$dir/root/bin"
-    cp -r slurm "$dir/root/slurm"
-    cp bin/* "$dir/root/bin/"
-    sed -i 's/^start=.*/start=srun/' "$dir/root/slurm/site.sh"
+    mkdir "$dir/copy" "$dir/copy/bin"
+    cp -r slurm "$dir/copy/slurm"
+    cp bin/* "$dir/copy/bin/"
+    sed -i 's/^start=.*/start=srun/' "$dir/copy/slurm/site.sh"
     mv "$dir/run" "$dir/requeued"
     mkdir "$dir/run"
     cp -r "$dir/requeued/suite.yaml" "$dir/requeued/tokens" "$dir/requeued/harvest" \
         "$dir/requeued/shuffle" "$dir/run"
     printf 'damage' | dd of="$dir/run/shuffle/attn.02/00000.h5" bs=1 seek=100000 conv=notrunc
-    "$dir/root/bin/saemill" submit "$dir/suite.yaml" | tee "$dir/out"
+    "$dir/copy/bin/saemill" submit "$dir/suite.yaml" | tee "$dir/out"
     grep "^train: 3 streams, job [0-9]*$" "$dir/out"
     await queue_is_empty
     bin/saemill status "$dir/suite.yaml" | tee "$dir/status"
@@ -138,7 +138,7 @@ a_task_that_always_fails_does_not_block_others() {
 # The stream is shuffled again; of what is cancelled then, the rest is done.
 cancelled_tasks_are_submitted_again() {
     rm -r "$dir/run/shuffle/attn.02"
-    "$dir/root/bin/saemill" submit "$dir/suite.yaml" | tee "$dir/out"
+    "$dir/copy/bin/saemill" submit "$dir/suite.yaml" | tee "$dir/out"
     grep "^shuffle: 1 streams, job [0-9]*$" "$dir/out"
     grep "^train: 1 streams, job [0-9]*, aftercorr:[0-9]*$" "$dir/out"
     freeze train "$dir/run/train/attn.02/w64-l0.001.checkpoint.h5"
@@ -163,7 +163,7 @@ a_task_without_progress_fails_in_the_end() {
     { suite | sed 's/block: 4/block: 1/; s/shard: 64/shard: 4096/'
       resources 1 10 60; } > "$dir/suite.yaml"
     mv "$dir/run" "$dir/cancelled"
-    "$dir/root/bin/saemill" submit "$dir/suite.yaml"
+    "$dir/copy/bin/saemill" submit "$dir/suite.yaml"
     log=$dir/run/logs/harvest-00000.log
     for attempt in 1 2; do
         await count_is '^== ' "$log" $attempt
