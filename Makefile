@@ -112,7 +112,9 @@ $(BIN)/saemill: $(BUILD)/stages/saemill.o $(LIBRARY)
 	$(Q)$(MPICC) $(OPT) -o $@ $^ $(LDLIBS)
 
 $(UNIT) $(RANKED) $(BENCH): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
-	$(Q)$(MPICC) $(OPT) -o $@ $^ $(LDLIBS) -lcmocka
+	$(Q)$(MPICC) $(OPT) -o $@ $^ $(LDLIBS)
+
+$(UNIT) $(RANKED): LDLIBS += -lcmocka
 
 # Hot loops are there for several CPUs (clones.h); tests see those that this one would not
 # choose, too: v1 any x86-64, v3 AVX2.
