@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/words.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -249,20 +250,4 @@ enum status file_trim(const char *path)
     TRY(truncate(path, bytes) != 0 ? file_refuse("trim", path) : OK);
 done:
     return st;
-}
-
-const char *bytes_text(double bytes)
-{
-    static const char *const UNITS[] = { "B", "kB", "MB", "GB", "TB", "PB" };
-    static _Thread_local char text[8][16];
-    static _Thread_local unsigned next;
-    char *out = text[next++ % 8];
-    int unit = 0;
-
-    while (bytes >= 999.5 && unit < 5) {
-        bytes /= 1000;
-        unit++;
-    }
-    snprintf(out, sizeof text[0], unit == 0 ? "%.0f %s" : "%.3g %s", bytes, UNITS[unit]);
-    return out;
 }

@@ -66,7 +66,4 @@ enum status file_reserve(const char *path, int64_t bytes);
 /* Give back the space that was set aside and not used.  E_IO. */
 enum status file_trim(const char *path);
 
-/* "1.5 GB": bytes in decimal units, for people.  Valid until called eight times more. */
-const char *bytes_text(double bytes);
-
 #endif

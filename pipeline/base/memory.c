@@ -1,6 +1,7 @@
 #include "base/memory.h"
 #include "base/cgroup.h"
 #include "base/file.h"
+#include "base/words.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 #include "base/run.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/words.h"
 
 #include <hdf5.h>
 #include <signal.h>
@@ -142,21 +143,6 @@ static void say_always(struct run *run, const char *format, ...)
     va_start(args, format);
     say(run, format, args);
     va_end(args);
-}
-
-/* "3 h 05 min", "4 min 10 s", "12 s". */
-static const char *duration_text(double seconds)
-{
-    static char text[32];
-    const long long s = seconds < 0 ? 0 : (long long)(seconds + 0.5);
-
-    if (s >= 3600)
-        snprintf(text, sizeof text, "%lld h %02lld min", s / 3600, s / 60 % 60);
-    else if (s >= 60)
-        snprintf(text, sizeof text, "%lld min %02lld s", s / 60, s % 60);
-    else
-        snprintf(text, sizeof text, "%lld s", s);
-    return text;
 }
 
 void run_progress(struct run *run, const char *what, double since, int64_t before,

@@ -1,4 +1,5 @@
 #include "driver/plan.h"
+#include "base/words.h"
 
 #include <jansson.h>
 
@@ -15,25 +16,8 @@ static void print_binary(FILE *out, double bytes)
     fprintf(out, "%.3g %s", bytes, UNITS[unit]);
 }
 
-static const char *duration(char text[32], double seconds)
-{
-    if (seconds >= 2 * 365.25 * 86400)
-        snprintf(text, 32, "%.0f years", seconds / (365.25 * 86400));
-    else if (seconds >= 2 * 86400)
-        snprintf(text, 32, "%.1f days", seconds / 86400);
-    else if (seconds >= 2 * 3600)
-        snprintf(text, 32, "%.1f h", seconds / 3600);
-    else if (seconds >= 120)
-        snprintf(text, 32, "%.1f min", seconds / 60);
-    else
-        snprintf(text, 32, "%.0f s", seconds);
-    return text;
-}
-
 static void print_table(FILE *out, const struct plan *plan)
 {
-    char here[32], longest[32];
-
     fprintf(out, "  %-9s %7s %12s %11s %11s %10s %10s %10s %14s\n", "stage", "tasks", "core-hours",
             "run here", "one task", "read", "written", "files", "a rank");
     for (int s = 0; s < STAGES; s++) {
@@ -41,12 +25,12 @@ static void print_table(FILE *out, const struct plan *plan)
         const struct stage_plan *stage = &plan->stage[s];
         fprintf(out, "  %-9s %7lld %12.3g %11s %11s %10s %10s %10.0f %14s\n",
                 stage_name((enum stage)s), (long long)cost->tasks, stage->core_seconds / 3600,
-                duration(here, stage->here), duration(longest, stage->longest),
+                duration_text(stage->here), duration_text(stage->longest),
                 bytes_text(cost->read), bytes_text(cost->written), cost->files,
                 bytes_text(stage->memory));
     }
     fprintf(out, "  %-9s %7s %12.3g %11s\n", "all", "", plan->core_seconds / 3600,
-            duration(here, plan->here));
+            duration_text(plan->here));
 }
 
 static int dearest(const struct plan *plan)
@@ -61,12 +45,10 @@ static int dearest(const struct plan *plan)
 
 static void print_nodes(FILE *out, const struct plan *plan, const struct suite *suite)
 {
-    char text[32];
-
     fprintf(out, "With saemill submit, on nodes of %lld cores:", (long long)suite->resources.cores);
     for (int64_t nodes = suite->resources.nodes, i = 0; i < 4; i++, nodes *= 4)
         fprintf(out, "%s %lld node%s %s", i > 0 ? "," : "", (long long)nodes,
-                nodes == 1 ? "" : "s", duration(text, plan_seconds(plan, suite, nodes)));
+                nodes == 1 ? "" : "s", duration_text(plan_seconds(plan, suite, nodes)));
     fputs(".\n", out);
 }
 

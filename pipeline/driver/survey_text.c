@@ -1,3 +1,4 @@
+#include "base/words.h"
 #include "driver/record.h"
 #include "driver/survey.h"
 
@@ -32,17 +33,6 @@ static char *reason_of(const struct suite *suite, enum stage stage, int64_t task
     return tail;
 }
 
-/* "3 h 05 min" */
-static void print_duration(FILE *out, double seconds)
-{
-    if (seconds >= 86400)
-        fprintf(out, "%.1f days", seconds / 86400);
-    else if (seconds >= 3600)
-        fprintf(out, "%.1f h", seconds / 3600);
-    else
-        fprintf(out, "%.0f min", seconds / 60 < 1 ? 1 : seconds / 60);
-}
-
 /* What a stage lacks, in the order in which it is told. */
 static const enum task_state ORDER[] = {
     TASK_RUNNING, TASK_WAITING, TASK_FAILED, TASK_MISSING,
@@ -73,11 +63,8 @@ static void print_stage(FILE *out, const struct survey *survey, enum stage stage
                     task_state_name(ORDER[i]));
             comma = ", ";
         }
-    if (left >= 0) {
-        fprintf(out, "; %.3g an hour, ", 3600 * of->rate);
-        print_duration(out, left);
-        fputs(" left", out);
-    }
+    if (left >= 0)
+        fprintf(out, "; %.3g an hour, %s left", 3600 * of->rate, duration_text(left));
     fputc('\n', out);
 }
 

@@ -1,4 +1,5 @@
 #include "release/report.h"
+#include "base/words.h"
 #include "release/figures.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 #include "shard/reorder.h"
+#include "base/words.h"
 #include "shard/plan.h"
 #include "shard/shuffling.h"
 

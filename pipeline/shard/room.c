@@ -1,5 +1,6 @@
 #include "shard/room.h"
 #include "base/file.h"
+#include "base/words.h"
 #include "shard/chunks.h"
 #include "shard/dealt.h"
 #include "shard/frame.h"

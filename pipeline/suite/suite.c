@@ -1,5 +1,6 @@
 #include "suite/suite.h"
 #include "base/file.h"
+#include "base/words.h"
 #include "suite/blame.h"
 #include "suite/claim.h"
 #include "suite/slots.h"

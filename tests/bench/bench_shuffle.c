@@ -10,6 +10,7 @@
  */
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/words.h"
 #include "kernels/bf16.h"
 #include "shard/activation_writer.h"
 #include "shard/reorder.h"

@@ -12,6 +12,7 @@
  */
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/words.h"
 #include "kernels/adam.h"
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
