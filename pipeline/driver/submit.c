@@ -1,15 +1,12 @@
 #include "driver/submit.h"
-#include "base/split.h"
 #include "driver/command.h"
-#include "driver/layout.h"
 #include "driver/model.h"
-#include "driver/record.h"
+#include "driver/sbatch.h"
 #include "driver/survey.h"
 #include "suite/claim.h"
 
 #include <errno.h>
 #include <libgen.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,132 +14,15 @@
 enum { JOB = 32 };              /* of a job's number, or of the variable that stands for it */
 
 struct submission {
-    const struct suite *suite;
-    const char   *path;         /* of the suite file */
+    struct sbatch sbatch;       /* with the suite */
     bool          dry;
-    char          root[PATH_LENGTH];    /* where bin/ and slurm/ are */
-    struct lm_config model;
     struct survey survey;
-    int           digits;       /* an array has indices of so many digits */
     char        (*job[STAGES])[JOB];    /* [tasks] which will do it; "" if it is done */
     int           arrays;       /* submitted so far */
-    char          jobs[256];    /* their numbers, for scancel */
+    FILE         *jobs;         /* writes their numbers to `numbers`, for scancel */
+    char         *numbers;
+    size_t        length;
 };
-
-/* --- the command ------------------------------------------------------------------- */
-
-/* Write a word so that a shell takes it as it is. */
-static void write_word(FILE *out, const char *word)
-{
-    static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "_-./:=,%@+";
-
-    if (word[0] != '\0' && strspn(word, PLAIN) == strlen(word)) {
-        fprintf(out, " %s", word);
-        return;
-    }
-    fputs(" '", out);
-    for (; *word != '\0'; word++)
-        fputs(*word == '\'' ? "'\\''" : (char[]){ *word, '\0' }, out);
-    fputc('\'', out);
-}
-
-__attribute__((format(printf, 2, 3)))
-static void add_word(FILE *out, const char *format, ...)
-{
-    char *word;
-    va_list args;
-
-    va_start(args, format);
-    if (vasprintf(&word, format, args) < 0)
-        die("no memory for a command");
-    va_end(args);
-    write_word(out, word);
-    free(word);
-}
-
-/* What a task of the stage gets. */
-static void add_resources(FILE *out, const struct submission *s, enum stage stage)
-{
-    const struct suite *suite = s->suite;
-    const int nodes = stage == STAGE_SHUFFLE || stage == STAGE_TRAIN ? (int)suite->resources.nodes
-                                                                     : 1;
-    const int cores = (int)suite->resources.cores;
-    const struct layout layout = layout_of(stage, suite, &s->model, nodes * cores,
-                                           nodes * suite->resources.memory);
-    const int ranks = layout.ranks > nodes ? layout.ranks / nodes : 1;
-
-    add_word(out, "--nodes=%d", nodes);
-    add_word(out, "--ntasks-per-node=%d", ranks);
-    add_word(out, "--cpus-per-task=%d", cores / ranks);
-    add_word(out, "--mem=%lldM", (long long)suite->resources.memory >> 20);
-    add_word(out, "--time=%lld", (long long)suite->resources.time);
-    for (unsigned o = 0; o < suite->resources.options_count; o++)
-        add_word(out, "%s", suite->resources.options[o]);
-}
-
-/* "0-3,7": the tasks of `chunk` that are to have this number. */
-static void add_indices(FILE *out, const struct submission *s, const bool *chosen,
-                        struct range chunk)
-{
-    const long long limit = s->suite->resources.at_once;
-    const char *comma = "";
-    char *text;
-    size_t length;
-    FILE *list = open_memstream(&text, &length);
-
-    for (int64_t t = chunk.first; t < chunk.end; t++) {
-        if (!chosen[t])
-            continue;
-        const int64_t first = t;
-        while (t + 1 < chunk.end && chosen[t + 1])
-            t++;
-        fprintf(list, "%s%lld", comma, (long long)(first - chunk.first));
-        if (t > first)
-            fprintf(list, "-%lld", (long long)(t - chunk.first));
-        comma = ",";
-    }
-    fclose(list);
-    if (limit > 0)
-        add_word(out, "--array=%s%%%lld", text, limit);
-    else
-        add_word(out, "--array=%s", text);
-    free(text);
-}
-
-/* sbatch for the chosen tasks of a chunk, which wait for `dependency` (or ""). */
-static char *array_command(const struct submission *s, enum stage stage, const bool *chosen,
-                           struct range chunk, const char *dependency)
-{
-    const struct suite *suite = s->suite;
-    char *command, comment[PATH_LENGTH];
-    size_t length;
-    FILE *out = open_memstream(&command, &length);
-
-    queue_comment(comment, suite, chunk.first);
-    fputs("sbatch --parsable", out);
-    add_word(out, "--job-name=%s.%s", suite->name, stage_name(stage));
-    add_word(out, "--comment=%s", comment);
-    add_indices(out, s, chosen, chunk);
-    if (dependency[0] != '\0') {
-        fprintf(out, " --dependency=%s", dependency);   /* may name variables */
-        add_word(out, "--kill-on-invalid-dep=yes");
-    }
-    add_word(out, "--requeue");
-    add_word(out, "--open-mode=append");
-    add_word(out, "--signal=B:USR1@%lld", (long long)suite->resources.margin);
-    add_resources(out, s, stage);
-    add_word(out, "--output=%s/logs/%s-%0*lld%%%da.log", suite->run, stage_name(stage),
-             5 - s->digits, (long long)(chunk.first / (chunk.end - chunk.first)), s->digits);
-    add_word(out, "%s/slurm/task.sh", s->root);
-    add_word(out, "%s", s->root);
-    add_word(out, "%s", s->path);
-    add_word(out, "%s", stage_name(stage));
-    add_word(out, "%lld", (long long)chunk.first);
-    if (fclose(out) != 0)
-        die("no memory for a command");
-    return command;
-}
 
 /* Give the command to Slurm, or print it; *job is the number of the job. */
 static enum status hand_over(struct submission *s, const char *command, const char *variable,
@@ -160,12 +40,12 @@ static enum status hand_over(struct submission *s, const char *command, const ch
     snprintf(job, JOB, "%.*s", (int)strspn(answer, "0123456789"), answer);
     TRY(job[0] != '\0' ? OK
         : refuse(E_IO, "sbatch answers '%s' instead of a job's number", answer));
-    const size_t there = strlen(s->jobs);
-    snprintf(s->jobs + there, sizeof s->jobs - there, " %s", job);
+    fprintf(s->jobs, " %s", job);
+    fflush(s->jobs);
 done:
     free(answer);
     if (st != OK && s->arrays > 0)
-        printf("these jobs are submitted already:%s\n", s->jobs);
+        printf("these jobs are submitted already:%s\n", s->numbers);
     return st;
 }
 
@@ -206,8 +86,8 @@ static bool waits_for_stream(const struct submission *s, enum stage stage)
 {
     bool transcoders = false;
 
-    for (unsigned g = 0; g < s->suite->saes_count; g++)
-        transcoders |= strcmp(s->suite->saes[g].target, "input") != 0;
+    for (unsigned g = 0; g < s->sbatch.suite->saes_count; g++)
+        transcoders |= strcmp(s->sbatch.suite->saes[g].target, "input") != 0;
     return stage_follows_streams(stage) && !(stage == STAGE_TRAIN && transcoders);
 }
 
@@ -246,7 +126,7 @@ static enum status submit_array(struct submission *s, enum stage stage, bool *wa
     char variable[JOB], job[JOB];
     enum status st;
 
-    for (int d = 0; d < s->digits; d++)
+    for (int d = 0; d < s->sbatch.digits; d++)
         size *= 10;
     const struct range chunk = { first / size * size, (first / size + 1) * size };
     bool *chosen = allocate(chunk.end, sizeof *chosen);
@@ -255,7 +135,7 @@ static enum status submit_array(struct submission *s, enum stage stage, bool *wa
         count += chosen[t];
     }
     char *dependency = dependency_of(s, stage, first);
-    char *command = array_command(s, stage, chosen, chunk, dependency);
+    char *command = sbatch_array(&s->sbatch, stage, chosen, chunk, dependency);
 
     snprintf(variable, sizeof variable, "%s%d", stage_name(stage), s->arrays);
     TRY(hand_over(s, command, variable, job));
@@ -299,25 +179,10 @@ done:
 /* A job that submits the rest when it can be counted. */
 static enum status submit_rest(struct submission *s)
 {
-    char *command, *dependency = dependency_on_all(s, STAGE_TOKENIZE), job[JOB];
-    size_t length;
-    FILE *out = open_memstream(&command, &length);
+    char *dependency = dependency_on_all(s, STAGE_TOKENIZE), job[JOB];
+    char *command = sbatch_rest(&s->sbatch, dependency);
     enum status st;
 
-    fputs("sbatch --parsable", out);
-    add_word(out, "--job-name=%s.submit", s->suite->name);
-    fprintf(out, " --dependency=%s", dependency);
-    add_word(out, "--kill-on-invalid-dep=yes");
-    add_word(out, "--ntasks=1");
-    add_word(out, "--time=10");
-    for (unsigned o = 0; o < s->suite->resources.options_count; o++)
-        add_word(out, "%s", s->suite->resources.options[o]);
-    add_word(out, "--output=%s/logs/submit.log", s->suite->run);
-    add_word(out, "%s/slurm/submit.sh", s->root);
-    add_word(out, "%s", s->root);
-    add_word(out, "%s", s->path);
-    if (fclose(out) != 0)
-        die("no memory for a command");
     TRY(hand_over(s, command, "rest", job));
     if (!s->dry)
         printf("the rest: when the corpus is tokenized and the shards can be counted, job %s\n",
@@ -335,6 +200,7 @@ done:
  * index behind, in the names of logs too. */
 static enum status find_digits(struct submission *s)
 {
+    int *digits = &s->sbatch.digits;
     char *answer = NULL, *line;
     long long most = 1001;      /* Slurm's own default, where there is none to ask */
     enum status st = OK;
@@ -344,10 +210,10 @@ static enum status find_digits(struct submission *s)
     line = answer != NULL ? strstr(answer, "MaxArraySize") : NULL;
     if (line != NULL)
         sscanf(line, "MaxArraySize = %lld", &most);
-    for (s->digits = 1; s->digits < 4 && most > 10; s->digits++)
+    for (*digits = 1; *digits < 4 && most > 10; ++*digits)
         most /= 10;
-    s->digits -= most < 10;
-    TRY(s->digits > 0 ? OK : refuse(E_USAGE, "this Slurm allows no job arrays of ten tasks "
+    *digits -= most < 10;
+    TRY(*digits > 0 ? OK : refuse(E_USAGE, "this Slurm allows no job arrays of ten tasks "
                                     "(MaxArraySize in slurm.conf), as saemill submit needs"));
 done:
     free(answer);
@@ -361,23 +227,23 @@ static enum status prepare(struct submission *s)
     ssize_t length;
     enum status st;
 
-    length = readlink("/proc/self/exe", s->root, sizeof s->root - 1);
+    length = readlink("/proc/self/exe", s->sbatch.root, sizeof s->sbatch.root - 1);
     TRY(length > 0 ? OK : refuse(E_IO, "cannot find the folder of this program: %s",
                                  strerror(errno)));
-    dirname(dirname(s->root));
-    TRY(model_read(&s->model, s->suite));
-    TRY(survey_make(&s->survey, s->suite));
+    dirname(dirname(s->sbatch.root));
+    TRY(model_read(&s->sbatch.model, s->sbatch.suite));
+    TRY(survey_make(&s->survey, s->sbatch.suite));
     TRY(find_digits(s));
     if (s->dry)
         return OK;
     TRY(command_exists("sbatch") && !s->survey.queue.silent ? OK
         : refuse(E_USAGE, "there is no Slurm here (no sbatch, or it does not answer); on one "
-                 "machine use saemill run %s", s->path));
+                 "machine use saemill run %s", s->sbatch.path));
     TRY(s->survey.holder == 0 ? OK
         : refuse(E_USAGE, "a `saemill run` (process %ld) is at work in %s; stop it first, or let "
-                 "it finish", s->survey.holder, s->suite->run));
-    TRY(suite_claim(s->suite));
-    path_print(folder, "%s/logs", s->suite->run);
+                 "it finish", s->survey.holder, s->sbatch.suite->run));
+    TRY(suite_claim(s->sbatch.suite));
+    path_print(folder, "%s/logs", s->sbatch.suite->run);
     TRY(folder_make(folder));
     unsetenv("SLURM_RESTART_COUNT");    /* of the job in which the rest is submitted */
 done:
@@ -390,14 +256,18 @@ static void say_end(const struct submission *s)
         printf("nothing to submit: all that is missing is in the queue already, or nothing is "
                "missing\n");
     else if (!s->dry)
-        printf("saemill status %s shows how far it is; scancel%s stops it\n", s->path, s->jobs);
+        printf("saemill status %s shows how far it is; scancel%s stops it\n", s->sbatch.path,
+               s->numbers);
 }
 
 enum status submit(const struct suite *suite, const char *path, bool dry)
 {
-    struct submission s = { .suite = suite, .path = path, .dry = dry };
+    struct submission s = { .sbatch = { .suite = suite, .path = path }, .dry = dry };
     enum status st;
 
+    s.jobs = open_memstream(&s.numbers, &s.length);
+    if (s.jobs == NULL)
+        die("no memory for the numbers of jobs");
     TRY(prepare(&s));
     for (int stage = 0; stage < STAGES; stage++) {
         if (s.survey.state.stage[stage].total < 0) {
@@ -410,6 +280,8 @@ enum status submit(const struct suite *suite, const char *path, bool dry)
 done:
     for (int stage = 0; stage < STAGES; stage++)
         free(s.job[stage]);
+    fclose(s.jobs);
+    free(s.numbers);
     survey_free(&s.survey);
     return st;
 }

@@ -1,0 +1,163 @@
+#include "driver/sbatch.h"
+#include "driver/layout.h"
+#include "driver/queue.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- words ------------------------------------------------------------------------- */
+
+/* Write a word so that a shell takes it as it is. */
+static void write_word(FILE *out, const char *word)
+{
+    static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-./:=,%@+";
+
+    if (word[0] != '\0' && strspn(word, PLAIN) == strlen(word)) {
+        fprintf(out, " %s", word);
+        return;
+    }
+    fputs(" '", out);
+    for (; *word != '\0'; word++)
+        fputs(*word == '\'' ? "'\\''" : (char[]){ *word, '\0' }, out);
+    fputc('\'', out);
+}
+
+__attribute__((format(printf, 2, 3)))
+static void add_word(FILE *out, const char *format, ...)
+{
+    char *word;
+    va_list args;
+
+    va_start(args, format);
+    if (vasprintf(&word, format, args) < 0)
+        die("no memory for a command");
+    va_end(args);
+    write_word(out, word);
+    free(word);
+}
+
+static void close_command(FILE *out)
+{
+    if (fclose(out) != 0)
+        die("no memory for a command");
+}
+
+/* --- options ----------------------------------------------------------------------- */
+
+/* Not quoted: it may name variables. */
+static void add_dependency(FILE *out, const char *dependency)
+{
+    if (dependency[0] == '\0')
+        return;
+    fprintf(out, " --dependency=%s", dependency);
+    add_word(out, "--kill-on-invalid-dep=yes");
+}
+
+static void add_options(FILE *out, const struct suite *suite)
+{
+    for (unsigned o = 0; o < suite->resources.options_count; o++)
+        add_word(out, "%s", suite->resources.options[o]);
+}
+
+/* What a task of the stage gets. */
+static void add_resources(FILE *out, const struct sbatch *sbatch, enum stage stage)
+{
+    const struct suite *suite = sbatch->suite;
+    const int nodes = stage == STAGE_SHUFFLE || stage == STAGE_TRAIN ? (int)suite->resources.nodes
+                                                                     : 1;
+    const int cores = (int)suite->resources.cores;
+    const struct layout layout = layout_of(stage, suite, &sbatch->model, nodes * cores,
+                                           nodes * suite->resources.memory);
+    const int ranks = layout.ranks > nodes ? layout.ranks / nodes : 1;
+
+    add_word(out, "--nodes=%d", nodes);
+    add_word(out, "--ntasks-per-node=%d", ranks);
+    add_word(out, "--cpus-per-task=%d", cores / ranks);
+    add_word(out, "--mem=%lldM", (long long)suite->resources.memory >> 20);
+    add_word(out, "--time=%lld", (long long)suite->resources.time);
+    add_options(out, suite);
+}
+
+/* "0-3,7": the tasks of `chunk` that are to have this number. */
+static void add_indices(FILE *out, const struct suite *suite, const bool *chosen,
+                        struct range chunk)
+{
+    const long long limit = suite->resources.at_once;
+    const char *comma = "";
+    char *text;
+    size_t length;
+    FILE *list = open_memstream(&text, &length);
+
+    for (int64_t t = chunk.first; t < chunk.end; t++) {
+        if (!chosen[t])
+            continue;
+        const int64_t first = t;
+        while (t + 1 < chunk.end && chosen[t + 1])
+            t++;
+        fprintf(list, "%s%lld", comma, (long long)(first - chunk.first));
+        if (t > first)
+            fprintf(list, "-%lld", (long long)(t - chunk.first));
+        comma = ",";
+    }
+    close_command(list);
+    if (limit > 0)
+        add_word(out, "--array=%s%%%lld", text, limit);
+    else
+        add_word(out, "--array=%s", text);
+    free(text);
+}
+
+/* --- commands ---------------------------------------------------------------------- */
+
+char *sbatch_array(const struct sbatch *sbatch, enum stage stage, const bool *chosen,
+                   struct range chunk, const char *dependency)
+{
+    const struct suite *suite = sbatch->suite;
+    char *command, comment[PATH_LENGTH];
+    size_t length;
+    FILE *out = open_memstream(&command, &length);
+
+    queue_comment(comment, suite, chunk.first);
+    fputs("sbatch --parsable", out);
+    add_word(out, "--job-name=%s.%s", suite->name, stage_name(stage));
+    add_word(out, "--comment=%s", comment);
+    add_indices(out, suite, chosen, chunk);
+    add_dependency(out, dependency);
+    add_word(out, "--requeue");
+    add_word(out, "--open-mode=append");
+    add_word(out, "--signal=B:USR1@%lld", (long long)suite->resources.margin);
+    add_resources(out, sbatch, stage);
+    add_word(out, "--output=%s/logs/%s-%0*lld%%%da.log", suite->run, stage_name(stage),
+             5 - sbatch->digits, (long long)(chunk.first / (chunk.end - chunk.first)),
+             sbatch->digits);
+    add_word(out, "%s/slurm/task.sh", sbatch->root);
+    add_word(out, "%s", sbatch->root);
+    add_word(out, "%s", sbatch->path);
+    add_word(out, "%s", stage_name(stage));
+    add_word(out, "%lld", (long long)chunk.first);
+    close_command(out);
+    return command;
+}
+
+char *sbatch_rest(const struct sbatch *sbatch, const char *dependency)
+{
+    char *command;
+    size_t length;
+    FILE *out = open_memstream(&command, &length);
+
+    fputs("sbatch --parsable", out);
+    add_word(out, "--job-name=%s.submit", sbatch->suite->name);
+    add_dependency(out, dependency);
+    add_word(out, "--ntasks=1");
+    add_word(out, "--time=10");
+    add_options(out, sbatch->suite);
+    add_word(out, "--output=%s/logs/submit.log", sbatch->suite->run);
+    add_word(out, "%s/slurm/submit.sh", sbatch->root);
+    add_word(out, "%s", sbatch->root);
+    add_word(out, "%s", sbatch->path);
+    close_command(out);
+    return command;
+}
