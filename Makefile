@@ -181,7 +181,7 @@ $(SCRIPTS:=.ok): build/%.ok: %.sh tests/lib.sh $(PROGRAMS) $(PLUGIN)
 $(patsubst %,%.o,$(UNIT) $(RANKED)) $(SCRIPTS:=.ok): | build/setup.check
 
 check-slurm: all | build/setup.check build/setup.slurm
-	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout 600 sh tests/slurm/check.sh
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground 900 sh tests/slurm/check.sh
 
 check-slurm-demo: all $(DEMO_TEXT) | build/setup.check build/setup.slurm
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' sh tests/slurm/demo.sh

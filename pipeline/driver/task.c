@@ -5,6 +5,7 @@
 #include "driver/model.h"
 #include "driver/progress.h"
 #include "driver/record.h"
+#include "driver/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,21 @@ done:
     return st;
 }
 
+/* An exit status of 0 is not enough: so srun ends, too, when it could not start the ranks. */
+static enum status check_done(const struct suite *suite, enum stage stage, int64_t task)
+{
+    struct state state = {0};
+    enum status st;
+
+    TRY(state_read(&state, suite));
+    TRY(state.stage[stage].task_done[task] ? OK
+        : refuse(E_IO, "%s %lld ended well, but its work is not there; were its ranks started?  "
+                 "Submit it again", stage_name(stage), (long long)task));
+done:
+    state_free(&state);
+    return st;
+}
+
 /* Put this job back into the queue, and wait for Slurm to end it. */
 static enum status requeue(void)
 {
@@ -143,6 +159,8 @@ enum status task_run(const struct suite *suite, const char *path, enum stage sta
         ended = has_shard(suite, task, &there);
     if (ended == OK && there)
         ended = launch(&launched);
+    if (ended == OK && there)
+        ended = check_done(suite, stage, task);
     else if (ended == OK)
         printf("the corpus is used up before this shard; there is nothing to do\n");
     st = end(&record, suite, stage, task, ended);

@@ -1,7 +1,9 @@
 # cluster.sh -- a real Slurm of two nodes on this one machine.  Sourced; needs root.
 #
-#   cluster_up      start it, in a folder of its own: $cluster
-#   cluster_down    stop it, and all that it started
+#   cluster_up          start it, in a folder of its own: $cluster
+#   cluster_kill NODE   kill all that runs on a node, as a power cut would
+#   cluster_node NODE   start its daemon again
+#   cluster_down        stop all of it, and all that it started
 #
 # Both nodes are this machine, under names of their own (n1, n2) with a /dev/shm of their own,
 # or Open MPI would take ranks of two nodes for neighbours that share memory.  The
@@ -64,6 +66,17 @@ cluster_node() {
         mount -t tmpfs -o mode=1777 tmpfs /dev/shm
         hostname "$2"
         exec slurmd -f "$1/slurm.conf" -N "$2"' sh "$cluster" "$1"
+}
+
+# Everything on node $1 has its host name.  Slurm is told, which it would notice by itself after
+# SlurmdTimeout.
+cluster_kill() {
+    node=$(readlink "/proc/$(cat "$cluster/pid/slurmd.$1")/ns/uts") || return 1
+    [ "$node" != "$(readlink /proc/$$/ns/uts)" ] || return 1
+    for process in /proc/[0-9]*; do
+        [ "$(readlink "$process/ns/uts" 2> /dev/null)" = "$node" ] && kill -9 "${process#/proc/}"
+    done
+    scontrol update nodename="$1" state=down reason=killed
 }
 
 cluster_up() {
