@@ -2,12 +2,28 @@
 
 #include <cblas.h>
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Inside a parallel region OpenBLAS multiplies on one thread. */
 static void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, float *c, int64_t ldc,
                  const float *a, int64_t lda, const float *b, int64_t ldb,
                  int64_t m, int64_t n, int64_t k, bool add)
 {
-    cblas_sgemm(CblasRowMajor, ta, tb, (blasint)m, (blasint)n, (blasint)k, 1, a, (blasint)lda,
-                b, (blasint)ldb, add ? 1 : 0, c, (blasint)ldc);
+    const int64_t down = (m + GEMM_ROWS - 1) / GEMM_ROWS;
+    const int64_t across = (n + GEMM_COLUMNS - 1) / GEMM_COLUMNS;
+
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t tile = 0; tile < down * across; tile++) {
+        const int64_t i = tile / across * GEMM_ROWS, j = tile % across * GEMM_COLUMNS;
+        cblas_sgemm(CblasRowMajor, ta, tb, (blasint)least(GEMM_ROWS, m - i),
+                    (blasint)least(GEMM_COLUMNS, n - j), (blasint)k, 1,
+                    a + i * (ta == CblasNoTrans ? lda : 1), (blasint)lda,
+                    b + j * (tb == CblasNoTrans ? 1 : ldb), (blasint)ldb, add ? 1 : 0,
+                    c + i * ldc + j, (blasint)ldc);
+    }
 }
 
 void gemm_nn(float *c, int64_t ldc, const float *a, int64_t lda, const float *b, int64_t ldb,

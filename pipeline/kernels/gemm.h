@@ -1,16 +1,18 @@
 /* gemm.h -- dense matrix products in float32, on BLAS.
  *
- * All matrices are row-major; `ld` is the distance between rows, in elements.  The result
- * does not depend on the number of threads, nor on how the caller cuts the rows or the
- * columns of C into several calls as long as each has 2^20 multiplications or more
- * (tests/unit/test_gemm.c checks this CPU's BLAS; below that OpenBLAS has other kernels, so
- * small pieces must always be cut in the same way).  It does depend on how k is cut.
+ * All matrices are row-major; `ld` is the distance between rows, in elements.  C is cut into
+ * tiles of GEMM_ROWS x GEMM_COLUMNS from its first element on, and one thread makes a tile: how
+ * BLAS cuts a product that it gives to several threads decides about the last bits on some
+ * CPUs.  So the result does not depend on the number of threads, nor on how the caller cuts C
+ * into several calls as long as the cuts are between tiles.  It does depend on how k is cut.
  */
 #ifndef GEMM_H
 #define GEMM_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+enum { GEMM_ROWS = 512, GEMM_COLUMNS = 1024 };
 
 /* C = A B, or C += A B if `add`.
  *   c [m, n]   a [m, k]   b [k, n] */

@@ -8,9 +8,9 @@
  */
 #include "base/comm.h"
 #include "kernels/bf16.h"
-#include "kernels/gemm.h"
 #include "kernels/product.h"
 
+#include <cblas.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ enum { ROWS = 2048, SHAPES = 4, MOST_INPUTS = 9216, MOST_OUTPUTS = 18432, MOST =
 
 /* Outputs and inputs: queries, keys and values; attention's output; gates and ups; the MLP's
  * output. */
-static const int64_t SHAPE[SHAPES][2] = {
+static const int SHAPE[SHAPES][2] = {
     { 4096, 2304 }, { 2304, 2048 }, { 18432, 2304 }, { 2304, 9216 },
 };
 
@@ -55,7 +55,7 @@ static double rate(void (*multiply)(void *, int), void *operands, double seconds
         }
         for (int s = 0; s < SHAPES; s++) {
             multiply(operands, s);
-            work += 2.0 * ROWS * (double)(SHAPE[s][0] * SHAPE[s][1]);
+            work += 2.0 * ROWS * SHAPE[s][0] * SHAPE[s][1];
         }
         now = turn == 0 ? start : omp_get_wtime();
     }
@@ -70,8 +70,8 @@ static void multiply_floats(void *operands, int s)
 {
     const struct floats *f = operands;
 
-    gemm_nt(f->y, SHAPE[s][0], f->x, SHAPE[s][1], f->w, SHAPE[s][1], ROWS, SHAPE[s][0],
-            SHAPE[s][1], false);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, ROWS, SHAPE[s][0], SHAPE[s][1], 1, f->x,
+                SHAPE[s][1], f->w, SHAPE[s][1], 0, f->y, SHAPE[s][0]);
 }
 
 struct halves {

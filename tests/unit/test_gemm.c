@@ -1,4 +1,5 @@
-/* gemm_*(): products by their definition, and the promise that cuts do not change bits. */
+/* gemm_*(): products by their definition, and the promise that threads and cuts do not
+ * change bits. */
 #include "kernels/gemm.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -51,11 +52,11 @@ static void equals_the_definition(void **state)
     check(c, a, 1, M, b, N, 1);
 }
 
-/* Every piece has at least 2^20 multiplications, as gemm.h asks. */
-static void gives_the_same_bits_however_it_is_cut(void **state)
+/* Cut into calls at the edges of tiles, and on one, two and three threads; also where there is
+ * but one tile. */
+static void gives_the_same_bits_on_any_threads_and_cut_between_tiles(void **state)
 {
-    enum { ROWS = 300, COLUMNS = 520, DEPTH = 257 };
-    static const int CUTS[] = { 17, 64, 99, 128, 255 };
+    enum { ROWS = GEMM_ROWS + 99, COLUMNS = GEMM_COLUMNS + 520, DEPTH = 257 };
     float *a = allocate(ROWS * DEPTH, sizeof *a), *b = allocate(COLUMNS * DEPTH, sizeof *b);
     float *whole = allocate(ROWS * COLUMNS, sizeof *whole);
     float *parts = allocate(ROWS * COLUMNS, sizeof *parts);
@@ -63,19 +64,19 @@ static void gives_the_same_bits_however_it_is_cut(void **state)
     (void)state;
     fill(a, ROWS * DEPTH, 3);
     fill(b, COLUMNS * DEPTH, 4);
+    omp_set_num_threads(1);
     gemm_nt(whole, COLUMNS, a, DEPTH, b, DEPTH, ROWS, COLUMNS, DEPTH, false);
-    for (size_t i = 0; i < sizeof CUTS / sizeof *CUTS; i++) {
-        const int cut = CUTS[i];
-        omp_set_num_threads(1 + (int)i % 2);
-        gemm_nt(parts, COLUMNS, a, DEPTH, b, DEPTH, cut, COLUMNS, DEPTH, false);
-        gemm_nt(parts + cut * COLUMNS, COLUMNS, a + cut * DEPTH, DEPTH, b, DEPTH,
-                ROWS - cut, COLUMNS, DEPTH, false);
+    for (int threads = 1; threads <= 3; threads++) {
+        omp_set_num_threads(threads);
+        gemm_nt(parts, COLUMNS, a, DEPTH, b, DEPTH, ROWS, COLUMNS, DEPTH, false);
+        assert_memory_equal(whole, parts, ROWS * COLUMNS * sizeof *parts);
+        for (int i = 0; i < ROWS; i += GEMM_ROWS)
+            for (int j = 0; j < COLUMNS; j += GEMM_COLUMNS)
+                gemm_nt(parts + i * COLUMNS + j, COLUMNS, a + i * DEPTH, DEPTH, b + j * DEPTH,
+                        DEPTH, ROWS - i < GEMM_ROWS ? ROWS - i : GEMM_ROWS,
+                        COLUMNS - j < GEMM_COLUMNS ? COLUMNS - j : GEMM_COLUMNS, DEPTH, false);
         assert_memory_equal(whole, parts, ROWS * COLUMNS * sizeof *parts);
         memset(parts, 0, ROWS * COLUMNS * sizeof *parts);
-        gemm_nt(parts, COLUMNS, a, DEPTH, b, DEPTH, ROWS, cut, DEPTH, false);
-        gemm_nt(parts + cut, COLUMNS, a, DEPTH, b + cut * DEPTH, DEPTH, ROWS, COLUMNS - cut,
-                DEPTH, false);
-        assert_memory_equal(whole, parts, ROWS * COLUMNS * sizeof *parts);
     }
     free(parts);
     free(whole);
@@ -87,7 +88,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_the_definition),
-        cmocka_unit_test(gives_the_same_bits_however_it_is_cut),
+        cmocka_unit_test(gives_the_same_bits_on_any_threads_and_cut_between_tiles),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
