@@ -1,19 +1,113 @@
 #include "kernels/attention.h"
+#include "kernels/bf16.h"
 #include "kernels/clones.h"
+#include "kernels/dot.h"
 #include "kernels/gemm.h"
 #include "kernels/vectors.h"
 
 #include <math.h>
 #include <omp.h>
+#include <string.h>
 
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
-int64_t attention_scratch(int64_t context, int threads)
+static int64_t round_up(int64_t n, int64_t step)
 {
-    return threads * ATTENTION_STRIP * context;
+    return (n + step - 1) / step * step;
+}
+
+/* --- room ---------------------------------------------------------------------------- */
+
+/* Values from one token to the next, of qkv and of the output. */
+static int64_t token_stride(const struct attention *a)
+{
+    return (int64_t)(a->heads + 2 * a->kv_heads) * a->head_width;
+}
+
+static int64_t out_stride(const struct attention *a)
+{
+    return (int64_t)a->heads * a->head_width;
+}
+
+/* Keys of a sequence, and values of a head, in whole blocks of dot_product(). */
+static int64_t keys_all(const struct attention *a)
+{
+    return round_up(a->context, DOT_COLUMNS);
+}
+
+static int64_t width_all(const struct attention *a)
+{
+    return round_up(a->head_width, DOT_COLUMNS);
+}
+
+static bool in_bf16(const struct attention *a)
+{
+    return a->precision == PRECISION_BF16 && a->head_width % 2 == 0 && dot_offered();
+}
+
+/* Halves of a head's keys and values, packed. */
+static int64_t packed_count(const struct attention *a)
+{
+    return keys_all(a) * (a->head_width + width_all(a));
+}
+
+/* What a thread has for itself. */
+struct desk {
+    float    *score;    /* [ATTENTION_STRIP, keys] */
+    float    *sums;     /* [ATTENTION_STRIP, width_all()] of weighted values; these in bf16 only */
+    uint16_t *weights;  /* [ATTENTION_STRIP, keys] */
+    uint16_t *tokens;   /* [ATTENTION_STRIP, head_width] queries, keys or values */
+};
+
+static int64_t desk_bytes(const struct attention *a)
+{
+    const int64_t each = keys_all(a) * (int64_t)(sizeof(float) + sizeof(uint16_t))
+                       + width_all(a) * (int64_t)sizeof(float)
+                       + a->head_width * (int64_t)sizeof(uint16_t);
+
+    return ATTENTION_STRIP * each;
+}
+
+static struct desk desk_at(void *room, const struct attention *a)
+{
+    struct desk desk = { .score = room };
+
+    desk.sums = desk.score + ATTENTION_STRIP * keys_all(a);
+    desk.weights = (uint16_t *)(desk.sums + ATTENTION_STRIP * width_all(a));
+    desk.tokens = desk.weights + ATTENTION_STRIP * keys_all(a);
+    return desk;
+}
+
+/* The packed heads of all sequences, where there are any, then a desk a thread. */
+static int64_t packed_bytes(const struct attention *a)
+{
+    return in_bf16(a) ? a->sequences * a->kv_heads * packed_count(a) * (int64_t)sizeof(uint16_t)
+                      : 0;
+}
+
+int64_t attention_scratch(const struct attention *a, int threads)
+{
+    return packed_bytes(a) + threads * desk_bytes(a);
+}
+
+/* --- a strip of queries -------------------------------------------------------------- */
+
+struct strip {
+    int64_t from, queries;      /* tokens of the sequence */
+    int64_t oldest, keys;       /* tokens that one of the queries sees, and a few around them */
+};
+
+/* The strip at `from`, its keys cut at multiples of `step`. */
+static struct strip strip_at(const struct attention *a, int64_t from, int64_t step)
+{
+    const int64_t queries = least(ATTENTION_STRIP, a->context - from);
+    const int64_t seen = a->window > 0 && from >= a->window ? from - a->window + 1 : 0;
+    const int64_t oldest = seen / step * step;
+
+    return (struct strip){ from, queries, oldest, round_up(from + queries - oldest, step) };
 }
 
 /* Scores become weights e^(score - largest) that are still to be divided by their sum, which
@@ -25,9 +119,10 @@ CLONES static float weigh_keys(float *restrict score, int64_t first, int64_t end
     float largest = -INFINITY, sum = 0;
 
     if (cap > 0) {
+        const float inner = scale / cap;
         #pragma omp simd
         for (int64_t j = first; j < end; j++)
-            score[j] = cap * vector_tanh(score[j] * scale / cap);
+            score[j] = cap * vector_tanh(score[j] * inner);
     } else {
         #pragma omp simd
         for (int64_t j = first; j < end; j++)
@@ -48,52 +143,136 @@ CLONES static float weigh_keys(float *restrict score, int64_t first, int64_t end
     return sum;
 }
 
-CLONES static void scale_row(float *x, int32_t width, float factor)
+/* Weights of all keys for all queries of a strip, and what they add up to.
+ *   sum    [queries]        out
+ *   score  [queries, keys]  in and out */
+static void weigh_strip(float *sum, float *score, struct strip s, const struct attention *a)
+{
+    for (int64_t i = 0; i < s.queries; i++) {
+        const int64_t token = s.from + i;
+        const int64_t seen = a->window > 0 && token >= a->window ? token - a->window + 1 : 0;
+        sum[i] = weigh_keys(score + i * s.keys, seen - s.oldest, token + 1 - s.oldest, s.keys,
+                            a->scale, a->cap);
+    }
+}
+
+CLONES static void scale_row(float *y, const float *x, int32_t width, float factor)
 {
     #pragma omp simd
     for (int32_t i = 0; i < width; i++)
-        x[i] *= factor;
+        y[i] = x[i] * factor;
 }
 
-/* Queries [from, from + ATTENTION_STRIP) of one head of one sequence. */
-static void attend_strip(float *out, int64_t out_stride, const float *q, const float *k,
-                         const float *v, int64_t stride, float *score, int64_t from,
-                         const struct attention *a)
+/* --- a head of a sequence ------------------------------------------------------------ */
+
+/* Where its first token lies. */
+struct head {
+    float       *out;
+    const float *queries, *keys, *values;
+    uint16_t    *packed_keys, *packed_values;   /* in bf16 only */
+};
+
+static struct head head_at(float *out, const float *qkv, void *scratch, int64_t sequence,
+                           int64_t head, const struct attention *a)
 {
-    const int64_t queries = least(ATTENTION_STRIP, a->context - from);
-    const int64_t oldest = a->window > 0 && from >= a->window ? from - a->window + 1 : 0;
-    const int64_t keys = from + queries - oldest;
+    const int64_t kv = head / (a->heads / a->kv_heads), row = sequence * a->context;
+    const float *tokens = qkv + row * token_stride(a);
+    uint16_t *packed = (uint16_t *)scratch + (sequence * a->kv_heads + kv) * packed_count(a);
+
+    return (struct head){
+        .out = out + row * out_stride(a) + head * a->head_width,
+        .queries = tokens + head * a->head_width,
+        .keys = tokens + (a->heads + kv) * a->head_width,
+        .values = tokens + (a->heads + a->kv_heads + kv) * a->head_width,
+        .packed_keys = packed,
+        .packed_values = packed + keys_all(a) * a->head_width,
+    };
+}
+
+static void attend(struct head h, struct desk desk, int64_t from, const struct attention *a)
+{
+    const struct strip s = strip_at(a, from, 1);
+    const int64_t stride = token_stride(a);
+    float *out = h.out + from * out_stride(a);
     float sum[ATTENTION_STRIP];
 
-    gemm_nt(score, keys, q + from * stride, stride, k + oldest * stride, stride,
-            queries, keys, a->head_width, false);
-    for (int64_t i = 0; i < queries; i++) {
-        const int64_t at = from + i - oldest;
-        const int64_t first = a->window > 0 && at >= a->window ? at - a->window + 1 : 0;
-        sum[i] = weigh_keys(score + i * keys, first, at + 1, keys, a->scale, a->cap);
-    }
-    gemm_nn(out + from * out_stride, out_stride, score, keys, v + oldest * stride, stride,
-            queries, a->head_width, keys, false);
-    for (int64_t i = 0; i < queries; i++)
-        scale_row(out + (from + i) * out_stride, a->head_width, 1 / sum[i]);
+    gemm_nt(desk.score, s.keys, h.queries + from * stride, stride, h.keys + s.oldest * stride,
+            stride, s.queries, s.keys, a->head_width, false);
+    weigh_strip(sum, desk.score, s, a);
+    gemm_nn(out, out_stride(a), desk.score, s.keys, h.values + s.oldest * stride, stride,
+            s.queries, a->head_width, s.keys, false);
+    for (int64_t i = 0; i < s.queries; i++)
+        scale_row(out + i * out_stride(a), out + i * out_stride(a), a->head_width, 1 / sum[i]);
 }
 
-void attention(float *out, const float *qkv, float *scratch, const struct attention *a)
-{
-    const int64_t stride = (int64_t)(a->heads + 2 * a->kv_heads) * a->head_width;
-    const int64_t out_stride = (int64_t)a->heads * a->head_width;
-    const int64_t strips = (a->context + ATTENTION_STRIP - 1) / ATTENTION_STRIP;
+/* --- the same in bfloat16 ------------------------------------------------------------ */
 
-    #pragma omp parallel for schedule(dynamic)
-    for (int64_t piece = 0; piece < a->sequences * a->heads * strips; piece++) {
-        const int64_t strip = piece % strips, head = piece / strips % a->heads;
-        const int64_t row = piece / strips / a->heads * a->context;
-        const int64_t kv = head / (a->heads / a->kv_heads);
-        const float *q = qkv + row * stride;
-        attend_strip(out + row * out_stride + head * a->head_width, out_stride,
-                     q + head * a->head_width, q + (a->heads + kv) * a->head_width,
-                     q + (a->heads + a->kv_heads + kv) * a->head_width, stride,
-                     scratch + attention_scratch(a->context, omp_get_thread_num()),
-                     strip * ATTENTION_STRIP, a);
+/* Some tokens of a head, rounded: [count, head_width]. */
+static void round_tokens(uint16_t *to, const float *from, int64_t count,
+                         const struct attention *a)
+{
+    for (int64_t i = 0; i < count; i++)
+        bf16_from_float(to + i * a->head_width, from + i * token_stride(a), a->head_width);
+}
+
+static void pack_head(struct head h, struct desk desk, const struct attention *a)
+{
+    const int64_t width = a->head_width, stride = token_stride(a);
+
+    memset(h.packed_keys, 0, (size_t)packed_count(a) * sizeof *h.packed_keys);
+    for (int64_t from = 0; from < a->context; from += ATTENTION_STRIP) {
+        const int64_t count = least(ATTENTION_STRIP, a->context - from);
+        round_tokens(desk.tokens, h.keys + from * stride, count, a);
+        dot_pack_turned(h.packed_keys + from * width, width * DOT_LANES, desk.tokens, width,
+                        width, count);
+        round_tokens(desk.tokens, h.values + from * stride, count, a);
+        dot_pack(h.packed_values + from * DOT_LANES, keys_all(a) * DOT_LANES, desk.tokens, width,
+                 count, width);
+    }
+}
+
+static void attend_packed(struct head h, struct desk desk, int64_t from,
+                          const struct attention *a)
+{
+    const struct strip s = strip_at(a, from, DOT_COLUMNS);
+    const int64_t width = a->head_width, rows = round_up(s.queries, DOT_ROWS);
+    float sum[ATTENTION_STRIP];
+
+    round_tokens(desk.tokens, h.queries + from * token_stride(a), s.queries, a);
+    dot_product(desk.score, s.keys, desk.tokens, width, h.packed_keys + s.oldest * width,
+                width * DOT_LANES, rows, s.keys, width);
+    weigh_strip(sum, desk.score, s, a);
+    bf16_from_float(desk.weights, desk.score, s.queries * s.keys);
+    dot_product(desk.sums, width_all(a), desk.weights, s.keys,
+                h.packed_values + s.oldest * DOT_LANES, keys_all(a) * DOT_LANES, rows,
+                width_all(a), s.keys);
+    for (int64_t i = 0; i < s.queries; i++)
+        scale_row(h.out + (from + i) * out_stride(a), desk.sums + i * width_all(a), a->head_width,
+                  1 / sum[i]);
+}
+
+/* --- all ----------------------------------------------------------------------------- */
+
+void attention(float *out, const float *qkv, void *scratch, const struct attention *a)
+{
+    const int64_t strips = (a->context + ATTENTION_STRIP - 1) / ATTENTION_STRIP;
+    const int64_t group = a->heads / a->kv_heads;
+    const bool packs = in_bf16(a);
+
+    #pragma omp parallel
+    {
+        const struct desk desk = desk_at((char *)scratch + packed_bytes(a)
+                                         + omp_get_thread_num() * desk_bytes(a), a);
+
+        #pragma omp for schedule(dynamic)
+        for (int64_t kv = 0; kv < (packs ? a->sequences * a->kv_heads : 0); kv++)
+            pack_head(head_at(out, qkv, scratch, kv / a->kv_heads, kv % a->kv_heads * group, a),
+                      desk, a);
+        #pragma omp for schedule(dynamic)
+        for (int64_t piece = 0; piece < a->sequences * a->heads * strips; piece++) {
+            const struct head head = head_at(out, qkv, scratch, piece / strips / a->heads,
+                                             piece / strips % a->heads, a);
+            (packs ? attend_packed : attend)(head, desk, piece % strips * ATTENTION_STRIP, a);
+        }
     }
 }

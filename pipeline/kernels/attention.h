@@ -7,15 +7,22 @@
  * are taken in strips of ATTENTION_STRIP; a strip looks only at the keys that one of its
  * queries can see, so memory is ATTENTION_STRIP x context a thread and keys outside the
  * causal window cost nothing.
+ *
+ * In bfloat16 queries, keys, values and the weights of the values are rounded to it; scores,
+ * softmax and sums stay float32.  A CPU without bf16 dot products (dot.h) stays with float32,
+ * which is no slower there.
  */
 #ifndef ATTENTION_H
 #define ATTENTION_H
+
+#include "kernels/precision.h"
 
 #include <stdint.h>
 
 enum { ATTENTION_STRIP = 64 };
 
 struct attention {
+    enum precision precision;
     int64_t sequences, context;
     int32_t heads, kv_heads, head_width;
     int32_t window;     /* tokens a query sees, itself included; 0: all before it */
@@ -23,14 +30,14 @@ struct attention {
     float   cap;        /* 0: none */
 };
 
-/* Floats of scratch for `threads` threads. */
-int64_t attention_scratch(int64_t context, int threads);
+/* Bytes of scratch for `threads` threads. */
+int64_t attention_scratch(const struct attention *shape, int threads);
 
 /*   out [sequences * context, heads * head_width]                    out
  *   qkv [sequences * context, (heads + 2 kv_heads) * head_width]     in, a row is queries,
  *                                                                    keys, values
- *   scratch [attention_scratch(context, omp_get_max_threads())]
+ *   scratch [attention_scratch(shape, omp_get_max_threads())]
  * The result does not depend on the number of threads. */
-void attention(float *out, const float *qkv, float *scratch, const struct attention *shape);
+void attention(float *out, const float *qkv, void *scratch, const struct attention *shape);
 
 #endif

@@ -1,8 +1,9 @@
 #include "kernels/bf16.h"
+#include "kernels/clones.h"
 
 #include <string.h>
 
-void bf16_to_float(float *restrict out, const uint16_t *restrict in, int64_t n)
+CLONES void bf16_to_float(float *restrict out, const uint16_t *restrict in, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         const uint32_t bits = (uint32_t)in[i] << 16;
@@ -10,7 +11,7 @@ void bf16_to_float(float *restrict out, const uint16_t *restrict in, int64_t n)
     }
 }
 
-void bf16_from_float(uint16_t *restrict out, const float *restrict in, int64_t n)
+CLONES void bf16_from_float(uint16_t *restrict out, const float *restrict in, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         uint32_t bits;

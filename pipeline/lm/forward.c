@@ -13,7 +13,6 @@
  * is enough for the matrix product. */
 enum { PIECE_ROWS = 1024 };
 
-
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -72,6 +71,31 @@ struct tap forward_end(const struct forward *forward)
     return (struct tap){ .site = SITE_RES, .layer = forward->weights->config.layers - 1 };
 }
 
+static struct attention attention_shape(const struct lm_config *c, enum precision precision,
+                                        int layer, int64_t sequences, int64_t context)
+{
+    return (struct attention){
+        .precision = precision,
+        .sequences = sequences,
+        .context = context,
+        .heads = c->heads,
+        .kv_heads = c->kv_heads,
+        .head_width = c->head_width,
+        .window = c->window[layer],
+        .scale = c->score_scale,
+        .cap = c->score_cap,
+    };
+}
+
+/* Scratch of attention, for all threads. */
+static int64_t attention_bytes(const struct lm_config *c, enum precision precision,
+                               int64_t sequences, int64_t context)
+{
+    const struct attention shape = attention_shape(c, precision, 0, sequences, context);
+
+    return attention_scratch(&shape, omp_get_max_threads());
+}
+
 /* Scratch of the widest product. */
 static int64_t rounding_bytes(const struct lm_config *c, enum precision precision)
 {
@@ -88,10 +112,10 @@ int64_t forward_bytes(const struct lm_config *c, enum precision precision, int64
 {
     const int64_t rows = sequences * context, piece = least(rows, PIECE_ROWS);
     const int64_t floats = rows * (3 * c->width + qkv_width(c) + heads_width(c))
-                         + piece * 3 * c->mlp_width + context * c->head_width
-                         + attention_scratch(context, omp_get_max_threads());
+                         + piece * 3 * c->mlp_width + context * c->head_width;
 
-    return floats * (int64_t)sizeof(float) + rounding_bytes(c, precision);
+    return floats * (int64_t)sizeof(float) + rounding_bytes(c, precision)
+         + attention_bytes(c, precision, sequences, context);
 }
 
 void forward_make(struct forward *forward, const struct weights *weights, int64_t sequences,
@@ -113,7 +137,7 @@ void forward_make(struct forward *forward, const struct weights *weights, int64_
         .mlp_in = allocate(piece * 2 * c->mlp_width, sizeof(float)),
         .hidden = allocate(piece * c->mlp_width, sizeof(float)),
         .rounding = allocate(rounding_bytes(c, weights->precision), 1),
-        .scratch = allocate(attention_scratch(context, omp_get_max_threads()), sizeof(float)),
+        .scratch = allocate(attention_bytes(c, weights->precision, sequences, context), 1),
         .cosine = allocate(angles, sizeof(float)),
         .sine = allocate(angles, sizeof(float)),
     };
@@ -175,6 +199,8 @@ static void turn(struct forward *f)
 static void to_attn(struct forward *f, const struct layer_weights *w)
 {
     const struct lm_config *c = &f->weights->config;
+    const struct attention shape = attention_shape(c, f->weights->precision, f->tap.layer,
+                                                   f->sequences, f->context);
     const int64_t stride = qkv_width(c);
 
     norm_apply(f->normed, f->residual, w->attn_norm, c, f->rows);
@@ -187,16 +213,7 @@ static void to_attn(struct forward *f, const struct layer_weights *w)
     }
     turn(f);
     const double start = omp_get_wtime();
-    attention(f->heads, f->qkv, f->scratch, &(struct attention){
-        .sequences = f->sequences,
-        .context = f->context,
-        .heads = c->heads,
-        .kv_heads = c->kv_heads,
-        .head_width = c->head_width,
-        .window = c->window[f->tap.layer],
-        .scale = c->score_scale,
-        .cap = c->score_cap,
-    });
+    attention(f->heads, f->qkv, f->scratch, &shape);
     spend(f, FORWARD_ATTENTION, start);
 }
 

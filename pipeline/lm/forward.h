@@ -53,7 +53,7 @@ struct forward {
     float     *mlp_in;          /* [piece of rows, 2 * mlp_width] gates and ups, if gated */
     float     *hidden;          /* [piece of rows, mlp_width] */
     void      *rounding;        /* scratch of the products */
-    float     *scratch;         /* of attention */
+    void      *scratch;         /* of attention */
     float     *cosine, *sine;   /* [context, head_width / 2] of RoPE with this base: */
     double     rope_base, rope_factor;
     double     spent[FORWARD_PARTS];    /* seconds, since it was made */

@@ -2,6 +2,7 @@
 #include "kernels/attention.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "kernels/bf16.h"
 
 #include <math.h>
 #include <omp.h>
@@ -9,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -45,29 +47,56 @@ static void attend(double *out, const struct attention *a, const float *qkv, int
         out[c] /= sum;
 }
 
-static void check(struct attention a)
+/* Random queries, keys and values in (-2, 2), such as bf16 can hold. */
+static float *random_tokens(int64_t n)
 {
+    float *x = allocate(n, sizeof *x);
+    uint16_t *half = allocate(n, sizeof *half);
+
+    for (int64_t i = 0; i < n; i++)
+        x[i] = 4 * random_uniform(1, 0, (uint64_t)i) - 2;
+    bf16_from_float(half, x, n);
+    bf16_to_float(x, half, n);
+    free(half);
+    return x;
+}
+
+/* The caller frees the output. */
+static float *output(const struct attention *a, const float *qkv)
+{
+    float *out = allocate(a->sequences * a->context * a->heads * a->head_width, sizeof *out);
+    void *scratch = allocate(attention_scratch(a, omp_get_max_threads()), 1);
+
+    attention(out, qkv, scratch, a);
+    free(scratch);
+    return out;
+}
+
+/* bf16 rounds only the weights of the values, by 2^-9 of each at most. */
+static void check_in(enum precision precision, struct attention a)
+{
+    const double tolerance = precision == PRECISION_BF16 ? 2 * 0x1p-9 + 1e-5 : 1e-5;
     const int64_t rows = a.sequences * a.context;
-    const int64_t stride = (int64_t)(a.heads + 2 * a.kv_heads) * a.head_width;
-    float *qkv = allocate(rows * stride, sizeof *qkv);
-    float *out = allocate(rows * a.heads * a.head_width, sizeof *out);
-    float *scratch = allocate(attention_scratch(a.context, omp_get_max_threads()),
-                              sizeof *scratch);
+    float *qkv = random_tokens(rows * (a.heads + 2 * a.kv_heads) * a.head_width);
     double expected[64];
 
-    for (int64_t i = 0; i < rows * stride; i++)
-        qkv[i] = 4 * random_uniform(1, 0, (uint64_t)i) - 2;
-    attention(out, qkv, scratch, &a);
+    a.precision = precision;
+    float *out = output(&a, qkv);
     for (int64_t r = 0; r < rows; r++)
         for (int h = 0; h < a.heads; h++) {
             attend(expected, &a, qkv, r / a.context, h, r % a.context);
             for (int c = 0; c < a.head_width; c++)
                 assert_true(fabs((double)out[(r * a.heads + h) * a.head_width + c]
-                                 - expected[c]) < 1e-5);
+                                 - expected[c]) < tolerance);
         }
-    free(scratch);
     free(out);
     free(qkv);
+}
+
+static void check(struct attention a)
+{
+    check_in(PRECISION_F32, a);
+    check_in(PRECISION_BF16, a);
 }
 
 static const struct attention SHAPE = {
@@ -109,12 +138,48 @@ static void takes_sequences_shorter_than_a_strip(void **state)
     }
 }
 
+/* Whole panels of keys and values, and parts of them. */
+static void takes_heads_of_any_width(void **state)
+{
+    static const int WIDTHS[] = { 2, 24, 32, 40, 64 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof WIDTHS / sizeof *WIDTHS; i++) {
+        struct attention a = SHAPE;
+        a.head_width = WIDTHS[i];
+        a.window = 40;
+        check(a);
+    }
+}
+
+static void gives_the_same_bits_on_any_number_of_threads(void **state)
+{
+    struct attention a = SHAPE;
+
+    (void)state;
+    const int64_t count = a.sequences * a.context * a.heads * a.head_width;
+    float *qkv = random_tokens(count * 2);
+    for (int p = 0; p < 2; p++) {
+        a.precision = (enum precision)p;
+        omp_set_num_threads(1);
+        float *one = output(&a, qkv);
+        omp_set_num_threads(3);
+        float *three = output(&a, qkv);
+        assert_memory_equal(one, three, (size_t)count * sizeof *one);
+        free(three);
+        free(one);
+    }
+    free(qkv);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_its_definition),
         cmocka_unit_test(shares_keys_among_any_group_of_heads),
         cmocka_unit_test(takes_sequences_shorter_than_a_strip),
+        cmocka_unit_test(takes_heads_of_any_width),
+        cmocka_unit_test(gives_the_same_bits_on_any_number_of_threads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
