@@ -145,10 +145,21 @@ static void say_always(struct run *run, const char *format, ...)
     va_end(args);
 }
 
+void run_warn(struct run *run, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    say_always(run, "warning: %s", text);
+}
+
 void run_progress(struct run *run, const char *what, double since, int64_t before,
                   int64_t done, int64_t total, const char *unit)
 {
-    const double now = MPI_Wtime(), pause = run->live ? 0.25 : run->brief ? 60 : 10;
+    const double now = MPI_Wtime(), pause = run->live ? 0.25 : run->brief ? 60 : 5;
 
     if (run->rank != 0 || now - run->spoken < pause || done <= before || total <= 0)
         return;

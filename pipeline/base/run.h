@@ -48,7 +48,11 @@ enum status run_check_task(const struct run *run, int64_t tasks);
  * Local. */
 void run_note(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* How far a long work is: done of total, rate and time left, at most every ten seconds (with
+/* "warning: ...": what is no error but wants a person to look, with a remedy.  Is said with
+ * --brief too.  Local. */
+void run_warn(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* How far a long work is: done of total, rate and time left, at most every five seconds (with
  * --brief every minute), or rewritten in place every quarter of a second with --live.  `since` is when this work
  * was begun (MPI_Wtime), `before` what was done already then.  Call as often as you like.
  * Rank 0 speaks.  Local. */
