@@ -130,7 +130,7 @@ same_run() {
 # Name, place on disk and time of every complete file of the run.  Not of checkpoints, which
 # come and go, and of training logs, which belong to the autoencoder that is published later.
 complete() {
-    find "$dir/run" \( -name '*.part' -o -name logs \) -prune -o -type f ! -name lock ! -name '*.checkpoint.h5' \
+    find "$dir/run" \( -name '*.part' -o -name logs \) -prune -o -type f ! -name lock ! -name '*.checkpoint*.h5' \
         ! -name '*.tsv' -printf '%p %i %T@\n' | sort
 }
 

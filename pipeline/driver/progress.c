@@ -1,5 +1,6 @@
 #include "driver/progress.h"
 #include "base/split.h"
+#include "sae/resume.h"
 #include "shard/h5.h"
 
 #include <fts.h>
@@ -25,22 +26,26 @@ static int64_t files_in_part(const char *folder)
     return progress;
 }
 
-/* Steps of one autoencoder that need not be done again. */
+/* Steps of one autoencoder that need not be done again: those of its newest checkpoint, or, if
+ * that cannot be read, of the one before. */
 static int64_t steps_of(const struct suite *suite, struct tap tap, const struct sae_task *sae)
 {
-    char path[PATH_LENGTH];
+    char path[PATH_LENGTH], stem[PATH_LENGTH];
     int64_t step = 0;
-    hid_t file = -1;
 
     path_sae(path, suite, tap, sae->name, ".h5");
     if (file_exists(path))
         return split_blocks(sae->tokens, suite->train.batch) + 1;
-    path_sae(path, suite, tap, sae->name, ".checkpoint.h5");
-    if (file_exists(path) && h5_open(&file, path) == OK
-        && h5_read_int(file, path, "step", &step) != OK)
-        step = 0;
-    h5_close(&file, path, OK);
-    status_clear();
+    path_sae(stem, suite, tap, sae->name, "");
+    for (int age = 0; age < CHECKPOINTS && step == 0; age++) {
+        hid_t file = -1;
+        checkpoint_path(path, stem, age);
+        if (file_exists(path) && h5_open(&file, path) == OK
+            && h5_read_int(file, path, "step", &step) != OK)
+            step = 0;
+        h5_close(&file, path, OK);
+        status_clear();
+    }
     return step;
 }
 

@@ -3,12 +3,13 @@
 #include "sae/architecture.h"
 #include "sae/tensorfile.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char FORMAT[] = "saemill checkpoint";
-enum { VERSION = 2, RECIPE_TEXT = 2048 };
+enum { VERSION = 3, RECIPE_TEXT = 2048 };
 
 /* Two recipes are the same if they read the same. */
 static void recipe_text(char text[RECIPE_TEXT], const struct recipe *r)
@@ -47,6 +48,7 @@ static enum status write_counters(hid_t file, const char *path, const struct tra
     TRY(h5_write_int(file, path, "step", training->step));
     TRY(h5_write_double(file, path, "density", training->density));
     TRY(h5_write_double(file, path, "cut", training->cut));
+    TRY(h5_write_double(file, path, "least", training->least));
     TRY(h5_write_array(file, path, "silent", H5T_NATIVE_INT64, training->silent,
                        training->latents, 0));
 done:
@@ -65,16 +67,64 @@ static float *array_of(const struct tensor *tensor, int array, char name[64])
     return arrays[array];
 }
 
-enum status training_save(const struct training *training, uint64_t data, const char *path)
+void checkpoint_path(char path[PATH_LENGTH], const char *stem, int age)
+{
+    static const char *const ENDINGS[CHECKPOINTS] = { "", "-before" };
+
+    path_print(path, "%s.checkpoint%s.h5", stem, ENDINGS[age]);
+}
+
+enum status checkpoint_remove(const char *stem)
+{
+    char path[PATH_LENGTH];
+    enum status st = OK;
+
+    for (int age = 0; age < CHECKPOINTS && st == OK; age++) {
+        checkpoint_path(path, stem, age);
+        st = file_remove(path);
+    }
+    return st;
+}
+
+/* The step before may have moved them by a gradient that was not finite.  Local. */
+static enum status check_finite(const struct training *training)
+{
+    for (int i = 0; i < TENSORS; i++) {
+        const struct tensor *t = &training->tensors[i];
+        const int64_t count = t->name == NULL ? 0 : (t->own_rows.end - t->own_rows.first)
+                                                    * (t->own_columns.end - t->own_columns.first);
+        bool finite = true;
+        #pragma omp parallel for reduction(&:finite)
+        for (int64_t k = 0; k < count; k++)
+            finite &= isfinite(t->value[k]);
+        if (!finite)
+            return refuse(E_NUMERIC, "after step %lld '%s' is not finite",
+                          (long long)training->step, t->name);
+    }
+    return OK;
+}
+
+/* Between the two renames a run may be killed: then only the one before is there.  Local. */
+static enum status publish(const char *newest, const char *before)
+{
+    if (file_exists(newest) && rename(newest, before) != 0)
+        return file_refuse("rename", newest);
+    return file_publish(newest);
+}
+
+enum status training_save(const struct training *training, uint64_t data, const char *stem)
 {
     MPI_Comm comm = training->comm;
-    char part[PATH_LENGTH], name[64];
+    char path[PATH_LENGTH], before[PATH_LENGTH], part[PATH_LENGTH], name[64];
     hid_t file = -1;
     int rank;
     enum status st;
 
     MPI_Comm_rank(comm, &rank);
+    checkpoint_path(path, stem, 0);
+    checkpoint_path(before, stem, 1);
     path_print(part, "%s.part", path);
+    TRY_ALL(comm, check_finite(training));
     TRY_ALL(comm, rank == 0 ? h5_create(&file, part, MPI_COMM_NULL) : OK);
     TRY_ALL(comm, rank == 0 ? write_counters(file, part, training, data) : OK);
     for (int i = 0; i < TENSORS; i++)
@@ -86,7 +136,7 @@ enum status training_save(const struct training *training, uint64_t data, const 
 done:
     st = agree(comm, h5_close(&file, part, st));
     if (st == OK)
-        st = agree(comm, rank == 0 ? file_publish(path) : OK);
+        st = agree(comm, rank == 0 ? publish(path, before) : OK);
     return st;
 }
 
@@ -124,6 +174,7 @@ static enum status read_all(struct training *training, uint64_t data, const char
     TRY(h5_read_int(file, path, "step", &training->step));
     TRY(h5_read_double(file, path, "density", &training->density));
     TRY(h5_read_double(file, path, "cut", &training->cut));
+    TRY(h5_read_double(file, path, "least", &training->least));
     TRY(h5_read_array(file, path, "silent", H5T_NATIVE_INT64, training->silent,
                       training->latents, 0));
     for (int i = 0; i < TENSORS; i++)
@@ -136,7 +187,40 @@ done:
     return h5_close(&file, path, st);
 }
 
-enum status training_load(struct training *training, uint64_t data, const char *path)
+/* The damaged one must not become the one before the next. */
+static enum status replace_newest(const char *stem)
 {
-    return agree(training->comm, read_all(training, data, path));
+    char newest[PATH_LENGTH], before[PATH_LENGTH];
+
+    checkpoint_path(newest, stem, 0);
+    checkpoint_path(before, stem, 1);
+    return rename(before, newest) != 0 ? file_refuse("rename", before) : OK;
+}
+
+enum status training_load(struct training *training, uint64_t data, const char *stem,
+                          struct resumption *resumption)
+{
+    MPI_Comm comm = training->comm;
+    char path[PATH_LENGTH];
+    enum status st = OK;
+    int rank;
+
+    *resumption = (struct resumption){0};
+    MPI_Comm_rank(comm, &rank);
+    for (int age = 0; age < CHECKPOINTS; age++) {
+        checkpoint_path(path, stem, age);
+        if (!comm_file_exists(comm, path))
+            continue;
+        if (st == E_FORMAT) {
+            snprintf(resumption->damage, sizeof resumption->damage, "%s", status_reason());
+            status_clear();
+        }
+        st = agree(comm, read_all(training, data, path));
+        resumption->found = st == OK;
+        if (st != E_FORMAT)
+            break;
+    }
+    if (st == OK && resumption->damage[0] != '\0')
+        st = agree(comm, rank == 0 ? replace_newest(stem) : OK);
+    return st;
 }

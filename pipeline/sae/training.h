@@ -49,6 +49,7 @@ struct training {
     int64_t       step;                 /* steps done */
     double        density;              /* active share of the last batch's codes; 1 at the start */
     double        bar;                  /* the next batch's, see workspace.h; not in checkpoints */
+    double        least;                /* mean squared error of its steps so far; 0 at the start */
     double        cut;                  /* running mean of a batch's least kept value (BatchTopK) */
 };
 

@@ -63,35 +63,112 @@ static void goes_on_on_any_number_of_ranks(const struct ranked *here)
 {
     struct training first = {0}, alone = {0}, together = {0}, undisturbed = {0};
     struct recipe other = RECIPE;
-    char path[PATH_LENGTH];
+    struct resumption found;
+    char stem[PATH_LENGTH];
 
-    path_print(path, "%s/checkpoint.h5", here->folder);
+    path_print(stem, "%s/sae", here->folder);
     training_make(&first, MPI_COMM_WORLD, &RECIPE, SHAPE);
     train(&first, STEPS / 2);
-    CHECK(training_save(&first, 77, path) == OK);
+    CHECK(training_save(&first, 77, stem) == OK);
 
     training_make(&undisturbed, MPI_COMM_SELF, &RECIPE, SHAPE);
     train(&undisturbed, STEPS);
     training_make(&alone, MPI_COMM_SELF, &RECIPE, SHAPE);
-    CHECK(training_load(&alone, 77, path) == OK);
+    CHECK(training_load(&alone, 77, stem, &found) == OK && found.found);
     train(&alone, STEPS);
     CHECK(same(&alone, &undisturbed));
     training_make(&together, MPI_COMM_WORLD, &RECIPE, SHAPE);
-    CHECK(training_load(&together, 77, path) == OK);
+    CHECK(training_load(&together, 77, stem, &found) == OK);
     train(&together, STEPS);
     CHECK(same(&together, &undisturbed));
 
-    CHECK(training_load(&together, 78, path) == E_USAGE);     /* other data */
+    CHECK(training_load(&together, 78, stem, &found) == E_USAGE);     /* other data */
     status_clear();
     other.learning_rate *= 2;
     training_free(&together);
     training_make(&together, MPI_COMM_WORLD, &other, SHAPE);
-    CHECK(training_load(&together, 77, path) == E_USAGE);     /* another recipe */
+    CHECK(training_load(&together, 77, stem, &found) == E_USAGE);     /* another recipe */
     status_clear();
     training_free(&together);
     training_free(&alone);
     training_free(&undisturbed);
     training_free(&first);
+}
+
+/* Flip a bit in the middle of a checkpoint.  Collective. */
+static void damage(const struct ranked *here, const char *stem, int age)
+{
+    char path[PATH_LENGTH];
+    int64_t bytes;
+
+    checkpoint_path(path, stem, age);
+    MPI_Barrier(MPI_COMM_WORLD);
+    if (here->rank == 0) {
+        CHECK(file_size(path, &bytes) == OK);
+        flip_bit(path, 4 * bytes);
+    }
+    MPI_Barrier(MPI_COMM_WORLD);
+}
+
+/* At steps 1, 2 and 3 there were checkpoints; that of step 3 is damaged, then that of step 2. */
+static void falls_back_on_the_one_before(const struct ranked *here)
+{
+    struct training training = {0};
+    struct resumption found;
+    char stem[PATH_LENGTH], before[PATH_LENGTH];
+
+    path_print(stem, "%s/two", here->folder);
+    checkpoint_path(before, stem, 1);
+    training_make(&training, MPI_COMM_WORLD, &RECIPE, SHAPE);
+    CHECK(training_load(&training, 77, stem, &found) == OK && !found.found);
+    for (int step = 1; step <= 3; step++) {
+        train(&training, step);
+        CHECK(training_save(&training, 77, stem) == OK);
+    }
+    damage(here, stem, 0);
+    CHECK(training_load(&training, 77, stem, &found) == OK && found.found);
+    CHECK(training.step == 2 && strstr(found.damage, "two.checkpoint.h5 is damaged") != NULL);
+    CHECK(!file_exists(before));
+    CHECK(training_load(&training, 77, stem, &found) == OK && training.step == 2);
+    CHECK(found.damage[0] == '\0');
+
+    /* Killed between the two renames of the next: only the one before is there. */
+    MPI_Barrier(MPI_COMM_WORLD);
+    if (here->rank == 0) {
+        char newest[PATH_LENGTH];
+        checkpoint_path(newest, stem, 0);
+        CHECK(rename(newest, before) == 0);
+    }
+    MPI_Barrier(MPI_COMM_WORLD);
+    training.step = 0;
+    CHECK(training_load(&training, 77, stem, &found) == OK && training.step == 2);
+
+    CHECK(training_save(&training, 77, stem) == OK);
+    damage(here, stem, 0);
+    damage(here, stem, 1);
+    CHECK(training_load(&training, 77, stem, &found) == E_FORMAT);
+    status_clear();
+    training_free(&training);
+}
+
+/* A number that is not finite, on whichever rank: what is there stays. */
+static void does_not_save_what_is_not_finite(const struct ranked *here)
+{
+    struct training training = {0};
+    struct resumption found;
+    char stem[PATH_LENGTH];
+
+    path_print(stem, "%s/finite", here->folder);
+    training_make(&training, MPI_COMM_WORLD, &RECIPE, SHAPE);
+    train(&training, 1);
+    CHECK(training_save(&training, 77, stem) == OK);
+    train(&training, 2);
+    if (here->rank == here->size - 1)
+        training.tensors[ENCODER].value[5] = NAN;
+    CHECK(training_save(&training, 77, stem) == E_NUMERIC);
+    status_clear();
+    CHECK(training_load(&training, 77, stem, &found) == OK && training.step == 1);
+    training_free(&training);
 }
 
 /* The file's parameters, folded, are those of the training by the formula of sae.h. */
@@ -223,6 +300,8 @@ int main(int argc, char **argv)
     struct ranked here = ranked_start(&argc, &argv);
 
     goes_on_on_any_number_of_ranks(&here);
+    falls_back_on_the_one_before(&here);
+    does_not_save_what_is_not_finite(&here);
     publishes_the_parameters(&here);
     log_has_every_step_once(&here);
     feeds_the_rows_in_order(&here);

@@ -1,0 +1,86 @@
+#!/bin/sh
+# What a person sees of a training: how it goes, what will not come to much, and why it stopped.
+. tests/lib.sh
+
+# A suite with these lines in its section train, and autoencoder $1; changed in place.
+training() {
+    autoencoder=$1
+    shift
+    { suite | sed -e '/^saes:/,$d' -e 's/checkpoint: 4/checkpoint: 1/' -e 's/sites: .*/sites: [res]/' \
+          -e 's/layers: .*/layers: [2]/' -e '/learning_rate:/d'
+      printf '  %s\n' "$@"
+      printf 'saes:\n  - {sites: [res], widths: [64], tokens: 4096, %s}\n' "$autoencoder"
+    } > "$dir/suite.yaml"
+    rm -rf "$dir/run/train"
+}
+
+# Train on two ranks; the last words are in $dir/out.
+train() {
+    stage 2 train "$dir/suite.yaml" > "$dir/out" 2>&1 || status=$?
+    cat "$dir/out"
+}
+
+# There is a warning with $1 as soon as the warm-up of 5 steps is over, and at the end.
+warns_early_and_late() {
+    for step in 6 16; do
+        grep "^train: warning: res.02 [^ ]*, step $step of 16: $1" "$dir/out"
+    done
+    [ "$(grep -c "$1" "$dir/out")" = 2 ]
+}
+
+warns_of_thresholds_that_stay_and_l0_that_is_far() {
+    training 'target_l0: [5]' 'learning_rate: 1e-7'
+    train
+    warns_early_and_late 'the thresholds hardly move: by [0-9.e-]* in the mean, from 0.001; [0-9.e-]* % of the pre-activations'
+    warns_early_and_late 'L0 is [0-9.]* where 5 was asked for; train longer, or raise train.target_strength'
+}
+
+# Above a threshold of 1, the norm of a row, there is nothing.
+warns_of_dead_latents() {
+    training 'sparsities: [1e-3]' 'learning_rate: 1e-7' 'threshold: 1' 'dead_after: 1024'
+    train
+    warns_early_and_late '100 % of the latents are dead; a longer train.sparsity_warmup'
+}
+
+does_not_warn_without_reason() {
+    training 'target_l0: [5], recipe: topk' 'learning_rate: 1e-3'
+    train
+    grep "^train: res.02 done: w64-t5-topk loss [0-9.]*, FVU [0-9.]*, L0 5.0, dead [0-9.]* %" "$dir/out"
+    ! grep warning "$dir/out"
+}
+
+# Weights that move by 1 a step are soon too large; run again it comes to the same end from the
+# checkpoint that was kept.
+stops_when_the_loss_explodes() {
+    training 'sparsities: [1e-3]' 'learning_rate: 1'
+    for time in first again; do
+        status=0
+        train
+        [ "$status" = 5 ]
+        grep -o 'res.02 w64-l0.001: the loss of step [0-9]* is [^,]*, it has exploded; lower train.learning_rate' \
+            "$dir/out" > "$dir/$time"
+    done
+    grep 'goes on at step' "$dir/out"
+    cmp "$dir/first" "$dir/again"
+    [ ! -e "$dir/run/train/res.02/w64-l0.001.h5" ]
+}
+
+# Six seconds of it.
+says_every_few_seconds_how_it_goes() {
+    training 'target_l0: [5]' 'learning_rate: 1e-3'
+    sed -i -e 's/tokens: 4096/tokens: 1_000_000_000/' -e 's/checkpoint: 1/checkpoint: 1000/' "$dir/suite.yaml"
+    timeout -s USR1 7 $MPIRUN -n 1 bin/saemill-train "$dir/suite.yaml" > "$dir/out" 2>&1 || true
+    cat "$dir/out"
+    grep -E '^train: res.02 step [0-9]+ of 3906250: w64-t5 loss [0-9.e-]+, FVU [0-9.]+, L0 [0-9.]+, dead [0-9.]+ %: [0-9]+ of 1000000000 rows \(0 %\), [0-9.e+]+ rows/s, .* left$' "$dir/out"
+}
+
+for stage in tokenize harvest shuffle; do
+    training 'target_l0: [5]'
+    stage 2 $stage "$dir/suite.yaml" > /dev/null
+done
+for claim in warns_of_thresholds_that_stay_and_l0_that_is_far warns_of_dead_latents \
+        does_not_warn_without_reason stops_when_the_loss_explodes \
+        says_every_few_seconds_how_it_goes; do
+    try $claim
+done
+finish
