@@ -7,6 +7,7 @@
 # make bench-shuffle   how much dearer than a copy a shuffle is (minutes)
 # make bench-train     how much dearer than its one dense product a training step is (minutes)
 # make compare-shuffles   whether the order of the rows matters (20 minutes)
+# make compare-precision   bf16 and float32 training, beside a plain float64 one (6 minutes)
 # make bench-planted   how much of a planted dictionary three architectures recover (a minute)
 # make compare-plan    what plan says of the demo, beside what it takes
 # make bench-harvest   how near a harvest comes to the matrix units (5 minutes)
@@ -199,6 +200,9 @@ bench-train: $(BUILD)/tests/bench/bench_train
 compare-shuffles: all $(DEMO_TEXT)
 	$(Q)PYTHON='$(PYTHON)' tests/bench/compare_shuffles.sh
 
+compare-precision: all $(DEMO_TEXT)
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' sh tests/bench/compare_precision.sh
+
 # On one rank.
 bench-planted: $(BUILD)/tests/bench/bench_planted
 	$(Q)OMP_NUM_THREADS=$$(nproc) $<
@@ -213,7 +217,7 @@ bench-harvest: all $(BUILD)/tests/bench/bench_gemm | build/setup.check
 clean:
 	rm -rf build bin lib
 
-.PHONY: all unit check check-slurm check-slurm-demo demo bench-harvest bench-shuffle bench-train bench-planted compare-shuffles compare-plan clean
+.PHONY: all unit check check-slurm check-slurm-demo demo bench-harvest bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)
