@@ -1,4 +1,5 @@
 #include "sae/architecture.h"
+#include "sae/step.h"
 
 #include <string.h>
 
@@ -20,6 +21,18 @@ void scan_active(const struct training *training, const struct workspace *worksp
     codes_scan(piece, pre, training->tensors[ENCODER_BIAS].value + own.first,
                workspace->threshold + own.first, 0,
                (int32_t)(training->own_latents.first + own.first), rows, own.end - own.first);
+}
+
+void penalise_sparsity(const struct training *training, const struct workspace *workspace,
+                       struct step_report *report)
+{
+    double sum = 0;
+
+    for (int64_t row = 0; row < workspace->batch; row++)
+        sum += workspace->slope[row];
+    report->slope = training->recipe.sparsity
+                    * recipe_sparsity_share(&training->recipe, report->step);
+    report->loss += report->slope * sum / (double)workspace->batch;
 }
 
 void infer_plain(const struct training *training, float *gain, float *bias, float *threshold)

@@ -105,6 +105,11 @@ static inline int64_t own_place(const struct training *training, int64_t latent)
 void scan_active(const struct training *training, const struct workspace *workspace,
                  struct codes *piece, const float *pre, int64_t rows, struct range own);
 
+/* The part of penalise() that is the recipe's coefficient times the mean of the rows' sparsities,
+ * which are in the workspace's `slope`. */
+void penalise_sparsity(const struct training *training, const struct workspace *workspace,
+                       struct step_report *report);
+
 /* infer() of those that train one bias and no threshold. */
 void infer_plain(const struct training *training, float *gain, float *bias, float *threshold);
 

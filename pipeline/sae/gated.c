@@ -57,7 +57,6 @@ static void penalise(const struct training *training, struct workspace *w,
                      struct step_report *report)
 {
     const struct codes *rows = w->rows;
-    double sum = 0;
 
     #pragma omp parallel for
     for (int64_t row = 0; row < w->batch; row++) {
@@ -65,11 +64,7 @@ static void penalise(const struct training *training, struct workspace *w,
         for (int64_t k = rows->middle[row]; k < rows->start[row + 1]; k++)
             w->slope[row] += (double)rows->value[k];
     }
-    for (int64_t row = 0; row < w->batch; row++)
-        sum += w->slope[row];
-    report->slope = training->recipe.sparsity
-                    * recipe_sparsity_share(&training->recipe, report->step);
-    report->loss += report->slope * sum / (double)w->batch;
+    penalise_sparsity(training, w, report);
     report->auxiliary = w->square_sums[1] / (double)w->batch;
 }
 

@@ -29,7 +29,6 @@ static void penalise(const struct training *training, struct workspace *w,
                      struct step_report *report)
 {
     const struct codes *rows = w->rows;
-    double sum = 0;
 
     #pragma omp parallel for
     for (int64_t row = 0; row < w->batch; row++) {
@@ -37,11 +36,7 @@ static void penalise(const struct training *training, struct workspace *w,
         for (int64_t k = rows->start[row]; k < rows->middle[row]; k++)
             w->slope[row] += (double)rows->value[k] * sqrt(w->norms[rows->index[k]]);
     }
-    for (int64_t row = 0; row < w->batch; row++)
-        sum += w->slope[row];
-    report->slope = training->recipe.sparsity
-                    * recipe_sparsity_share(&training->recipe, report->step);
-    report->loss += report->slope * sum / (double)w->batch;
+    penalise_sparsity(training, w, report);
 }
 
 static void differentiate(const struct training *training, struct workspace *w, int64_t latent)

@@ -191,60 +191,42 @@ static void infer_cut(const struct training *training, float *gain, float *bias,
         threshold[i] = (float)training->cut;
 }
 
+/* What the three have in common. */
+#define KEEPS_A_NUMBER                                                                            \
+    .vectors = { "encoder_bias" }, .centred = true, .unit_decoder = true, .decoder_norm = 1,      \
+    .top_k = true, .start = start, .prepare = prepare, .differentiate = differentiate,            \
+    .settle = settle
+
 const struct architecture TOPK = {
+    KEEPS_A_NUMBER,
     .name = "topk",
-    .vectors = { "encoder_bias" },
-    .centred = true,
-    .unit_decoder = true,
-    .decoder_norm = 1,
-    .top_k = true,
     .aside = ASIDE_REST,
     .form = FORM_TOPK,
-    .start = start,
-    .prepare = prepare,
     .scan = scan,
     .select = select_by_row,
     .penalise = penalise,
-    .differentiate = differentiate,
-    .settle = settle,
     .infer = infer_plain,
 };
 
 const struct architecture BATCH_TOPK = {
+    KEEPS_A_NUMBER,
     .name = "batch_topk",
-    .vectors = { "encoder_bias" },
-    .centred = true,
-    .unit_decoder = true,
-    .decoder_norm = 1,
-    .top_k = true,
     .aside = ASIDE_REST,
     .form = FORM_JUMPRELU,
-    .start = start,
-    .prepare = prepare,
     .scan = scan,
     .select = select_by_batch,
     .penalise = penalise_by_batch,
-    .differentiate = differentiate,
-    .settle = settle,
     .infer = infer_cut,
 };
 
 /* The recipe has no AuxK for it. */
 const struct architecture MATRYOSHKA = {
+    KEEPS_A_NUMBER,
     .name = "matryoshka",
-    .vectors = { "encoder_bias" },
-    .centred = true,
-    .unit_decoder = true,
-    .decoder_norm = 1,
-    .top_k = true,
     .aside = ASIDE_NEAR,
     .form = FORM_JUMPRELU,
-    .start = start,
-    .prepare = prepare,
     .scan = scan_active,
     .select = select_by_batch,
     .penalise = penalise_by_batch,
-    .differentiate = differentiate,
-    .settle = settle,
     .infer = infer_cut,
 };
