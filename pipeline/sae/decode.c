@@ -15,13 +15,71 @@ struct block {
     struct range rows, columns;
 };
 
-/* What is in the residual before any latent: b_dec (+ W_skip x) - target. */
+static int64_t length(struct range range)
+{
+    return range.end - range.first;
+}
+
+/* Where a block begins in a residual. */
+static int64_t place_of(const struct training *training, struct block block)
+{
+    return block.rows.first * length(training->own_columns) + block.columns.first;
+}
+
+/* Copy a block of columns of all decoder rows into the workspace's slice.  To be called from
+ * outside of parallel regions. */
+static void pack_decoder(const struct training *training, struct workspace *w,
+                         struct range columns)
+{
+    const enum precision precision = training->recipe.precision;
+    const int64_t own = length(training->own_columns);
+    const float *decoder = training->tensors[DECODER].value + columns.first;
+
+    #pragma omp parallel for
+    for (int64_t b = 0; b < split_blocks(training->latents, LATENT_TILE); b++) {
+        const struct range latents = split_block(training->latents, LATENT_TILE, b);
+        slice_pack((char *)w->slice + slice_bytes(precision, latents.first), precision,
+                   decoder + latents.first * own, own, length(latents), length(columns));
+    }
+}
+
+/* ---- residuals ---------------------------------------------------------------------- */
+
+/* A residual and the entries of each row that belong to it.
+ *   start, end   [batch] */
+struct section {
+    float         *residual;    /* [batch, own columns] */
+    const int64_t *start, *end;
+};
+
+/* Residual number r, and the entries that are added in it. */
+static struct section section_of(const struct training *training, const struct workspace *w, int r)
+{
+    const int groups = group_count(training);
+
+    if (r == groups)
+        return (struct section){ w->residual[r], w->rows->middle, w->rows->start + 1 };
+    return (struct section){ w->residual[r], group_start(w, r), group_end(w, r, groups) };
+}
+
+static int residual_count(const struct training *training, const struct workspace *w)
+{
+    return group_count(training) + w->aside_decoded;
+}
+
+/* Does a residual begin without latents?  The others begin with the one before. */
+static bool begins_bare(const struct training *training, int r)
+{
+    return r == 0 || (r == group_count(training)
+                      && training->recipe.architecture->aside == ASIDE_ROW);
+}
+
+/* What is in a residual before any latent: b_dec (+ W_skip x) - target. */
 static void start_residual(const struct training *training, const struct workspace *w,
                            struct block block, float *residual)
 {
     const int64_t inputs = training->inputs, outputs = training->outputs;
-    const int64_t own = training->own_columns.end - training->own_columns.first;
-    const int64_t width = block.columns.end - block.columns.first;
+    const int64_t own = length(training->own_columns), width = length(block.columns);
     const int64_t first = training->own_columns.first + block.columns.first;
     const float *bias = training->tensors[DECODER_BIAS].value + first;
 
@@ -32,221 +90,189 @@ static void start_residual(const struct training *training, const struct workspa
             to[j] = bias[j] - target[j];
     }
     if (training->recipe.skip)
-        gemm_nt(residual + block.rows.first * own + block.columns.first, own,
+        gemm_nt(residual + place_of(training, block), own,
                 w->input + block.rows.first * inputs, inputs,
                 training->tensors[SKIP].value + block.columns.first * inputs, inputs,
-                block.rows.end - block.rows.first, width, inputs, true);
+                length(block.rows), width, inputs, true);
 }
 
 static void copy_block(const struct training *training, struct block block, float *to,
                        const float *from)
 {
-    const int64_t own = training->own_columns.end - training->own_columns.first;
+    const int64_t own = length(training->own_columns), at = place_of(training, block);
 
-    for (int64_t row = block.rows.first; row < block.rows.end; row++)
-        memcpy(to + row * own + block.columns.first, from + row * own + block.columns.first,
-               (size_t)(block.columns.end - block.columns.first) * sizeof *to);
+    for (int64_t row = 0; row < length(block.rows); row++)
+        memcpy(to + at + row * own, from + at + row * own,
+               (size_t)length(block.columns) * sizeof *to);
 }
 
-/* Copy a block of columns of all decoder rows into the workspace's slice.  To be called from
- * outside of parallel regions. */
-static void pack_decoder(const struct training *training, struct workspace *w,
-                         struct range columns)
-{
-    const enum precision precision = training->recipe.precision;
-    const int64_t own = training->own_columns.end - training->own_columns.first;
-    const float *decoder = training->tensors[DECODER].value + columns.first;
-
-    #pragma omp parallel for
-    for (int64_t b = 0; b < split_blocks(training->latents, LATENT_TILE); b++) {
-        const struct range latents = split_block(training->latents, LATENT_TILE, b);
-        slice_pack((char *)w->slice + slice_bytes(precision, latents.first), precision,
-                   decoder + latents.first * own, own, latents.end - latents.first,
-                   columns.end - columns.first);
-    }
-}
-
-/* Add what some entries of a row write, and, with `dots`, take the dot products of the result
- * with all entries of the row: their decoder rows have just been brought near. */
-static void add_latents_of_row(const struct training *training, const struct workspace *w,
-                               float *residual, int64_t width, int64_t row, struct range entries,
-                               bool dots)
+/* Add what the entries of each row write. */
+static void add_latents(const struct training *training, const struct workspace *w,
+                        struct block block, struct section section)
 {
     const struct codes *codes = w->rows;
-    const enum precision precision = training->recipe.precision;
-    const int64_t first = codes->start[row], count = codes->start[row + 1] - first;
-    float sum[COLUMNS] = {0};
-
-    memcpy(sum, residual, (size_t)width * sizeof *sum);
-    slice_combine(sum, codes->index + entries.first, codes->value + entries.first,
-                  entries.end - entries.first, w->slice, precision);
-    if (dots)
-        slice_dots(w->dots + first, codes->index + first, count, sum, w->slice, precision);
-    memcpy(residual, sum, (size_t)width * sizeof *sum);
-}
-
-/* Add what some entries of each row write. */
-static void add_latents(const struct training *training, struct workspace *w, struct block block,
-                        float *residual, const int64_t *start, const int64_t *end)
-{
-    const struct codes *codes = w->rows;
+    const int64_t own = length(training->own_columns), width = length(block.columns);
     const int64_t latents = training->latents;
-    const int64_t own = training->own_columns.end - training->own_columns.first;
-    const int64_t count = block.rows.end - block.rows.first;
-    const int64_t width = block.columns.end - block.columns.first;
-    float *to = residual + block.rows.first * own + block.columns.first;
+    float *to = section.residual + place_of(training, block);
 
-    start += block.rows.first;
-    end += block.rows.first;
     if (training->density > DENSE_ABOVE) {
         float *dense = w->scratch[omp_get_thread_num()];
-        sparse_expand(dense, start, end, codes->index, codes->value, count, latents);
+        sparse_expand(dense, section.start + block.rows.first, section.end + block.rows.first,
+                      codes->index, codes->value, length(block.rows), latents);
         gemm_nn(to, own, dense, latents, training->tensors[DECODER].value + block.columns.first,
-                own, count, width, latents, true);
+                own, length(block.rows), width, latents, true);
         return;
     }
-    for (int64_t r = 0; r < count; r++)
-        add_latents_of_row(training, w, to + r * own, width, block.rows.first + r,
-                           (struct range){ start[r], end[r] }, w->dots_begun);
+    for (int64_t row = block.rows.first; row < block.rows.end; row++, to += own) {
+        const int64_t first = section.start[row];
+        float sum[COLUMNS] = {0};
+        memcpy(sum, to, (size_t)width * sizeof *sum);
+        slice_combine(sum, codes->index + first, codes->value + first, section.end[row] - first,
+                      w->slice, training->recipe.precision);
+        memcpy(to, sum, (size_t)width * sizeof *sum);
+    }
 }
 
 static double squares_of_block(const struct training *training, struct block block,
                                const float *residual)
 {
-    const int64_t own = training->own_columns.end - training->own_columns.first;
+    const int64_t own = length(training->own_columns), at = place_of(training, block);
     double squares = 0;
 
-    for (int64_t row = block.rows.first; row < block.rows.end; row++)
-        squares += sum_squares(residual + row * own + block.columns.first,
-                               block.columns.end - block.columns.first);
+    for (int64_t row = 0; row < length(block.rows); row++)
+        squares += sum_squares(residual + at + row * own, length(block.columns));
     return squares;
 }
 
-/* All residuals of one block.
- *   squares   [residuals], `step` apart */
-static void decode_block(const struct training *training, struct workspace *w, struct block block,
-                         double *squares, int64_t step)
+/* The residual of each group becomes the sum of those from it on: all depend on its latents. */
+static void add_groups(const struct training *training, const struct workspace *w,
+                       struct block block)
 {
-    const int groups = group_count(training);
-    float *aside = w->residual[groups];
+    const int64_t own = length(training->own_columns), at = place_of(training, block);
 
-    for (int g = 0; g < groups; g++) {
-        float *residual = w->residual[g];
-        if (g == 0)
-            start_residual(training, w, block, residual);
-        else
-            copy_block(training, block, residual, w->residual[g - 1]);
-        add_latents(training, w, block, residual, group_start(w, g), group_end(w, g, groups));
-        squares[g * step] = squares_of_block(training, block, residual);
-    }
-    if (!w->aside_decoded)
+    for (int g = group_count(training) - 2; g >= 0; g--)
+        for (int64_t row = 0; row < length(block.rows); row++) {
+            float *to = w->residual[g] + at + row * own;
+            const float *from = w->residual[g + 1] + at + row * own;
+            for (int64_t j = 0; j < length(block.columns); j++)
+                to[j] += from[j];
+        }
+}
+
+/* ---- dot products ------------------------------------------------------------------- */
+
+/* Add to the dots of some entries those with their residual in a block of columns. */
+static void dots_of_section(const struct training *training, const struct workspace *w,
+                            struct block block, struct section section)
+{
+    const struct codes *codes = w->rows;
+    const int64_t own = length(training->own_columns), width = length(block.columns);
+    const int64_t latents = training->latents;
+    const float *residual = section.residual + place_of(training, block);
+
+    if (training->density > DENSE_ABOVE) {
+        float *dense = w->scratch[omp_get_thread_num()];
+        gemm_nt(dense, latents, residual, own,
+                training->tensors[DECODER].value + block.columns.first, own, length(block.rows),
+                latents, width, false);
+        sparse_pick(w->dots, section.start + block.rows.first, section.end + block.rows.first,
+                    codes->index, dense, length(block.rows), latents);
         return;
-    if (training->recipe.architecture->aside == ASIDE_ROW)
-        start_residual(training, w, block, aside);
-    else
-        copy_block(training, block, aside, w->residual[groups - 1]);
-    add_latents(training, w, block, aside, w->rows->middle, w->rows->start + 1);
-    squares[groups * step] = squares_of_block(training, block, aside);
+    }
+    for (int64_t row = block.rows.first; row < block.rows.end; row++, residual += own) {
+        const int64_t first = section.start[row];
+        float mine[COLUMNS] = {0};
+        memcpy(mine, residual, (size_t)width * sizeof *mine);
+        slice_dots(w->dots + first, codes->index + first, section.end[row] - first, mine,
+                   w->slice, training->recipe.precision);
+    }
 }
 
-/* Rank 0 begins the chain of decode_back() already here, if there is but one residual and it
- * is made row by row. */
-static bool can_begin_dots(const struct training *training, const struct workspace *w)
+/* Entries aside of which nothing is made are asked for with the last group. */
+static void dots_of_block(const struct training *training, const struct workspace *w,
+                          struct block block)
 {
-    int rank;
-
-    MPI_Comm_rank(training->comm, &rank);
-    return rank == 0 && group_count(training) == 1 && !w->aside_decoded
-           && training->density <= DENSE_ABOVE;
+    for (int r = 0; r < residual_count(training, w); r++) {
+        struct section section = section_of(training, w, r);
+        if (!w->aside_decoded && r == group_count(training) - 1)
+            section.end = w->rows->start + 1;
+        dots_of_section(training, w, block, section);
+    }
 }
 
-void decode(const struct training *training, struct workspace *workspace)
-{
-    struct workspace *w = workspace;
-    const int64_t own = training->own_columns.end - training->own_columns.first;
-    const int64_t column_blocks = split_blocks(own, COLUMNS);
-    const int64_t row_blocks = split_blocks(w->batch, ROW_BLOCK);
+/* ---- both --------------------------------------------------------------------------- */
 
-    w->dots_begun = can_begin_dots(training, w);
+/* All residuals of a block, which are begun where they begin bare, and, on the rank that begins
+ * the dot products, those too.
+ *   squares   [residuals], `step` apart */
+static void decode_rows(const struct training *training, const struct workspace *w,
+                        struct block block, double *squares, int64_t step)
+{
+    for (int r = 0; r < residual_count(training, w); r++) {
+        if (!begins_bare(training, r))
+            copy_block(training, block, w->residual[r], w->residual[r - 1]);
+        add_latents(training, w, block, section_of(training, w, r));
+        squares[r * step] += squares_of_block(training, block, w->residual[r]);
+    }
+    add_groups(training, w, block);
     if (w->dots_begun)
-        memset(w->dots, 0, (size_t)w->rows->start[w->batch] * sizeof *w->dots);
+        dots_of_block(training, w, block);
+}
+
+/* Sparse rows go one by one, so that the decoder rows they have brought near are used for all
+ * that is made of them. */
+static void decode_block(const struct training *training, const struct workspace *w,
+                         struct block block, double *squares, int64_t step)
+{
+    const int64_t each = training->density > DENSE_ABOVE ? length(block.rows) : 1;
+
+    for (int r = 0; r < residual_count(training, w); r++) {
+        squares[r * step] = 0;
+        if (begins_bare(training, r))
+            start_residual(training, w, block, w->residual[r]);
+    }
+    for (int64_t row = block.rows.first; row < block.rows.end; row += each)
+        decode_rows(training, w, (struct block){ { row, row + each }, block.columns }, squares,
+                    step);
+}
+
+/* All residuals of some rows, or only their dot products.  The next block of columns is begun
+ * when all rows have had the one before, which stays in cache so long. */
+static void visit_blocks(const struct training *training, struct workspace *w, struct range rows,
+                         bool dots_only)
+{
+    const int64_t own = length(training->own_columns);
+    const int64_t column_blocks = split_blocks(own, COLUMNS);
+    const int64_t row_blocks = split_blocks(length(rows), ROW_BLOCK);
+
     for (int64_t c = 0; c < column_blocks; c++) {
         const struct range columns = split_block(own, COLUMNS, c);
         if (training->density <= DENSE_ABOVE)
             pack_decoder(training, w, columns);
         #pragma omp parallel for schedule(dynamic)
-        for (int64_t b = 0; b < row_blocks; b++)
-            decode_block(training, w,
-                         (struct block){ split_block(w->batch, ROW_BLOCK, b), columns },
-                         w->squares + c * row_blocks + b, column_blocks * row_blocks);
+        for (int64_t b = 0; b < row_blocks; b++) {
+            const struct range part = split_block(length(rows), ROW_BLOCK, b);
+            const struct block block = { { rows.first + part.first, rows.first + part.end },
+                                         columns };
+            if (dots_only)
+                dots_of_block(training, w, block);
+            else
+                decode_block(training, w, block, w->squares + c * row_blocks + b,
+                             column_blocks * row_blocks);
+        }
     }
 }
 
-/* ---- backward ---------------------------------------------------------------------- */
-
-struct back {
-    const struct training *training;
-    struct workspace      *workspace;
-};
-
-/* Each residual becomes the sum of itself and those behind it. */
-static void add_residuals(const struct training *training, struct workspace *w)
+void decode(const struct training *training, struct workspace *workspace)
 {
-    const int64_t own = training->own_columns.end - training->own_columns.first;
+    struct workspace *w = workspace;
+    int rank;
 
-    for (int g = group_count(training) - 2; g >= 0; g--) {
-        float *to = w->residual[g];
-        const float *from = w->residual[g + 1];
-        #pragma omp parallel for
-        for (int64_t k = 0; k < w->batch * own; k++)
-            to[k] += from[k];
-    }
-}
-
-/* The dot products of some entries of each row with one residual. */
-static void dots_of_entries(const struct training *training, struct workspace *w,
-                            struct block block, const float *residual, const int64_t *start,
-                            const int64_t *end)
-{
-    const struct codes *codes = w->rows;
-    const int64_t latents = training->latents;
-    const int64_t own = training->own_columns.end - training->own_columns.first;
-    const int64_t count = block.rows.end - block.rows.first;
-    const int64_t width = block.columns.end - block.columns.first;
-    const float *decoder = training->tensors[DECODER].value + block.columns.first;
-
-    residual += block.rows.first * own + block.columns.first;
-    start += block.rows.first;
-    end += block.rows.first;
-    if (training->density > DENSE_ABOVE) {
-        float *dense = w->scratch[omp_get_thread_num()];
-        gemm_nt(dense, latents, residual, own, decoder, own, count, latents, width, false);
-        sparse_pick(w->dots, start, end, codes->index, dense, count, latents);
-        return;
-    }
-    for (int64_t r = 0; r < count; r++) {
-        float row[COLUMNS] = {0};
-        memcpy(row, residual + r * own, (size_t)width * sizeof *row);
-        slice_dots(w->dots + start[r], codes->index + start[r], end[r] - start[r], row, w->slice,
-                   training->recipe.precision);
-    }
-}
-
-static void dots_of_block(const struct training *training, struct workspace *w,
-                          struct block block)
-{
-    const int groups = group_count(training);
-    const struct codes *rows = w->rows;
-
-    if (training->recipe.architecture->aside == ASIDE_NEAR && groups == 1) {
-        dots_of_entries(training, w, block, w->residual[0], rows->start, rows->start + 1);
-        return;
-    }
-    for (int g = 0; g < groups; g++)
-        dots_of_entries(training, w, block, w->residual[g], group_start(w, g),
-                        group_end(w, g, groups));
-    if (w->aside_decoded)
-        dots_of_entries(training, w, block, w->residual[groups], rows->middle, rows->start + 1);
+    MPI_Comm_rank(training->comm, &rank);
+    w->dots_begun = rank == 0;
+    if (w->dots_begun)
+        memset(w->dots, 0, (size_t)w->rows->start[w->batch] * sizeof *w->dots);
+    visit_blocks(training, w, (struct range){ 0, w->batch }, false);
 }
 
 /* The rows of a piece of the chain.  A piece packs the decoder anew, so there are few of them,
@@ -258,29 +284,17 @@ static int64_t rows_of_piece(const struct workspace *w)
     return split_blocks(rows, ROW_BLOCK) * ROW_BLOCK;
 }
 
-/* The next block of columns is begun when all rows have had the one before, which stays in
- * cache so long; for one row the blocks' order is that of the columns. */
+struct back {
+    const struct training *training;
+    struct workspace      *workspace;
+};
+
 static void add_dots(void *context, int64_t piece)
 {
     const struct back *back = context;
-    const struct training *training = back->training;
     struct workspace *w = back->workspace;
-    const struct range rows = split_block(w->batch, rows_of_piece(w), piece);
-    const int64_t own = training->own_columns.end - training->own_columns.first;
-    const int64_t row_blocks = split_blocks(rows.end - rows.first, ROW_BLOCK);
 
-    for (int64_t c = 0; c < split_blocks(own, COLUMNS); c++) {
-        const struct range columns = split_block(own, COLUMNS, c);
-        if (training->density <= DENSE_ABOVE)
-            pack_decoder(training, w, columns);
-        #pragma omp parallel for schedule(dynamic)
-        for (int64_t b = 0; b < row_blocks; b++) {
-            struct range block = split_block(rows.end - rows.first, ROW_BLOCK, b);
-            block.first += rows.first;
-            block.end += rows.first;
-            dots_of_block(training, w, (struct block){ block, columns });
-        }
-    }
+    visit_blocks(back->training, w, split_block(w->batch, rows_of_piece(w), piece), true);
 }
 
 void decode_back(const struct training *training, struct workspace *workspace)
@@ -289,7 +303,6 @@ void decode_back(const struct training *training, struct workspace *workspace)
     int64_t *cuts = allocate(pieces + 1, sizeof *cuts);
     struct back back = { training, workspace };
 
-    add_residuals(training, workspace);
     for (int64_t p = 0; p < pieces; p++) {
         const struct range rows = split_block(workspace->batch, each, p);
         cuts[p] = workspace->rows->start[rows.first];

@@ -23,12 +23,13 @@ static const double DENSE_ABOVE = 0.25;
  *
  *   residual[g] = f W_dec + b_dec (+ W_skip x) - target    for the own columns
  *
- * `squares` gets the sum of squares of each block of rows and columns.  Local. */
+ * `squares` gets the sum of squares of each block of rows and columns; then the residual of
+ * group g becomes the sum of those from g on, on which its latents' gradients depend.  Rank 0
+ * begins the dot products of decode_back().  Local. */
 void decode(const struct training *training, struct workspace *workspace);
 
-/* dots = residual . decoder row at every entry, over all columns, on every rank.  The residual
- * of group g becomes the sum of those from g on: all depend on its latents.
- * Collective. */
+/* dots = residual . decoder row at every entry, over all columns, on every rank.  To be called
+ * after decode().  Collective. */
 void decode_back(const struct training *training, struct workspace *workspace);
 
 /* How many groups of latents have a residual of their own. */

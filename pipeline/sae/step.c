@@ -13,7 +13,7 @@
  * the owner of the column, block or tile; the others bring 0, so the order in which MPI
  * adds them does not matter. */
 struct sums {
-    double *columns;    /* [outputs] of all residuals */
+    double *columns;    /* [outputs] of the first residual: of all groups together */
     double *squares;    /* [residuals, column blocks] */
     double *thresholds; /* [tiles] */
     int64_t residuals, column_blocks, tiles;
@@ -36,11 +36,9 @@ static void sum_columns(const struct training *training, const struct workspace 
 {
     const int64_t own = training->own_columns.end - training->own_columns.first;
 
-    for (int g = 0; g < group_count(training); g++)
-        for (int64_t row = 0; row < w->batch; row++)
-            for (int64_t j = block.first; j < block.end; j++)
-                sums[training->own_columns.first + j] +=
-                    (double)w->residual[g][row * own + j];
+    for (int64_t row = 0; row < w->batch; row++)
+        for (int64_t j = block.first; j < block.end; j++)
+            sums[training->own_columns.first + j] += (double)w->residual[0][row * own + j];
 }
 
 /* The own numbers.  Local. */

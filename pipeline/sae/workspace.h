@@ -40,7 +40,7 @@ struct workspace {
     float        *centred;          /* [batch, inputs] x - b_dec */
     float        *residual[RESIDUALS_MOST];
                                     /* [batch, own columns] y - x; of a Matryoshka, one a prefix,
-                                       which become their sums from there on; last, if there
+                                       each with the sum of those from there on; last, if there
                                        is one, that of the entries aside */
     bool          aside_decoded;    /* there is one */
 
@@ -64,7 +64,7 @@ struct workspace {
     int64_t      *cuts[RESIDUALS_MOST]; /* [batch] where group g > 0 of a row's entries begins */
     struct cut   *row_cuts;         /* [2, batch] for choices row by row */
     float        *dots;             /* [entries of rows] residual . decoder row */
-    bool          dots_begun;       /* decode() has made those of this rank */
+    bool          dots_begun;       /* decode() has made this rank's: it is rank 0 */
     struct codes *columns;          /* by latent; its values become the decoder's coefficients */
     float        *gradient;         /* [entries of columns] dLoss / d pre-activation */
 
