@@ -492,6 +492,14 @@ static void transcoders(void **state)
     recipe.skip = true;
     check(&JUMPRELU, recipe);
     check(&GATED, recipe);
+    check(&RELU_L1, recipe);
+    recipe.prefixes = 2;
+    recipe.prefix[0] = 0.3;
+    recipe.prefix[1] = 1;
+    check(&MATRYOSHKA, recipe);
+    recipe.prefixes = 0;
+    recipe.auxk = 0.3;
+    check(&BATCH_TOPK, recipe);
 }
 
 int main(int argc, char **argv)

@@ -117,6 +117,7 @@ static void dots(enum precision precision, int64_t columns, int64_t count)
     free_scene(s);
 }
 
+/* Edge shapes, and random ones. */
 static void for_all(void (*check)(enum precision, int64_t, int64_t))
 {
     for (int w = 0; w < WIDTHS_COUNT; w++)
@@ -124,6 +125,10 @@ static void for_all(void (*check)(enum precision, int64_t, int64_t))
             check(PRECISION_F32, WIDTHS[w], COUNTS[c]);
             check(PRECISION_BF16, WIDTHS[w], COUNTS[c]);
         }
+    for (uint64_t seed = 0; seed < 30; seed++)
+        check(seed % 2 == 0 ? PRECISION_F32 : PRECISION_BF16,
+              1 + (int64_t)(COLUMNS * random_uniform(7, 0, seed)),
+              (int64_t)(ENTRIES * random_uniform(7, 1, seed)));
 }
 
 static void sums_of_rows_equal_their_definition(void **state)

@@ -109,7 +109,6 @@ static void scan_puts_near_entries_behind_active_ones(void **state)
     free(scene);
 }
 
-/* A scan cut into tiles and joined is the scan of the whole. */
 /* Gates and magnitudes that agree, that do not, that are all shut or all open. */
 static void scan_of_two_equals_its_definition(void **state)
 {
@@ -139,16 +138,16 @@ static void scan_of_two_equals_its_definition(void **state)
     }
 }
 
-static void joined_tiles_are_the_whole(void **state)
+/* A scan cut into tiles and joined is the scan of the whole; with a window of `half`. */
+static void check_joining(float half)
 {
-    (void)state;
     for (int d = 0; d < DENSITIES; d++) {
         static const int64_t CUTS[] = { 0, 40, 41, 128, WIDTH };
         struct scene *scene = make_scene(THRESHOLDS[d], 3), *joined = make_scene(0, 3);
         struct scene *tiles[4];
         struct codes parts[4], whole = codes_of(scene), out = codes_of(joined);
 
-        codes_scan(&whole, scene->pre, scene->bias, scene->threshold, 0.1f, 0, ROWS, WIDTH);
+        codes_scan(&whole, scene->pre, scene->bias, scene->threshold, half, 0, ROWS, WIDTH);
         for (int t = 0; t < 4; t++) {
             const int64_t first = CUTS[t], width = CUTS[t + 1] - first;
             float part[ROWS * WIDTH];
@@ -157,7 +156,7 @@ static void joined_tiles_are_the_whole(void **state)
                        (size_t)width * sizeof *part);
             tiles[t] = make_scene(0, 3);
             parts[t] = codes_of(tiles[t]);
-            codes_scan(&parts[t], part, scene->bias + first, scene->threshold + first, 0.1f,
+            codes_scan(&parts[t], part, scene->bias + first, scene->threshold + first, half,
                        (int32_t)first, ROWS, width);
         }
         out.start[0] = 0;
@@ -173,10 +172,16 @@ static void joined_tiles_are_the_whole(void **state)
     }
 }
 
-/* By its definition: for each latent, all rows that have it active, then all near ones. */
-static void transposition_groups_by_latent(void **state)
+static void joined_tiles_are_the_whole(void **state)
 {
     (void)state;
+    check_joining(0.1f);
+    check_joining(20);      /* what is not active is near */
+}
+
+/* By its definition: for each latent, all rows that have it active, then all near ones. */
+static void check_transposition(float half)
+{
     for (int d = 0; d < DENSITIES; d++) {
         struct scene *scene = make_scene(THRESHOLDS[d], 5);
         struct codes codes = codes_of(scene);
@@ -186,7 +191,7 @@ static void transposition_groups_by_latent(void **state)
         struct codes out = { WIDTH, start, middle, index, value };
 
         fill(extra, ROWS * WIDTH, 6);
-        codes_scan(&codes, scene->pre, scene->bias, scene->threshold, 0.2f, 0, ROWS, WIDTH);
+        codes_scan(&codes, scene->pre, scene->bias, scene->threshold, half, 0, ROWS, WIDTH);
         codes_transpose(&out, moved, &codes, extra);
         for (int32_t latent = 0; latent < WIDTH; latent++)
             for (int near = 0; near <= 1; near++) {
@@ -208,22 +213,35 @@ static void transposition_groups_by_latent(void **state)
     }
 }
 
+static void transposition_groups_by_latent(void **state)
+{
+    (void)state;
+    check_transposition(0.2f);
+    check_transposition(20);
+}
+
 static void expansion_and_picking_are_inverse(void **state)
 {
-    float dense[ROWS * WIDTH], picked[ROWS * WIDTH] = {0};
-    struct scene *scene = make_scene(0.1f, 8);
-    struct codes k = codes_of(scene);
-    int64_t zeros = 0;
+    float dense[ROWS * WIDTH];
 
     (void)state;
-    codes_scan(&k, scene->pre, scene->bias, scene->threshold, 0, 0, ROWS, WIDTH);
-    sparse_expand(dense, k.start, k.middle, k.index, k.value, ROWS, WIDTH);
-    sparse_pick(picked, k.start, k.middle, k.index, dense, ROWS, WIDTH);
-    assert_memory_equal(picked, k.value, (size_t)k.start[ROWS] * sizeof *picked);
-    for (int i = 0; i < ROWS * WIDTH; i++)
-        zeros += dense[i] == 0;
-    assert_int_equal(zeros, ROWS * WIDTH - k.start[ROWS]);
-    free(scene);
+    for (int d = 0; d < DENSITIES; d++) {
+        struct scene *scene = make_scene(THRESHOLDS[d], 8);
+        struct codes k = codes_of(scene);
+        float picked[ROWS * WIDTH] = {0};
+        int64_t zeros = 0;
+
+        fill(dense, ROWS * WIDTH, 9);       /* what was there before does not count */
+        codes_scan(&k, scene->pre, scene->bias, scene->threshold, 0, 0, ROWS, WIDTH);
+        sparse_expand(dense, k.start, k.middle, k.index, k.value, ROWS, WIDTH);
+        sparse_pick(picked, k.start, k.middle, k.index, dense, ROWS, WIDTH);
+        for (int64_t i = 0; i < k.start[ROWS]; i++)
+            assert_true(picked[i] == k.value[i]);
+        for (int i = 0; i < ROWS * WIDTH; i++)
+            zeros += dense[i] == 0;
+        assert_int_equal(zeros, ROWS * WIDTH - k.start[ROWS]);
+        free(scene);
+    }
 }
 
 int main(void)
