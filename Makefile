@@ -117,6 +117,8 @@ $(UNIT) $(RANKED) $(BENCH): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
 
 $(UNIT) $(RANKED): LDLIBS += -lcmocka
 
+$(BUILD)/tests/bench/bench_train: $(patsubst %,$(BUILD)/tests/bench/%.o,sent train_scene train_check)
+
 # Hot loops are there for several CPUs (clones.h); tests see those that this one would not
 # choose, too: v1 any x86-64, v3 AVX2.
 KERNELS := $(filter $(BUILD)/pipeline/kernels/%,$(LIBRARY))

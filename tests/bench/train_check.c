@@ -1,0 +1,209 @@
+/* What a step must have found, by its definitions in double.  The step moves the parameters by
+ * no more than 1e-7, so it does not matter that they are looked at behind it. */
+#include "sae/decode.h"
+#include "tests/bench/train_scene.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { ROWS = 4, LATENTS = 4 };
+
+/* For products of rows and encoder rows of norm 1 in bf16; and relative, of sums. */
+static const double TOLERANCE = 2e-3, RELATIVE = 1e-2;
+
+static double dot(const float *a, const float *b, int64_t n)
+{
+    double sum = 0;
+
+    for (int64_t j = 0; j < n; j++)
+        sum += (double)a[j] * (double)b[j];
+    return sum;
+}
+
+static double norm(const double *x, int64_t n)
+{
+    double squares = 0;
+
+    for (int64_t j = 0; j < n; j++)
+        squares += x[j] * x[j];
+    return sqrt(squares);
+}
+
+/* What the step listed as active in a row.
+ *   f   [latents]   0 where it listed nothing */
+static void listed(double *f, const struct scene *scene, int64_t row)
+{
+    const struct codes *codes = scene->workspace.rows;
+
+    for (int64_t i = 0; i < scene->training.latents; i++)
+        f[i] = 0;
+    for (int64_t k = codes->start[row]; k < codes->middle[row]; k++)
+        f[codes->index[k]] = (double)codes->value[k];
+}
+
+static int descending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x < y) - (x > y);
+}
+
+/* What the pre-activations of a row's active latents exceed. */
+static double bar_of(const struct training *training, const double *pre, int64_t latent)
+{
+    const struct architecture *architecture = training->recipe.architecture;
+    const int64_t k = llround(training->recipe.target_l0);
+
+    if (architecture == &JUMPRELU)
+        return (double)training->tensors[THRESHOLD].value[latent];
+    if (architecture != &TOPK)
+        return architecture->top_k ? training->cut : 0;     /* the first batch's least */
+    double *sorted = allocate(training->latents, sizeof *sorted), bar;
+    for (int64_t i = 0; i < training->latents; i++)
+        sorted[i] = pre[i];
+    qsort(sorted, (size_t)training->latents, sizeof *sorted, descending);
+    bar = sorted[k - 1];
+    free(sorted);
+    return bar;
+}
+
+/* A row's latents: those on the wrong side of their bar, or of the wrong value.  A gated one's
+ * value is the product, without the gate's bias. */
+static void check_latents(const struct scene *scene, const double *f, int64_t row)
+{
+    const struct training *training = &scene->training;
+    const int64_t inputs = training->inputs;
+    const float *x = scene->workspace.input + row * inputs;
+    const float *bias = training->tensors[ENCODER_BIAS].value;
+    double *pre = allocate(training->latents, sizeof *pre);
+
+    #pragma omp parallel for
+    for (int64_t i = 0; i < training->latents; i++)
+        pre[i] = dot(x, training->tensors[ENCODER].value + i * inputs, inputs) + (double)bias[i];
+    const bool same = training->recipe.architecture != &JUMPRELU;
+    const double common = bar_of(training, pre, 0);
+    for (int64_t i = 0; i < training->latents; i++) {
+        const double over = pre[i] - (same ? common : bar_of(training, pre, i));
+        const double value = pre[i]
+            - (training->recipe.architecture == &GATED ? (double)bias[i] : 0);
+        if ((over > TOLERANCE && f[i] == 0) || (over < -TOLERANCE && f[i] != 0)
+            || (f[i] != 0 && fabs(f[i] - value) > TOLERANCE))
+            die("row %lld: latent %lld is %g; its pre-activation is %g, %g over the bar",
+                (long long)row, (long long)i, f[i], pre[i], over);
+    }
+    free(pre);
+}
+
+/* y - x of a row.
+ *   out   [inputs] */
+static void residual_of(double *out, const struct scene *scene, const double *f, int64_t row)
+{
+    const struct training *training = &scene->training;
+    const int64_t inputs = training->inputs;
+
+    for (int64_t j = 0; j < inputs; j++)
+        out[j] = -(double)scene->feed.x[row * inputs + j];
+    for (int64_t i = 0; i < training->latents; i++)
+        for (int64_t j = 0; j < inputs && f[i] != 0; j++)
+            out[j] += f[i] * (double)training->tensors[DECODER].value[i * inputs + j];
+}
+
+static void check_row(const struct scene *scene, int64_t row)
+{
+    const int64_t inputs = scene->training.inputs;
+    const float *ours = scene->workspace.residual[group_count(&scene->training) - 1] + row * inputs;
+    double *f = allocate(scene->training.latents, sizeof *f);
+    double *residual = allocate(inputs, sizeof *residual);
+
+    listed(f, scene, row);
+    check_latents(scene, f, row);
+    residual_of(residual, scene, f, row);
+    const double wanted = norm(residual, inputs);
+    for (int64_t j = 0; j < inputs; j++)
+        residual[j] -= (double)ours[j];
+    const double error = norm(residual, inputs) / wanted;
+    if (!(error < RELATIVE))
+        die("the residual of row %lld is wrong: relative error %g", (long long)row, error);
+    free(residual);
+    free(f);
+}
+
+static int64_t group_of(const struct training *training, int64_t latent)
+{
+    int group = 0;
+
+    while (latent >= recipe_group(&training->recipe, training->latents, group).end)
+        group++;
+    return group;
+}
+
+/* A latent's gradients from the lists and residuals, by which it is active, with the part along
+ * the decoder's row taken away from the decoder's.
+ *   encoder, decoder   [inputs]   out */
+static void gradients_of(double *encoder, double *decoder, const struct scene *scene,
+                         int64_t latent)
+{
+    const struct training *training = &scene->training;
+    const struct workspace *w = &scene->workspace;
+    const int64_t inputs = training->inputs;
+    const float *row_of = training->tensors[DECODER].value + latent * inputs;
+    const double scale = residual_scale(training, w);
+    double along = 0;
+
+    for (int64_t row = 0; row < w->batch; row++)
+        for (int64_t k = w->rows->start[row]; k < w->rows->middle[row]; k++) {
+            const float *residual = w->residual[group_of(training, latent)] + row * inputs;
+            if (w->rows->index[k] != latent)
+                continue;
+            const double f = (double)w->rows->value[k];
+            const double g = scale * dot(residual, row_of, inputs);
+            for (int64_t j = 0; j < inputs; j++) {
+                encoder[j] += g * (double)w->input[row * inputs + j];
+                decoder[j] += scale * f * (double)residual[j];
+            }
+            along += f * g;
+        }
+    for (int64_t j = 0; j < inputs && training->recipe.architecture->unit_decoder; j++)
+        decoder[j] -= along * (double)row_of[j];
+}
+
+/* The first step leaves 1 - beta2 times the squared gradient as second moment. */
+static void check_gradient(const struct scene *scene, int tensor, int64_t latent, double *wanted)
+{
+    const struct training *training = &scene->training;
+    const int64_t inputs = training->inputs;
+    const float *square = training->tensors[tensor].square + latent * inputs;
+    const double length = norm(wanted, inputs);
+
+    for (int64_t j = 0; j < inputs; j++)
+        wanted[j] = fabs(wanted[j]) - sqrt((double)square[j] / (1 - training->recipe.beta2));
+    const double error = norm(wanted, inputs) / length;
+    if (!(error < RELATIVE))
+        die("the gradient of latent %lld's %s is wrong: relative error %g", (long long)latent,
+            training->tensors[tensor].name, error);
+}
+
+/* Gated encoders have a gradient from their gates too, tests/unit/test_gradient.c looks at it. */
+static void check_latent(const struct scene *scene, int64_t latent)
+{
+    const int64_t inputs = scene->training.inputs;
+    double *encoder = allocate(inputs, sizeof *encoder), *decoder = allocate(inputs, sizeof *decoder);
+
+    gradients_of(encoder, decoder, scene, latent);
+    check_gradient(scene, DECODER, latent, decoder);
+    if (!scene->workspace.aside_decoded)
+        check_gradient(scene, ENCODER, latent, encoder);
+    free(decoder);
+    free(encoder);
+}
+
+void scene_check(struct scene *scene)
+{
+    struct step_report report;
+
+    scene_step(scene, 0, &report);
+    for (int64_t row = 0; row < ROWS; row++)
+        check_row(scene, row);
+    for (int64_t i = 0; i < LATENTS; i++)       /* some of the first row's */
+        check_latent(scene, scene->workspace.rows->index[i * llround(report.l0) / (2 * LATENTS)]);
+}

@@ -1,0 +1,164 @@
+#include "tests/bench/train_scene.h"
+#include "base/random.h"
+#include "kernels/bf16.h"
+#include "kernels/gemm.h"
+#include "kernels/product.h"
+#include "shard/activation_writer.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { BATCHES = 2, ATOMS = 100, PROBE = 128 };
+
+/* A rate at which the parameters stay what they are, to seven digits. */
+static const struct recipe RECIPE = {
+    .steps = 1000000, .learning_rate = 1e-7, .bandwidth = 0.001, .threshold = 0.001,
+    .beta2 = 0.999, .epsilon = 1e-8, .dead_after = INT64_MAX, .seed = 1,
+};
+
+static struct recipe recipe_of(const struct trial *trial)
+{
+    struct recipe recipe = RECIPE;
+
+    recipe.architecture = trial->architecture;
+    recipe.batch = trial->batch;
+    recipe.precision = product_offered() ? trial->precision : PRECISION_F32;
+    recipe.target_l0 = trial->architecture->top_k ? trial->l0 : 0;
+    recipe.prefixes = trial->architecture == &MATRYOSHKA ? 3 : 0;
+    recipe.prefix[0] = 0.0625;
+    recipe.prefix[1] = 0.25;
+    recipe.prefix[2] = 1;
+    return recipe;
+}
+
+/* --- rows -------------------------------------------------------------------------- */
+
+/* Sums of ATOMS rows of the dictionary, few of them often and many seldom, and some noise.
+ *   x   [rows, inputs]   out */
+static void plant(uint16_t *x, const struct training *dictionary, int64_t rows)
+{
+    const int64_t inputs = dictionary->inputs;
+
+    #pragma omp parallel
+    {
+        float *sum = allocate(inputs, sizeof *sum);
+        #pragma omp for
+        for (int64_t row = 0; row < rows; row++) {
+            for (int64_t j = 0; j < inputs; j++)
+                sum[j] = 0.02f * (random_uniform(2, 2, (uint64_t)(row * inputs + j)) - 0.5f);
+            for (int64_t k = 0; k < ATOMS; k++) {
+                uint32_t words[4];
+                random_words(words, 3, 3, (uint64_t)(row * ATOMS + k));
+                const double place = pow(words[0] * 0x1p-32, 3) * dictionary->latents;
+                const float weight = (float)(0.5 + words[1] * 0x1p-32);
+                const float *atom = dictionary->tensors[DECODER].value + (int64_t)place * inputs;
+                for (int64_t j = 0; j < inputs; j++)
+                    sum[j] += weight * atom[j];
+            }
+            bf16_from_float(x + row * inputs, sum, inputs);
+        }
+        free(sum);
+    }
+}
+
+static void write_shard(const char *folder, const struct training *dictionary)
+{
+    const int64_t rows = BATCHES * dictionary->recipe.batch;
+    const struct stream stream = { { SITE_RES, 0 }, dictionary->inputs, STORE_BF16 };
+    uint16_t *values = allocate(rows * dictionary->inputs, sizeof *values);
+    struct row_origin *origins = allocate(rows, sizeof *origins);
+    struct activation_writer writer = {0};
+    char path[PATH_LENGTH], part[PATH_LENGTH];
+    enum status st;
+
+    path_print(path, "%s/00000.h5", folder);
+    path_print(part, "%s.part", path);
+    plant(values, dictionary, rows);
+    TRY(folder_make(folder));
+    TRY(activation_create(&writer, MPI_COMM_SELF, part, stream, rows, ""));
+    TRY(activation_write(&writer, (struct range){ 0, rows }, values, origins));
+done:
+    if (activation_close(&writer, st) != OK || file_publish(path) != OK)
+        die("%s", status_reason());
+    free(origins);
+    free(values);
+}
+
+/* --- sparsity ---------------------------------------------------------------------- */
+
+static int descending(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+
+    return (x < y) - (x > y);
+}
+
+/* What the products of a row with `l0` latents exceed, on average. */
+static double find_bar(const struct training *whole, const float *x, double l0)
+{
+    const int64_t inputs = whole->inputs, latents = whole->latents;
+    float *pre = allocate(PROBE * latents, sizeof *pre);
+
+    gemm_nt(pre, latents, x, inputs, whole->tensors[ENCODER].value, inputs, PROBE, latents,
+            inputs, false);
+    qsort(pre, (size_t)(PROBE * latents), sizeof *pre, descending);
+    const double bar = (double)pre[(int64_t)(PROBE * l0)];
+    free(pre);
+    return bar;
+}
+
+/* Active are the latents whose product exceeds `bar`; TopK and its kin need no bar. */
+static void place_bar(struct training *training, double bar)
+{
+    const struct architecture *architecture = training->recipe.architecture;
+    const bool threshold = architecture == &JUMPRELU;
+    float *value = training->tensors[threshold ? THRESHOLD : ENCODER_BIAS].value;
+
+    for (int64_t i = 0; i < own_count(training) && !architecture->top_k; i++)
+        value[i] = (float)(threshold ? bar : -bar);
+}
+
+void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
+                const char *folder)
+{
+    const struct recipe recipe = recipe_of(trial);
+    struct training whole = {0};
+    double bar = RECIPE.threshold;
+    int rank;
+
+    *scene = (struct scene){ .trial = trial };
+    MPI_Comm_rank(comm, &rank);
+    if (rank == 0) {
+        training_make(&whole, MPI_COMM_SELF, &recipe, trial_shape(trial));
+        write_shard(folder, &whole);
+    }
+    MPI_Barrier(comm);
+    if (feed_open(&scene->feed, comm, folder, trial->batch) != OK
+        || feed_batch(&scene->feed, 0) != OK)
+        die("%s", status_reason());
+    if (rank == 0 && trial->l0 > 0)
+        bar = find_bar(&whole, scene->feed.x, trial->l0);
+    training_free(&whole);
+    MPI_Bcast(&bar, 1, MPI_DOUBLE, 0, comm);
+    training_make(&scene->training, comm, &recipe, trial_shape(trial));
+    place_bar(&scene->training, bar);
+    if (trial->l0 > 0)
+        scene->training.density = trial->l0 / trial->latents;
+    step_room_add(&scene->room, &recipe, trial_shape(trial));
+    workspace_make(&scene->workspace, comm, &scene->room);
+}
+
+void scene_free(struct scene *scene)
+{
+    workspace_free(&scene->workspace);
+    feed_close(&scene->feed);
+    training_free(&scene->training);
+}
+
+void scene_step(struct scene *scene, int64_t t, struct step_report *report)
+{
+    if (feed_batch(&scene->feed, t) != OK
+        || training_step(&scene->training, &scene->workspace, scene->feed.x, scene->feed.x,
+                         report) != OK)
+        die("%s", status_reason());
+}

@@ -1,0 +1,48 @@
+/* train_scene.h -- a training with its data, ready to be stepped and timed.
+ *
+ * Rows are sparse sums of a planted dictionary, the autoencoder's first decoder, written as a
+ * shard and read as train reads them.  Thresholds, or what takes their place, are put where a
+ * row has so many active latents.
+ */
+#ifndef TRAIN_SCENE_H
+#define TRAIN_SCENE_H
+
+#include "sae/architecture.h"
+#include "sae/feed.h"
+#include "sae/step.h"
+
+struct trial {
+    const char *name;
+    const struct architecture *architecture;
+    int32_t     inputs, latents;
+    int64_t     batch;
+    enum precision precision;
+    double      l0;         /* 0: where training starts */
+};
+
+struct scene {
+    const struct trial *trial;
+    struct training     training;
+    struct step_room    room;
+    struct workspace    workspace;
+    struct feed         feed;
+};
+
+static inline struct shape trial_shape(const struct trial *trial)
+{
+    return (struct shape){ trial->inputs, trial->inputs, trial->latents };
+}
+
+/* Rank 0 writes the rows into `folder`.  Dies of what fails.  Collective. */
+void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
+                const char *folder);
+void scene_free(struct scene *scene);
+
+/* Batch t and a step on it.  Collective. */
+void scene_step(struct scene *scene, int64_t t, struct step_report *report);
+
+/* A first step, on one rank, and whether it found what it must: the latents and residuals of
+ * some rows, and gradients of some latents, against their definitions in double.  Dies if not. */
+void scene_check(struct scene *scene);
+
+#endif
