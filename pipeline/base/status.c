@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static _Thread_local char reason[1024];
 
@@ -54,5 +57,18 @@ void *allocate(long long count, long long bytes)
     memory = calloc(count > 0 ? (size_t)count : 1, bytes > 0 ? (size_t)bytes : 1);
     if (memory == NULL)
         die("no memory for %lld x %lld bytes", count, bytes);
+    return memory;
+}
+
+/* Whole pages only; a system that has no huge ones goes on without. */
+void *allocate_big(long long count, long long bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    char *memory = allocate(count, bytes);
+    const uintptr_t skipped = (page - (uintptr_t)memory % page) % page;
+    const uintptr_t all = (uintptr_t)(count * bytes);
+
+    if (all > skipped + page)
+        madvise(memory + skipped, (all - skipped) / page * page, MADV_HUGEPAGE);
     return memory;
 }

@@ -40,6 +40,10 @@ extern void (*die_handler)(void);
 /* calloc() that dies when there is no memory.  Caller frees. */
 void *allocate(long long count, long long bytes);
 
+/* The same for what is big, used as a whole and not in the order of its addresses: asks for huge
+ * pages, of which a CPU remembers where they are. */
+void *allocate_big(long long count, long long bytes);
+
 /* Go to `done` at the first failure: for local calls in local functions, and for
  * collective calls, whose status is the same on every rank already. */
 #define TRY(call) do { st = (call); if (st != OK) goto done; } while (0)

@@ -112,7 +112,7 @@ enum status feed_open(struct feed *feed, MPI_Comm comm, const char *folder, int6
                            .ahead_of = -1 };
     worker_start(&feed->worker);
     TRY_ALL(comm, open_shards(feed, folder));
-    feed->x = allocate(batch * feed->activations.stream.width, sizeof *feed->x);
+    feed->x = allocate_big(batch * feed->activations.stream.width, sizeof *feed->x);
     feed->raw = allocate(batch, row_bytes(feed));
     feed->ahead = allocate(feed->share.end - feed->share.first, row_bytes(feed));
 done:

@@ -33,9 +33,9 @@ static void make_tensor(struct tensor *tensor, const char *name, int64_t rows, i
         .columns = columns,
         .own_rows = own_rows,
         .own_columns = own_columns,
-        .value = allocate(count, sizeof(float)),
-        .mean = with_mean ? allocate(count, sizeof(float)) : NULL,
-        .square = allocate(count, sizeof(float)),
+        .value = allocate_big(count, sizeof(float)),
+        .mean = with_mean ? allocate_big(count, sizeof(float)) : NULL,
+        .square = allocate_big(count, sizeof(float)),
     };
 }
 

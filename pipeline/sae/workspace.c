@@ -132,9 +132,9 @@ static void make_for_architectures(struct workspace *w, const struct step_room *
     const int64_t batch = room->batch;
 
     if (room->centred)
-        w->centred = allocate(batch * room->shape.inputs, sizeof(float));
+        w->centred = allocate_big(batch * room->shape.inputs, sizeof(float));
     for (int r = 0; r < room->residuals; r++)
-        w->residual[r] = allocate(batch * s->own_columns, sizeof(float));
+        w->residual[r] = allocate_big(batch * s->own_columns, sizeof(float));
     w->threshold = allocate(s->own_latents, sizeof(float));
     w->floor = allocate(s->own_latents, sizeof(float));
     w->gain = allocate(s->own_latents, sizeof(float));
@@ -167,8 +167,8 @@ static int64_t rounded_values(const struct step_room *room, const struct sizes *
 static void make_for_precision(struct workspace *w, const struct step_room *room,
                                const struct sizes *s)
 {
-    w->slice = allocate(slice_bytes(room->precision, room->shape.latents), 1);
-    w->rounded = allocate(rounded_values(room, s), sizeof *w->rounded);
+    w->slice = allocate_big(slice_bytes(room->precision, room->shape.latents), 1);
+    w->rounded = allocate_big(rounded_values(room, s), sizeof *w->rounded);
     for (int i = 0; i < w->threads; i++) {
         w->scratch[i] = allocate_aligned(s->scratch * (int64_t)sizeof(float));
         if (room->precision == PRECISION_BF16)
