@@ -6,7 +6,7 @@
 enum {
     WORDS = COLUMNS / 2,        /* of a row in bf16 */
     VECTORS = COLUMNS / LANES,  /* of a row */
-    AHEAD = 4,                  /* entries between a row's being asked for and being used */
+    AHEAD = 12,                 /* entries between a row's being asked for and being used */
 };
 
 /* Sixteen words, from any address. */
