@@ -199,36 +199,89 @@ void codes_join(struct codes *codes, int64_t first, int64_t rows,
     }
 }
 
-/* While entries are dealt, start[] and middle[] are the next free places of each latent's
- * active and near entries; in the end each has moved to where the next section begins. */
+/* Entries `first` to `end` - 1 of a list. */
+struct run {
+    int64_t first, end;
+};
+
+/* A row's active or near entries, which are in ascending order, of latents `from` to `to` - 1. */
+static struct run part_of_row(const struct codes *codes, int64_t row, bool near, int64_t from,
+                              int64_t to)
+{
+    const int64_t bounds[] = { from, to };
+    int64_t cuts[2];
+
+    for (int b = 0; b < 2; b++) {
+        int64_t low = near ? codes->middle[row] : codes->start[row];
+        int64_t high = near ? codes->start[row + 1] : codes->middle[row];
+        while (low < high) {
+            const int64_t middle = (low + high) / 2;
+            if (codes->index[middle] < bounds[b])
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        cuts[b] = low;
+    }
+    return (struct run){ cuts[0], cuts[1] };
+}
+
+/* Count the entries of latents `from` to `to` - 1: the active ones in start[], the near ones in
+ * middle[]. */
+static void count_latents(struct codes *out, const struct codes *codes, int64_t from, int64_t to)
+{
+    for (int64_t row = 0; row < codes->groups; row++)
+        for (int near = 0; near <= 1; near++) {
+            const struct run run = part_of_row(codes, row, near, from, to);
+            int64_t *count = near ? out->middle : out->start;
+            for (int64_t k = run.first; k < run.end; k++)
+                count[codes->index[k]]++;
+        }
+}
+
+/* Deal the entries of some latents.  start[] and middle[] are the next free places of each
+ * latent's active and near entries. */
+static void deal_latents(struct codes *out, float *moved, const struct codes *codes,
+                         const float *extra, int64_t from, int64_t to)
+{
+    for (int64_t row = 0; row < codes->groups; row++)
+        for (int near = 0; near <= 1; near++) {
+            const struct run run = part_of_row(codes, row, near, from, to);
+            int64_t *next = near ? out->middle : out->start;
+            for (int64_t k = run.first; k < run.end; k++) {
+                const int64_t at = next[codes->index[k]]++;
+                out->index[at] = (int32_t)row;
+                out->value[at] = codes->value[k];
+                moved[at] = extra[k];
+            }
+        }
+}
+
+enum { TRANSPOSE_PARTS = 8 };       /* of the latents, for as many threads */
+
+/* In the end the free places have moved to where the next section begins. */
 void codes_transpose(struct codes *out, float *moved, const struct codes *codes,
                      const float *extra)
 {
     const int64_t latents = out->groups;
+    int64_t n = 0;
 
     memset(out->start, 0, (size_t)(latents + 1) * sizeof *out->start);
     memset(out->middle, 0, (size_t)latents * sizeof *out->middle);
-    for (int64_t row = 0; row < codes->groups; row++) {
-        for (int64_t k = codes->start[row]; k < codes->middle[row]; k++)
-            out->start[codes->index[k]]++;
-        for (int64_t k = codes->middle[row]; k < codes->start[row + 1]; k++)
-            out->middle[codes->index[k]]++;
-    }
-    int64_t n = 0;
+    #pragma omp parallel for schedule(dynamic)
+    for (int p = 0; p < TRANSPOSE_PARTS; p++)
+        count_latents(out, codes, latents * p / TRANSPOSE_PARTS,
+                      latents * (p + 1) / TRANSPOSE_PARTS);
     for (int64_t i = 0; i < latents; i++) {
         const int64_t actives = out->start[i], nears = out->middle[i];
         out->start[i] = n;
         out->middle[i] = n + actives;
         n += actives + nears;
     }
-    for (int64_t row = 0; row < codes->groups; row++)
-        for (int64_t k = codes->start[row]; k < codes->start[row + 1]; k++) {
-            int64_t *next = k < codes->middle[row] ? out->start : out->middle;
-            const int64_t at = next[codes->index[k]]++;
-            out->index[at] = (int32_t)row;
-            out->value[at] = codes->value[k];
-            moved[at] = extra[k];
-        }
+    #pragma omp parallel for schedule(dynamic)
+    for (int p = 0; p < TRANSPOSE_PARTS; p++)
+        deal_latents(out, moved, codes, extra, latents * p / TRANSPOSE_PARTS,
+                     latents * (p + 1) / TRANSPOSE_PARTS);
     for (int64_t i = latents; i-- > 0; ) {
         const int64_t middle = out->start[i];
         out->start[i + 1] = out->middle[i];
