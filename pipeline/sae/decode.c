@@ -2,6 +2,7 @@
 #include "base/chain.h"
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
+#include "kernels/rows.h"
 #include "kernels/slice.h"
 #include "kernels/sparse.h"
 #include "sae/architecture.h"
@@ -81,16 +82,13 @@ static void start_residual(const struct training *training, const struct workspa
     const int64_t inputs = training->inputs, outputs = training->outputs;
     const int64_t own = length(training->own_columns), width = length(block.columns);
     const int64_t first = training->own_columns.first + block.columns.first;
-    const float *bias = training->tensors[DECODER_BIAS].value + first;
 
-    for (int64_t row = block.rows.first; row < block.rows.end; row++) {
-        const float *target = w->target + row * outputs + first;
-        float *to = residual + row * own + block.columns.first;
-        for (int64_t j = 0; j < width; j++)
-            to[j] = bias[j] - target[j];
-    }
+    residual += place_of(training, block);
+    rows_subtract(residual, own, training->tensors[DECODER_BIAS].value + first,
+                  w->target + block.rows.first * outputs + first, outputs, length(block.rows),
+                  width);
     if (training->recipe.skip)
-        gemm_nt(residual + place_of(training, block), own,
+        gemm_nt(residual, own,
                 w->input + block.rows.first * inputs, inputs,
                 training->tensors[SKIP].value + block.columns.first * inputs, inputs,
                 length(block.rows), width, inputs, true);
@@ -225,6 +223,7 @@ static void decode_block(const struct training *training, const struct workspace
                          struct block block, double *squares, int64_t step)
 {
     const int64_t each = training->density > DENSE_ABOVE ? length(block.rows) : 1;
+    const int64_t own = length(training->own_columns);
 
     for (int r = 0; r < residual_count(training, w); r++) {
         squares[r * step] = 0;
@@ -234,6 +233,9 @@ static void decode_block(const struct training *training, const struct workspace
     for (int64_t row = block.rows.first; row < block.rows.end; row += each)
         decode_rows(training, w, (struct block){ { row, row + each }, block.columns }, squares,
                     step);
+    rows_sum(w->block_sums + block.rows.first / ROW_BLOCK * own + block.columns.first,
+             w->residual[0] + place_of(training, block), own, length(block.rows),
+             length(block.columns));
 }
 
 /* All residuals of some rows, or only their dot products.  The next block of columns is begun

@@ -25,7 +25,8 @@ static const double DENSE_ABOVE = 0.25;
  *
  * `squares` gets the sum of squares of each block of rows and columns; then the residual of
  * group g becomes the sum of those from g on, on which its latents' gradients depend.  Rank 0
- * begins the dot products of decode_back().  Local. */
+ * begins the dot products of decode_back().  `block_sums` gets the columns' sums of the first
+ * one then.  Local. */
 void decode(const struct training *training, struct workspace *workspace);
 
 /* dots = residual . decoder row at every entry, over all columns, on every rank.  To be called

@@ -36,9 +36,9 @@ static void sum_columns(const struct training *training, const struct workspace 
 {
     const int64_t own = training->own_columns.end - training->own_columns.first;
 
-    for (int64_t row = 0; row < w->batch; row++)
+    for (int64_t b = 0; b < split_blocks(w->batch, ROW_BLOCK); b++)
         for (int64_t j = block.first; j < block.end; j++)
-            sums[training->own_columns.first + j] += (double)w->residual[0][row * own + j];
+            sums[training->own_columns.first + j] += w->block_sums[b * own + j];
 }
 
 /* The own numbers.  Local. */

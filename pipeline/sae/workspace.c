@@ -202,6 +202,7 @@ void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct ste
         .tile_sums = allocate(s.own_tiles * inputs, sizeof(double)),
         .encoder_sums = allocate(inputs, sizeof(double)),
         .squares = allocate(room->residuals * s.own_column_blocks * s.row_blocks, sizeof(double)),
+        .block_sums = allocate(s.row_blocks * s.own_columns, sizeof(double)),
         .sums = allocate(s.sums, sizeof(double)),
         .scratch = allocate(omp_get_max_threads(), sizeof(float *)),
         .products = allocate(omp_get_max_threads(), sizeof(struct product *)),
@@ -247,6 +248,7 @@ void workspace_free(struct workspace *workspace)
     free(w->rounded);
     free(w->slice);
     free(w->sums);
+    free(w->block_sums);
     free(w->squares);
     free(w->encoder_sums);
     free(w->tile_sums);
@@ -278,6 +280,7 @@ int64_t workspace_bytes(const struct step_room *room, int ranks, int threads)
                      + threads * s.scratch;
     int64_t doubles = 2 * latents + block_norms(room, &s) + s.own_tiles * inputs
                       + room->residuals * s.own_column_blocks * s.row_blocks + inputs + s.sums
+                      + s.row_blocks * s.own_columns
                       + s.own_latents + (4 + room->residuals) * batch;
     int64_t lists = lists_bytes(s.encode_blocks * s.own_tiles, ENCODE_ROWS, s.own_entries)
                     + lists_bytes(1, batch, s.own_entries) + lists_bytes(1, latents, s.entries);

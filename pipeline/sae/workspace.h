@@ -77,6 +77,7 @@ struct workspace {
     double       *tile_sums;        /* [own tiles, inputs] */
     double       *encoder_sums;     /* [inputs] */
     double       *squares;          /* [residuals, own column blocks, row blocks] */
+    double       *block_sums;       /* [row blocks, own columns] of the first residual */
     double       *sums;             /* [outputs + residuals * column blocks + tiles]: step.c */
     double       *column_sums;      /* [outputs] of the residual, in `sums` */
     double        square_sums[RESIDUALS_MOST];

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BATCHES = 2, ATOMS = 100, PROBE = 128 };
+enum { BATCHES = 2, ATOMS = 100, PROBE = 32 };
 
 /* A rate at which the parameters stay what they are, to seven digits. */
 static const struct recipe RECIPE = {

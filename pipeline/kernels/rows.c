@@ -1,0 +1,23 @@
+#include "kernels/rows.h"
+#include "kernels/clones.h"
+
+#include <string.h>
+
+CLONES
+void rows_subtract(float *restrict out, int64_t ld_out, const float *restrict from,
+                   const float *restrict x, int64_t ld, int64_t rows, int64_t columns)
+{
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t j = 0; j < columns; j++)
+            out[row * ld_out + j] = from[j] - x[row * ld + j];
+}
+
+CLONES
+void rows_sum(double *restrict sums, const float *restrict x, int64_t ld, int64_t rows,
+              int64_t columns)
+{
+    memset(sums, 0, (size_t)columns * sizeof *sums);
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t j = 0; j < columns; j++)
+            sums[j] += (double)x[row * ld + j];
+}

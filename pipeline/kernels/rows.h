@@ -1,0 +1,20 @@
+/* rows.h -- blocks of rows of a matrix: what is left of a row, and sums of columns. */
+#ifndef ROWS_H
+#define ROWS_H
+
+#include <stdint.h>
+
+/* out = from - x, row by row.
+ *   out    [rows, columns]   `ld_out` from row to row
+ *   from   [columns]
+ *   x      [rows, columns]   `ld` from row to row */
+void rows_subtract(float *restrict out, int64_t ld_out, const float *restrict from,
+                   const float *restrict x, int64_t ld, int64_t rows, int64_t columns);
+
+/* The sums of columns, row after row.
+ *   sums   [columns]         out
+ *   x      [rows, columns]   `ld` from row to row */
+void rows_sum(double *restrict sums, const float *restrict x, int64_t ld, int64_t rows,
+              int64_t columns);
+
+#endif
