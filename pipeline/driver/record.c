@@ -1,4 +1,5 @@
 #include "driver/record.h"
+#include "lm/utf8.h"
 
 #include <dirent.h>
 #include <jansson.h>
@@ -94,21 +95,20 @@ bool *record_list(const struct suite *suite, enum stage stage, int64_t tasks)
     return there;
 }
 
-/* The end of a file; NULL if there is none. */
+/* The end of a file, as UTF-8 whatever is in it; NULL if there is none. */
 static char *read_end(const char *path)
 {
     FILE *file = fopen(path, "r");
-    char *text = allocate(TAIL_BYTES + 1, 1);
+    char bytes[TAIL_BYTES];
+    int64_t length;
 
-    if (file == NULL) {
-        free(text);
+    if (file == NULL)
         return NULL;
-    }
     if (fseek(file, -TAIL_BYTES, SEEK_END) != 0)
         rewind(file);
-    text[fread(text, 1, TAIL_BYTES, file)] = '\0';
+    length = (int64_t)fread(bytes, 1, TAIL_BYTES, file);
     fclose(file);
-    return text;
+    return utf8_clean(bytes, length, &length);
 }
 
 /* What the last attempt wrote: the lines behind its heading. */
@@ -143,10 +143,11 @@ static void copy_lines(char *tail, const char *text, int lines, bool ours)
 
 char *log_tail(const struct suite *suite, enum stage stage, int64_t task, int lines)
 {
-    char path[PATH_LENGTH], *tail = allocate(TAIL_BYTES + 2, 1);
+    char path[PATH_LENGTH], *tail;
 
     path_log(path, suite, stage, task);
     char *text = read_end(path);
+    tail = allocate(text != NULL ? (int64_t)strlen(text) + 2 : 1, 1);
     if (text != NULL) {
         copy_lines(tail, last_attempt(text), lines, true);
         if (tail[0] == '\0')

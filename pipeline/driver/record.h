@@ -41,8 +41,8 @@ bool *record_list(const struct suite *suite, enum stage stage, int64_t tasks);
 #define LOG_HEADING "== "
 
 /* The last lines, up to `lines` (16 at most), of what the last attempt wrote to a log: our own
- * words if there are any, else those of MPI or Slurm.  "" if there are none.  Caller frees.
- * Local. */
+ * words if there are any, else those of MPI or Slurm; in UTF-8.  "" if there are none.  Caller
+ * frees.  Local. */
 char *log_tail(const struct suite *suite, enum stage stage, int64_t task, int lines);
 
 #endif

@@ -150,7 +150,7 @@ static json_t *task_json(const struct survey *survey, const struct suite *suite,
     }
     if (state == TASK_FAILED) {
         char *reason = reason_of(suite, stage, task, REASON_LINES, path);
-        json_object_set_new(json, "reason", json_stringn_nocheck(reason, strlen(reason)));
+        json_object_set_new(json, "reason", json_string(reason));
         json_object_set_new(json, "log", json_string(path));
         free(reason);
     }

@@ -8,6 +8,7 @@
 #include "suite/tasks.h"
 #include "tests/unit/scratch.h"
 
+#include <jansson.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -202,13 +203,31 @@ static void expect_words(const struct survey *of, const struct suite *suite,
     free(text);
 }
 
+/* What survey_print_json() makes must be JSON whatever a log holds: here half a character. */
+static void expect_json(const struct survey *of, const struct suite *suite, const char *reason)
+{
+    char *text;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+
+    survey_print_json(out, of, suite);
+    assert_int_equal(fclose(out), 0);
+    json_t *json = json_loads(text, 0, NULL), *stage, *task;
+    assert_non_null(json);
+    stage = json_array_get(json_object_get(json, "stages"), STAGE_TOKENIZE);
+    task = json_array_get(json_object_get(stage, "unfinished"), 0);
+    assert_string_equal(json_string_value(json_object_get(task, "reason")), reason);
+    json_decref(json);
+    free(text);
+}
+
 /* Of two corpus files one failed and one was never begun; of two streams one was stopped and
  * one killed. */
 static void tells_failed_from_missing(void **state)
 {
     static const char *const WORDS[] = {
         "tokenize      0 of     2 corpus files: 1 failed, 1 missing\n",
-        "tokenize 0 failed (", "tokenize-00000.log):\n  saemill-tokenize: no text\n",
+        "tokenize 0 failed (", "tokenize-00000.log):\n  saemill-tokenize: no text \xef\xbf\xbd\n",
         "shuffle       0 of     2 streams: 1 failed, 1 missing\n",
         "shuffle 1 failed (", "  Bus error\n  it did not come to its end", "To go on: ", NULL,
     };
@@ -220,7 +239,7 @@ static void tells_failed_from_missing(void **state)
     assert_int_equal(file_remove(suite.run), OK);
     record_write(&(struct record){ .ending = ENDED_FAILED }, &suite, STAGE_TOKENIZE, 0);
     log_line(&suite, STAGE_TOKENIZE, 0, "== first\nsaemill-tokenize: old words\n== second\n"
-             "srun: error\nsaemill-tokenize: no text\nMPI_ABORT was invoked\n");
+             "srun: error\nsaemill-tokenize: no text \xc3\nMPI_ABORT was invoked\n");
     record_write(&(struct record){ .ending = ENDED_STOPPED }, &suite, STAGE_SHUFFLE, 0);
     record_write(&(struct record){ .ending = ENDED_NOT }, &suite, STAGE_SHUFFLE, 1);
     log_line(&suite, STAGE_SHUFFLE, 1, "== first\nBus error\n");
@@ -230,6 +249,7 @@ static void tells_failed_from_missing(void **state)
     assert_int_equal(now.stage[STAGE_SHUFFLE].task[0], TASK_MISSING);
     assert_int_equal(now.stage[STAGE_SHUFFLE].task[1], TASK_FAILED);
     expect_words(&now, &suite, WORDS, "old words");
+    expect_json(&now, &suite, "saemill-tokenize: no text \xef\xbf\xbd\n");
     survey_free(&now);
     suite_free(&suite);
 }
