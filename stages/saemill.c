@@ -126,13 +126,14 @@ done:
     return st;
 }
 
-static enum status run(const char *path)
+static enum status run(const char *path, bool unused)
 {
     struct suite suite = {0};
     struct lm_config model;
     struct state state = {0};
     enum status st;
 
+    (void)unused;
     TRY(read_suite(&suite, path));
     TRY(config_read(&model, suite.model.path));
     TRY(state_read(&state, &suite));
@@ -188,11 +189,12 @@ done:
     return st;
 }
 
-static enum status measure_suite(const char *path)
+static enum status measure_suite(const char *path, bool unused)
 {
     struct suite suite = {0};
     enum status st;
 
+    (void)unused;
     TRY(read_suite(&suite, path));
     TRY(measure(&suite));
 done:
@@ -235,41 +237,64 @@ done:
 
 /* --- the command line -------------------------------------------------------------- */
 
-static enum status verify(const char *folder)
+static enum status verify(const char *folder, bool unused)
 {
+    (void)unused;
     return launch(&(struct launch){ .program = "saemill-verify", .argument = folder,
                                     .ranks = cores_available(), .threads = 1 });
+}
+
+/* What a person types: a verb, a path, and perhaps an option. */
+static const struct command {
+    const char *verb, *path, *option;
+    enum status (*act)(const char *path, bool option);
+} COMMANDS[] = {
+    { "plan", "SUITE", "--json", plan_suite },
+    { "measure", "SUITE", NULL, measure_suite },
+    { "run", "SUITE", NULL, run },
+    { "submit", "SUITE", "--dry-run", submit_suite },
+    { "status", "SUITE", "--json", status },
+    { "verify", "FOLDER", NULL, verify },
+};
+
+/* The words behind the verb: one path, and the option at most once, in any order. */
+static enum status act(const struct command *command, int words, char **word)
+{
+    const char *option = command->option, *path = NULL;
+    bool chosen = false, good = true;
+
+    for (int w = 0; w < words; w++)
+        if (option != NULL && !chosen && strcmp(word[w], option) == 0)
+            chosen = true;
+        else if (path == NULL && word[w][0] != '-')
+            path = word[w];
+        else
+            good = false;
+    if (path == NULL || !good)
+        return refuse(E_USAGE, "that should be: saemill %s %s%s%s%s", command->verb, command->path,
+                      option != NULL ? " [" : "", option != NULL ? option : "",
+                      option != NULL ? "]" : "");
+    return command->act(path, chosen);
 }
 
 static enum status command(int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "--help";
-    const bool json = argc == 4 && strcmp(argv[3], "--json") == 0;
-    const bool dry = argc == 4 && strcmp(argv[3], "--dry-run") == 0;
 
     if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 || strcmp(verb, "help") == 0) {
         fputs(HELP, stdout);
         return OK;
     }
-    if (argc == 3 && strcmp(verb, "run") == 0)
-        return run(argv[2]);
-    if ((argc == 3 || json) && strcmp(verb, "status") == 0)
-        return status(argv[2], json);
-    if ((argc == 3 || json) && strcmp(verb, "plan") == 0)
-        return plan_suite(argv[2], json);
-    if (argc == 3 && strcmp(verb, "measure") == 0)
-        return measure_suite(argv[2]);
-    if ((argc == 3 || dry) && strcmp(verb, "submit") == 0)
-        return submit_suite(argv[2], dry);
+    for (size_t c = 0; c < sizeof COMMANDS / sizeof *COMMANDS; c++)
+        if (strcmp(verb, COMMANDS[c].verb) == 0)
+            return act(&COMMANDS[c], argc - 2, argv + 2);
     if (argc == 6 && strcmp(verb, "task") == 0)
         return task(argv + 2);
-    if (argc == 3 && strcmp(verb, "verify") == 0)
-        return verify(argv[2]);
     if (argc == 2 && strcmp(verb, "explain") == 0) {
         suite_explain(stdout);
         return OK;
     }
-    return refuse(E_USAGE, "this is not a command; try saemill --help");
+    return refuse(E_USAGE, "'%s' is not a command; try saemill --help", verb);
 }
 
 int main(int argc, char **argv)

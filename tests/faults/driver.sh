@@ -113,9 +113,21 @@ assert "text/1.jsonl" in tokenize["unfinished"][0]["reason"]
 END
 }
 
+# wrong_command REASON [WORD...]
+wrong_command() {
+    reason=$1
+    shift
+    if bin/saemill "$@" 2> "$dir/err"; then return 1; fi
+    grep -x -F "saemill: $reason" "$dir/err"
+}
+
 says_what_is_not_a_command() {
-    if bin/saemill rnu "$suite_file" 2> "$dir/err"; then return 1; fi
-    grep -F "try saemill --help" "$dir/err"
+    wrong_command "'rnu' is not a command; try saemill --help" rnu "$suite_file"
+    wrong_command "that should be: saemill run SUITE" run
+    wrong_command "that should be: saemill run SUITE" run "$suite_file" "$suite_file"
+    wrong_command "that should be: saemill plan SUITE [--json]" plan --jsn "$suite_file"
+    wrong_command "that should be: saemill submit SUITE [--dry-run]" submit --dry-run
+    bin/saemill plan --json "$suite_file" | "$PYTHON" -c 'import json, sys; json.load(sys.stdin)'
     bin/saemill --help | grep -F "saemill run SUITE"
 }
 
