@@ -164,8 +164,10 @@ static void count_streams(struct cost *cost, const struct suite *suite,
             cost->passing = bytes;
         layers = tasks->taps[t].layer + 1 > layers ? tasks->taps[t].layer + 1 : layers;
     }
-    harvest->tasks = split_blocks(split_blocks((int64_t)cost->tokens, suite->corpus.context),
-                                  suite->harvest.shard);
+    const int64_t sequences = split_blocks((int64_t)cost->tokens, suite->corpus.context);
+    harvest->tasks = split_blocks(sequences, suite->harvest.shard);
+    harvest->pieces = split_blocks(sequences < suite->harvest.shard ? sequences
+                                   : suite->harvest.shard, suite->harvest.block);
     harvest->work = cost->tokens * cost_forward(model, suite, layers);
     harvest->longest = harvest->tasks > 0 ? 1 / (double)harvest->tasks : 1;
     harvest->left = cost->raw * kept_of(suite, rates)
@@ -241,10 +243,12 @@ static void count_saes(struct cost *cost, const struct suite *suite,
     train->longest = train->work > 0 ? train->longest / train->work : 1;
     evaluate->work += cost->held_out * cost_forward(model, suite, model->layers);    /* means */
     evaluate->longest = cost->streams > 0 ? 1 / (double)cost->streams : 1;
+    evaluate->pieces = split_blocks((int64_t)cost->held_out,
+                                    suite->harvest.block * suite->corpus.context);
     evaluate->left = 10e3 * evaluate->files;
     train->written = train->left;
     evaluate->written = evaluate->left;
-    release->written = release->left;
+    release->written = release->work = release->left;
     release->tasks = 1;
     release->longest = 1;
     release->files += 4;

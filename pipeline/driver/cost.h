@@ -11,8 +11,9 @@
 
 struct stage_cost {
     int64_t tasks;
-    double  work;           /* in the unit of the stage's rate (rates.h); 0 for release */
+    double  work;           /* in the unit of the stage's rate (rates.h) */
     double  longest;        /* share of it in the longest task */
+    int64_t pieces;         /* equal parts of a task, each of which is one rank's; 0: many */
     double  read, written;  /* bytes on disk */
     double  left;           /* of them, bytes that stay */
     double  files;

@@ -1,8 +1,9 @@
-/* measure.h -- how fast this machine is, by running a slice of a suite.
+/* measure.h -- how fast this machine is, by running two slices of a suite.
  *
- * Every stage does some seconds of its real work: the suite's own model, sites, widths and
- * shapes, on documents taken from its own corpus, with all the cores there are.  The rates
- * are kept (rates.h), for plans of this and of other suites.
+ * Every stage does some seconds of its real work, and then four times as much: the suite's own
+ * model, sites, widths and shapes, on documents taken from its own corpus, with all the cores
+ * there are.  What the longer slice takes more is the work, the rest is what tasks take besides.
+ * The rates are kept (rates.h), for plans of this and of other suites.
  */
 #ifndef MEASURE_H
 #define MEASURE_H

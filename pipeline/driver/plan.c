@@ -1,4 +1,5 @@
 #include "driver/plan.h"
+#include "base/memory.h"
 #include "driver/cores.h"
 #include "driver/layout.h"
 #include "driver/model.h"
@@ -8,29 +9,36 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-static const double RELEASE_RATE = 50e6;    /* bytes a second, read, converted and summed */
-
 static int64_t nodes_of(enum stage stage, const struct suite *suite)
 {
     return stage == STAGE_SHUFFLE || stage == STAGE_TRAIN ? suite->resources.nodes : 1;
 }
 
-static void plan_time(struct plan *plan, const struct suite *suite)
+/* How much longer than in equal shares it takes so many ranks to share out a task's pieces. */
+static double uneven(const struct stage_cost *cost, int64_t ranks)
 {
-    const struct rates *rates = &plan->rates;
-    const double rate[STAGES] = {
-        rates->tokenize, rates->harvest, rates->shuffle, rates->train, rates->evaluate, 1,
-    };
+    const double share = (double)cost->pieces / (double)ranks;
 
+    return cost->pieces > 0 ? ceil(share) / share : 1;
+}
+
+static void plan_time(struct plan *plan, const struct suite *suite, const struct lm_config *model)
+{
     for (int s = 0; s < STAGES; s++) {
         const struct stage_cost *cost = &plan->cost.stage[s];
-        struct stage_plan *stage = &plan->stage[s];
+        const struct stage_rate *rate = &plan->rates.stage[s];
         const int64_t nodes = nodes_of((enum stage)s, suite);
-        stage->core_seconds = s == STAGE_RELEASE ? cost->left / RELEASE_RATE
-                                                 : cost->work / rate[s];
-        stage->here = rates->start + stage->core_seconds / plan->cores;
-        stage->longest = rates->start + stage->core_seconds * cost->longest
-                         / (double)(nodes * suite->resources.cores);
+        const int here = layout_of((enum stage)s, suite, model, plan->cores,
+                                   memory_limit()).ranks;
+        struct stage_plan *stage = &plan->stage[s];
+
+        stage->core_seconds = cost->work / rate->work;
+        stage->task = plan->rates.start + rate->task;
+        stage->here = plan->rates.start + (double)cost->tasks * rate->task
+                      + stage->core_seconds / plan->cores * uneven(cost, here);
+        stage->longest = stage->task + stage->core_seconds * cost->longest
+                         / (double)(nodes * suite->resources.cores)
+                         * uneven(cost, nodes * stage->ranks);
         plan->core_seconds += stage->core_seconds;
         plan->here += stage->here;
     }
@@ -41,12 +49,13 @@ double plan_seconds(const struct plan *plan, const struct suite *suite, int64_t 
     double seconds = 0;
 
     for (int s = 0; s < STAGES; s++) {
+        const struct stage_cost *cost = &plan->cost.stage[s];
         const struct stage_plan *stage = &plan->stage[s];
-        const double at_once = fmax(1, floor((double)nodes
-                                             / (double)nodes_of((enum stage)s, suite)));
-        const double rounds = ceil((double)plan->cost.stage[s].tasks / at_once);
+        const int64_t each = nodes_of((enum stage)s, suite);
+        const double at_once = fmax(1, floor((double)nodes / (double)each));
+        const double rounds = ceil((double)cost->tasks / at_once);
         const double shared = stage->core_seconds / (double)(nodes * suite->resources.cores)
-                              + rounds * plan->rates.start;
+                              * uneven(cost, each * stage->ranks) + rounds * stage->task;
         seconds += fmax(shared, stage->longest);
     }
     return seconds;
@@ -119,7 +128,7 @@ enum status plan_make(struct plan *plan, const struct suite *suite)
     rates_of(&plan->rates, suite);
     TRY(cost_of(&plan->cost, suite, &model, &plan->rates));
     TRY(plan_memory(plan, suite, &model));
-    plan_time(plan, suite);
+    plan_time(plan, suite, &model);
     plan_disk(plan, suite);
 done:
     return st;

@@ -9,7 +9,8 @@
 #include <stdio.h>
 
 struct stage_plan {
-    double core_seconds;
+    double core_seconds;    /* of its work */
+    double task;            /* seconds of a task besides, with its start */
     double here;            /* seconds with `saemill run` on this machine */
     double longest;         /* seconds of the longest task with `saemill submit` */
     double memory;          /* bytes of a rank on a node of the suite's resources */

@@ -1,6 +1,7 @@
 #include "driver/rates.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,21 +9,27 @@
 
 /* Two cores of a virtual machine with AVX-512, November 2026. */
 static const struct rates TYPICAL = {
-    .tokenize = 0.7e6, .harvest = 30e9, .shuffle = 60e6, .train = 35e9, .evaluate = 25e9,
+    .stage = {
+        [STAGE_TOKENIZE] = { .work = 0.7e6 }, [STAGE_HARVEST] = { .work = 50e9 },
+        [STAGE_SHUFFLE] = { .work = 60e6 }, [STAGE_TRAIN] = { .work = 35e9 },
+        [STAGE_EVALUATE] = { .work = 60e9 }, [STAGE_RELEASE] = { .work = 50e6 },
+    },
     .start = 1, .kept = 0.7, .token_bytes = 1.5, .source = "typical figures, not of this machine",
 };
 
-/* The numbers by their names, in the file and in the suite's section. */
+#define OF_STAGE(number, name) \
+    { name, offsetof(struct rates, stage[number].work), false }, \
+    { name "_task", offsetof(struct rates, stage[number].task), false }
+
+/* The numbers by their names in the file. */
 static const struct {
     const char *name;
     size_t      at;
     bool        of_text;    /* true of a text, not of a machine */
 } NUMBERS[] = {
-    { "tokenize", offsetof(struct rates, tokenize), false },
-    { "harvest", offsetof(struct rates, harvest), false },
-    { "shuffle", offsetof(struct rates, shuffle), false },
-    { "train", offsetof(struct rates, train), false },
-    { "evaluate", offsetof(struct rates, evaluate), false },
+    OF_STAGE(STAGE_TOKENIZE, "tokenize"), OF_STAGE(STAGE_HARVEST, "harvest"),
+    OF_STAGE(STAGE_SHUFFLE, "shuffle"), OF_STAGE(STAGE_TRAIN, "train"),
+    OF_STAGE(STAGE_EVALUATE, "evaluate"),
     { "start", offsetof(struct rates, start), false },
     { "kept", offsetof(struct rates, kept), false },
     { "token_bytes", offsetof(struct rates, token_bytes), true },
@@ -68,7 +75,7 @@ static void read_kept(struct rates *rates, const struct suite *suite)
 
 void rates_of(struct rates *rates, const struct suite *suite)
 {
-    const double given[] = {
+    const double given[] = {    /* in the order of the stages */
         suite->rates.tokenize * 1e6, suite->rates.harvest * 1e9, suite->rates.shuffle * 1e6,
         suite->rates.train * 1e9, suite->rates.evaluate * 1e9,
     };
@@ -79,7 +86,7 @@ void rates_of(struct rates *rates, const struct suite *suite)
     read_kept(rates, suite);
     for (int n = 0; n < (int)(sizeof given / sizeof *given); n++) {
         if (given[n] > 0)
-            *number(rates, n) = given[n];
+            rates->stage[n].work = given[n];
         all = all && given[n] > 0;
     }
     if (all)
@@ -103,4 +110,15 @@ done:
     free(text);
     json_decref(file);
     return st;
+}
+
+struct stage_rate rates_fit(struct sample less, struct sample more, int cores)
+{
+    const double each = (less.tasks * more.seconds - more.tasks * less.seconds)
+                        / (less.tasks * more.work - more.tasks * less.work);
+    const double task = (more.seconds - more.work * each) / more.tasks;
+
+    if (isfinite(each) && each > 0 && task >= 0)
+        return (struct stage_rate){ .work = 1 / (cores * each), .task = task };
+    return (struct stage_rate){ .work = more.work / (cores * more.seconds) };
 }

@@ -36,7 +36,7 @@ static void make_suite(struct suite *suite, const char *more)
     snprintf(yaml, sizeof yaml,
              "name: s\nrun: %s/run\nmodel: {path: /nowhere, config: jobs/demo/tiny-gemma2}\n"
              "corpus: {files: [/nowhere/*.txt], context: 128, holdout: 0.5}\n"
-             "harvest: {sites: [res, attn], layers: [0-1], tokens: 12800, shard: 30, store: f32}\n"
+             "harvest: {sites: [res, attn], layers: [0-1], tokens: 12800, shard: 30, block: 1, store: f32}\n"
              "train: {batch: 1000}\n"
              "saes: [{sites: [res], layers: ['1'], widths: [512], target_l0: [1, 2], "
              "tokens: 5500}]\nevaluate: {sequences: 10}\n%s", scratch, more);
@@ -99,20 +99,64 @@ static void rates_come_from_the_nearest_source(void **state)
     plan(&of, &suite, "");
     assert_non_null(strstr(of.rates.source, "typical"));
     kept = of.rates;
-    kept.train = 7e9;
-    kept.harvest = 3e9;
+    kept.stage[STAGE_TRAIN].work = 7e9;
+    kept.stage[STAGE_TRAIN].task = 2;
+    kept.stage[STAGE_HARVEST].work = 3e9;
     kept.rows = 0.5;
     assert_int_equal(rates_keep(&kept, &suite), OK);
     rates_of(&rates, &suite);
     assert_non_null(strstr(rates.source, "measured here with the suite s"));
-    assert_true(rates.train == 7e9 && rates.rows == 0.5);
+    assert_true(rates.stage[STAGE_TRAIN].work == 7e9 && rates.stage[STAGE_TRAIN].task == 2
+                && rates.rows == 0.5);
     make_suite(&other, "rates: {harvest: 4}\n");
     free(other.name);
     other.name = strdup("t");
     rates_of(&rates, &other);
-    assert_true(rates.train == 7e9 && rates.harvest == 4e9);
+    assert_true(rates.stage[STAGE_TRAIN].work == 7e9 && rates.stage[STAGE_HARVEST].work == 4e9);
     same(rates.rows, 127. / 128);
     suite_free(&other);
+    suite_free(&suite);
+}
+
+/* 2 s a task and 5 a second and core, on two cores; then three that no rate explains. */
+static void a_rate_is_told_from_what_tasks_take_besides(void **state)
+{
+    const struct sample less = { .seconds = 16, .tasks = 3, .work = 100 };
+    const struct sample more = { .seconds = 46, .tasks = 3, .work = 400 };
+    const struct sample slower = { .seconds = 50, .tasks = 3, .work = 100 };
+    const struct sample faster = { .seconds = 5, .tasks = 3, .work = 100 };
+    struct stage_rate rate = rates_fit(less, more, 2);
+
+    (void)state;
+    same(rate.work, 5);
+    same(rate.task, 2);
+    rate = rates_fit(slower, more, 2);
+    same(rate.work, 400. / 46 / 2);
+    rate = rates_fit(faster, more, 2);
+    same(rate.work, 400. / 46 / 2);
+    assert_true(rate.task == 0);
+    rate = rates_fit(more, more, 2);
+    same(rate.work, 400. / 46 / 2);
+}
+
+/* 10 blocks of evaluate for 4 ranks take as long as 12 would; each of the 4 shards, of 30
+ * sequences in 30 blocks, as 32. */
+static void blocks_that_ranks_cannot_share_evenly_cost_time(void **state)
+{
+    const char *even = "resources: {cores: 1, nodes: 1}\n";
+    const char *four = "resources: {cores: 4, nodes: 1, memory: 64GB}\n";
+    struct suite suite;
+    struct plan one, of;
+
+    (void)state;
+    plan(&one, &suite, even);
+    suite_free(&suite);
+    plan(&of, &suite, four);
+    assert_int_equal(of.stage[STAGE_EVALUATE].ranks, 4);
+    same((of.stage[STAGE_EVALUATE].longest - of.rates.start) * 4,
+         (one.stage[STAGE_EVALUATE].longest - of.rates.start) * 12 / 10);
+    same((of.stage[STAGE_HARVEST].longest - of.rates.start) * 4,
+         (one.stage[STAGE_HARVEST].longest - of.rates.start) * 32 / 30);
     suite_free(&suite);
 }
 
@@ -139,6 +183,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_what_is_asked),
         cmocka_unit_test(rates_come_from_the_nearest_source),
+        cmocka_unit_test(a_rate_is_told_from_what_tasks_take_besides),
+        cmocka_unit_test(blocks_that_ranks_cannot_share_evenly_cost_time),
         cmocka_unit_test(says_what_does_not_fit),
     };
 
