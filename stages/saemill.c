@@ -29,7 +29,7 @@ static const char HELP[] =
     "saemill: sparse autoencoders for every layer and site of a language model\n"
     "\n"
     "  saemill plan SUITE [--json]    what it takes: time, disk, memory; before anything runs\n"
-    "  saemill measure SUITE          how fast this machine is, for plans: a minute of real work\n"
+    "  saemill measure SUITE          how fast this machine is, for plans: two minutes of work\n"
     "  saemill run SUITE              do all that is missing, here, with the cores there are\n"
     "  saemill submit SUITE [--dry-run]\n"
     "                                 the same as Slurm job arrays; or only their commands\n"

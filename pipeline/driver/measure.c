@@ -296,7 +296,6 @@ enum status measure(const struct suite *suite)
     TRY(model_read(&model, suite));
     rates_of(&rates, suite);
     TRY(run_slice(&slice[0], &rates, SHORT));
-    find_rates(&rates, &slice[0], &slice[0]);
     TRY(run_slice(&slice[1], &rates, LONG));
     find_rates(&rates, &slice[0], &slice[1]);
     TRY(rates_keep(&rates, suite));
