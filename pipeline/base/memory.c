@@ -4,9 +4,11 @@
 #include "base/words.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -75,10 +77,40 @@ enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose)
     return agree(comm, st);
 }
 
+/* Both thresholds as high as glibc lets them rise on its own; one arena, so that what a thread
+ * has freed serves the others. */
+void memory_keep(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
+}
+
+void *memory_large(int64_t bytes)
+{
+    const int64_t page = 2 << 20, whole = (bytes + page - 1) / page * page;
+    void *memory = aligned_alloc((size_t)page, (size_t)whole);
+
+    if (memory == NULL)
+        die("no memory for %lld bytes", (long long)bytes);
+    madvise(memory, (size_t)whole, MADV_HUGEPAGE);      /* a wish */
+    return memory;
+}
+
 int64_t memory_peak(void)
 {
     struct rusage usage;
 
     getrusage(RUSAGE_SELF, &usage);
     return (int64_t)usage.ru_maxrss * 1024;
+}
+
+int64_t memory_start_peak(void)
+{
+    FILE *file = fopen("/proc/self/clear_refs", "w");
+
+    malloc_trim(0);
+    if (file == NULL || fputs("5", file) < 0 || fclose(file) != 0)
+        die("the system does not let a process start its peak memory anew");
+    return memory_peak();
 }

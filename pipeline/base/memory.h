@@ -18,7 +18,20 @@ int64_t memory_limit(void);
  * Collective.  E_ROOM. */
 enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose);
 
+/* From now on keep what is freed for the next who asks, but for large blocks.  Chunk after chunk
+ * is compressed, decompressed and sent through buffers of some megabytes, which libraries allocate
+ * and free each time; fresh memory costs a page fault for every 4 kB.  Local. */
+void memory_keep(void);
+
+/* Memory in pages of megabytes, where the system has them: for buffers so large that the page
+ * faults on their first use would count.  Not zeroed; dies if there is none; free() it.  Local. */
+void *memory_large(int64_t bytes);
+
 /* The most resident memory this process has had so far, in bytes.  Local. */
 int64_t memory_peak(void);
+
+/* Let memory_peak() tell what it is from now on, after giving back all that is free.  Returns what
+ * is resident now.  Local; for Linux. */
+int64_t memory_start_peak(void);
 
 #endif

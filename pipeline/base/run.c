@@ -61,6 +61,7 @@ enum status run_start(struct run *run, const char *stage, const char *help,
     enum status st;
     int provided;
 
+    memory_keep();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
     die_handler = abort_all_ranks;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -197,8 +198,13 @@ void run_summary(struct run *run, double amount, const char *unit, double bytes)
 
 bool run_stopping(struct run *run)
 {
-    int stop = stop_asked;
+    int stop = run_stopping_here();
 
     MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, run->comm);
     return stop != 0;
+}
+
+bool run_stopping_here(void)
+{
+    return stop_asked != 0;
 }

@@ -66,4 +66,7 @@ void run_summary(struct run *run, double amount, const char *unit, double bytes)
 /* Has any rank been sent SIGTERM, SIGINT or SIGUSR1?  Collective: asks all ranks. */
 bool run_stopping(struct run *run);
 
+/* Has this one?  Local: to be agreed on. */
+bool run_stopping_here(void);
+
 #endif
