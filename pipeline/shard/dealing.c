@@ -88,6 +88,7 @@ static enum status deal_missing(struct shuffling *s, struct source *source,
         st = at < mine.end ? read_unit(s, source, dealing, unit, missing[at]) : OK;
         phase_enter(PHASE_NONE);
         written = worker_wait(&s->writer);
+        comm_meet(s->run->comm);
         phase_enter(PHASE_COMPUTE);
         TRY_ALL(s->run->comm, st != OK ? st : written);
         if (at < mine.end) {
@@ -96,7 +97,7 @@ static enum status deal_missing(struct shuffling *s, struct source *source,
         }
         s->done += s->run->size * s->passes.unit;
         shuffling_tell(s, "dealing");
-        TRY(shuffling_stop(s));
+        TRY(run_stopping(s->run) ? shuffling_stopped() : OK);
     }
 done:
     written = worker_wait(&s->writer);

@@ -1,7 +1,9 @@
 /* exchange.h -- records from the ranks that read them to the ranks that hold their places.
  *
  * Goes in rounds in which a rank sends any other at most `pair` records, so that buffers
- * and MPI's counts are bounded whatever the order.
+ * and MPI's counts are bounded whatever the order.  Ranks that wait for others sleep, since
+ * their reading and writing threads need the cores; and what they must agree on travels with
+ * the numbers of records, since every collective call may have to wait for a core.
  */
 #ifndef EXCHANGE_H
 #define EXCHANGE_H
@@ -9,6 +11,9 @@
 #include "shard/records.h"
 
 #include <mpi.h>
+
+/* What a rank tells all others with its records. */
+enum { EXCHANGE_FAILED, EXCHANGE_STOPPING, EXCHANGE_WAITING, EXCHANGE_WORDS };
 
 struct exchange {
     MPI_Comm     comm;
@@ -18,6 +23,11 @@ struct exchange {
     char        *send;              /* [capacity] records, by receiver; the caller's memory */
     char        *receive;           /* [size, pair] records; the caller's memory */
     int64_t     *first, *left;      /* [size] of each receiver: its next record, how many */
+    struct exchange_letter {
+        int64_t count;              /* records for the receiver */
+        int64_t longest;            /* records for the receiver who gets most */
+        int64_t words[EXCHANGE_WORDS];
+    }           *letters;           /* [2, size] to each rank; from each */
     int         *counts[4];         /* [size] for MPI: sent, from where, received, to where */
     MPI_Datatype type;              /* a record */
 };
@@ -32,9 +42,10 @@ void exchange_finish(struct exchange *exchange);
  * order.
  *   records  [count]   in
  *   owners   [count]   in
+ *   words              in: this rank's; out: the sums of all ranks'
  * Collective; a rank may bring none. */
 void exchange_records(struct exchange *exchange, void *records, const int32_t *owners,
-                      int64_t count, void (*take)(void *to, const struct record *record),
-                      void *to);
+                      int64_t count, int64_t words[EXCHANGE_WORDS],
+                      void (*take)(void *to, const struct record *record), void *to);
 
 #endif

@@ -24,7 +24,9 @@ static size_t compress_chunk(int level, size_t bytes, size_t *buffer_size, void 
         free(frame);
         return 0;
     }
-    return replace(buffer, buffer_size, frame, n);
+    /* HDF5 keeps the frames of a call until it has all: give back what they do not fill. */
+    void *fitted = realloc(frame, n);
+    return replace(buffer, buffer_size, fitted != NULL ? fitted : frame, n);
 }
 
 static size_t decompress_chunk(size_t bytes, size_t *buffer_size, void **buffer)

@@ -14,6 +14,10 @@ static const int64_t BUFFER_BYTES = 8 << 20;
 static const int64_t SHARE_BYTES = 128 << 10;
 enum { FANOUT_LEAST = 8, FANOUT_MOST = 1 << 16 };
 
+/* What MPI and HDF5 take for themselves while rows go through them, as measured; of little memory
+ * not more than an eighth. */
+static const int64_t LIBRARY_BYTES = 8 << 20;
+
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -72,21 +76,22 @@ int64_t room_unit_bytes(const struct room *room)
 enum status room_make(struct room *room, int64_t memory, int ranks, const struct room_rows *rows)
 {
     const int64_t buffer = least(BUFFER_BYTES, memory / 64);
+    const int64_t ours = memory - least(LIBRARY_BYTES, memory / 8);
 
     *room = (struct room){ .ranks = ranks, .rows = *rows,
                            .record_bytes = record_bytes(rows->bytes) };
     room->batch = most(rows->in, buffer / room->record_bytes);
     room->pair = room->batch * 5 / 4 / ranks + 8;
-    room->stretch = most(1, buffer / room_chunk_bytes(room));
+    room->stretch = most(1, least(BUFFER_BYTES, memory / 12) / room_chunk_bytes(room));
     const int64_t besides = room_window_besides(room) + room_window_bytes(room);
-    room->held = (memory - besides) / room_chunk_bytes(room);
-    room->unit = least((memory - room_unit_besides(room)) / (2 * dealt_bytes(room)), INT32_MAX);
+    room->held = (ours - besides) / room_chunk_bytes(room);
+    room->unit = least((ours - room_unit_besides(room)) / (2 * dealt_bytes(room)), INT32_MAX);
     room->fanout = least(FANOUT_MOST, most(FANOUT_LEAST,
                                            room->unit * room->record_bytes / SHARE_BYTES));
     if (room->held < 2 || room->unit < rows->in)
         return refuse(E_USAGE, "shuffle.memory is %s, but rows of %s need at least %s on each of "
                       "%d ranks; set it higher", bytes_text((double)memory),
                       bytes_text((double)rows->bytes),
-                      bytes_text((double)(besides + 2 * room_chunk_bytes(room))), ranks);
+                      bytes_text((double)(besides + 2 * room_chunk_bytes(room)) * 8 / 7), ranks);
     return OK;
 }

@@ -55,7 +55,7 @@ enum status shuffling_allocate(struct shuffling *s)
     char *next;
 
     TRY(memory_check(s->run->comm, bytes + room_window_besides(room), "shuffle"));
-    b->all = next = allocate(bytes, 1);
+    b->all = next = memory_large(bytes);
     b->places = carve(&next, places);
     carve_windows(b, next, s);
     b->dealing = carve(&next, dealing);
@@ -73,9 +73,7 @@ void shuffling_tell(struct shuffling *s, const char *step)
                  s->passes.rows * (s->passes.dealings + 1), "rows moved");
 }
 
-enum status shuffling_stop(struct shuffling *s)
+enum status shuffling_stopped(void)
 {
-    if (!run_stopping(s->run))
-        return OK;
     return refuse(E_STOPPED, "stopped by a signal; run the same command again to go on");
 }

@@ -70,8 +70,8 @@ enum status shuffling_allocate(struct shuffling *s);
 /* How far the work is: "res.01, window 2 of 9".  Local. */
 void shuffling_tell(struct shuffling *s, const char *step);
 
-/* E_STOPPED if a signal asks for it.  Collective. */
-enum status shuffling_stop(struct shuffling *s);
+/* E_STOPPED, with the words for it.  Local. */
+enum status shuffling_stopped(void);
 
 /* Fill a window with the rows of a source, while the window before is being written; and have
  * it written: its part of each shard that is not complete.  Returns before that is done.

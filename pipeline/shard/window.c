@@ -47,7 +47,8 @@ static void take(void *to, const struct record *record)
 }
 
 /* All rows of a window into the memory of the ranks that will write them.  While a batch is
- * exchanged, the next one is read.  Collective. */
+ * exchanged, the next one is read.  A rank whose reading failed goes on without rows of its own
+ * until all know.  Collective. */
 static enum status fill(struct shuffling *s, struct source *source, const char *step)
 {
     const int64_t rows = source->rows.end - source->rows.first, done = s->done;
@@ -55,7 +56,7 @@ static enum status fill(struct shuffling *s, struct source *source, const char *
         .s = s, .source = source, .window = s->buffers.windows[s->next].rows,
         .left = source_part(source, s->run->rank, s->run->size), .batch = s->buffers.batches,
     };
-    int64_t waiting;
+    int64_t words[EXCHANGE_WORDS];
     enum status st;
 
     worker_begin(&s->reader, read_batch, &f);
@@ -65,16 +66,20 @@ static enum status fill(struct shuffling *s, struct source *source, const char *
         phase_enter(PHASE_NONE);        /* its time is the reader's */
         st = worker_wait(&s->reader);
         phase_enter(PHASE_EXCHANGE);
-        TRY_ALL(s->run->comm, st);
-        waiting = f.left.end - f.left.first;
+        words[EXCHANGE_FAILED] = st != OK;
+        words[EXCHANGE_STOPPING] = run_stopping_here();
+        words[EXCHANGE_WAITING] = f.left.end - f.left.first;
         f.batch = &s->buffers.batches[batch == s->buffers.batches];
-        worker_begin(&s->reader, read_batch, &f);
-        exchange_records(&s->exchange, batch->records, batch->owners, batch->count, take, &f);
-        MPI_Allreduce(MPI_IN_PLACE, &waiting, 1, MPI_INT64_T, MPI_SUM, s->run->comm);
-        s->done = done + rows - waiting;
+        if (st == OK)
+            worker_begin(&s->reader, read_batch, &f);
+        exchange_records(&s->exchange, batch->records, batch->owners,
+                         st == OK ? batch->count : 0, words, take, &f);
+        if (words[EXCHANGE_FAILED] > 0)
+            TRY_ALL(s->run->comm, st);
+        TRY(words[EXCHANGE_STOPPING] > 0 ? shuffling_stopped() : OK);
+        s->done = done + rows - words[EXCHANGE_WAITING];
         shuffling_tell(s, step);
-        TRY(shuffling_stop(s));
-    } while (waiting > 0);
+    } while (words[EXCHANGE_WAITING] > 0);
 done:
     worker_wait(&s->reader);
     phase_enter(PHASE_COMPUTE);

@@ -35,7 +35,7 @@ refused_and_goes_on() {
 full_while_dealing()        { refused_and_goes_on 'dealt-*'; }
 full_while_writing_shards() { refused_and_goes_on '*.h5.part'; }
 
-suite | sed "s/  shard: 2048/&\n  memory: 4MB/" > "$dir/suite.yaml"
+suite | sed "s/  shard: 2048/&\n  memory: 5700kB/" > "$dir/suite.yaml"
 stage 2 tokenize "$dir/suite.yaml" > /dev/null
 stage 2 harvest "$dir/suite.yaml" > /dev/null
 stage 2 shuffle "$dir/suite.yaml" --task 1 > /dev/null
