@@ -3,18 +3,21 @@
  *   mpirun -n RANKS bin/saemill-verify FOLDER
  *
  *   reads   FOLDER          a release (FORMATS.md, "Release")
+ *           FOLDER/../shuffle, FOLDER/../harvest    if they are there: what rows they hold
  *           FOLDER/../tokens    and the model, if they are there: to score again
  */
 #include "release/rescore.h"
+#include "release/streams.h"
 #include "release/verify.h"
 
 static const char HELP[] =
     "saemill-verify FOLDER [--task N]\n"
     "\n"
     "Check a release: every file against SHA256SUMS, both forms of every autoencoder against\n"
-    "each other, the manifest against the folders.  In the run folder it came from, with the\n"
-    "model where the suite says, one autoencoder is scored again: number N, from 0, of\n"
-    "scores.tsv, or the one in the middle.  The exit status is 0 if all is well.\n";
+    "each other, the manifest against the folders.  In the run folder it came from, the hash of\n"
+    "the shuffled rows of each stream against that of the harvested ones; and, with the model\n"
+    "where the suite says, one autoencoder is scored again: number N, from 0, of scores.tsv,\n"
+    "or the one in the middle.  The exit status is 0 if all is well.\n";
 
 int main(int argc, char **argv)
 {
@@ -32,6 +35,7 @@ int main(int argc, char **argv)
     const int64_t count = (int64_t)json_array_size(json_object_get(manifest, "autoencoders"));
     run_note(&run, "%lld autoencoders load, in both forms with the same numbers",
              (long long)count);
+    TRY(streams_verify(&run, run.suite, manifest));
     phase_enter(PHASE_COMPUTE);
     TRY(run_check_task(&run, count));
     TRY(rescore(&run, run.suite, manifest, run.task >= 0 ? run.task : count / 2));

@@ -9,6 +9,7 @@
 #include <cblas.h>
 #include <glob.h>
 #include <gnu/libc-version.h>
+#include <libgen.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,5 +227,24 @@ enum status manifest_write(const json_t *manifest, const char *path)
         die("no memory for a manifest");
     st = file_write(path, text, (int64_t)strlen(text));
     free(text);
+    return st;
+}
+
+/* ---- and back ------------------------------------------------------------------- */
+
+enum status manifest_suite(struct suite *suite, const char *folder, const json_t *manifest)
+{
+    const char *text = json_string_value(json_object_get(manifest, "suite"));
+    char path[PATH_LENGTH];
+    enum status st;
+
+    path_print(path, "%s/manifest.json", folder);
+    if (text == NULL)
+        return refuse(E_FORMAT, "%s has no suite", path);
+    TRY(suite_parse(suite, text, path));
+    path_print(path, "%s", folder);
+    free(suite->run);
+    suite->run = strdup(dirname(path));
+done:
     return st;
 }

@@ -18,6 +18,10 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
 /* Write it.  Local.  E_IO, E_ROOM. */
 enum status manifest_write(const json_t *manifest, const char *path);
 
+/* The suite of a release in `folder`, with the run folder in which the release lies.  Local.
+ * E_FORMAT, E_USAGE. */
+enum status manifest_suite(struct suite *suite, const char *folder, const json_t *manifest);
+
 /* The name of the model: the last part of its path. */
 void model_name(char name[256], const struct suite *suite);
 

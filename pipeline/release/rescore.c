@@ -3,9 +3,9 @@
 #include "base/memory.h"
 #include "corpus/selection.h"
 #include "evaluate/splice.h"
+#include "release/manifest.h"
 #include "suite/tasks.h"
 
-#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,24 +33,6 @@ struct rescore {
 };
 
 /* ---- what is at hand ------------------------------------------------------------ */
-
-/* The suite of the release, with the run folder in which the release lies.  Local. */
-static enum status read_suite(struct suite *suite, const char *folder, const json_t *manifest)
-{
-    const char *text = json_string_value(json_object_get(manifest, "suite"));
-    char path[PATH_LENGTH];
-    enum status st;
-
-    path_print(path, "%s/manifest.json", folder);
-    if (text == NULL)
-        return refuse(E_FORMAT, "%s has no suite", path);
-    TRY(suite_parse(suite, text, path));
-    path_print(path, "%s", folder);
-    free(suite->run);
-    suite->run = strdup(dirname(path));
-done:
-    return st;
-}
 
 /* Are text and model there?  Rank 0 looks.  Collective. */
 static bool at_hand(const struct rescore *r)
@@ -255,7 +237,7 @@ enum status rescore(struct run *run, const char *folder, const json_t *manifest,
     json_t *scores = NULL;
     enum status st;
 
-    TRY_ALL(run->comm, read_suite(&r.suite, folder, manifest));
+    TRY_ALL(run->comm, manifest_suite(&r.suite, folder, manifest));
     if (!at_hand(&r)) {
         run_note(run, "not scored again: that needs the run's tokens beside the release, and the "
                  "model");

@@ -79,25 +79,13 @@ static enum status find_scale(struct feed *feed, const char *folder)
     return OK;
 }
 
-static enum status open_shards(struct feed *feed, const char *folder)
+static enum status open_stream(struct feed *feed, const char *folder)
 {
-    char (*paths)[PATH_LENGTH] = NULL;
-    int shards = 0;
     enum status st;
 
-    for (bool more = true; more; shards += more) {
-        paths = realloc(paths, (size_t)(shards + 1) * sizeof *paths);
-        if (paths == NULL)
-            die("no memory for a list of shards");
-        path_print(paths[shards], "%s/%05d.h5", folder, shards);
-        more = file_exists(paths[shards]);
-    }
-    TRY(shards == 0 ? refuse(E_USAGE, "there are no shuffled activations in %s: run "
-                             "saemill-shuffle first", folder) : OK);
-    TRY(activations_open(&feed->activations, paths, shards));
+    TRY(activations_open_folder(&feed->activations, folder));
     TRY(find_scale(feed, folder));
 done:
-    free(paths);
     return st;
 }
 
@@ -111,7 +99,7 @@ enum status feed_open(struct feed *feed, MPI_Comm comm, const char *folder, int6
     *feed = (struct feed){ .comm = comm, .batch = batch, .share = share_of(batch, rank, size),
                            .ahead_of = -1 };
     worker_start(&feed->worker);
-    TRY_ALL(comm, open_shards(feed, folder));
+    TRY_ALL(comm, open_stream(feed, folder));
     feed->x = allocate_big(batch * feed->activations.stream.width, sizeof *feed->x);
     feed->raw = allocate(batch, row_bytes(feed));
     feed->ahead = allocate(feed->share.end - feed->share.first, row_bytes(feed));

@@ -64,6 +64,19 @@ done:
     return st;
 }
 
+enum status activation_tell_source(struct activation_writer *writer, struct row_digest source)
+{
+    enum status st;
+
+    h5_enter();
+    TRY_ALL(writer->comm, h5_write_int(writer->file, writer->path, "source_rows", source.rows));
+    TRY_ALL(writer->comm, h5_write_int(writer->file, writer->path, "source_hash",
+                                       (int64_t)source.hash));
+done:
+    h5_leave();
+    return st;
+}
+
 /* The columns of the origins, one data set each. */
 static enum status write_origins(struct activation_writer *writer, struct range range,
                                  const struct row_origin *origins)

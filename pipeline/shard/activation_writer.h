@@ -27,6 +27,11 @@ int64_t activation_bytes(int64_t rows, struct stream stream);
 enum status activation_create(struct activation_writer *writer, MPI_Comm comm, const char *path,
                               struct stream stream, int64_t rows, const char *suite);
 
+/* Note which rows the stream has that this is a shard of: it will be read only together with
+ * shards that add up to them.  Before the first rows are written.
+ * Collective.  E_IO, E_ROOM. */
+enum status activation_tell_source(struct activation_writer *writer, struct row_digest source);
+
 /* Write rows `range` of the shard: every rank brings its own, which start at a multiple of
  * CHUNK_ROWS and end at one or at the shard's end, so that each chunk is written once, by
  * one rank.  A rank may bring none (first == end).  Over all calls chunks come in order:

@@ -11,6 +11,7 @@ struct shard_header {
     int64_t       rows;
     double        sum_squares;
     int64_t       hash;
+    struct row_digest source;   /* no rows: it is not told */
 };
 
 static enum status read_store(enum store *store, hid_t file, const char *path)
@@ -32,6 +33,22 @@ static enum status read_store(enum store *store, hid_t file, const char *path)
     return st;
 }
 
+/* What activation_tell_source() told, of a shard that shuffle made. */
+static enum status read_source(struct row_digest *source, hid_t file, const char *path)
+{
+    int64_t hash;
+    enum status st = OK;
+
+    *source = (struct row_digest){0};
+    if (H5Aexists(file, "source_rows") <= 0)
+        return OK;
+    TRY(h5_read_int(file, path, "source_rows", &source->rows));
+    TRY(h5_read_int(file, path, "source_hash", &hash));
+    source->hash = (uint64_t)hash;
+done:
+    return st;
+}
+
 static enum status read_header(struct shard_header *header, hid_t file, const char *path)
 {
     int64_t layer, width;
@@ -46,6 +63,7 @@ static enum status read_header(struct shard_header *header, hid_t file, const ch
     TRY(h5_read_int(file, path, "hash", &header->hash));
     TRY(h5_shape(file, path, "activation", &header->rows, &width));
     TRY(read_store(&header->stream.store, file, path));
+    TRY(read_source(&header->source, file, path));
     header->stream.tap.layer = (int)layer;
     header->stream.width = (int32_t)width;
 done:
@@ -73,10 +91,15 @@ static enum status add_shard(struct activations *activations, int shard)
     TRY(read_header(&header, file, path));
     if (shard == 0) {
         activations->stream = header.stream;
+        activations->source = header.source;
         all->sum = allocate(header.stream.width, sizeof *all->sum);
     }
     TRY(!same_stream(header.stream, activations->stream)
         ? refuse(E_FORMAT, "%s holds another stream than %s", path, activations->shards.paths[0]) : OK);
+    TRY(header.source.rows != activations->source.rows
+        || header.source.hash != activations->source.hash
+        ? refuse(E_FORMAT, "%s and %s are of different shuffles; remove the folder and run the same "
+                 "command again", path, activations->shards.paths[0]) : OK);
     sum = allocate(header.stream.width, sizeof *sum);
     TRY(h5_read_array(file, path, "sum", H5T_NATIVE_DOUBLE, sum, header.stream.width, 0));
     for (int32_t i = 0; i < header.stream.width; i++)
@@ -90,6 +113,22 @@ done:
     return h5_close(&file, path, st);
 }
 
+/* Are these the rows that were shuffled, each once? */
+static enum status check_source(const struct activations *activations)
+{
+    const struct row_digest source = activations->source;
+    const struct row_statistics *all = &activations->statistics;
+
+    if (source.rows == 0 || (source.rows == all->rows && source.hash == all->hash))
+        return OK;
+    return refuse(E_FORMAT, "the rows in %s and the shards beside it are not those that were "
+                  "harvested (%lld rows of hash %016llx, not %lld of %016llx): a shard is missing, "
+                  "or memory or disk was faulty; remove the folder and run the same command again",
+                  activations->shards.paths[0], (long long)all->rows,
+                  (unsigned long long)all->hash, (long long)source.rows,
+                  (unsigned long long)source.hash);
+}
+
 enum status activations_open(struct activations *activations, char (*paths)[PATH_LENGTH],
                              int shards)
 {
@@ -100,7 +139,29 @@ enum status activations_open(struct activations *activations, char (*paths)[PATH
     activations->before = allocate(shards + 1, sizeof *activations->before);
     for (int shard = 0; shard < shards; shard++)
         TRY(add_shard(activations, shard));
+    TRY(check_source(activations));
 done:
+    return st;
+}
+
+enum status activations_open_folder(struct activations *activations, const char *folder)
+{
+    char (*paths)[PATH_LENGTH] = NULL;
+    int shards = 0;
+    enum status st;
+
+    for (bool more = true; more; shards += more) {
+        paths = realloc(paths, (size_t)(shards + 1) * sizeof *paths);
+        if (paths == NULL)
+            die("no memory for a list of shards");
+        path_print(paths[shards], "%s/%05d.h5", folder, shards);
+        more = file_exists(paths[shards]);
+    }
+    TRY(shards == 0 ? refuse(E_USAGE, "there are no shuffled activations in %s: run "
+                             "saemill-shuffle first", folder) : OK);
+    TRY(activations_open(activations, paths, shards));
+done:
+    free(paths);
     return st;
 }
 

@@ -18,15 +18,21 @@ enum { ACTIVATION_VALUES, ACTIVATION_DOCUMENT, ACTIVATION_POSITION, ACTIVATION_T
 struct activations {
     struct stream         stream;
     struct row_statistics statistics;   /* of all shards together, added in shard order */
+    struct row_digest     source;       /* of a shuffled stream: of the input; else no rows */
     struct shards         shards;
     int64_t              *before;       /* [shards.count + 1] rows in the shards before each */
     struct chunks         sets[ACTIVATION_SETS];    /* of the shard that is open */
 };
 
 /* Read the headers of all shards.  `paths` is copied.  Local.  E_IO, E_FORMAT (unknown
- * version, shards of different streams, not ours). */
+ * version, shards of different streams, not ours; of a shuffled stream: they do not have the
+ * rows that were shuffled). */
 enum status activations_open(struct activations *activations, char (*paths)[PATH_LENGTH],
                              int shards);
+
+/* The same for all shards of a folder: 00000.h5, 00001.h5, ...  E_USAGE if there are none. */
+enum status activations_open_folder(struct activations *activations, const char *folder);
+
 void        activations_close(struct activations *activations);
 
 /* Close the shard that was read last and give back its memory, until the next read.  Local. */

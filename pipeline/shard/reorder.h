@@ -24,7 +24,7 @@ struct reorder {
 };
 
 /* Collective.  E_USAGE (too little memory asked for), E_ROOM, E_IO, E_FORMAT (damaged
- * input or dealt file), E_NUMERIC (the output has not the input's rows), E_STOPPED. */
+ * input or dealt file; the output has not the input's rows), E_STOPPED. */
 enum status reorder_stream(const struct reorder *job, struct run *run);
 
 /* Path of output shard number `shard`. */

@@ -11,6 +11,13 @@
 
 #include <mpi.h>
 
+/* How many rows, and which: the hash is the sum modulo 2^64 of a hash of each row and its origin,
+ * the same for the same rows in any order. */
+struct row_digest {
+    int64_t  rows;
+    uint64_t hash;
+};
+
 struct row_statistics {
     int64_t  rows;
     double   sum_squares;       /* of all values: rows * mean squared norm */

@@ -93,6 +93,7 @@ done:
 static enum status write_part(struct shuffling *s, const struct window_rows *window, int64_t shard)
 {
     const struct range rows = split_block(s->passes.rows, s->passes.shard, shard);
+    const struct row_statistics *in = &s->job->input->statistics;
     const struct range part = {
         rows.first > window->rows.first ? rows.first : window->rows.first,
         rows.end < window->rows.end ? rows.end : window->rows.end,
@@ -102,9 +103,11 @@ static enum status write_part(struct shuffling *s, const struct window_rows *win
 
     reorder_path(path, s->part, shard);
     path_print(draft, "%s.part", path);
-    if (part.first == rows.first)
+    if (part.first == rows.first) {
         TRY(activation_create(&s->shard, s->writing, draft, s->job->input->stream,
                               rows.end - rows.first, s->job->suite));
+        TRY(activation_tell_source(&s->shard, (struct row_digest){ in->rows, in->hash }));
+    }
     for (int64_t call = 0; call < passes_calls(&s->room, part); call++) {
         const struct range mine = passes_stretch(&s->room, part, call, s->run->rank);
         const int64_t slot = mine.first == mine.end ? 0

@@ -63,17 +63,35 @@ notices_a_wrong_score() {
     mv "$dir/honest" "$release"
 }
 
+# The shards' sums are compared, without the rows: of one a harvested shard has another, and of one
+# a shuffled shard is gone.
+notices_rows_that_were_not_harvested() {
+    bin/saemill verify "$release" | grep '3 streams: the shuffled rows are those that were harvested'
+    shard=$dir/run/harvest/00001/res.02.h5
+    cp "$shard" "$dir/good"
+    "$PYTHON" -c 'import h5py, sys; h5py.File(sys.argv[1], "r+").attrs["hash"] += 1' "$shard"
+    if bin/saemill verify "$release" 2> "$dir/err"; then return 1; fi
+    grep -F "the rows in $dir/run/shuffle/res.02 are not those that lie in $dir/run/harvest" "$dir/err"
+    mv "$dir/good" "$shard"
+    shard=$(find "$dir/run/shuffle/res.00" -name '*.h5' | sort | tail -n 1)
+    mv "$shard" "$dir/good"
+    if bin/saemill verify "$release" 2> "$dir/err"; then return 1; fi
+    grep -F "are not those that were harvested" "$dir/err"
+    mv "$dir/good" "$shard"
+}
+
 # Away from its run it is checked all the same.
 is_verified_elsewhere() {
     cp -r "$release" "$dir/fetched"
     timeout 60 bin/saemill verify "$dir/fetched" > "$dir/out"
     grep 'not scored again' "$dir/out"
+    grep 'rows not compared' "$dir/out"
 }
 
 for claim in is_made has_the_sums_it_lists is_verified loads_in_numpy_as_trained \
         does_not_tell_where_it_was has_a_report_that_needs_nothing_else \
         is_left_alone_when_it_is_there is_the_same_elsewhere notices_a_flipped_bit \
-        notices_a_wrong_score is_verified_elsewhere; do
+        notices_a_wrong_score notices_rows_that_were_not_harvested is_verified_elsewhere; do
     try $claim
 done
 finish
