@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -84,17 +83,6 @@ void memory_keep(void)
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
-}
-
-void *memory_large(int64_t bytes)
-{
-    const int64_t page = 2 << 20, whole = (bytes + page - 1) / page * page;
-    void *memory = aligned_alloc((size_t)page, (size_t)whole);
-
-    if (memory == NULL)
-        die("no memory for %lld bytes", (long long)bytes);
-    madvise(memory, (size_t)whole, MADV_HUGEPAGE);      /* a wish */
-    return memory;
 }
 
 int64_t memory_peak(void)

@@ -23,10 +23,6 @@ enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose);
  * and free each time; fresh memory costs a page fault for every 4 kB.  Local. */
 void memory_keep(void);
 
-/* Memory in pages of megabytes, where the system has them: for buffers so large that the page
- * faults on their first use would count.  Not zeroed; dies if there is none; free() it.  Local. */
-void *memory_large(int64_t bytes);
-
 /* The most resident memory this process has had so far, in bytes.  Local. */
 int64_t memory_peak(void);
 

@@ -55,7 +55,7 @@ enum status shuffling_allocate(struct shuffling *s)
     char *next;
 
     TRY(memory_check(s->run->comm, bytes + room_window_besides(room), "shuffle"));
-    b->all = next = memory_large(bytes);
+    b->all = next = allocate_big(bytes, 1);
     b->places = carve(&next, places);
     carve_windows(b, next, s);
     b->dealing = carve(&next, dealing);
