@@ -11,6 +11,7 @@
 # make bench-planted   how much of a planted dictionary three architectures recover (a minute)
 # make compare-plan    what plan says of the demo, beside what it takes
 # make bench-harvest   how near a harvest comes to the matrix units (5 minutes)
+# make bench-harvest-full   a checkpoint of 26 layers: time to load, peak memory (5 minutes)
 # make clean    remove what make built; runs and the demo's text stay
 #
 # V=1 shows the commands.  SANITIZE=1 builds with the address and undefined-behaviour
@@ -218,10 +219,13 @@ compare-plan: all $(DEMO_TEXT)
 bench-harvest: all $(BUILD)/tests/bench/bench_gemm | build/setup.check
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' RANKS=$(or $(RANKS),2) sh tests/bench/harvest.sh
 
+bench-harvest-full: all | build/setup.check
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' RANKS=$(or $(RANKS),2) sh tests/bench/harvest_full.sh
+
 clean:
 	rm -rf build bin lib
 
-.PHONY: all unit check check-slurm check-slurm-demo demo bench-harvest bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
+.PHONY: all unit check check-slurm check-slurm-demo demo bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -13,6 +13,7 @@
  */
 #include "base/memory.h"
 #include "base/run.h"
+#include "base/words.h"
 #include "corpus/selection.h"
 #include "kernels/bf16.h"
 #include "lm/forward.h"
@@ -81,23 +82,25 @@ static struct range shard_range(const struct harvest *harvest, int64_t number)
     return split_block(harvest->selection.sequences, harvest->suite.harvest.shard, number);
 }
 
-/* Bytes of the model, its forward pass, and the rows on their way to disk.  Collective. */
+/* Bytes of the model, and of its reading or then of the forward pass and the rows on their way to
+ * disk, whichever is more.  Collective. */
 static int64_t bytes_needed(const struct harvest *harvest, const struct lm_config *config,
                             enum precision precision)
 {
     const struct suite *suite = &harvest->suite;
     const int64_t block = suite->harvest.block, context = suite->corpus.context;
-    int64_t bytes = weights_reading_bytes(config);
+    const int64_t reading = weights_reading_bytes(config);
+    int64_t bytes = forward_bytes(config, precision, block, context);
 
-    if (comm_first_of_node(harvest->run->comm))
-        bytes += weights_bytes(config, precision);
-    bytes += forward_bytes(config, precision, block, context);
     bytes += spool_bytes(harvest->streams, harvest->tasks.taps_count, block * context,
                          harvest->run->rank == 0);
     bytes += (suite->harvest.shard + block) * context * (int64_t)sizeof *harvest->ids;
     if (suite->harvest.max_norm > 0)
         bytes += sieve_bytes(harvest->streams, harvest->tasks.taps_count,
                              suite->harvest.shard * context);
+    bytes = bytes > reading ? bytes : reading;
+    if (comm_first_of_node(harvest->run->comm))
+        bytes += weights_bytes(config, precision);
     return bytes;
 }
 
@@ -170,6 +173,7 @@ static enum status set_up(struct harvest *harvest)
     struct lm_config config;
     enum precision precision;
     enum store store;
+    double start;
     enum status st;
 
     TRY_ALL(comm, precision_parse(&precision, suite->model.precision));
@@ -182,7 +186,10 @@ static enum status set_up(struct harvest *harvest)
     list_streams(harvest, &config, store);
     TRY(memory_check(comm, bytes_needed(harvest, &config, precision), "harvest"));
     TRY_ALL(comm, harvest->run->rank == 0 ? check_disk(harvest) : OK);
+    start = MPI_Wtime();
     TRY(weights_read(&harvest->weights, &config, precision, suite->model.path, comm));
+    run_note(harvest->run, "%d layers, %s of weights on a node, read in %.1f s", (int)config.layers,
+             bytes_text((double)weights_bytes(&config, precision)), MPI_Wtime() - start);
     allocate_all(harvest);
 done:
     return st;

@@ -3,7 +3,6 @@
 #include "kernels/gemm.h"
 #include "kernels/product.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { TILE = 512 };    /* rows of a bf16 product; enough for full speed */
@@ -55,20 +54,15 @@ static void round_rows(uint16_t *to, const float *from, int64_t rows, int64_t co
         bf16_from_float(to + r * columns, from + r * columns, columns);
 }
 
-void linear_pack(struct linear *linear, const float *weights)
+void linear_pack(struct linear *linear, const float *weights, uint16_t *scratch)
 {
-    const int64_t count = linear->outputs * linear->inputs;
-
     if (linear->precision == PRECISION_F32) {
-        memcpy(linear->weights, weights, (size_t)count * sizeof *weights);
+        memcpy(linear->weights, weights,
+               (size_t)(linear->outputs * linear->inputs) * sizeof *weights);
         return;
     }
-    uint16_t *rounded = malloc((size_t)count * sizeof *rounded);
-    if (rounded == NULL)
-        abort();
-    round_rows(rounded, weights, linear->outputs, linear->inputs);
-    product_pack(linear->product, linear->weights, rounded);
-    free(rounded);
+    round_rows(scratch, weights, linear->outputs, linear->inputs);
+    product_pack(linear->product, linear->weights, scratch);
 }
 
 /* Tile by tile; a short last one is multiplied as a whole tile, of which a part is kept. */

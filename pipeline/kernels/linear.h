@@ -33,8 +33,10 @@ void linear_make(struct linear *linear, enum precision precision, int64_t output
                  int64_t inputs, void *room);
 void linear_free(struct linear *linear);
 
-/* Pack W [outputs, inputs] into the room. */
-void linear_pack(struct linear *linear, const float *weights);
+/* Pack W into the room.
+ *   weights [outputs, inputs]  in
+ *   scratch [outputs, inputs]  for W rounded; not needed for float32 */
+void linear_pack(struct linear *linear, const float *weights, uint16_t *scratch);
 
 /*   y       [rows, outputs]         out
  *   x       [rows, inputs]          in

@@ -12,7 +12,8 @@
 struct checkpoint {
     struct safetensors tensors;
     const char        *folder;
-    float             *matrix;      /* room for the largest, twice */
+    float             *matrix;      /* [2, values] room for the largest, twice */
+    int64_t            values;
 };
 
 /* Read the tensor of this name (printf), with or without "model." or "transformer." in front,

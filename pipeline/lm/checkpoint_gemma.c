@@ -43,6 +43,12 @@ done:
     return st;
 }
 
+/* The second half of the room for matrices is scratch here. */
+static void pack(struct linear *to, const struct checkpoint *from)
+{
+    linear_pack(to, from->matrix, (uint16_t *)(from->matrix + from->values));
+}
+
 /* Queries, keys and values are one matrix here. */
 static enum status read_attention(struct layer_weights *to, const struct checkpoint *from,
                                   const struct lm_config *c, int layer)
@@ -57,9 +63,9 @@ static enum status read_attention(struct layer_weights *to, const struct checkpo
                         layer));
     TRY(checkpoint_read(w + (heads + kv) * width, from, kv, width,
                         "layers.%d.self_attn.v_proj.weight", layer));
-    linear_pack(&to->qkv, w);
+    pack(&to->qkv, from);
     TRY(checkpoint_read(w, from, width, heads, "layers.%d.self_attn.o_proj.weight", layer));
-    linear_pack(&to->attn_out, w);
+    pack(&to->attn_out, from);
 done:
     return st;
 }
@@ -75,9 +81,9 @@ static enum status read_mlp(struct layer_weights *to, const struct checkpoint *f
     TRY(checkpoint_read(w, from, hidden, width, "layers.%d.mlp.gate_proj.weight", layer));
     TRY(checkpoint_read(w + hidden * width, from, hidden, width, "layers.%d.mlp.up_proj.weight",
                         layer));
-    linear_pack(&to->mlp_in, w);
+    pack(&to->mlp_in, from);
     TRY(checkpoint_read(w, from, width, hidden, "layers.%d.mlp.down_proj.weight", layer));
-    linear_pack(&to->mlp_out, w);
+    pack(&to->mlp_out, from);
 done:
     return st;
 }

@@ -24,7 +24,7 @@ static enum status read_turned(struct linear *to, float *bias, const struct chec
     for (int64_t o = 0; o < outputs; o++)
         for (int64_t i = 0; i < inputs; i++)
             turned[o * inputs + i] = w[i * outputs + o];
-    linear_pack(to, turned);
+    linear_pack(to, turned, (uint16_t *)w);
 done:
     return st;
 }

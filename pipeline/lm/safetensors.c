@@ -341,24 +341,48 @@ static float from_half(uint16_t half)
     return from_bits(sign | (exponent + 112) << 23 | mantissa << 13);
 }
 
+/* Some values as float32.  Are all finite? */
+static bool convert(float *values, const char *bytes, int64_t count, enum tensor_type type)
+{
+    uint16_t half;
+    bool finite = true;
+
+    if (type == TENSOR_F32)
+        memcpy(values, bytes, (size_t)count * sizeof *values);
+    for (int64_t i = 0; i < count; i++) {
+        if (type != TENSOR_F32) {
+            memcpy(&half, bytes + 2 * i, sizeof half);
+            values[i] = type == TENSOR_BF16 ? from_bits((uint32_t)half << 16) : from_half(half);
+        }
+        finite = finite && isfinite(values[i]);
+    }
+    return finite;
+}
+
+/* Pages of the file that have been read stay in the system's cache, but need not count as this
+ * process's memory: a large tensor would be there twice. */
+static void let_go(const char *bytes, int64_t count)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t first = (uintptr_t)bytes / page * page;
+
+    madvise((void *)first, (uintptr_t)bytes + (uintptr_t)count - first, MADV_DONTNEED);
+}
+
 enum status safetensor_values(float *values, const struct safetensor *tensor)
 {
-    const char *bytes = tensor->values;
-    uint16_t half;
+    enum { PIECE = 1 << 22 };
     bool finite = true;
 
     if (tensor->type == TENSOR_OTHER)
         return refuse(E_FORMAT, "%s: tensor %.80s is stored as %.20s; F32, BF16 and F16 can be "
                       "read", tensor->path, tensor->name, tensor->type_name);
-    if (tensor->type == TENSOR_F32)
-        memcpy(values, bytes, (size_t)tensor->count * sizeof *values);
-    for (int64_t i = 0; i < tensor->count; i++) {
-        if (tensor->type != TENSOR_F32) {
-            memcpy(&half, bytes + 2 * i, sizeof half);
-            values[i] = tensor->type == TENSOR_BF16 ? from_bits((uint32_t)half << 16)
-                                                    : from_half(half);
-        }
-        finite = finite && isfinite(values[i]);
+    for (int64_t i = 0; i < tensor->count; i += PIECE) {
+        const int64_t count = tensor->count - i < PIECE ? tensor->count - i : PIECE;
+        const int64_t bytes = TYPES[tensor->type].bytes;
+        const char *from = (const char *)tensor->values + i * bytes;
+        finite = convert(values + i, from, count, tensor->type) && finite;
+        let_go(from, count * bytes);
     }
     return finite ? OK
            : refuse(E_NUMERIC, "%s: tensor %.80s holds a value that is not finite; the file is "

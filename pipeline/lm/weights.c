@@ -105,13 +105,16 @@ int64_t weights_bytes(const struct lm_config *c, enum precision precision)
     return all.used + one.used * c->layers;
 }
 
-/* The largest matrix, which is read before it is packed, and as much again for one that must
- * be turned first. */
+/* Values of the largest matrix. */
+static int64_t largest_matrix(const struct lm_config *c)
+{
+    return (qkv_rows(c) > mlp_in_rows(c) ? qkv_rows(c) : mlp_in_rows(c)) * c->width;
+}
+
+/* A matrix is read before it is packed; as much again is for turning or rounding it. */
 int64_t weights_reading_bytes(const struct lm_config *c)
 {
-    const int64_t qkv = qkv_rows(c), mlp = mlp_in_rows(c);
-
-    return 2 * (qkv > mlp ? qkv : mlp) * c->width * (int64_t)sizeof(float);
+    return 2 * largest_matrix(c) * (int64_t)sizeof(float);
 }
 
 /* Room on the node for all parameters, the same for all its ranks. */
@@ -171,13 +174,13 @@ done:
 enum status weights_read(struct weights *weights, const struct lm_config *config,
                          enum precision precision, const char *folder, MPI_Comm comm)
 {
-    struct checkpoint from = { .folder = folder };
+    struct checkpoint from = { .folder = folder, .values = largest_matrix(config) };
     MPI_Comm node = comm_of_node(comm);
     enum status st;
 
     *weights = (struct weights){0};
     weights_make(weights, config, precision, node);
-    from.matrix = allocate(weights_reading_bytes(config), 1);
+    from.matrix = allocate(2 * from.values, sizeof *from.matrix);
     MPI_Win_fence(0, weights->window);
     st = agree(comm, read_share(weights, &from, node));
     MPI_Win_fence(0, weights->window);

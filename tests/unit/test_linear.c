@@ -41,8 +41,10 @@ static struct linear ready(enum precision precision, const float *w, int64_t out
     struct linear linear;
 
     *room = aligned_alloc(64, (size_t)(linear_bytes(precision, outputs, inputs) + 63) / 64 * 64);
+    uint16_t *scratch = allocate(outputs * inputs, sizeof *scratch);
     linear_make(&linear, precision, outputs, inputs, *room);
-    linear_pack(&linear, w);
+    linear_pack(&linear, w, scratch);
+    free(scratch);
     return linear;
 }
 
