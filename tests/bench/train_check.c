@@ -187,7 +187,8 @@ static void check_gradient(const struct scene *scene, int tensor, int64_t latent
 static void check_latent(const struct scene *scene, int64_t latent)
 {
     const int64_t inputs = scene->training.inputs;
-    double *encoder = allocate(inputs, sizeof *encoder), *decoder = allocate(inputs, sizeof *decoder);
+    double *encoder = allocate(inputs, sizeof *encoder);
+    double *decoder = allocate(inputs, sizeof *decoder);
 
     gradients_of(encoder, decoder, scene, latent);
     check_gradient(scene, DECODER, latent, decoder);

@@ -124,16 +124,19 @@ void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
     const struct recipe recipe = recipe_of(trial);
     struct training whole = {0};
     double bar = RECIPE.threshold;
+    char rows[PATH_LENGTH];
     int rank;
 
+    path_print(rows, "%s/%dx%d", folder, trial->inputs, trial->latents);
     *scene = (struct scene){ .trial = trial };
     MPI_Comm_rank(comm, &rank);
     if (rank == 0) {
         training_make(&whole, MPI_COMM_SELF, &recipe, trial_shape(trial));
-        write_shard(folder, &whole);
+        if (!file_exists(rows))
+            write_shard(rows, &whole);
     }
     MPI_Barrier(comm);
-    if (feed_open(&scene->feed, comm, folder, trial->batch) != OK
+    if (feed_open(&scene->feed, comm, rows, trial->batch) != OK
         || feed_batch(&scene->feed, 0) != OK)
         die("%s", status_reason());
     if (rank == 0 && trial->l0 > 0)

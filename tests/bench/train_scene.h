@@ -33,7 +33,8 @@ static inline struct shape trial_shape(const struct trial *trial)
     return (struct shape){ trial->inputs, trial->inputs, trial->latents };
 }
 
-/* Rank 0 writes the rows into `folder`.  Dies of what fails.  Collective. */
+/* Rank 0 writes the rows into `folder`, unless those of this shape are there already.  Dies of what
+ * fails.  Collective. */
 void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
                 const char *folder);
 void scene_free(struct scene *scene);
