@@ -47,8 +47,10 @@ def main(suite):
     for stage in plan["stages"]:
         name = stage["stage"]
         size = bytes_below(os.path.join(status["run"], FOLDERS.get(name, name)))
-        print(f"{name:10}{stage['seconds_here']:8.0f} s{seconds[name]:8.0f} s{'':8}"
-              f"{stage['bytes_left'] / 1e6:9.1f} MB{size / 1e6:9.1f} MB")
+        print(f"{name:10}{stage['seconds_here']:8.0f} s{seconds[name]:8.0f} s"
+              f"{seconds[name] / stage['seconds_here']:8.2f}"
+              f"{stage['bytes_left'] / 1e6:9.1f} MB{size / 1e6:9.1f} MB"
+              f"{size / stage['bytes_left']:8.3f}")
     took, size = sum(seconds.values()), bytes_below(status["run"])
     print(f"{'all':10}{plan['seconds_here']:8.0f} s{took:8.0f} s{took / plan['seconds_here']:8.2f}"
           f"{plan['bytes_at_end'] / 1e6:9.1f} MB{size / 1e6:9.1f} MB"

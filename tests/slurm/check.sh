@@ -63,7 +63,7 @@ thaw() {
 
 # What the same suite gives when nobody disturbs it.
 saemill_run_does_it() {
-    timeout 300 bin/saemill run "$dir/test.yaml"
+    timeout --foreground 300 bin/saemill run "$dir/test.yaml"
     mv "$dir/run" "$dir/undisturbed"
 }
 
@@ -121,7 +121,7 @@ a_task_without_progress_fails_in_the_end() {
 }
 
 what_submit_began_run_finishes() {
-    timeout 300 bin/saemill run "$dir/idle.yaml"
+    timeout --foreground 300 bin/saemill run "$dir/idle.yaml"
     is_complete idle
 }
 
