@@ -17,9 +17,10 @@
  *     forward_to(&forward, forward_end(&forward));
  *     ... forward.values is now the last residual stream: head.h makes losses of it ...
  *
- * Arithmetic is float32; with weights in bfloat16 the products with weights round their inputs
- * to it, and all else (norms, softmax, the residual stream, sums) stays float32.  The values depend on the sequences of the block and on how many
- * they are; not on the number of threads.  Everything here is Local.
+ * Arithmetic is float32; with weights in bfloat16 products round what they multiply to it, those
+ * of attention too, and all else (norms, softmax, the residual stream, sums) stays float32.  The
+ * values depend on the sequences of the block and on how many they are; not on the number of
+ * threads.  Everything here is Local.
  */
 #ifndef FORWARD_H
 #define FORWARD_H
