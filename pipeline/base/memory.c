@@ -11,9 +11,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* MPI, HDF5, OpenBLAS and the program itself, per rank, measured on small runs. */
-static const int64_t BASE_BYTES = 120 << 20;
-
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -59,7 +56,7 @@ int64_t memory_limit(void)
 
 enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose)
 {
-    int64_t needed = each + BASE_BYTES;
+    int64_t needed = each + MEMORY_BASE;
     const int64_t limit = memory_limit();
     enum status st = OK;
     MPI_Comm node = comm_of_node(comm);

@@ -1,16 +1,13 @@
 #include "driver/layout.h"
+#include "base/memory.h"
 #include "lm/forward.h"
 #include "lm/weights.h"
-#include "sae/training.h"
-#include "sae/workspace.h"
+#include "sae/class.h"
 
 #include <string.h>
 
 /* So many tiles at least, or one rank's last tile keeps the others waiting. */
 enum { TILES_OF_A_RANK = 4 };
-
-/* What MPI, HDF5 and the libraries take on each rank before the stage takes anything. */
-static const int64_t BASE_BYTES = 120 << 20;
 
 static enum precision precision_of(const struct suite *suite)
 {
@@ -25,46 +22,63 @@ static int64_t forward_and_rows(const struct suite *suite, const struct lm_confi
                              suite->corpus.context) + weights_reading_bytes(model);
 }
 
-/* The least or the greatest width of the suite's autoencoders. */
-static int32_t width_of(const struct suite *suite, bool greatest)
+/* The least width of the suite's autoencoders. */
+static int32_t least_width(const struct suite *suite)
 {
     int64_t width = suite->saes[0].widths[0];
 
     for (unsigned g = 0; g < suite->saes_count; g++)
         for (unsigned w = 0; w < suite->saes[g].widths_count; w++)
-            if ((suite->saes[g].widths[w] > width) == greatest)
+            if (suite->saes[g].widths[w] < width)
                 width = suite->saes[g].widths[w];
     return (int32_t)width;
 }
 
-/* What a rank of train works with, apart from its share of the parameters. */
-static int64_t step_bytes(const struct suite *suite, const struct lm_config *model, int cores)
+/* What a rank of train allocates for the stream that needs most.  0 if the tasks are not right:
+ * the stage will say so. */
+static int64_t train_bytes(const struct suite *suite, const struct lm_config *model, int ranks,
+                           int threads)
 {
-    const int32_t heads = model->heads * model->head_width;
-    const int32_t inputs = heads > model->width ? heads : model->width;
-    struct step_room room = {0};
+    struct tasks tasks = {0};
+    int64_t most = 0;
 
-    for (unsigned g = 0; g < suite->saes_count; g++) {
-        const struct sae_task task = { .recipe = suite->saes[g].recipe };
-        struct recipe recipe;
-        recipe_make(&recipe, suite, &task);
-        step_room_add(&room, &recipe, (struct shape){ inputs, inputs, width_of(suite, true) });
+    if (tasks_make(&tasks, suite, model->layers) != OK)
+        status_clear();
+    for (int t = 0; t < tasks.taps_count; t++) {
+        struct class class;
+        class_make(&class, suite, model, &tasks.train[t]);
+        const int64_t bytes = class.count > 0 ? class_bytes(&class, ranks, threads) : 0;
+        most = bytes > most ? bytes : most;
+        class_free(&class);
     }
-    return workspace_bytes(&room, cores, 1);
+    tasks_free(&tasks);
+    return most;
+}
+
+/* Ranks, as long as each has a few tiles of latents: on two cores faster than threads by a third.
+ * Fewer ranks share fewer lists. */
+static struct layout layout_of_train(const struct suite *suite, const struct lm_config *model,
+                                     int cores, int64_t memory)
+{
+    const int tiles = least_width(suite) / TILES_OF_A_RANK / LATENT_TILE;
+    struct layout layout = { .ranks = cores < tiles ? cores : tiles > 0 ? tiles : 1 };
+
+    for (;; layout.ranks--) {
+        layout.threads = cores / layout.ranks;
+        layout.bytes = MEMORY_BASE + train_bytes(suite, model, layout.ranks, layout.threads);
+        if (layout.ranks == 1 || layout.ranks * layout.bytes <= memory)
+            return layout;
+    }
 }
 
 struct layout layout_of(enum stage stage, const struct suite *suite,
                         const struct lm_config *model, int cores, int64_t memory)
 {
-    int64_t each = BASE_BYTES, shared = 0, ranks = cores;
+    int64_t each = MEMORY_BASE, shared = 0, ranks = cores;
 
     switch (stage) {
-    case STAGE_TRAIN:       /* ranks, as long as each has a few tiles of latents: on two cores
-                               faster than threads by a third */
-        if (ranks > width_of(suite, false) / TILES_OF_A_RANK / LATENT_TILE)
-            ranks = width_of(suite, false) / TILES_OF_A_RANK / LATENT_TILE;
-        each += step_bytes(suite, model, cores);
-        break;
+    case STAGE_TRAIN:
+        return layout_of_train(suite, model, cores, memory);
     case STAGE_HARVEST:     /* ranks: each computes its own blocks, and compresses and writes */
     case STAGE_EVALUATE:    /* while others compute */
         each += forward_and_rows(suite, model);

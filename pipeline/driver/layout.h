@@ -12,8 +12,8 @@
 struct layout {
     int ranks;
     int threads;    /* of each rank */
-    int64_t bytes;      /* of memory that a rank needs, by an estimate; for train without its */
-    int64_t node_bytes; /* share of the parameters; and what the ranks of a node share */
+    int64_t bytes;      /* of memory that a rank needs, by an estimate */
+    int64_t node_bytes; /* of memory that the ranks of a node share */
 };
 
 /* The layout of a stage on `cores` cores and `memory` bytes: at most as many ranks as their

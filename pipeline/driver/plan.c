@@ -1,5 +1,6 @@
 #include "driver/plan.h"
 #include "base/memory.h"
+#include "base/split.h"
 #include "driver/cores.h"
 #include "driver/layout.h"
 #include "driver/model.h"
@@ -61,45 +62,19 @@ double plan_seconds(const struct plan *plan, const struct suite *suite, int64_t 
     return seconds;
 }
 
-/* What the ranks of the widest stream hold of parameters and Adam's moments. */
-static double parameters_of(const struct suite *suite, const struct lm_config *model,
-                            const struct tasks *tasks)
+static void plan_memory(struct plan *plan, const struct suite *suite,
+                        const struct lm_config *model)
 {
-    const double copies = suite->train.beta1 > 0 ? 3 : 2;
-    double most = 0;
-
-    for (int t = 0; t < tasks->taps_count; t++) {
-        double bytes = 0;
-        for (int s = 0; s < tasks->train[t].count; s++)
-            bytes += copies * 8.0 * tap_width(model, tasks->taps[t].site)
-                     * tasks->train[t].saes[s].width;
-        most = bytes > most ? bytes : most;
-    }
-    return most;
-}
-
-static enum status plan_memory(struct plan *plan, const struct suite *suite,
-                               const struct lm_config *model)
-{
-    struct tasks tasks = {0};
-    enum status st;
-
-    TRY(tasks_make(&tasks, suite, model->layers));
     for (int s = 0; s < STAGES; s++) {
         struct stage_plan *stage = &plan->stage[s];
-        const struct layout layout = layout_of((enum stage)s, suite, model,
-                                               (int)suite->resources.cores,
-                                               suite->resources.memory);
         const int64_t nodes = nodes_of((enum stage)s, suite);
-        stage->ranks = layout.ranks;
+        const struct layout layout = layout_of((enum stage)s, suite, model,
+                                               (int)(nodes * suite->resources.cores),
+                                               nodes * suite->resources.memory);
+        stage->ranks = (int)split_blocks(layout.ranks, nodes);
         stage->memory = (double)layout.bytes;
-        if (s == STAGE_TRAIN)
-            stage->memory += parameters_of(suite, model, &tasks) / (double)(nodes * layout.ranks);
-        stage->node_memory = stage->ranks * stage->memory + (double)layout.node_bytes;
+        stage->node_memory = (double)stage->ranks * stage->memory + (double)layout.node_bytes;
     }
-done:
-    tasks_free(&tasks);
-    return st;
 }
 
 static void plan_disk(struct plan *plan, const struct suite *suite)
@@ -127,7 +102,7 @@ enum status plan_make(struct plan *plan, const struct suite *suite)
     TRY(model_read(&model, suite));
     rates_of(&plan->rates, suite);
     TRY(cost_of(&plan->cost, suite, &model, &plan->rates));
-    TRY(plan_memory(plan, suite, &model));
+    plan_memory(plan, suite, &model);
     plan_time(plan, suite, &model);
     plan_disk(plan, suite);
 done:

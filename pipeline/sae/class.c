@@ -2,12 +2,14 @@
 #include "lm/forward.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void class_make(struct class *class, const struct suite *suite, const struct lm_config *model,
                 const struct tap_task *task)
 {
     *class = (struct class){ .suite = suite, .tap = task->tap, .count = task->count,
                              .pupils = allocate(task->count, sizeof *class->pupils) };
+    class->store = strcmp(suite->harvest.store, "f32") == 0 ? STORE_F32 : STORE_BF16;
     tap_name(class->name, task->tap);
     for (int s = 0; s < SITES; s++)
         class->width[s] = tap_width(model, (enum site)s);
@@ -84,10 +86,11 @@ int64_t class_bytes(const struct class *class, int ranks, int threads)
 {
     const struct step_room room = room_of(class);
     const int64_t batch = class->suite->train.batch;
-    int64_t bytes = feed_bytes(batch, class->width[class->tap.site]);
+    int64_t bytes = 0;
 
     for (int s = 0; s < SITES; s++)
-        bytes += is_target(class, s) ? feed_bytes(batch, class->width[s]) : 0;
+        if (s == (int)class->tap.site || is_target(class, s))
+            bytes += feed_bytes(batch, class->width[s], class->store, ranks);
     for (int i = 0; i < class->count; i++)
         if (class->pupils[i].going)
             bytes += training_bytes(&class->pupils[i].recipe,

@@ -26,6 +26,7 @@ struct class {
     struct tap       tap;
     char             name[32];  /* of the tap */
     int32_t          width[SITES];      /* of the rows at each site of the layer */
+    enum store       store;     /* of their values on disk */
     int              count;
     struct pupil    *pupils;
     struct feed      feed;      /* what they read */

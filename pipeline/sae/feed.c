@@ -158,9 +158,12 @@ void feed_close(struct feed *feed)
     *feed = (struct feed){0};
 }
 
-int64_t feed_bytes(int64_t batch, int32_t width)
+int64_t feed_bytes(int64_t batch, int32_t width, enum store store, int ranks)
 {
-    return batch * width * 3 * (int64_t)sizeof(float);
+    const struct range share = share_of(batch, 0, ranks);
+
+    return width * (batch * (int64_t)sizeof(float)
+                    + (batch + share.end - share.first) * store_bytes(store));
 }
 
 /* A single rank has read all that there is. */

@@ -36,8 +36,8 @@ void        feed_close(struct feed *feed);
  * origins.  E_USAGE, naming `folder`, from where b comes.  Local. */
 enum status feed_check_aligned(struct feed *a, struct feed *b, const char *folder);
 
-/* Bytes feed_open() allocates, at most, for streams of this width. */
-int64_t feed_bytes(int64_t batch, int32_t width);
+/* Bytes feed_open() allocates on the rank that gets most. */
+int64_t feed_bytes(int64_t batch, int32_t width, enum store store, int ranks);
 
 /* Batch number t, in feed->x; batch t + 1 is then read ahead.  Collective.  E_IO, E_FORMAT. */
 enum status feed_batch(struct feed *feed, int64_t t);

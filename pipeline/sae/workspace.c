@@ -3,12 +3,39 @@
 #include "kernels/slice.h"
 #include "sae/architecture.h"
 
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 
 static int64_t most(int64_t a, int64_t b)
 {
     return a > b ? a : b;
+}
+
+static double greatest(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+/* Entries of a row for each latent when training starts.  The latents' directions are random then:
+ * of a row of norm 1 the pre-activations are spread nearly as a normal distribution of variance
+ * 1 / inputs.  Gated lists what its gate lets through twice, and TopK what is above 0 before it
+ * chooses; later it has dead latents, too. */
+static double first_listed(const struct recipe *recipe, struct shape shape)
+{
+    const struct architecture *architecture = recipe->architecture;
+    const double low = architecture == &JUMPRELU ? recipe->threshold - recipe->bandwidth / 2 : 0;
+
+    return (architecture->aside == ASIDE_ROW ? 2 : 1) * erfc(low * sqrt(shape.inputs / 2.0)) / 2;
+}
+
+static double first_kept(const struct recipe *recipe, struct shape shape)
+{
+    const bool auxk = recipe->architecture->aside == ASIDE_REST && recipe->auxk > 0;
+
+    if (!recipe->architecture->top_k)
+        return first_listed(recipe, shape);
+    return (recipe->target_l0 + (auxk ? (double)recipe->auxk_latents : 0)) / shape.latents;
 }
 
 void step_room_add(struct step_room *room, const struct recipe *recipe, struct shape shape)
@@ -25,6 +52,8 @@ void step_room_add(struct step_room *room, const struct recipe *recipe, struct s
     room->residuals = (int)most(room->residuals, residuals);
     room->centred |= architecture->centred && !recipe->transcoder;
     room->overlaps |= aside;
+    room->listed = greatest(room->listed, first_listed(recipe, shape));
+    room->kept = greatest(room->kept, first_kept(recipe, shape));
     if (recipe->precision == PRECISION_BF16)
         room->precision = PRECISION_BF16;
 }
@@ -108,12 +137,6 @@ static struct codes *make_lists(int64_t count, int64_t groups, int64_t entries)
     return lists;
 }
 
-static int64_t lists_bytes(int64_t count, int64_t groups, int64_t entries)
-{
-    return count * (2 * groups + 1) * (int64_t)sizeof(int64_t)
-           + entries * (int64_t)(sizeof(int32_t) + sizeof(float));
-}
-
 static void free_lists(struct codes *lists)
 {
     if (lists == NULL)
@@ -192,7 +215,7 @@ void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct ste
         .threads = omp_get_max_threads(),
         .pieces = make_lists(s.encode_blocks * s.own_tiles, ENCODE_ROWS, s.own_entries),
         .own = make_lists(1, batch, s.own_entries),
-        .columns = make_lists(1, latents, s.entries),
+        .columns = make_lists(1, latents, 0),
         .dots = allocate(s.entries, sizeof(float)),
         .gradient = allocate(s.entries, sizeof(float)),
         .along = allocate(latents, sizeof(double)),
@@ -215,6 +238,9 @@ void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct ste
         w->lengths = allocate(ranks * 2 * batch, sizeof(int32_t));
         w->rows = make_lists(1, batch, s.entries);
     }
+    /* When the columns are made, what the encoder listed lies in the rows. */
+    w->columns->index = (ranks > 1 ? w->gathered : w->pieces)->index;
+    w->columns->value = (ranks > 1 ? w->gathered : w->pieces)->value;
 }
 
 static void free_for_architectures(struct workspace *w)
@@ -258,6 +284,8 @@ void workspace_free(struct workspace *workspace)
     free(w->along);
     free(w->gradient);
     free(w->dots);
+    if (w->columns != NULL)
+        w->columns->index = NULL, w->columns->value = NULL;
     free_lists(w->columns);
     if (w->rows != w->own)
         free_lists(w->rows);
@@ -269,26 +297,46 @@ void workspace_free(struct workspace *workspace)
     *w = (struct workspace){0};
 }
 
+/* Of `count` lists of so many groups, as far as they are used. */
+static double lists_bytes(int64_t count, int64_t groups, double entries)
+{
+    return (double)(count * (2 * groups + 1) * (int64_t)sizeof(int64_t))
+           + entries * (double)(sizeof(int32_t) + sizeof(float));
+}
+
+/* The lists, the dot products and the gradients. */
+static double entries_bytes(const struct step_room *room, const struct sizes *s, int ranks)
+{
+    const int64_t batch = room->batch, latents = room->shape.latents;
+    const double listed = room->listed * (double)(batch * s->own_latents);
+    const double kept = room->kept * (double)(batch * latents);
+    const int64_t pieces = s->encode_blocks * s->own_tiles;
+    /* Each piece fills a part of its own place, the columns fill one part of all places. */
+    const double shared = listed + kept - listed * kept / (double)s->own_entries;
+    double bytes = lists_bytes(1, batch, listed) + lists_bytes(1, latents, 0)
+                   + lists_bytes(pieces, ENCODE_ROWS, ranks > 1 ? listed : shared)
+                   + 2 * kept * (double)sizeof(float);
+
+    if (ranks > 1)
+        bytes += lists_bytes(ranks, batch, kept) + lists_bytes(1, batch, kept)
+                 + (double)(ranks * 2 * batch) * sizeof(int32_t);
+    return bytes;
+}
+
 int64_t workspace_bytes(const struct step_room *room, int ranks, int threads)
 {
     const struct sizes s = find_sizes(room, ranks);
     const int64_t batch = room->batch, inputs = room->shape.inputs;
     const int64_t latents = room->shape.latents;
-    int64_t floats = (room->centred ? batch * inputs : 0)
-                     + room->residuals * batch * s.own_columns + 2 * s.entries
-                     + (3 + VECTORS) * s.own_latents + room->shape.outputs + latents
-                     + threads * s.scratch;
-    int64_t doubles = 2 * latents + block_norms(room, &s) + s.own_tiles * inputs
-                      + room->residuals * s.own_column_blocks * s.row_blocks + inputs + s.sums
-                      + s.row_blocks * s.own_columns
-                      + s.own_latents + (4 + room->residuals) * batch;
-    int64_t lists = lists_bytes(s.encode_blocks * s.own_tiles, ENCODE_ROWS, s.own_entries)
-                    + lists_bytes(1, batch, s.own_entries) + lists_bytes(1, latents, s.entries);
+    const int64_t floats = (room->centred ? batch * inputs : 0)
+                           + room->residuals * batch * s.own_columns + (3 + VECTORS) * s.own_latents
+                           + room->shape.outputs + latents + threads * s.scratch;
+    const int64_t doubles = 2 * latents + block_norms(room, &s) + s.own_tiles * inputs
+                            + room->residuals * s.own_column_blocks * s.row_blocks + inputs + s.sums
+                            + s.row_blocks * s.own_columns + s.own_latents
+                            + (4 + room->residuals) * batch;
 
-    if (ranks > 1)
-        lists += lists_bytes(ranks, batch, s.entries) + lists_bytes(1, batch, s.entries)
-                 + ranks * 2 * batch * (int64_t)sizeof(int32_t);
-    return floats * (int64_t)sizeof(float) + doubles * (int64_t)sizeof(double) + lists
-           + slice_bytes(room->precision, latents)
+    return floats * (int64_t)sizeof(float) + doubles * (int64_t)sizeof(double)
+           + (int64_t)entries_bytes(room, &s, ranks) + slice_bytes(room->precision, latents)
            + rounded_values(room, &s) * (int64_t)sizeof(uint16_t);
 }

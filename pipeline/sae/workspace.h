@@ -2,7 +2,7 @@
  *
  * Everything that depends on the batch and is forgotten after the step.  Made once, for the
  * widest of them.  The lists have room for the worst case, every latent active in every
- * row; pages that are never touched cost nothing.
+ * row; pages that are never touched cost nothing, and are not planned for.
  */
 #ifndef WORKSPACE_H
 #define WORKSPACE_H
@@ -25,6 +25,8 @@ struct step_room {
     int          residuals; /* the most */
     bool         centred;   /* some architecture is */
     bool         overlaps;  /* some architecture may list an entry in both sections */
+    double       listed, kept;  /* entries of a row for each latent when training starts: that
+                                   the encoder lists, and that stay (workspace.c); the most */
     enum precision precision;   /* bf16 if one training's is */
 };
 
@@ -89,7 +91,8 @@ struct workspace {
 void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct step_room *room);
 void workspace_free(struct workspace *workspace);
 
-/* Bytes workspace_make() allocates, at most, on the rank that gets most. */
+/* Bytes of it that are used, at most, on the rank that gets most: of the lists, what the start of
+ * training fills, when the thresholds have not yet learnt to leave out anything. */
 int64_t workspace_bytes(const struct step_room *room, int ranks, int threads);
 
 #endif

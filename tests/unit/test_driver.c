@@ -353,7 +353,7 @@ static void expect_layout(struct layout layout, int ranks, int threads)
 }
 
 /* Train gives each rank four tiles of 128 latents; the suite's 64 are enough for one rank.
- * Libraries take 126 MB of each rank, shuffle.memory 1 GB; the model's 4.2 million parameters
+ * Libraries take 50 MB of each rank, shuffle.memory 1 GB; the model's 4.2 million parameters
  * lie on the node once. */
 static void ranks_are_as_many_as_cores_and_memory_allow(void **state)
 {
@@ -372,8 +372,8 @@ static void ranks_are_as_many_as_cores_and_memory_allow(void **state)
     expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, 8, (int64_t)2.5e9), 2, 4);
     expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, 8, (int64_t)4.6e9), 4, 2);
     expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, 8, (int64_t)1e6), 1, 8);
-    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, 8, (int64_t)500e6), 3, 2);
-    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, 8, (int64_t)400e6), 2, 4);
+    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, 8, (int64_t)200e6), 3, 2);
+    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, 8, (int64_t)150e6), 2, 4);
     expect_layout(layout_of(STAGE_HARVEST, &suite, &model, 8, (int64_t)1e7), 1, 8);
     suite.saes[0].widths[0] = 1024;
     expect_layout(layout_of(STAGE_TRAIN, &suite, &model, 8, plenty), 2, 4);
