@@ -47,6 +47,12 @@ are_the_same_on_three_ranks() {
     same_run "$release" "$dir/three/release"
 }
 
+are_trained_the_same_on_four_ranks() {
+    mv "$dir/three/train" "$dir/trained-on-three"
+    stage 4 train "$dir/three.yaml"
+    same_run "$dir/trained-on-three" "$dir/three/train"
+}
+
 refuses_rows_that_are_not_aligned() {
     rm -r "$dir/three/train" "$dir/three/evaluate" "$dir/three/release" "$dir/three/shuffle/mlp.01"
     sed "s|^shuffle:|shuffle:\n  seed: 5|" "$dir/three.yaml" > "$dir/other.yaml"
@@ -62,7 +68,7 @@ refuses_rows_that_are_not_aligned() {
 }
 
 for claim in are_released are_verified load_in_numpy_as_trained are_named_in_the_report \
-        are_the_same_on_three_ranks refuses_rows_that_are_not_aligned; do
+        are_the_same_on_three_ranks are_trained_the_same_on_four_ranks refuses_rows_that_are_not_aligned; do
     try $claim
 done
 finish
