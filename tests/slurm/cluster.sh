@@ -127,7 +127,9 @@ cluster_end() {
     kill -9 "$1" 2> /dev/null
 }
 
+# To its end, also when it is asked to stop twice.
 cluster_down() {
+    trap '' INT TERM HUP
     [ -n "$cluster" ] || return 0
     timeout 5 scancel --user=root 2> /dev/null
     for _ in $(seq 50); do
