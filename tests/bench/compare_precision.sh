@@ -35,4 +35,4 @@ mkdir -p $runs/bf16
 for precision in f32 bf16; do
     stage train $precision
 done
-"$PYTHON" tests/bench/jumprelu_reference.py res.01 w1024-t20 $runs/f32 $runs/bf16
+HDF5_PLUGIN_PATH=lib "$PYTHON" tests/bench/jumprelu_reference.py res.01 w1024-t20 $runs/f32 $runs/bf16
