@@ -43,15 +43,29 @@ static void limit_at(const char *folder, void *data)
     }
 }
 
+static int64_t number_of(const char *variable)
+{
+    const char *text = getenv(variable);
+
+    return text != NULL ? atoll(text) : 0;
+}
+
+/* What Slurm gave the job on this node, by the node or by its cores; 0 if it did not say. */
+static int64_t slurm_limit(void)
+{
+    const int64_t node = number_of("SLURM_MEM_PER_NODE");     /* in MiB; 0 is all */
+    const int64_t cores = number_of("SLURM_MEM_PER_CPU") * number_of("SLURM_CPUS_ON_NODE");
+
+    return (node > 0 ? node : cores) << 20;
+}
+
 int64_t memory_limit(void)
 {
-    const char *slurm = getenv("SLURM_MEM_PER_NODE");     /* in MiB; 0 is all */
+    const int64_t slurm = slurm_limit();
     int64_t limit = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 
     cgroup_visit("memory", limit_at, &limit);
-    if (slurm != NULL && atoll(slurm) > 0)
-        limit = least(limit, atoll(slurm) << 20);
-    return limit;
+    return slurm > 0 ? least(limit, slurm) : limit;
 }
 
 enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose)

@@ -3,7 +3,7 @@
  * A stage adds up what it will allocate, asks here before its first long work, and leaves
  * with a figure if that does not fit.  What counts is what this job may use: the least of
  * the node's memory, the cgroup's limit (versions 1 and 2, at every level above us) and
- * Slurm's --mem.
+ * Slurm's --mem or --mem-per-cpu.
  */
 #ifndef MEMORY_H
 #define MEMORY_H

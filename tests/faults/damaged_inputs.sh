@@ -114,12 +114,15 @@ refuses_ids_beyond_the_vocabulary() {
     refused "$dir/wrong.yaml" "$dir/ids.h5" -1
 }
 
-# 150 MB are less than the programs alone need.
+# 84 MB are less than the programs alone need.
 refuses_a_harvest_without_memory() {
     afresh
     stage 1 tokenize "$dir/suite.yaml"
-    export SLURM_MEM_PER_NODE=150
-    without_room harvest "$dir/suite.yaml" "$dir/run/harvest" 'harvest needs' memory '157 MB'
+    export SLURM_MEM_PER_NODE=80
+    without_room harvest "$dir/suite.yaml" "$dir/run/harvest" 'harvest needs' memory '83.9 MB'
+    unset SLURM_MEM_PER_NODE
+    export SLURM_MEM_PER_CPU=40 SLURM_CPUS_ON_NODE=2
+    without_room harvest "$dir/suite.yaml" "$dir/run/harvest" 'harvest needs' memory '83.9 MB'
 }
 
 refuses_text_that_is_not_json() {
