@@ -107,19 +107,25 @@ hundredths() {
 
 # killed RANKS DELAY STAGE [ARGUMENT...]: start a stage and kill all its ranks DELAY seconds
 # after they have started.  Was it killed before it was done?  (An mpirun whose ranks die
-# while they shake hands may wait for them for ever.)
+# while they shake hands would wait for them for ever; it gets three seconds.)
 killed() {
     killed_ranks=$1 delay_seconds=$2 killed_stage=$3
     shift 3
     : > "$dir/ranks"
     # shellcheck disable=SC2016
-    timeout -k 1 20 $MPIRUN -n "$killed_ranks" sh -c 'echo $$ >> "$0"; exec "$@"' "$dir/ranks" \
+    timeout -k 1 60 $MPIRUN -n "$killed_ranks" sh -c 'echo $$ >> "$0"; exec "$@"' "$dir/ranks" \
         "bin/saemill-$killed_stage" "$dir/suite.yaml" "$@" > "$dir/killed" 2>&1 &
+    mpirun=$!
     until [ "$(wc -l < "$dir/ranks")" = "$killed_ranks" ]; do sleep 0.01; done
     sleep "$delay_seconds"
     # shellcheck disable=SC2046
     kill -9 $(cat "$dir/ranks")
-    ! wait $!
+    { sleep 3; kill "$mpirun"; } 2> /dev/null &
+    patience=$!
+    mpirun_status=0
+    wait "$mpirun" || mpirun_status=$?
+    kill "$patience" 2> /dev/null || :
+    [ "$mpirun_status" != 0 ]
 }
 
 # Fails, and says how, unless the run folders $1 and $2 hold the same data.
