@@ -116,8 +116,9 @@ static int64_t block_norms(const struct step_room *room, const struct sizes *s)
                 split_blocks(room->shape.inputs, COLUMNS) * s->own_latents);
 }
 
-/* `count` lists of so many groups, all in one piece of memory, which the first one holds.
- * Where the entries of the others begin is found when they are filled. */
+/* `count` lists of so many groups, all in one piece of memory, which the first one holds; with
+ * 0 entries these are to be lent.  Where the entries of the others begin is found when they are
+ * filled. */
 static struct codes *make_lists(int64_t count, int64_t groups, int64_t entries)
 {
     struct codes *lists = allocate(count, sizeof *lists);
@@ -125,8 +126,8 @@ static struct codes *make_lists(int64_t count, int64_t groups, int64_t entries)
     lists[0] = (struct codes){
         .start = allocate(count * (groups + 1), sizeof(int64_t)),
         .middle = allocate(count * groups, sizeof(int64_t)),
-        .index = allocate(entries, sizeof(int32_t)),
-        .value = allocate(entries, sizeof(float)),
+        .index = entries > 0 ? allocate(entries, sizeof(int32_t)) : NULL,
+        .value = entries > 0 ? allocate(entries, sizeof(float)) : NULL,
     };
     for (int64_t i = 0; i < count; i++) {
         lists[i] = lists[0];
