@@ -167,16 +167,18 @@ check: unit $(SCRIPTS:=.ok)
 
 unit: $(UNIT:=.ok) $(VARIED:=.ok) $(RANKED:=.ok)
 
-# `timeout` turns a deadlock into a failure.
+# `timeout` turns a deadlock into a failure; sanitizers take many times as long.
+LIMIT = $(if $(SANITIZE),600,120)
+
 $(UNIT:=.ok) $(VARIED:=.ok): %.ok: %
-	$(Q)timeout 120 $<
+	$(Q)timeout $(LIMIT) $<
 	@touch $@
 
 # A ranked test must pass alone, on two ranks, and on three: three divides nothing evenly.
 COUNTS = 1 2 3
 $(BUILD)/tests/ranked/test_reorder.ok: COUNTS = 1 2 3 4 5
 $(RANKED:=.ok): %.ok: %
-	$(Q)for n in $(COUNTS); do timeout 120 $(MPIRUN) -n $$n $< || exit 1; done
+	$(Q)for n in $(COUNTS); do timeout $(LIMIT) $(MPIRUN) -n $$n $< || exit 1; done
 	@touch $@
 
 $(SCRIPTS:=.ok): build/%.ok: %.sh tests/lib.sh $(PROGRAMS) $(PLUGIN)
