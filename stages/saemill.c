@@ -111,8 +111,7 @@ static enum status complete_stage(enum stage stage, const char *path, const stru
                stage_makes(stage));
         return OK;
     }
-    TRY(run_stage(stage, path, suite, layout_of(stage, suite, model, cores_available(),
-                                                memory_limit())));
+    TRY(run_stage(stage, path, suite, layout_of(stage, suite, model, nodes_here())));
     state_free(state);
     TRY(state_read(state, suite));
     TRY(stage_complete(of) ? OK
@@ -277,14 +276,23 @@ static enum status act(const struct command *command, int words, char **word)
     return command->act(path, chosen);
 }
 
+/* Anywhere on the line, or instead of it. */
+static bool asks_for_help(int argc, char **argv)
+{
+    bool asks = argc < 2 || strcmp(argv[1], "help") == 0;
+
+    for (int w = 1; w < argc; w++)
+        asks = asks || strcmp(argv[w], "--help") == 0 || strcmp(argv[w], "-h") == 0;
+    return asks;
+}
+
 static enum status command(int argc, char **argv)
 {
-    const char *verb = argc > 1 ? argv[1] : "--help";
-
-    if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 || strcmp(verb, "help") == 0) {
+    if (asks_for_help(argc, argv)) {
         fputs(HELP, stdout);
         return OK;
     }
+    const char *verb = argv[1];
     for (size_t c = 0; c < sizeof COMMANDS / sizeof *COMMANDS; c++)
         if (strcmp(verb, COMMANDS[c].verb) == 0)
             return act(&COMMANDS[c], argc - 2, argv + 2);

@@ -2,7 +2,9 @@
 #include "base/split.h"
 #include "corpus/corpus.h"
 #include "corpus/selection.h"
+#include "driver/layout.h"
 #include "lm/forward.h"
+#include "sae/resume.h"
 #include "shard/stream.h"
 #include "shard/passes.h"
 
@@ -118,13 +120,17 @@ done:
 
 /* --- activations ------------------------------------------------------------------- */
 
-/* Passes but the last that a shuffle makes over a stream, on a task's nodes. */
-static int64_t dealings_of(const struct suite *suite, int64_t rows, int64_t row_bytes,
-                           int64_t value_bytes)
+static void add_passing(struct passing *passing, double bytes)
 {
-    const int64_t of_memory = suite->resources.memory / suite->shuffle.memory;
-    const int64_t ranks = of_memory < 1 ? 1 : of_memory < suite->resources.cores
-                          ? of_memory : suite->resources.cores;
+    passing->all += bytes;
+    passing->task = fmax(passing->task, bytes);
+}
+
+/* Passes but the last that a shuffle makes over a stream, on a task's nodes. */
+static int64_t dealings_of(const struct suite *suite, const struct lm_config *model, int64_t rows,
+                           int64_t row_bytes, int64_t value_bytes)
+{
+    const struct nodes nodes = nodes_of_task(STAGE_SHUFFLE, suite);
     const struct room_rows about = {
         .bytes = row_bytes, .value = value_bytes, .in = passes_chunk(rows, CHUNK_ROWS),
         .out = passes_chunk(rows, suite->shuffle.shard),
@@ -132,7 +138,8 @@ static int64_t dealings_of(const struct suite *suite, int64_t rows, int64_t row_
     struct passes passes = {0};
     struct room room;
 
-    if (room_make(&room, suite->shuffle.memory, (int)(suite->resources.nodes * ranks), &about)
+    if (room_make(&room, suite->shuffle.memory,
+                  nodes.count * layout_of(STAGE_SHUFFLE, suite, model, nodes).ranks, &about)
         == OK)
         passes_make(&passes, rows, suite->shuffle.shard, suite_bucket(suite, rows), &room);
     status_clear();
@@ -153,15 +160,15 @@ static void count_streams(struct cost *cost, const struct suite *suite,
     for (int t = 0; t < tasks->taps_count; t++) {
         const int32_t width = tap_width(model, tasks->taps[t].site);
         const double bytes = cost->rows * (double)(width * value);
-        const int64_t dealings = dealings_of(suite, rows, width * value, value);
+        const int64_t dealings = dealings_of(suite, model, rows, width * value, value);
 
         cost->raw += bytes;
         shuffle->work += bytes * (double)(1 + dealings);
         shuffle->read += (double)dealings * bytes;
         shuffle->written += (double)dealings * bytes;
         widest = bytes > widest ? bytes : widest;
-        if (dealings > 0 && bytes > cost->passing)
-            cost->passing = bytes;
+        if (dealings > 0)
+            add_passing(&cost->dealt, bytes);
         layers = tasks->taps[t].layer + 1 > layers ? tasks->taps[t].layer + 1 : layers;
     }
     const int64_t sequences = split_blocks((int64_t)cost->tokens, suite->corpus.context);
@@ -197,19 +204,24 @@ static void count_stream_saes(struct cost *cost, const struct suite *suite,
     struct stage_cost *train = &cost->stage[STAGE_TRAIN];
     struct stage_cost *evaluate = &cost->stage[STAGE_EVALUATE];
     struct stage_cost *release = &cost->stage[STAGE_RELEASE];
-    double most = 0, work = 0, splices = 0, parameters = 0;
+    const double arrays = suite->train.beta1 > 0 ? 3 : 2;       /* with the moments */
+    double most = 0, work = 0, splices = 0, parameters = 0, largest = 0;
 
     for (int s = 0; s < task->count; s++) {
         const struct sae_task *sae = &task->saes[s];
         const double rows = (double)(sae->tokens / suite->train.batch * suite->train.batch);
+        const double its = 2 * inputs * sae->width + 2.0 * sae->width + inputs;
         work += 2 * rows * inputs * sae->width;
-        parameters += 2 * inputs * sae->width + 2.0 * sae->width + inputs;
+        parameters += its;
+        largest = fmax(largest, its);
         splices += (total - to_tap) + 4 * inputs * sae->width;
         most = rows > most ? rows : most;
         train->left += 130 * rows / (double)suite->train.batch;     /* its log */
     }
     if (task->count == 0)
         return;
+    /* Two of each, and one that is being written. */
+    add_passing(&cost->checkpoints, 4 * arrays * (CHECKPOINTS * parameters + largest));
     train->work += work;
     train->longest = work > train->longest ? work : train->longest;
     train->read += most * row_bytes;

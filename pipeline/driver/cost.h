@@ -25,7 +25,8 @@ struct cost {
     double  held_out;       /* and by evaluate */
     double  rows;           /* of each stream */
     double  raw;            /* bytes of all streams' rows, not compressed, as they are stored */
-    double  passing;        /* bytes that exist besides for a while, when most is there */
+    /* Bytes that exist only for a while: what a shuffle has dealt, and checkpoints. */
+    struct passing { double task, all; } dealt, checkpoints;   /* of one task at most, of all */
     struct stage_cost stage[STAGES];
 };
 

@@ -1,5 +1,6 @@
 #include "driver/layout.h"
 #include "base/memory.h"
+#include "driver/cores.h"
 #include "lm/forward.h"
 #include "lm/weights.h"
 #include "sae/class.h"
@@ -58,27 +59,42 @@ static int64_t train_bytes(const struct suite *suite, const struct lm_config *mo
 /* Ranks, as long as each has a few tiles of latents: on two cores faster than threads by a third.
  * Fewer ranks share fewer lists. */
 static struct layout layout_of_train(const struct suite *suite, const struct lm_config *model,
-                                     int cores, int64_t memory)
+                                     struct nodes nodes)
 {
-    const int tiles = least_width(suite) / TILES_OF_A_RANK / LATENT_TILE;
-    struct layout layout = { .ranks = cores < tiles ? cores : tiles > 0 ? tiles : 1 };
+    const int tiles = least_width(suite) / TILES_OF_A_RANK / LATENT_TILE / nodes.count;
+    struct layout layout = { .ranks = nodes.cores < tiles ? nodes.cores : tiles > 0 ? tiles : 1 };
 
     for (;; layout.ranks--) {
-        layout.threads = cores / layout.ranks;
-        layout.bytes = MEMORY_BASE + train_bytes(suite, model, layout.ranks, layout.threads);
-        if (layout.ranks == 1 || layout.ranks * layout.bytes <= memory)
+        layout.threads = nodes.cores / layout.ranks;
+        layout.bytes = MEMORY_BASE + train_bytes(suite, model, nodes.count * layout.ranks,
+                                                 layout.threads);
+        if (layout.ranks == 1 || layout.ranks * layout.bytes <= nodes.memory)
             return layout;
     }
 }
 
-struct layout layout_of(enum stage stage, const struct suite *suite,
-                        const struct lm_config *model, int cores, int64_t memory)
+struct nodes nodes_here(void)
 {
-    int64_t each = MEMORY_BASE, shared = 0, ranks = cores;
+    return (struct nodes){ .count = 1, .cores = cores_available(), .memory = memory_limit() };
+}
+
+struct nodes nodes_of_task(enum stage stage, const struct suite *suite)
+{
+    const bool several = stage == STAGE_SHUFFLE || stage == STAGE_TRAIN;
+
+    return (struct nodes){ .count = several ? (int)suite->resources.nodes : 1,
+                           .cores = (int)suite->resources.cores,
+                           .memory = suite->resources.memory };
+}
+
+struct layout layout_of(enum stage stage, const struct suite *suite,
+                        const struct lm_config *model, struct nodes nodes)
+{
+    int64_t each = MEMORY_BASE, shared = 0, ranks = nodes.cores;
 
     switch (stage) {
     case STAGE_TRAIN:
-        return layout_of_train(suite, model, cores, memory);
+        return layout_of_train(suite, model, nodes);
     case STAGE_HARVEST:     /* ranks: each computes its own blocks, and compresses and writes */
     case STAGE_EVALUATE:    /* while others compute */
         each += forward_and_rows(suite, model);
@@ -90,10 +106,10 @@ struct layout layout_of(enum stage stage, const struct suite *suite,
     default:                /* ranks: tokenize and release have no threads */
         break;
     }
-    if (ranks > (memory - shared) / each)
-        ranks = (memory - shared) / each;
+    if (ranks > (nodes.memory - shared) / each)
+        ranks = (nodes.memory - shared) / each;
     if (ranks < 1)
         ranks = 1;
-    return (struct layout){ .ranks = (int)ranks, .threads = cores / (int)ranks, .bytes = each,
-                            .node_bytes = shared };
+    return (struct layout){ .ranks = (int)ranks, .threads = nodes.cores / (int)ranks,
+                            .bytes = each, .node_bytes = shared };
 }

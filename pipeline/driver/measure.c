@@ -86,7 +86,7 @@ static void set_text(char **member, const char *text)
 
 static struct layout layout_here(const struct slice *slice, enum stage stage)
 {
-    return layout_of(stage, &slice->suite, slice->model, slice->cores, memory_limit());
+    return layout_of(stage, &slice->suite, slice->model, nodes_here());
 }
 
 /* Whole rounds, at least one, in which each rank of a stage has a block of sequences. */

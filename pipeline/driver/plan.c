@@ -10,11 +10,6 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-static int64_t nodes_of(enum stage stage, const struct suite *suite)
-{
-    return stage == STAGE_SHUFFLE || stage == STAGE_TRAIN ? suite->resources.nodes : 1;
-}
-
 /* How much longer than in equal shares it takes so many ranks to share out a task's pieces. */
 static double uneven(const struct stage_cost *cost, int64_t ranks)
 {
@@ -28,9 +23,8 @@ static void plan_time(struct plan *plan, const struct suite *suite, const struct
     for (int s = 0; s < STAGES; s++) {
         const struct stage_cost *cost = &plan->cost.stage[s];
         const struct stage_rate *rate = &plan->rates.stage[s];
-        const int64_t nodes = nodes_of((enum stage)s, suite);
-        const int here = layout_of((enum stage)s, suite, model, plan->cores,
-                                   memory_limit()).ranks;
+        const int64_t nodes = nodes_of_task((enum stage)s, suite).count;
+        const int here = layout_of((enum stage)s, suite, model, nodes_here()).ranks;
         struct stage_plan *stage = &plan->stage[s];
 
         stage->core_seconds = cost->work / rate->work;
@@ -52,7 +46,7 @@ double plan_seconds(const struct plan *plan, const struct suite *suite, int64_t 
     for (int s = 0; s < STAGES; s++) {
         const struct stage_cost *cost = &plan->cost.stage[s];
         const struct stage_plan *stage = &plan->stage[s];
-        const int64_t each = nodes_of((enum stage)s, suite);
+        const int64_t each = nodes_of_task((enum stage)s, suite).count;
         const double at_once = fmax(1, floor((double)nodes / (double)each));
         const double rounds = ceil((double)cost->tasks / at_once);
         const double shared = stage->core_seconds / (double)(nodes * suite->resources.cores)
@@ -67,16 +61,23 @@ static void plan_memory(struct plan *plan, const struct suite *suite,
 {
     for (int s = 0; s < STAGES; s++) {
         struct stage_plan *stage = &plan->stage[s];
-        const int64_t nodes = nodes_of((enum stage)s, suite);
         const struct layout layout = layout_of((enum stage)s, suite, model,
-                                               (int)(nodes * suite->resources.cores),
-                                               nodes * suite->resources.memory);
-        stage->ranks = (int)split_blocks(layout.ranks, nodes);
+                                               nodes_of_task((enum stage)s, suite));
+        stage->ranks = layout.ranks;
         stage->memory = (double)layout.bytes;
         stage->node_memory = (double)stage->ranks * stage->memory + (double)layout.node_bytes;
     }
 }
 
+/* When as many tasks are at it as the suite lets run at a time. */
+static double passing_of_jobs(struct passing passing, const struct suite *suite)
+{
+    const double at_once = (double)suite->resources.at_once;
+
+    return at_once > 0 ? fmin(at_once * passing.task, passing.all) : passing.all;
+}
+
+/* One machine does stage after stage; under Slurm some layers train while others are shuffled. */
 static void plan_disk(struct plan *plan, const struct suite *suite)
 {
     char path[PATH_LENGTH];
@@ -84,8 +85,11 @@ static void plan_disk(struct plan *plan, const struct suite *suite)
 
     for (int s = 0; s < STAGES; s++)
         plan->disk += plan->cost.stage[s].left;
-    plan->peak = fmax(plan->disk, plan->disk - plan->cost.stage[STAGE_RELEASE].left
-                                  + plan->cost.passing);
+    const double before = plan->disk - plan->cost.stage[STAGE_RELEASE].left;
+    const struct passing dealt = plan->cost.dealt, checkpoints = plan->cost.checkpoints;
+    plan->peak = fmax(plan->disk, before + fmax(dealt.task, checkpoints.task));
+    plan->peak_of_jobs = fmax(plan->disk, before + passing_of_jobs(dealt, suite)
+                                          + passing_of_jobs(checkpoints, suite));
     path_print(path, "%s", suite->run);
     while (statvfs(path, &disk) != 0 && strrchr(path, '/') != NULL && strrchr(path, '/') != path)
         *strrchr(path, '/') = '\0';

@@ -24,7 +24,9 @@ struct plan {
     int               cores;    /* of this machine */
     struct stage_plan stage[STAGES];
     double            core_seconds, here;
-    double            disk, peak;   /* bytes at the end, and when most is there */
+    double            disk;         /* bytes at the end */
+    double            peak;         /* when most is there, with `saemill run` */
+    double            peak_of_jobs; /* and with `saemill submit`, many tasks at a time */
     double            free_disk;    /* bytes where the run folder is or will be */
 };
 

@@ -65,6 +65,9 @@ static void print_problems(FILE *out, const struct plan *plan, const struct suit
     if (plan->free_disk > 0 && plan->peak > plan->free_disk)
         fprintf(out, "Does not fit: the disk of %s has %s free.\n", suite->run,
                 bytes_text(plan->free_disk));
+    else if (plan->free_disk > 0 && plan->peak_of_jobs > plan->free_disk)
+        fprintf(out, "May not fit with saemill submit: the disk of %s has %s free; give a smaller "
+                "resources.at_once.\n", suite->run, bytes_text(plan->free_disk));
 }
 
 void plan_print(FILE *out, const struct plan *plan, const struct suite *suite)
@@ -78,15 +81,16 @@ void plan_print(FILE *out, const struct plan *plan, const struct suite *suite)
     print_table(out, plan);
     fprintf(out, "Here means %d core%s; rates: %s%s.\n", plan->cores, plan->cores == 1 ? "" : "s",
             plan->rates.source,
-            plan->rates.source[0] == 't' ? " (saemill measure SUITE finds its own)" : "");
+            plan->rates.of_others ? " (saemill measure SUITE finds its own)" : "");
     print_nodes(out, plan, suite);
     fprintf(out, "%s takes most: %.0f %% of the core-hours.\n", stage_name((enum stage)most),
             100 * plan->stage[most].core_seconds / plan->core_seconds);
     fprintf(out, "Rows of all streams, as numbers: %s (", bytes_text(cost->raw));
     print_binary(out, cost->raw);
     fprintf(out, "); they lie on disk twice, compressed.\n");
-    fprintf(out, "Disk: %s at the end, %s at most meanwhile.\n", bytes_text(plan->disk),
-            bytes_text(plan->peak));
+    fprintf(out, "Disk: %s at the end; meanwhile at most %s with saemill run, %s with saemill "
+            "submit.\n", bytes_text(plan->disk), bytes_text(plan->peak),
+            bytes_text(plan->peak_of_jobs));
     print_problems(out, plan, suite);
 }
 
@@ -110,15 +114,16 @@ void plan_print_json(FILE *out, const struct plan *plan, const struct suite *sui
         json_array_append_new(wall, json_pack("{s:I, s:f}", "nodes", (json_int_t)nodes, "seconds",
                                               plan_seconds(plan, suite, nodes)));
     json_t *all = json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:i, s:s, s:f, s:f, s:f, s:f, s:f, "
-                            "s:o, s:o}", "name", suite->name,
+                            "s:f, s:o, s:o}", "name", suite->name,
                             "autoencoders", (json_int_t)plan->cost.saes,
                             "streams", (json_int_t)plan->cost.streams,
                             "tokens", plan->cost.tokens, "rows", plan->cost.rows,
                             "bytes_of_rows", plan->cost.raw, "cores_here", plan->cores,
                             "rates", plan->rates.source, "core_seconds", plan->core_seconds,
                             "seconds_here", plan->here, "bytes_at_end", plan->disk,
-                            "bytes_at_most", plan->peak, "bytes_free", plan->free_disk,
-                            "wall", wall, "stages", stages);
+                            "bytes_at_most", plan->peak,
+                            "bytes_at_most_of_jobs", plan->peak_of_jobs,
+                            "bytes_free", plan->free_disk, "wall", wall, "stages", stages);
     json_dumpf(all, out, JSON_INDENT(2));
     fputc('\n', out);
     json_decref(all);

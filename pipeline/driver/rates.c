@@ -15,6 +15,7 @@ static const struct rates TYPICAL = {
         [STAGE_EVALUATE] = { .work = 60e9 }, [STAGE_RELEASE] = { .work = 50e6 },
     },
     .start = 1, .kept = 0.7, .token_bytes = 1.5, .source = "typical figures, not of this machine",
+    .of_others = true,
 };
 
 #define OF_STAGE(number, name) \
@@ -67,9 +68,11 @@ static void read_kept(struct rates *rates, const struct suite *suite)
         if (value > 0 && (same_text || !NUMBERS[n].of_text))
             *number(rates, n) = value;
     }
-    if (file != NULL)
+    if (file != NULL) {
         snprintf(rates->source, sizeof rates->source, "measured here with the suite %.24s",
                  of != NULL ? of : "?");
+        rates->of_others = !same_text;
+    }
     json_decref(file);
 }
 
@@ -79,18 +82,22 @@ void rates_of(struct rates *rates, const struct suite *suite)
         suite->rates.tokenize * 1e6, suite->rates.harvest * 1e9, suite->rates.shuffle * 1e6,
         suite->rates.train * 1e9, suite->rates.evaluate * 1e9,
     };
-    bool all = true;
+    const int stages = (int)(sizeof given / sizeof *given);
+    int count = 0;
 
     *rates = TYPICAL;
     rates->rows = 1 - 1 / (double)suite->corpus.context;
     read_kept(rates, suite);
-    for (int n = 0; n < (int)(sizeof given / sizeof *given); n++) {
-        if (given[n] > 0)
+    for (int n = 0; n < stages; n++)
+        if (given[n] > 0) {
             rates->stage[n].work = given[n];
-        all = all && given[n] > 0;
-    }
-    if (all)
+            count++;
+        }
+    if (count == stages)
         strcpy(rates->source, "given in the suite");
+    else if (count > 0)
+        strcat(rates->source, "; some given in the suite");
+    rates->of_others = rates->of_others && count == 0;
 }
 
 enum status rates_keep(const struct rates *rates, const struct suite *suite)

@@ -27,7 +27,8 @@ struct rates {
     double kept;            /* bytes on disk of a byte of bf16 rows; rows of float32 shrink less */
     double token_bytes;     /* bytes of compressed text that make a token */
     double rows;            /* rows of a token that is fed to the model: no BOS, no padding */
-    char   source[64];      /* where they come from, for people */
+    char   source[96];      /* where they come from, for people */
+    bool   of_others;       /* another machine's, or measured with another suite's shapes */
 };
 
 /* The rates for a suite.  What was measured on the text of another suite counts for the

@@ -66,16 +66,12 @@ static void add_options(FILE *out, const struct suite *suite)
 static void add_resources(FILE *out, const struct sbatch *sbatch, enum stage stage)
 {
     const struct suite *suite = sbatch->suite;
-    const int nodes = stage == STAGE_SHUFFLE || stage == STAGE_TRAIN ? (int)suite->resources.nodes
-                                                                     : 1;
-    const int cores = (int)suite->resources.cores;
-    const struct layout layout = layout_of(stage, suite, &sbatch->model, nodes * cores,
-                                           nodes * suite->resources.memory);
-    const int ranks = layout.ranks > nodes ? layout.ranks / nodes : 1;
+    const struct nodes nodes = nodes_of_task(stage, suite);
+    const int ranks = layout_of(stage, suite, &sbatch->model, nodes).ranks;
 
-    add_word(out, "--nodes=%d", nodes);
+    add_word(out, "--nodes=%d", nodes.count);
     add_word(out, "--ntasks-per-node=%d", ranks);
-    add_word(out, "--cpus-per-task=%d", cores / ranks);
+    add_word(out, "--cpus-per-task=%d", nodes.cores / ranks);
     add_word(out, "--mem=%lldM", (long long)suite->resources.memory >> 20);
     add_word(out, "--time=%lld", (long long)suite->resources.time);
     add_options(out, suite);

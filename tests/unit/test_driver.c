@@ -352,6 +352,11 @@ static void expect_layout(struct layout layout, int ranks, int threads)
     assert_int_equal(layout.threads, threads);
 }
 
+static struct nodes with_memory(int64_t memory)
+{
+    return (struct nodes){ .count = 1, .cores = 8, .memory = memory };
+}
+
 /* Train gives each rank four tiles of 128 latents; the suite's 64 are enough for one rank.
  * Libraries take 50 MB of each rank, shuffle.memory 1 GB; the model's 4.2 million parameters
  * lie on the node once. */
@@ -366,20 +371,23 @@ static void ranks_are_as_many_as_cores_and_memory_allow(void **state)
     assert_int_equal(config_read(&model, suite.model.path), OK);
     for (int stage = 0; stage < STAGES; stage++)
         if (stage == STAGE_TRAIN)
-            expect_layout(layout_of(STAGE_TRAIN, &suite, &model, 8, plenty), 1, 8);
+            expect_layout(layout_of(STAGE_TRAIN, &suite, &model, with_memory(plenty)), 1, 8);
         else
-            expect_layout(layout_of((enum stage)stage, &suite, &model, 8, plenty), 8, 1);
-    expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, 8, (int64_t)2.5e9), 2, 4);
-    expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, 8, (int64_t)4.6e9), 4, 2);
-    expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, 8, (int64_t)1e6), 1, 8);
-    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, 8, (int64_t)200e6), 3, 2);
-    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, 8, (int64_t)150e6), 2, 4);
-    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, 8, (int64_t)1e7), 1, 8);
+            expect_layout(layout_of((enum stage)stage, &suite, &model, with_memory(plenty)), 8, 1);
+    expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, with_memory(2.5e9)), 2, 4);
+    expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, with_memory(4.6e9)), 4, 2);
+    expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, with_memory(1e6)), 1, 8);
+    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, with_memory(200e6)), 3, 2);
+    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, with_memory(150e6)), 2, 4);
+    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, with_memory(1e7)), 1, 8);
     suite.saes[0].widths[0] = 1024;
-    expect_layout(layout_of(STAGE_TRAIN, &suite, &model, 8, plenty), 2, 4);
+    expect_layout(layout_of(STAGE_TRAIN, &suite, &model, with_memory(plenty)), 2, 4);
     suite.saes[0].widths[0] = 16384;
-    expect_layout(layout_of(STAGE_TRAIN, &suite, &model, 8, plenty), 8, 1);
-    expect_layout(layout_of(STAGE_TRAIN, &suite, &model, 8, (int64_t)1e8), 1, 8);
+    expect_layout(layout_of(STAGE_TRAIN, &suite, &model, with_memory(plenty)), 8, 1);
+    expect_layout(layout_of(STAGE_TRAIN, &suite, &model, with_memory(1e8)), 1, 8);
+    expect_layout(layout_of(STAGE_TRAIN, &suite, &model, (struct nodes){ 16, 8, plenty }), 2, 4);
+    expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, (struct nodes){ 16, 8, 2500000000 }),
+                  2, 4);
     suite_free(&suite);
 }
 

@@ -98,6 +98,7 @@ static void rates_come_from_the_nearest_source(void **state)
     (void)state;
     plan(&of, &suite, "");
     assert_non_null(strstr(of.rates.source, "typical"));
+    assert_true(of.rates.of_others);
     kept = of.rates;
     kept.stage[STAGE_TRAIN].work = 7e9;
     kept.stage[STAGE_TRAIN].task = 2;
@@ -107,11 +108,15 @@ static void rates_come_from_the_nearest_source(void **state)
     rates_of(&rates, &suite);
     assert_non_null(strstr(rates.source, "measured here with the suite s"));
     assert_true(rates.stage[STAGE_TRAIN].work == 7e9 && rates.stage[STAGE_TRAIN].task == 2
-                && rates.rows == 0.5);
-    make_suite(&other, "rates: {harvest: 4}\n");
+                && rates.rows == 0.5 && !rates.of_others);
+    make_suite(&other, "");
     free(other.name);
     other.name = strdup("t");
     rates_of(&rates, &other);
+    assert_true(rates.of_others && strstr(rates.source, "given") == NULL);
+    other.rates.harvest = 4;
+    rates_of(&rates, &other);
+    assert_true(!rates.of_others && strstr(rates.source, "some given in the suite") != NULL);
     assert_true(rates.stage[STAGE_TRAIN].work == 7e9 && rates.stage[STAGE_HARVEST].work == 4e9);
     same(rates.rows, 127. / 128);
     suite_free(&other);
@@ -160,6 +165,30 @@ static void blocks_that_ranks_cannot_share_evenly_cost_time(void **state)
     suite_free(&suite);
 }
 
+/* Two checkpoints of each of two autoencoders, parameters and squares, and a third of one; and
+ * four streams that do not fit into the memory of a rank, each dealt once. */
+static void counts_what_is_on_disk_for_a_while(void **state)
+{
+    const double parameters = 2. * 256 * 512 + 2 * 512 + 256;
+    struct suite suite;
+    struct plan of;
+
+    (void)state;
+    plan(&of, &suite, "resources: {cores: 1, nodes: 1}\nshuffle: {memory: 10MB}\n");
+    const double stream = of.cost.rows * 256 * 4;
+    same(of.cost.checkpoints.all, 4 * 2 * 5 * parameters);
+    same(of.cost.checkpoints.task, 4 * 2 * 5 * parameters);
+    same(of.cost.dealt.task, stream);
+    same(of.cost.dealt.all, 4 * stream);
+    const double before = of.disk - of.cost.stage[STAGE_RELEASE].left;
+    same(of.peak, before + 4 * 2 * 5 * parameters);
+    same(of.peak_of_jobs, before + 4 * stream + 4 * 2 * 5 * parameters);
+    suite_free(&suite);
+    plan(&of, &suite, "resources: {cores: 1, nodes: 1, at_once: 3}\nshuffle: {memory: 10MB}\n");
+    same(of.peak_of_jobs, before + 3 * stream + 4 * 2 * 5 * parameters);
+    suite_free(&suite);
+}
+
 static void says_what_does_not_fit(void **state)
 {
     struct suite suite;
@@ -185,6 +214,7 @@ int main(void)
         cmocka_unit_test(rates_come_from_the_nearest_source),
         cmocka_unit_test(a_rate_is_told_from_what_tasks_take_besides),
         cmocka_unit_test(blocks_that_ranks_cannot_share_evenly_cost_time),
+        cmocka_unit_test(counts_what_is_on_disk_for_a_while),
         cmocka_unit_test(says_what_does_not_fit),
     };
 
