@@ -23,6 +23,39 @@ CLONES void bf16_from_float(uint16_t *restrict out, const float *restrict in, in
     }
 }
 
+/* The 5 bits of the exponent with bias 15 become 8 with bias 127: a factor 2^112, which also makes
+ * of a denormal half what it is. */
+CLONES void half_to_float(float *restrict out, const uint16_t *restrict in, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t bits = (uint32_t)(in[i] & 0x8000) << 16 | (uint32_t)(in[i] & 0x7fff) << 13;
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        out[i] = value * 0x1p112f;
+    }
+}
+
+CLONES bool halves_finite(const uint16_t *in, int64_t n, uint16_t exponent)
+{
+    uint16_t found = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        found |= (uint16_t)((in[i] & exponent) == exponent);
+    return found == 0;
+}
+
+CLONES bool floats_finite(const float *in, int64_t n)
+{
+    uint32_t found = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &in[i], sizeof bits);
+        found |= (uint32_t)((bits & 0x7f800000) == 0x7f800000);
+    }
+    return found == 0;
+}
+
 double sum_squares(const float *in, int64_t n)
 {
     double lane[8] = {0};   /* eight sums, so that the compiler may use vectors */

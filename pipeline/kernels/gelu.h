@@ -8,12 +8,8 @@
 
 #include <stdint.h>
 
-/* h = gelu(gate) * up.
- *   h       [rows, width]      out
- *   gate_up [rows, 2 * width]  in, a row is the gates, then the ups */
-void gelu_gate(float *restrict h, const float *restrict gate_up, int64_t rows, int32_t width);
-
-/* h = gelu(h), n values in place. */
-void gelu(float *h, int64_t n);
+/* h = gelu(gate) * up, and h = gelu(x), n values each. */
+void gelu_gate(float *restrict h, const float *restrict gate, const float *restrict up, int64_t n);
+void gelu(float *restrict h, const float *restrict x, int64_t n);
 
 #endif

@@ -1,95 +1,214 @@
 #include "kernels/linear.h"
 #include "kernels/bf16.h"
+#include "kernels/gelu.h"
 #include "kernels/gemm.h"
 #include "kernels/product.h"
 
+#include <assert.h>
+#include <omp.h>
 #include <string.h>
 
-enum { TILE = 512 };    /* rows of a bf16 product; enough for full speed */
+enum { CACHE_LINE = 64 };
+
+/* Rows of a tile.  In bf16 the result of a tile stays in a core's own cache; BLAS packs W anew for
+ * each tile, which pays from so many rows on. */
+static int64_t tile_rows(enum precision precision)
+{
+    return precision == PRECISION_BF16 ? LINEAR_ROWS : GEMM_ROWS;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
 
 bool linear_offers(enum precision precision)
 {
     return precision == PRECISION_F32 || product_offered();
 }
 
+int64_t linear_input_bytes(enum precision precision)
+{
+    return precision == PRECISION_BF16 ? sizeof(uint16_t) : sizeof(float);
+}
+
+/* --- blocks of W --------------------------------------------------------------------- */
+
+int64_t linear_blocks(const struct linear *linear)
+{
+    return (linear->outputs + LINEAR_COLUMNS - 1) / LINEAR_COLUMNS;
+}
+
+int64_t linear_block_outputs(const struct linear *linear, int64_t block)
+{
+    return least(LINEAR_COLUMNS, linear->outputs - block * LINEAR_COLUMNS);
+}
+
+static struct product *block_product(const struct linear *linear, int64_t block)
+{
+    return linear_block_outputs(linear, block) == LINEAR_COLUMNS ? linear->product : linear->rest;
+}
+
+static int64_t packed_bytes(const struct product *product)
+{
+    return product != NULL ? (product_bytes(product) + 63) / 64 * 64 : 0;
+}
+
+static void *block_weights(const struct linear *linear, int64_t block)
+{
+    const int64_t whole = linear->precision == PRECISION_BF16 ? packed_bytes(linear->product)
+        : LINEAR_COLUMNS * linear->inputs * (int64_t)sizeof(float);
+
+    return (char *)linear->weights + block * whole;
+}
+
 int64_t linear_bytes(enum precision precision, int64_t outputs, int64_t inputs)
 {
-    struct product *product;
+    struct linear linear;
     int64_t bytes;
 
     if (precision == PRECISION_F32)
         return outputs * inputs * (int64_t)sizeof(float);
-    product = product_make(TILE, outputs, inputs);
-    bytes = product_bytes(product);
-    product_free(product);
+    linear_make(&linear, precision, false, outputs, inputs, NULL);
+    bytes = outputs / LINEAR_COLUMNS * packed_bytes(linear.product) + packed_bytes(linear.rest);
+    linear_free(&linear);
     return bytes;
 }
 
-int64_t linear_scratch(enum precision precision, int64_t outputs, int64_t inputs)
+int64_t linear_scratch(enum precision precision, int threads)
 {
-    return precision == PRECISION_F32 ? 0
-        : TILE * (outputs * (int64_t)sizeof(float) + inputs * (int64_t)sizeof(uint16_t));
+    return threads * tile_rows(precision) * LINEAR_COLUMNS * (int64_t)sizeof(float) + CACHE_LINE;
 }
 
-void linear_make(struct linear *linear, enum precision precision, int64_t outputs,
+void linear_make(struct linear *linear, enum precision precision, bool gated, int64_t outputs,
                  int64_t inputs, void *room)
 {
-    *linear = (struct linear){ precision, outputs, inputs, room, NULL };
-    if (precision == PRECISION_BF16)
-        linear->product = product_make(TILE, outputs, inputs);
+    *linear = (struct linear){ precision, gated, outputs, inputs, room, NULL, NULL };
+    if (precision == PRECISION_F32)
+        return;
+    if (outputs >= LINEAR_COLUMNS)
+        linear->product = product_make(LINEAR_ROWS, LINEAR_COLUMNS, inputs);
+    if (outputs % LINEAR_COLUMNS > 0)
+        linear->rest = product_make(LINEAR_ROWS, outputs % LINEAR_COLUMNS, inputs);
 }
 
 void linear_free(struct linear *linear)
 {
-    if (linear->product != NULL)
-        product_free(linear->product);
+    product_free(linear->product);
+    product_free(linear->rest);
     *linear = (struct linear){0};
 }
 
-/* Rows of floats to bf16, by all threads. */
-static void round_rows(uint16_t *to, const float *from, int64_t rows, int64_t columns)
-{
-    #pragma omp parallel for
-    for (int64_t r = 0; r < rows; r++)
-        bf16_from_float(to + r * columns, from + r * columns, columns);
-}
-
-void linear_pack(struct linear *linear, const float *weights, uint16_t *scratch)
-{
-    if (linear->precision == PRECISION_F32) {
-        memcpy(linear->weights, weights,
-               (size_t)(linear->outputs * linear->inputs) * sizeof *weights);
-        return;
-    }
-    round_rows(scratch, weights, linear->outputs, linear->inputs);
-    product_pack(linear->product, linear->weights, scratch);
-}
-
-/* Tile by tile; a short last one is multiplied as a whole tile, of which a part is kept. */
-static void apply_bf16(const struct linear *linear, float *y, const float *x, int64_t rows,
-                       void *scratch)
-{
-    const int64_t outputs = linear->outputs, inputs = linear->inputs;
-    float *short_tile = scratch;
-    uint16_t *rounded = (uint16_t *)(short_tile + TILE * outputs);
-
-    for (int64_t from = 0; from < rows; from += TILE) {
-        const int64_t n = rows - from < TILE ? rows - from : TILE;
-        float *to = n == TILE ? y + from * outputs : short_tile;
-
-        round_rows(rounded, x + from * inputs, n, inputs);
-        product_run(linear->product, to, rounded, linear->weights);
-        if (n < TILE)
-            memcpy(y + from * outputs, to, (size_t)(n * outputs) * sizeof *y);
-    }
-}
-
-void linear_apply(const struct linear *linear, float *y, const float *x, int64_t rows,
-                  void *scratch)
+void linear_pack(struct linear *linear, int64_t block, const void *rows)
 {
     if (linear->precision == PRECISION_BF16)
-        apply_bf16(linear, y, x, rows, scratch);
+        product_pack(block_product(linear, block), block_weights(linear, block), rows);
     else
-        gemm_nt(y, linear->outputs, x, linear->inputs, linear->weights, linear->inputs, rows,
-                linear->outputs, linear->inputs, false);
+        memcpy(block_weights(linear, block), rows,
+               (size_t)(linear_block_outputs(linear, block) * linear->inputs) * sizeof(float));
+}
+
+/* --- products ------------------------------------------------------------------------ */
+
+const void *linear_input(enum precision precision, void *room, const float *x, int64_t rows,
+                         int64_t columns)
+{
+    uint16_t *rounded = room;
+
+    if (precision == PRECISION_F32)
+        return x;
+    #pragma omp parallel for
+    for (int64_t r = 0; r < rows; r++)
+        bf16_from_float(rounded + r * columns, x + r * columns, columns);
+    return rounded;
+}
+
+/* Some rows of x times a block. */
+struct tile {
+    int64_t from, rows;         /* of x */
+    int64_t first, columns;     /* of W's outputs */
+    float  *values;             /* [rows, columns], bias included */
+};
+
+static void multiply(const struct linear *linear, struct tile t, const void *x,
+                     const float *bias)
+{
+    const int64_t inputs = linear->inputs, block = t.first / LINEAR_COLUMNS;
+    const void *w = block_weights(linear, block);
+
+    if (linear->precision == PRECISION_BF16)
+        product_run(block_product(linear, block), t.values,
+                    (const uint16_t *)x + t.from * inputs, w);
+    else
+        gemm_nt(t.values, t.columns, (const float *)x + t.from * inputs, inputs, w, inputs, t.rows,
+                t.columns, inputs, false);
+    for (int64_t r = 0; bias != NULL && r < t.rows; r++)
+        for (int64_t i = 0; i < t.columns; i++)
+            t.values[r * t.columns + i] += bias[t.first + i];
+}
+
+static void keep(const struct linear *linear, struct tile t, void *y)
+{
+    float *to = (float *)y + t.from * linear->outputs + t.first;
+
+    for (int64_t r = 0; r < t.rows; r++)
+        memcpy(to + r * linear->outputs, t.values + r * t.columns,
+               (size_t)t.columns * sizeof *to);
+}
+
+static void activate(const struct linear *linear, struct tile t, void *h)
+{
+    const int64_t parts = linear->gated ? 2 : 1, width = linear->outputs / parts;
+    const int64_t columns = t.columns / parts;
+    float row[LINEAR_COLUMNS];
+
+    for (int64_t r = 0; r < t.rows; r++) {
+        const int64_t place = (t.from + r) * width + t.first / parts;
+        const float *values = t.values + r * t.columns;
+        if (linear->gated)
+            gelu_gate(row, values, values + columns, columns);
+        else
+            gelu(row, values, columns);
+        if (linear->precision == PRECISION_BF16)
+            bf16_from_float((uint16_t *)h + place, row, columns);
+        else
+            memcpy((float *)h + place, row, (size_t)columns * sizeof *row);
+    }
+}
+
+/* All tiles: multiply, then `finish` what came out. */
+static void for_tiles(const struct linear *linear, void *out, const void *x, const float *bias,
+                      int64_t rows, void *scratch,
+                      void (*finish)(const struct linear *, struct tile, void *))
+{
+    const int64_t height = tile_rows(linear->precision), blocks = linear_blocks(linear);
+    const int64_t tiles = (rows + height - 1) / height * blocks;
+    float *values = (float *)(((uintptr_t)scratch + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t i = 0; i < tiles; i++) {
+        const int64_t from = i / blocks * height, block = i % blocks;
+        const struct tile tile = {
+            .from = from,
+            .rows = least(height, rows - from),
+            .first = block * LINEAR_COLUMNS,
+            .columns = linear_block_outputs(linear, block),
+            .values = values + omp_get_thread_num() * height * LINEAR_COLUMNS,
+        };
+        multiply(linear, tile, x, bias);
+        finish(linear, tile, out);
+    }
+}
+
+void linear_apply(const struct linear *linear, float *y, const void *x, const float *bias,
+                  int64_t rows, void *scratch)
+{
+    for_tiles(linear, y, x, bias, rows, scratch, keep);
+}
+
+void linear_activate(const struct linear *linear, void *h, const void *x, const float *bias,
+                     int64_t rows, void *scratch)
+{
+    assert(!linear->gated || (linear->outputs % 2 == 0 && bias == NULL));
+    for_tiles(linear, h, x, bias, rows, scratch, activate);
 }

@@ -62,14 +62,6 @@ void rms_norm_heads(float *x, int64_t stride, const float *scale, int64_t rows, 
         }
 }
 
-void add_to_rows(float *restrict x, const float *restrict row, int64_t rows, int64_t width)
-{
-    #pragma omp parallel for
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t i = 0; i < width; i++)
-            x[r * width + i] += row[i];
-}
-
 void add_rows(float *restrict x, const float *restrict y, int64_t n)
 {
     #pragma omp parallel for simd

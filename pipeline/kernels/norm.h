@@ -32,9 +32,4 @@ void rms_norm_heads(float *x, int64_t stride, const float *scale, int64_t rows, 
 /* x += y, element by element; n elements that do not overlap. */
 void add_rows(float *restrict x, const float *restrict y, int64_t n);
 
-/* Add the same row to every row.
- *   x [rows, width]   in and out
- *   row [width]       in */
-void add_to_rows(float *restrict x, const float *restrict row, int64_t rows, int64_t width);
-
 #endif

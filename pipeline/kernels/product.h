@@ -1,7 +1,7 @@
 /* product.h -- a bfloat16 matrix product, compiled by oneDNN for one shape.
  *
- * A product must not be used by two threads at a time, but each may have its own: called from a
- * parallel region it runs on the calling thread alone.  The bits do not depend on that.
+ * Several threads may use one at a time: called from a parallel region it runs on the calling
+ * thread alone.  The bits do not depend on that.
  *
  * Without oneDNN (product_none.c) product_offered() is false and the rest must not be called.
  */
@@ -23,9 +23,9 @@ void product_free(struct product *product);
 
 /* Bytes of W in the order that the product wants, and W brought into it; all aligned to 64. */
 int64_t product_bytes(const struct product *product);
-void product_pack(struct product *product, void *packed, const uint16_t *w);
+void product_pack(const struct product *product, void *packed, const uint16_t *w);
 
 /* Multiply. */
-void product_run(struct product *product, float *y, const uint16_t *x, const void *packed);
+void product_run(const struct product *product, float *y, const uint16_t *x, const void *packed);
 
 #endif

@@ -26,13 +26,13 @@ int64_t product_bytes(const struct product *product)
     abort();
 }
 
-void product_pack(struct product *product, void *packed, const uint16_t *w)
+void product_pack(const struct product *product, void *packed, const uint16_t *w)
 {
     (void)product, (void)packed, (void)w;
     abort();
 }
 
-void product_run(struct product *product, float *y, const uint16_t *x, const void *packed)
+void product_run(const struct product *product, float *y, const uint16_t *x, const void *packed)
 {
     (void)product, (void)y, (void)x, (void)packed;
     abort();

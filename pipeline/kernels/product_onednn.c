@@ -7,15 +7,12 @@
 struct product {
     int64_t          outputs, inputs;
     dnnl_engine_t    engine;
-    dnnl_stream_t    stream;
     dnnl_primitive_desc_t description;
     dnnl_primitive_t primitive;
-    dnnl_memory_t    x, w, y, scratch;
-    void            *room;      /* of `scratch` */
 };
 
-/* Shapes and types of the operands; W in whatever order oneDNN likes best.  Scratch memory is
- * ours, or oneDNN would give the product that of the thread that made it. */
+/* Shapes and types of the operands; W in whatever order oneDNN likes best.  Scratch memory (a
+ * kilobyte a thread) is ours, or oneDNN would give the product that of the thread that made it. */
 static dnnl_status_t describe(struct product *product, int64_t rows)
 {
     const int64_t outputs = product->outputs, inputs = product->inputs;
@@ -43,19 +40,24 @@ static const dnnl_memory_desc_t *operand(const struct product *product, dnnl_que
     return dnnl_primitive_desc_query_md(product->description, which, 0);
 }
 
-static dnnl_memory_t handle(const struct product *product, dnnl_query_t which)
+static dnnl_memory_t memory(const struct product *product, dnnl_query_t which, void *address)
 {
-    dnnl_memory_t memory = NULL;
+    dnnl_memory_t handle = NULL;
 
-    dnnl_memory_create(&memory, operand(product, which), product->engine, DNNL_MEMORY_NONE);
-    return memory;
+    dnnl_memory_create(&handle, operand(product, which), product->engine, address);
+    return handle;
 }
 
-static size_t room_bytes(const struct product *product)
+/* Do it at once, on a stream of the calling thread's own. */
+static void execute(const struct product *product, dnnl_primitive_t primitive, int count,
+                    const dnnl_exec_arg_t *arguments)
 {
-    const size_t bytes = dnnl_memory_desc_get_size(operand(product, dnnl_query_scratchpad_md));
+    dnnl_stream_t stream = NULL;
 
-    return bytes > 0 ? (bytes + 63) / 64 * 64 : 64;
+    dnnl_stream_create(&stream, product->engine, dnnl_stream_default_flags);
+    dnnl_primitive_execute(primitive, stream, count, arguments);
+    dnnl_stream_wait(stream);
+    dnnl_stream_destroy(stream);
 }
 
 bool product_offered(void)
@@ -78,16 +80,7 @@ struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs)
     product->outputs = outputs;
     product->inputs = inputs;
     describe(product, rows);
-    dnnl_stream_create(&product->stream, product->engine, dnnl_stream_default_flags);
     dnnl_primitive_create(&product->primitive, product->description);
-    product->x = handle(product, dnnl_query_src_md);
-    product->w = handle(product, dnnl_query_weights_md);
-    product->y = handle(product, dnnl_query_dst_md);
-    product->scratch = handle(product, dnnl_query_scratchpad_md);
-    product->room = aligned_alloc(64, room_bytes(product));
-    if (product->room == NULL)
-        abort();
-    dnnl_memory_set_data_handle(product->scratch, product->room);
     return product;
 }
 
@@ -95,14 +88,8 @@ void product_free(struct product *product)
 {
     if (product == NULL)
         return;
-    free(product->room);
-    dnnl_memory_destroy(product->scratch);
-    dnnl_memory_destroy(product->y);
-    dnnl_memory_destroy(product->w);
-    dnnl_memory_destroy(product->x);
     dnnl_primitive_destroy(product->primitive);
     dnnl_primitive_desc_destroy(product->description);
-    dnnl_stream_destroy(product->stream);
     dnnl_engine_destroy(product->engine);
     free(product);
 }
@@ -112,39 +99,43 @@ int64_t product_bytes(const struct product *product)
     return (int64_t)dnnl_memory_desc_get_size(operand(product, dnnl_query_weights_md));
 }
 
-void product_pack(struct product *product, void *packed, const uint16_t *w)
+void product_pack(const struct product *product, void *packed, const uint16_t *w)
 {
     const dnnl_memory_desc_t *to = operand(product, dnnl_query_weights_md);
-    dnnl_memory_desc_t from;
+    dnnl_memory_t target = memory(product, dnnl_query_weights_md, packed), plain = NULL;
     dnnl_primitive_desc_t description = NULL;
     dnnl_primitive_t reorder = NULL;
-    dnnl_memory_t plain = NULL;
+    dnnl_memory_desc_t from;
 
     /* [outputs, inputs] row by row is [inputs, outputs] column by column. */
     dnnl_memory_desc_init_by_tag(&from, 2, (dnnl_dims_t){ product->inputs, product->outputs },
                                  dnnl_bf16, dnnl_ba);
     dnnl_memory_create(&plain, &from, product->engine, (void *)(uintptr_t)w);
-    dnnl_memory_set_data_handle(product->w, packed);
     dnnl_reorder_primitive_desc_create(&description, &from, product->engine, to, product->engine,
                                        NULL);
     dnnl_primitive_create(&reorder, description);
-    dnnl_primitive_execute(reorder, product->stream, 2, (dnnl_exec_arg_t[]){
-        { DNNL_ARG_FROM, plain }, { DNNL_ARG_TO, product->w } });
-    dnnl_stream_wait(product->stream);
+    execute(product, reorder, 2, (dnnl_exec_arg_t[]){ { DNNL_ARG_FROM, plain },
+                                                      { DNNL_ARG_TO, target } });
     dnnl_primitive_destroy(reorder);
     dnnl_primitive_desc_destroy(description);
     dnnl_memory_destroy(plain);
+    dnnl_memory_destroy(target);
 }
 
-void product_run(struct product *product, float *y, const uint16_t *x, const void *packed)
+/* What oneDNN keeps of an execution is made and freed here, which takes microseconds, so that the
+ * product itself stays as it is. */
+void product_run(const struct product *product, float *y, const uint16_t *x, const void *packed)
 {
-    dnnl_memory_set_data_handle(product->x, (void *)(uintptr_t)x);
-    dnnl_memory_set_data_handle(product->w, (void *)(uintptr_t)packed);
-    dnnl_memory_set_data_handle(product->y, y);
-    dnnl_primitive_execute(product->primitive, product->stream, 4, (dnnl_exec_arg_t[]){
-        { DNNL_ARG_SRC, product->x }, { DNNL_ARG_WEIGHTS, product->w },
-        { DNNL_ARG_DST, product->y }, { DNNL_ARG_SCRATCHPAD, product->scratch } });
-    dnnl_stream_wait(product->stream);
+    dnnl_exec_arg_t operands[] = {
+        { DNNL_ARG_SRC, memory(product, dnnl_query_src_md, (void *)(uintptr_t)x) },
+        { DNNL_ARG_WEIGHTS, memory(product, dnnl_query_weights_md, (void *)(uintptr_t)packed) },
+        { DNNL_ARG_DST, memory(product, dnnl_query_dst_md, y) },
+        { DNNL_ARG_SCRATCHPAD, memory(product, dnnl_query_scratchpad_md, DNNL_MEMORY_ALLOCATE) },
+    };
+
+    execute(product, product->primitive, 4, operands);
+    for (int i = 0; i < 4; i++)
+        dnnl_memory_destroy(operands[i].memory);
 }
 
 #endif

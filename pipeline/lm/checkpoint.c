@@ -1,7 +1,12 @@
 #include "lm/checkpoint.h"
+#include "base/split.h"
 
+#include <omp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+/* --- finding ------------------------------------------------------------------------- */
 
 /* "[161, 96]" */
 static void shape_print(char *text, size_t size, const int64_t *shape, int rank)
@@ -39,22 +44,153 @@ static const struct safetensor *find(const struct checkpoint *from, const char *
     return tensor;
 }
 
-enum status checkpoint_read(float *values, const struct checkpoint *from, int64_t rows,
-                            int64_t columns, const char *format, ...)
+static enum status find_named(const struct safetensor **tensor, const struct checkpoint *from,
+                              int64_t rows, int64_t columns, const char *name)
 {
     const int rank = columns > 0 ? 2 : 1;
-    const struct safetensor *tensor;
+
+    *tensor = find(from, name);
+    if (*tensor == NULL)
+        return refuse(E_FORMAT, "the checkpoint in %s lacks the tensor %s", from->folder, name);
+    if ((*tensor)->rank != rank || (*tensor)->shape[0] != rows
+        || (rank == 2 && (*tensor)->shape[1] != columns))
+        return refuse_shape(*tensor, rank, (const int64_t[]){ rows, columns });
+    return safetensor_check(*tensor);
+}
+
+enum status checkpoint_find(const struct safetensor **tensor, const struct checkpoint *from,
+                            int64_t rows, int64_t columns, const char *format, ...)
+{
     char name[96];
     va_list args;
 
     va_start(args, format);
     vsnprintf(name, sizeof name, format, args);
     va_end(args);
-    tensor = find(from, name);
-    if (tensor == NULL)
-        return refuse(E_FORMAT, "the checkpoint in %s lacks the tensor %s", from->folder, name);
-    if (tensor->rank != rank || tensor->shape[0] != rows
-        || (rank == 2 && tensor->shape[1] != columns))
-        return refuse_shape(tensor, rank, (const int64_t[]){ rows, columns });
-    return safetensor_values(values, tensor);
+    return find_named(tensor, from, rows, columns, name);
+}
+
+/* --- reading ------------------------------------------------------------------------- */
+
+enum status checkpoint_read(float *values, const struct checkpoint *from, int64_t count,
+                            const char *format, ...)
+{
+    const struct safetensor *tensor;
+    char name[96];
+    enum status st;
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(name, sizeof name, format, args);
+    va_end(args);
+    TRY(find_named(&tensor, from, count, 0, name));
+    TRY(safetensor_values(values, tensor));
+done:
+    return st;
+}
+
+enum status checkpoint_read_share(float *values, const struct checkpoint *from,
+                                  const struct safetensor *table)
+{
+    enum { ROWS = 256 };
+    const struct range mine = split_range(table->shape[0], from->share, from->shares);
+    const int64_t columns = table->shape[1];
+    bool finite = true;
+
+    #pragma omp parallel for schedule(dynamic) reduction(&& : finite)
+    for (int64_t row = mine.first; row < mine.end; row += ROWS) {
+        const int64_t rows = mine.end - row < ROWS ? mine.end - row : ROWS;
+        finite = safetensor_part(values + row * columns, PRECISION_F32, table, row * columns,
+                                 rows * columns) && finite;
+    }
+    return safetensor_finite(table, finite);
+}
+
+/* --- packing ------------------------------------------------------------------------- */
+
+/* Rows of a part. */
+static bool read_rows(void *rows, const struct linear *to, const struct safetensor *part,
+                      int64_t first, int64_t count)
+{
+    return safetensor_part(rows, to->precision, part, first * to->inputs, count * to->inputs);
+}
+
+/* The outputs [first, first + count) of parts that lie one above the other. */
+static bool read_stacked(char *rows, const struct linear *to, const struct matrix *matrix,
+                         int64_t first, int64_t count)
+{
+    const int64_t row_bytes = to->inputs * linear_input_bytes(to->precision);
+    int64_t above = 0;
+    bool finite = true;
+
+    for (int p = 0; p < 3 && matrix->part[p] != NULL; p++) {
+        const int64_t height = matrix->part[p]->shape[0];
+        const int64_t from = first > above ? first : above;
+        const int64_t end = first + count < above + height ? first + count : above + height;
+        if (from < end)
+            finite = read_rows(rows + (from - first) * row_bytes, to, matrix->part[p],
+                               from - above, end - from) && finite;
+        above += height;
+    }
+    return finite;
+}
+
+/* The same of a part that lies [inputs, outputs]. */
+static bool read_turned(char *rows, const struct linear *to, const struct safetensor *part,
+                        int64_t first, int64_t count)
+{
+    const size_t size = (size_t)linear_input_bytes(to->precision);
+    const int64_t row_bytes = to->inputs * (int64_t)size;
+    char column[LINEAR_COLUMNS * sizeof(float)];
+    bool finite = true;
+
+    for (int64_t i = 0; i < to->inputs; i++) {
+        finite = safetensor_part(column, to->precision, part, i * to->outputs + first, count)
+                 && finite;
+        for (int64_t o = 0; o < count; o++)
+            memcpy(rows + o * row_bytes + i * (int64_t)size, column + o * (int64_t)size, size);
+    }
+    return finite;
+}
+
+static bool read_gated(char *rows, const struct linear *to, const struct matrix *matrix,
+                       int64_t first, int64_t count)
+{
+    const int64_t half = count / 2 * to->inputs * linear_input_bytes(to->precision);
+    const bool gates = read_rows(rows, to, matrix->part[0], first / 2, count / 2);
+    const bool ups = read_rows(rows + half, to, matrix->part[1], first / 2, count / 2);
+
+    return gates && ups;
+}
+
+/* Name the part that holds a value that is not finite; the threads only know that there is one. */
+static enum status name_guilty(const struct linear *to, const struct checkpoint *from,
+                               const struct matrix *matrix)
+{
+    enum status st = OK;
+
+    for (int p = 0; st == OK && p < 3 && matrix->part[p] != NULL; p++)
+        for (int64_t row = 0; st == OK && row < matrix->part[p]->shape[0]; row++)
+            st = safetensor_finite(matrix->part[p], safetensor_part(
+                from->room, to->precision, matrix->part[p], row * matrix->part[p]->shape[1],
+                matrix->part[p]->shape[1]));
+    return st;
+}
+
+enum status checkpoint_pack(struct linear *to, const struct checkpoint *from,
+                            const struct matrix *matrix)
+{
+    const int64_t blocks = linear_blocks(to);
+    bool finite = true;
+
+    #pragma omp parallel for schedule(dynamic) reduction(&& : finite)
+    for (int64_t block = 0; block < blocks; block++) {
+        const int64_t first = block * LINEAR_COLUMNS, count = linear_block_outputs(to, block);
+        char *rows = from->room + omp_get_thread_num() * from->each;
+        finite = (to->gated ? read_gated(rows, to, matrix, first, count)
+                  : matrix->turned ? read_turned(rows, to, matrix->part[0], first, count)
+                  : read_stacked(rows, to, matrix, first, count)) && finite;
+        linear_pack(to, block, rows);
+    }
+    return finite ? OK : name_guilty(to, from, matrix);
 }

@@ -13,7 +13,7 @@ static enum status read_norm(float *scale, const struct checkpoint *from, int32_
 {
     enum status st;
 
-    TRY(checkpoint_read(scale, from, width, 0, "layers.%d.%s.weight", layer, name));
+    TRY(checkpoint_read(scale, from, width, "layers.%d.%s.weight", layer, name));
     add_one(scale, width);
 done:
     return st;
@@ -43,29 +43,23 @@ done:
     return st;
 }
 
-/* The second half of the room for matrices is scratch here. */
-static void pack(struct linear *to, const struct checkpoint *from)
-{
-    linear_pack(to, from->matrix, (uint16_t *)(from->matrix + from->values));
-}
-
 /* Queries, keys and values are one matrix here. */
 static enum status read_attention(struct layer_weights *to, const struct checkpoint *from,
                                   const struct lm_config *c, int layer)
 {
     const int64_t width = c->width, heads = (int64_t)c->heads * c->head_width;
     const int64_t kv = (int64_t)c->kv_heads * c->head_width;
-    float *w = from->matrix;
+    struct matrix qkv = {0}, out = {0};
     enum status st;
 
-    TRY(checkpoint_read(w, from, heads, width, "layers.%d.self_attn.q_proj.weight", layer));
-    TRY(checkpoint_read(w + heads * width, from, kv, width, "layers.%d.self_attn.k_proj.weight",
+    TRY(checkpoint_find(&qkv.part[0], from, heads, width, "layers.%d.self_attn.q_proj.weight",
                         layer));
-    TRY(checkpoint_read(w + (heads + kv) * width, from, kv, width,
-                        "layers.%d.self_attn.v_proj.weight", layer));
-    pack(&to->qkv, from);
-    TRY(checkpoint_read(w, from, width, heads, "layers.%d.self_attn.o_proj.weight", layer));
-    pack(&to->attn_out, from);
+    TRY(checkpoint_find(&qkv.part[1], from, kv, width, "layers.%d.self_attn.k_proj.weight", layer));
+    TRY(checkpoint_find(&qkv.part[2], from, kv, width, "layers.%d.self_attn.v_proj.weight", layer));
+    TRY(checkpoint_find(&out.part[0], from, width, heads, "layers.%d.self_attn.o_proj.weight",
+                        layer));
+    TRY(checkpoint_pack(&to->qkv, from, &qkv));
+    TRY(checkpoint_pack(&to->attn_out, from, &out));
 done:
     return st;
 }
@@ -75,15 +69,15 @@ static enum status read_mlp(struct layer_weights *to, const struct checkpoint *f
                             const struct lm_config *c, int layer)
 {
     const int64_t width = c->width, hidden = c->mlp_width;
-    float *w = from->matrix;
+    struct matrix in = {0}, out = {0};
     enum status st;
 
-    TRY(checkpoint_read(w, from, hidden, width, "layers.%d.mlp.gate_proj.weight", layer));
-    TRY(checkpoint_read(w + hidden * width, from, hidden, width, "layers.%d.mlp.up_proj.weight",
+    TRY(checkpoint_find(&in.part[0], from, hidden, width, "layers.%d.mlp.gate_proj.weight", layer));
+    TRY(checkpoint_find(&in.part[1], from, hidden, width, "layers.%d.mlp.up_proj.weight", layer));
+    TRY(checkpoint_find(&out.part[0], from, width, hidden, "layers.%d.mlp.down_proj.weight",
                         layer));
-    pack(&to->mlp_in, from);
-    TRY(checkpoint_read(w, from, width, hidden, "layers.%d.mlp.down_proj.weight", layer));
-    pack(&to->mlp_out, from);
+    TRY(checkpoint_pack(&to->mlp_in, from, &in));
+    TRY(checkpoint_pack(&to->mlp_out, from, &out));
 done:
     return st;
 }
@@ -103,13 +97,19 @@ done:
 enum status gemma_read_ends(struct weights *to, const struct checkpoint *from)
 {
     const struct lm_config *c = &to->config;
+    const struct safetensor *table;
     enum status st;
 
-    TRY(checkpoint_read(to->embedding, from, c->vocabulary, c->width, "embed_tokens.weight"));
-    if (!c->tied)
-        TRY(checkpoint_read(to->unembedding, from, c->vocabulary, c->width, "lm_head.weight"));
-    TRY(checkpoint_read(to->final_norm.scale, from, c->width, 0, "norm.weight"));
-    add_one(to->final_norm.scale, c->width);
+    TRY(checkpoint_find(&table, from, c->vocabulary, c->width, "embed_tokens.weight"));
+    TRY(checkpoint_read_share(to->embedding, from, table));
+    if (!c->tied) {
+        TRY(checkpoint_find(&table, from, c->vocabulary, c->width, "lm_head.weight"));
+        TRY(checkpoint_read_share(to->unembedding, from, table));
+    }
+    if (from->share == 0) {
+        TRY(checkpoint_read(to->final_norm.scale, from, c->width, "norm.weight"));
+        add_one(to->final_norm.scale, c->width);
+    }
 done:
     return st;
 }

@@ -5,8 +5,8 @@ static enum status read_norm(struct norm_weights *to, const struct checkpoint *f
 {
     enum status st;
 
-    TRY(checkpoint_read(to->scale, from, width, 0, "h.%d.%s.weight", layer, name));
-    TRY(checkpoint_read(to->bias, from, width, 0, "h.%d.%s.bias", layer, name));
+    TRY(checkpoint_read(to->scale, from, width, "h.%d.%s.weight", layer, name));
+    TRY(checkpoint_read(to->bias, from, width, "h.%d.%s.bias", layer, name));
 done:
     return st;
 }
@@ -15,16 +15,13 @@ done:
 static enum status read_turned(struct linear *to, float *bias, const struct checkpoint *from,
                                int layer, const char *name)
 {
-    const int64_t inputs = to->inputs, outputs = to->outputs;
-    float *turned = from->matrix, *w = turned + inputs * outputs;
+    struct matrix matrix = { .turned = true };
     enum status st;
 
-    TRY(checkpoint_read(w, from, inputs, outputs, "h.%d.%s.weight", layer, name));
-    TRY(checkpoint_read(bias, from, outputs, 0, "h.%d.%s.bias", layer, name));
-    for (int64_t o = 0; o < outputs; o++)
-        for (int64_t i = 0; i < inputs; i++)
-            turned[o * inputs + i] = w[i * outputs + o];
-    linear_pack(to, turned, (uint16_t *)w);
+    TRY(checkpoint_find(&matrix.part[0], from, to->inputs, to->outputs, "h.%d.%s.weight", layer,
+                        name));
+    TRY(checkpoint_pack(to, from, &matrix));
+    TRY(checkpoint_read(bias, from, to->outputs, "h.%d.%s.bias", layer, name));
 done:
     return st;
 }
@@ -47,14 +44,21 @@ done:
 enum status gpt2_read_ends(struct weights *to, const struct checkpoint *from)
 {
     const struct lm_config *c = &to->config;
+    const struct safetensor *table;
     enum status st;
 
-    TRY(checkpoint_read(to->embedding, from, c->vocabulary, c->width, "wte.weight"));
-    if (!c->tied)
-        TRY(checkpoint_read(to->unembedding, from, c->vocabulary, c->width, "lm_head.weight"));
-    TRY(checkpoint_read(to->positions, from, c->positions, c->width, "wpe.weight"));
-    TRY(checkpoint_read(to->final_norm.scale, from, c->width, 0, "ln_f.weight"));
-    TRY(checkpoint_read(to->final_norm.bias, from, c->width, 0, "ln_f.bias"));
+    TRY(checkpoint_find(&table, from, c->vocabulary, c->width, "wte.weight"));
+    TRY(checkpoint_read_share(to->embedding, from, table));
+    if (!c->tied) {
+        TRY(checkpoint_find(&table, from, c->vocabulary, c->width, "lm_head.weight"));
+        TRY(checkpoint_read_share(to->unembedding, from, table));
+    }
+    TRY(checkpoint_find(&table, from, c->positions, c->width, "wpe.weight"));
+    TRY(checkpoint_read_share(to->positions, from, table));
+    if (from->share == 0) {
+        TRY(checkpoint_read(to->final_norm.scale, from, c->width, "ln_f.weight"));
+        TRY(checkpoint_read(to->final_norm.bias, from, c->width, "ln_f.bias"));
+    }
 done:
     return st;
 }

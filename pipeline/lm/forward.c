@@ -1,6 +1,5 @@
 #include "lm/forward.h"
 #include "kernels/attention.h"
-#include "kernels/gelu.h"
 #include "kernels/norm.h"
 #include "kernels/rope.h"
 
@@ -10,8 +9,8 @@
 #include <string.h>
 
 /* The MLP's hidden layer is the widest; it is made for so many rows at a time, which still
- * is enough for the matrix product. */
-enum { PIECE_ROWS = 1024 };
+ * is enough for all threads. */
+enum { PIECE_ROWS = 4096 };
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -96,25 +95,36 @@ static int64_t attention_bytes(const struct lm_config *c, enum precision precisi
     return attention_scratch(&shape, omp_get_max_threads());
 }
 
-/* Scratch of the widest product. */
-static int64_t rounding_bytes(const struct lm_config *c, enum precision precision)
+/* Numbers that a product wants of so many rows. */
+static int64_t input_bytes(enum precision precision, int64_t rows, int64_t width)
 {
-    const int64_t qkv = linear_scratch(precision, qkv_width(c), c->width);
-    const int64_t gate_up = linear_scratch(precision, 2 * (int64_t)c->mlp_width, c->width);
-    const int64_t mlp_out = linear_scratch(precision, c->width, c->mlp_width);
-    const int64_t most = qkv > gate_up ? qkv : gate_up;
+    const int64_t whole = (rows + LINEAR_ROWS - 1) / LINEAR_ROWS * LINEAR_ROWS;
 
-    return most > mlp_out ? most : mlp_out;
+    return whole * width * linear_input_bytes(precision);
+}
+
+/* Rounded inputs of the products, where they are rounded. */
+static int64_t rounding_bytes(const struct lm_config *c, enum precision precision, int64_t rows)
+{
+    const int64_t width = c->width > heads_width(c) ? c->width : heads_width(c);
+
+    return precision == PRECISION_F32 ? 0 : input_bytes(precision, rows, width);
+}
+
+static int64_t hidden_bytes(const struct lm_config *c, enum precision precision, int64_t rows)
+{
+    return input_bytes(precision, least(rows, PIECE_ROWS), c->mlp_width);
 }
 
 int64_t forward_bytes(const struct lm_config *c, enum precision precision, int64_t sequences,
                       int64_t context)
 {
-    const int64_t rows = sequences * context, piece = least(rows, PIECE_ROWS);
+    const int64_t rows = sequences * context;
     const int64_t floats = rows * (3 * c->width + qkv_width(c) + heads_width(c))
-                         + piece * 3 * c->mlp_width + context * c->head_width;
+                         + context * c->head_width;
 
-    return floats * (int64_t)sizeof(float) + rounding_bytes(c, precision)
+    return floats * (int64_t)sizeof(float) + rounding_bytes(c, precision, rows)
+         + hidden_bytes(c, precision, rows) + linear_scratch(precision, omp_get_max_threads())
          + attention_bytes(c, precision, sequences, context);
 }
 
@@ -122,22 +132,22 @@ void forward_make(struct forward *forward, const struct weights *weights, int64_
                   int64_t context)
 {
     const struct lm_config *c = &weights->config;
-    const int64_t rows = sequences * context, piece = least(rows, PIECE_ROWS);
-    const int64_t angles = context * c->head_width / 2;
+    const enum precision precision = weights->precision;
+    const int64_t rows = sequences * context, angles = context * c->head_width / 2;
 
     *forward = (struct forward){
         .weights = weights,
         .context = context,
         .most = sequences,
-        .residual = allocate(rows * c->width, sizeof(float)),
-        .normed = allocate(rows * c->width, sizeof(float)),
-        .branch = allocate(rows * c->width, sizeof(float)),
-        .qkv = allocate(rows * qkv_width(c), sizeof(float)),
-        .heads = allocate(rows * heads_width(c), sizeof(float)),
-        .mlp_in = allocate(piece * 2 * c->mlp_width, sizeof(float)),
-        .hidden = allocate(piece * c->mlp_width, sizeof(float)),
-        .rounding = allocate(rounding_bytes(c, weights->precision), 1),
-        .scratch = allocate(attention_bytes(c, weights->precision, sequences, context), 1),
+        .residual = allocate_big(rows * c->width, sizeof(float)),
+        .normed = allocate_big(rows * c->width, sizeof(float)),
+        .branch = allocate_big(rows * c->width, sizeof(float)),
+        .qkv = allocate_big(rows * qkv_width(c), sizeof(float)),
+        .heads = allocate_big(rows * heads_width(c), sizeof(float)),
+        .rounded = allocate_big(rounding_bytes(c, precision, rows), 1),
+        .hidden = allocate_big(hidden_bytes(c, precision, rows), 1),
+        .tiles = allocate_big(linear_scratch(precision, omp_get_max_threads()), 1),
+        .scratch = allocate_big(attention_bytes(c, precision, sequences, context), 1),
         .cosine = allocate(angles, sizeof(float)),
         .sine = allocate(angles, sizeof(float)),
     };
@@ -150,9 +160,9 @@ void forward_free(struct forward *forward)
     free(forward->branch);
     free(forward->qkv);
     free(forward->heads);
-    free(forward->mlp_in);
+    free(forward->rounded);
     free(forward->hidden);
-    free(forward->rounding);
+    free(forward->tiles);
     free(forward->scratch);
     free(forward->cosine);
     free(forward->sine);
@@ -173,10 +183,22 @@ static void multiply(struct forward *f, float *y, const struct linear *w, const 
 {
     const double start = omp_get_wtime();
 
-    linear_apply(w, y, x, rows, f->rounding);
+    linear_apply(w, y, linear_input(w->precision, f->rounded, x, rows, w->inputs), bias, rows,
+                 f->tiles);
     spend(f, FORWARD_PRODUCTS, start);
-    if (bias != NULL)
-        add_to_rows(y, bias, rows, w->outputs);
+}
+
+/* The MLP of some rows. */
+static void multiply_twice(struct forward *f, float *y, const struct layer_weights *w,
+                           const float *x, int64_t rows)
+{
+    const double start = omp_get_wtime();
+
+    linear_activate(&w->mlp_in, f->hidden,
+                    linear_input(w->mlp_in.precision, f->rounded, x, rows, w->mlp_in.inputs),
+                    w->mlp_in_bias, rows, f->tiles);
+    linear_apply(&w->mlp_out, y, f->hidden, w->mlp_out_bias, rows, f->tiles);
+    spend(f, FORWARD_PRODUCTS, start);
 }
 
 /* Give queries and keys their positions, where these are not learned. */
@@ -233,17 +255,9 @@ static void to_mlp(struct forward *f, const struct layer_weights *w)
     const struct lm_config *c = &f->weights->config;
     const int64_t width = c->width;
 
-    for (int64_t from = 0; from < f->rows; from += PIECE_ROWS) {
-        const int64_t rows = least(PIECE_ROWS, f->rows - from);
-        const float *hidden = c->gated ? f->hidden : f->mlp_in;
-
-        multiply(f, f->mlp_in, &w->mlp_in, w->mlp_in_bias, f->normed + from * width, rows);
-        if (c->gated)
-            gelu_gate(f->hidden, f->mlp_in, rows, c->mlp_width);
-        else
-            gelu(f->mlp_in, rows * c->mlp_width);
-        multiply(f, f->branch + from * width, &w->mlp_out, w->mlp_out_bias, hidden, rows);
-    }
+    for (int64_t from = 0; from < f->rows; from += PIECE_ROWS)
+        multiply_twice(f, f->branch + from * width, w, f->normed + from * width,
+                       least(PIECE_ROWS, f->rows - from));
     if (c->post_norms)
         norm_apply(f->branch, f->branch, w->mlp_post_norm, c, f->rows);
 }

@@ -30,9 +30,9 @@
 
 /* What the time of a forward pass goes into. */
 enum forward_part {
-    FORWARD_PRODUCTS,   /* with weights, rounding and packing of their inputs included */
+    FORWARD_PRODUCTS,   /* with weights, rounding of their inputs and the MLP's activation included */
     FORWARD_ATTENTION,
-    FORWARD_OTHER,      /* norms, positions, activations, sums */
+    FORWARD_OTHER,      /* norms, positions, sums */
     FORWARD_PARTS
 };
 
@@ -51,10 +51,9 @@ struct forward {
     float     *branch;          /* [rows, width of the model] what attention or MLP adds */
     float     *qkv;             /* [rows, (heads + 2 kv_heads) * head_width] */
     float     *heads;           /* [rows, heads * head_width] */
-    float     *mlp_in;          /* [piece of rows, 2 * mlp_width] gates and ups, if gated */
-    float     *hidden;          /* [piece of rows, mlp_width] */
-    void      *rounding;        /* scratch of the products */
-    void      *scratch;         /* of attention */
+    void      *rounded;         /* [rows, widest input] of a product */
+    void      *hidden;          /* [piece of rows, mlp_width] in the precision of the products */
+    void      *tiles, *scratch; /* of the products, and of attention */
     float     *cosine, *sine;   /* [context, head_width / 2] of RoPE with this base: */
     double     rope_base, rope_factor;
     double     spent[FORWARD_PARTS];    /* seconds, since it was made */

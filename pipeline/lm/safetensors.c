@@ -1,9 +1,9 @@
 #include "lm/safetensors.h"
 #include "base/file.h"
+#include "kernels/bf16.h"
 
 #include <fcntl.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -320,71 +320,89 @@ const struct safetensor *safetensors_find(const struct safetensors *checkpoint, 
 
 /* --- values -------------------------------------------------------------------------- */
 
-static float from_bits(uint32_t bits)
-{
-    float value;
-
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* IEEE half: 1 sign, 5 exponent (bias 15), 10 mantissa bits. */
-static float from_half(uint16_t half)
-{
-    const uint32_t sign = (uint32_t)(half & 0x8000) << 16;
-    const uint32_t exponent = half >> 10 & 31, mantissa = half & 1023;
-
-    if (exponent == 0)
-        return (sign != 0 ? -1.0f : 1.0f) * ldexpf((float)mantissa, -24);
-    if (exponent == 31)
-        return from_bits(sign | 0x7f800000u | mantissa << 13);
-    return from_bits(sign | (exponent + 112) << 23 | mantissa << 13);
-}
-
-/* Some values as float32.  Are all finite? */
-static bool convert(float *values, const char *bytes, int64_t count, enum tensor_type type)
-{
-    uint16_t half;
-    bool finite = true;
-
-    if (type == TENSOR_F32)
-        memcpy(values, bytes, (size_t)count * sizeof *values);
-    for (int64_t i = 0; i < count; i++) {
-        if (type != TENSOR_F32) {
-            memcpy(&half, bytes + 2 * i, sizeof half);
-            values[i] = type == TENSOR_BF16 ? from_bits((uint32_t)half << 16) : from_half(half);
-        }
-        finite = finite && isfinite(values[i]);
-    }
-    return finite;
-}
-
-/* Pages of the file that have been read stay in the system's cache, but need not count as this
- * process's memory: a large tensor would be there twice. */
+/* Whole pages of the file that have been read stay in the system's cache, but need not count as
+ * this process's memory: a large tensor would be there twice. */
 static void let_go(const char *bytes, int64_t count)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    const uintptr_t first = (uintptr_t)bytes / page * page;
+    const uintptr_t first = ((uintptr_t)bytes + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)bytes + (uintptr_t)count) / page * page;
 
-    madvise((void *)first, (uintptr_t)bytes + (uintptr_t)count - first, MADV_DONTNEED);
+    if (first < end)
+        madvise((void *)first, end - first, MADV_DONTNEED);
+}
+
+enum { PIECE = 4096 };      /* numbers under way at a time; they stay in the cache */
+
+/* Some values as float32.  Are all finite? */
+static bool to_floats(float *values, const char *bytes, int64_t count, enum tensor_type type)
+{
+    uint16_t half[PIECE];
+
+    if (type == TENSOR_F32) {
+        memcpy(values, bytes, (size_t)count * sizeof *values);
+        return floats_finite(values, count);
+    }
+    memcpy(half, bytes, (size_t)count * sizeof *half);
+    (type == TENSOR_BF16 ? bf16_to_float : half_to_float)(values, half, count);
+    return halves_finite(half, count, type == TENSOR_BF16 ? 0x7f80 : 0x7c00);
+}
+
+/* The same rounded to bf16, which most of them are. */
+static bool to_bf16(uint16_t *values, const char *bytes, int64_t count, enum tensor_type type)
+{
+    float exact[PIECE];
+    bool finite;
+
+    if (type == TENSOR_BF16) {
+        memcpy(values, bytes, (size_t)count * sizeof *values);
+        return halves_finite(values, count, 0x7f80);
+    }
+    finite = to_floats(exact, bytes, count, type);
+    bf16_from_float(values, exact, count);
+    return finite;
+}
+
+bool safetensor_part(void *values, enum precision precision, const struct safetensor *tensor,
+                     int64_t first, int64_t count)
+{
+    const int64_t size = TYPES[tensor->type].bytes;
+    const char *from = (const char *)tensor->values + first * size;
+    bool finite = true;
+
+    for (int64_t i = 0; i < count; i += PIECE) {
+        const int64_t n = count - i < PIECE ? count - i : PIECE;
+        finite &= precision == PRECISION_BF16
+            ? to_bf16((uint16_t *)values + i, from + i * size, n, tensor->type)
+            : to_floats((float *)values + i, from + i * size, n, tensor->type);
+    }
+    let_go(from, count * size);
+    return finite;
+}
+
+enum status safetensor_check(const struct safetensor *tensor)
+{
+    if (tensor->type == TENSOR_OTHER)
+        return refuse(E_FORMAT, "%s: tensor %.80s is stored as %.20s; F32, BF16 and F16 can be "
+                      "read", tensor->path, tensor->name, tensor->type_name);
+    return OK;
+}
+
+enum status safetensor_finite(const struct safetensor *tensor, bool finite)
+{
+    if (!finite)
+        return refuse(E_NUMERIC, "%s: tensor %.80s holds a value that is not finite; the file is "
+                      "damaged, fetch it again", tensor->path, tensor->name);
+    return OK;
 }
 
 enum status safetensor_values(float *values, const struct safetensor *tensor)
 {
-    enum { PIECE = 1 << 22 };
-    bool finite = true;
+    enum status st;
 
-    if (tensor->type == TENSOR_OTHER)
-        return refuse(E_FORMAT, "%s: tensor %.80s is stored as %.20s; F32, BF16 and F16 can be "
-                      "read", tensor->path, tensor->name, tensor->type_name);
-    for (int64_t i = 0; i < tensor->count; i += PIECE) {
-        const int64_t count = tensor->count - i < PIECE ? tensor->count - i : PIECE;
-        const int64_t bytes = TYPES[tensor->type].bytes;
-        const char *from = (const char *)tensor->values + i * bytes;
-        finite = convert(values + i, from, count, tensor->type) && finite;
-        let_go(from, count * bytes);
-    }
-    return finite ? OK
-           : refuse(E_NUMERIC, "%s: tensor %.80s holds a value that is not finite; the file is "
-                    "damaged, fetch it again", tensor->path, tensor->name);
+    TRY(safetensor_check(tensor));
+    TRY(safetensor_finite(tensor, safetensor_part(values, PRECISION_F32, tensor, 0,
+                                                  tensor->count)));
+done:
+    return st;
 }

@@ -3,6 +3,7 @@
 #include "kernels/norm.h"
 #include "lm/checkpoint.h"
 
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,12 +30,12 @@ static float *take_floats(struct arena *arena, int64_t count)
 
 /* Room for a matrix; ready to multiply when it is more than counting. */
 static void take_linear(struct linear *linear, struct arena *arena, enum precision precision,
-                        int64_t outputs, int64_t inputs)
+                        bool gated, int64_t outputs, int64_t inputs)
 {
     void *room = take(arena, linear_bytes(precision, outputs, inputs));
 
     if (room != NULL)
-        linear_make(linear, precision, outputs, inputs, room);
+        linear_make(linear, precision, gated, outputs, inputs, room);
 }
 
 static struct norm_weights take_norm(struct arena *arena, const struct lm_config *c)
@@ -76,10 +77,10 @@ static void lay_out_layer(struct layer_weights *layer, struct arena *arena,
         layer->mlp_in_bias = take_floats(arena, mlp_in_rows(c));
         layer->mlp_out_bias = take_floats(arena, width);
     }
-    take_linear(&layer->qkv, arena, precision, qkv_rows(c), width);
-    take_linear(&layer->attn_out, arena, precision, width, heads);
-    take_linear(&layer->mlp_in, arena, precision, mlp_in_rows(c), width);
-    take_linear(&layer->mlp_out, arena, precision, width, c->mlp_width);
+    take_linear(&layer->qkv, arena, precision, false, qkv_rows(c), width);
+    take_linear(&layer->attn_out, arena, precision, false, width, heads);
+    take_linear(&layer->mlp_in, arena, precision, c->gated, mlp_in_rows(c), width);
+    take_linear(&layer->mlp_out, arena, precision, false, width, c->mlp_width);
 }
 
 /* What belongs to no layer. */
@@ -105,16 +106,19 @@ int64_t weights_bytes(const struct lm_config *c, enum precision precision)
     return all.used + one.used * c->layers;
 }
 
-/* Values of the largest matrix. */
-static int64_t largest_matrix(const struct lm_config *c)
+/* Bytes of a block of the widest matrix, before it is packed. */
+static int64_t block_bytes(const struct lm_config *c)
 {
-    return (qkv_rows(c) > mlp_in_rows(c) ? qkv_rows(c) : mlp_in_rows(c)) * c->width;
+    const int64_t heads = (int64_t)c->heads * c->head_width;
+    int64_t inputs = c->width > c->mlp_width ? c->width : c->mlp_width;
+
+    inputs = inputs > heads ? inputs : heads;
+    return LINEAR_COLUMNS * inputs * (int64_t)sizeof(float);
 }
 
-/* A matrix is read before it is packed; as much again is for turning or rounding it. */
 int64_t weights_reading_bytes(const struct lm_config *c)
 {
-    return 2 * largest_matrix(c) * (int64_t)sizeof(float);
+    return omp_get_max_threads() * block_bytes(c);
 }
 
 /* Room on the node for all parameters, the same for all its ranks. */
@@ -153,18 +157,14 @@ void weights_free(struct weights *weights)
 /* --- reading ------------------------------------------------------------------------- */
 
 /* This rank's share of the node's copy.  Local. */
-static enum status read_share(struct weights *weights, struct checkpoint *from, MPI_Comm node)
+static enum status read_share(struct weights *weights, struct checkpoint *from)
 {
     const struct lm_config *c = &weights->config;
     enum status st;
-    int rank, size;
 
-    MPI_Comm_rank(node, &rank);
-    MPI_Comm_size(node, &size);
     TRY(safetensors_open(&from->tensors, from->folder));
-    if (rank == 0)
-        TRY(c->layer_norms ? gpt2_read_ends(weights, from) : gemma_read_ends(weights, from));
-    for (int i = rank; i < c->layers; i += size)
+    TRY(c->layer_norms ? gpt2_read_ends(weights, from) : gemma_read_ends(weights, from));
+    for (int i = from->share; i < c->layers; i += from->shares)
         TRY(c->layer_norms ? gpt2_read_layer(&weights->layers[i], from, c, i)
                            : gemma_read_layer(&weights->layers[i], from, c, i));
 done:
@@ -174,17 +174,19 @@ done:
 enum status weights_read(struct weights *weights, const struct lm_config *config,
                          enum precision precision, const char *folder, MPI_Comm comm)
 {
-    struct checkpoint from = { .folder = folder, .values = largest_matrix(config) };
+    struct checkpoint from = { .folder = folder, .each = block_bytes(config) };
     MPI_Comm node = comm_of_node(comm);
     enum status st;
 
     *weights = (struct weights){0};
+    MPI_Comm_rank(node, &from.share);
+    MPI_Comm_size(node, &from.shares);
     weights_make(weights, config, precision, node);
-    from.matrix = allocate(2 * from.values, sizeof *from.matrix);
+    from.room = allocate(omp_get_max_threads(), from.each);
     MPI_Win_fence(0, weights->window);
-    st = agree(comm, read_share(weights, &from, node));
+    st = agree(comm, read_share(weights, &from));
     MPI_Win_fence(0, weights->window);
-    free(from.matrix);
+    free(from.room);
     safetensors_close(&from.tensors);
     MPI_Comm_free(&node);
     return st;

@@ -1,4 +1,4 @@
-/* linear_apply(): the product in both precisions, and its bits. */
+/* linear_apply(), linear_activate(): the products in both precisions, and their bits. */
 #include "kernels/linear.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -35,54 +35,102 @@ static float *rounded(const float *x, int64_t n)
 }
 
 /* Packed weights, ready to multiply; `room` is the caller's to free. */
-static struct linear ready(enum precision precision, const float *w, int64_t outputs,
+static struct linear ready(enum precision precision, bool gated, const float *w, int64_t outputs,
                            int64_t inputs, void **room)
 {
     struct linear linear;
+    uint16_t *half = allocate(LINEAR_COLUMNS * inputs, sizeof *half);
 
     *room = aligned_alloc(64, (size_t)(linear_bytes(precision, outputs, inputs) + 63) / 64 * 64);
-    uint16_t *scratch = allocate(outputs * inputs, sizeof *scratch);
-    linear_make(&linear, precision, outputs, inputs, *room);
-    linear_pack(&linear, w, scratch);
-    free(scratch);
+    linear_make(&linear, precision, gated, outputs, inputs, *room);
+    for (int64_t block = 0; block < linear_blocks(&linear); block++) {
+        const float *rows = w + block * LINEAR_COLUMNS * inputs;
+        bf16_from_float(half, rows, linear_block_outputs(&linear, block) * inputs);
+        linear_pack(&linear, block, precision == PRECISION_BF16 ? (const void *)half : rows);
+    }
+    free(half);
     return linear;
+}
+
+static void *room_for_input(int64_t rows, int64_t inputs)
+{
+    return allocate((rows / LINEAR_ROWS + 1) * LINEAR_ROWS * inputs, sizeof(uint16_t));
 }
 
 static void *scratch_of(const struct linear *linear)
 {
-    return aligned_alloc(64, (size_t)(linear_scratch(linear->precision, linear->outputs,
-                                                     linear->inputs) / 64 + 1) * 64);
+    return allocate(linear_scratch(linear->precision, omp_get_max_threads()), 1);
 }
 
-/* Against the definition in double; for bf16 with operands rounded by another route. */
+/* Operands, and as they are multiplied: for bf16 rounded by another route. */
+struct operands {
+    enum precision precision;
+    bool    gated;
+    int64_t rows, outputs, inputs;
+    float  *x, *w, *exact_x, *exact_w;
+    struct linear linear;
+    void   *room, *scratch, *input;
+};
+
+static void set_up(struct operands *o)
+{
+    const bool bf16 = o->precision == PRECISION_BF16;
+
+    o->x = random_floats(o->rows * o->inputs, 1);
+    o->w = random_floats(o->outputs * o->inputs, 2);
+    o->exact_x = bf16 ? rounded(o->x, o->rows * o->inputs) : o->x;
+    o->exact_w = bf16 ? rounded(o->w, o->outputs * o->inputs) : o->w;
+    o->linear = ready(o->precision, o->gated, o->w, o->outputs, o->inputs, &o->room);
+    o->scratch = scratch_of(&o->linear);
+    o->input = room_for_input(o->rows, o->inputs);
+}
+
+static void tear_down(struct operands *o)
+{
+    linear_free(&o->linear);
+    if (o->exact_x != o->x) {
+        free(o->exact_x);
+        free(o->exact_w);
+    }
+    free(o->input);
+    free(o->scratch);
+    free(o->room);
+    free(o->w);
+    free(o->x);
+}
+
+static const void *input_of(const struct operands *o)
+{
+    return linear_input(o->precision, o->input, o->x, o->rows, o->inputs);
+}
+
+/* An output by its definition. */
+static double dot(const struct operands *o, int64_t row, int64_t output)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < o->inputs; i++)
+        sum += (double)o->exact_x[row * o->inputs + i] * (double)o->exact_w[output * o->inputs + i];
+    return sum;
+}
+
 static void check_product(enum precision precision, int64_t rows, int64_t outputs, int64_t inputs)
 {
-    float *x = random_floats(rows * inputs, 1), *w = random_floats(outputs * inputs, 2);
-    float *rx = precision == PRECISION_BF16 ? rounded(x, rows * inputs) : x;
-    float *rw = precision == PRECISION_BF16 ? rounded(w, outputs * inputs) : w;
-    float *y = allocate(rows * outputs, sizeof *y);
-    void *room, *scratch;
-    struct linear linear = ready(precision, w, outputs, inputs, &room);
+    struct operands o = { .precision = precision, .rows = rows, .outputs = outputs,
+                          .inputs = inputs };
+    float *y = allocate(rows * outputs, sizeof *y), *bias = random_floats(outputs, 3);
 
-    scratch = scratch_of(&linear);
-    linear_apply(&linear, y, x, rows, scratch);
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t o = 0; o < outputs; o++) {
-            double sum = 0;
-            for (int64_t i = 0; i < inputs; i++)
-                sum += (double)rx[r * inputs + i] * (double)rw[o * inputs + i];
-            assert_true(fabs(sum - (double)y[r * outputs + o]) < 2e-5);
-        }
-    linear_free(&linear);
-    if (rx != x) {
-        free(rx);
-        free(rw);
+    set_up(&o);
+    for (int biased = 0; biased < 2; biased++) {
+        linear_apply(&o.linear, y, input_of(&o), biased ? bias : NULL, rows, o.scratch);
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t i = 0; i < outputs; i++)
+                assert_true(fabs(dot(&o, r, i) + (biased ? (double)bias[i] : 0)
+                                 - (double)y[r * outputs + i]) < 2e-5);
     }
-    free(scratch);
-    free(room);
+    tear_down(&o);
+    free(bias);
     free(y);
-    free(w);
-    free(x);
 }
 
 static void equals_the_definition(void **state)
@@ -92,44 +140,93 @@ static void equals_the_definition(void **state)
         if (linear_offers((enum precision)p)) {
             check_product((enum precision)p, 5, 96, 48);
             check_product((enum precision)p, 600, 33, 65);
+            check_product((enum precision)p, 260, 2 * LINEAR_COLUMNS + 34, 12);
             check_product((enum precision)p, 1, 1, 1);
         }
+}
+
+static double gelu_of(double g)
+{
+    return g / 2 * (1 + tanh(sqrt(2 / acos(-1)) * (g + 0.044715 * g * g * g)));
+}
+
+/* A value of the hidden layer by its definition; gates and ups take turns block by block. */
+static double hidden_of(const struct operands *o, int64_t row, int64_t i)
+{
+    const int64_t half = LINEAR_COLUMNS / 2, block = i / half;
+    const int64_t gates = linear_block_outputs(&o->linear, block) / 2;
+    const int64_t gate = block * LINEAR_COLUMNS + i % half;
+
+    return o->gated ? gelu_of(dot(o, row, gate)) * dot(o, row, gate + gates)
+                    : gelu_of(dot(o, row, i));
+}
+
+static void check_activation(enum precision precision, bool gated)
+{
+    struct operands o = { .precision = precision, .gated = gated, .rows = 300,
+                          .outputs = LINEAR_COLUMNS + 74, .inputs = 20 };
+    const int64_t width = o.outputs / (gated ? 2 : 1);
+    float *h = allocate(o.rows * width, sizeof *h);
+    void *made = allocate(o.rows * width, sizeof(float));
+
+    set_up(&o);
+    linear_activate(&o.linear, made, input_of(&o), NULL, o.rows, o.scratch);
+    if (precision == PRECISION_BF16)
+        bf16_to_float(h, made, o.rows * width);
+    else
+        memcpy(h, made, (size_t)(o.rows * width) * sizeof *h);
+    for (int64_t r = 0; r < o.rows; r++)
+        for (int64_t i = 0; i < width; i++) {
+            const double want = hidden_of(&o, r, i);
+            assert_true(fabs(want - (double)h[r * width + i])
+                        < (precision == PRECISION_BF16 ? 0.004 * fabs(want) : 0) + 2e-5);
+        }
+    tear_down(&o);
+    free(made);
+    free(h);
+}
+
+static void activation_follows_its_definition(void **state)
+{
+    (void)state;
+    for (int p = 0; p < 2; p++)
+        for (int gated = 0; linear_offers((enum precision)p) && gated < 2; gated++)
+            check_activation((enum precision)p, gated);
 }
 
 /* A row alone, in a short tile, in a full one, on one thread and on two. */
 static void gives_a_row_the_same_bits_in_any_company(void **state)
 {
-    enum { ROWS = 1100, OUTPUTS = 192, INPUTS = 128 };
-    float *x = random_floats(ROWS * INPUTS, 3), *w = random_floats(OUTPUTS * INPUTS, 4);
-    float *whole = allocate(ROWS * OUTPUTS, sizeof *whole), *part = allocate(ROWS * OUTPUTS, 4);
-    void *room, *scratch;
+    struct operands o = { .precision = PRECISION_BF16, .rows = 1100,
+                          .outputs = LINEAR_COLUMNS + 192, .inputs = 128 };
+    float *whole = allocate(o.rows * o.outputs, sizeof *whole);
+    float *part = allocate(o.rows * o.outputs, sizeof *part);
 
     (void)state;
     if (!linear_offers(PRECISION_BF16))
         skip();
-    struct linear linear = ready(PRECISION_BF16, w, OUTPUTS, INPUTS, &room);
-    scratch = scratch_of(&linear);
+    omp_set_num_threads(2);
+    set_up(&o);
     omp_set_num_threads(1);
-    linear_apply(&linear, whole, x, ROWS, scratch);
-    for (int64_t first = 0; first < ROWS; first += 123) {
-        const int64_t n = first + 700 < ROWS ? 700 : ROWS - first;
+    linear_apply(&o.linear, whole, input_of(&o), NULL, o.rows, o.scratch);
+    for (int64_t first = 0; first < o.rows; first += 123) {
+        const int64_t n = first + 700 < o.rows ? 700 : o.rows - first;
         omp_set_num_threads(1 + (int)(first % 2));
-        linear_apply(&linear, part, x + first * INPUTS, n, scratch);
-        assert_memory_equal(part, whole + first * OUTPUTS, (size_t)(n * OUTPUTS) * sizeof *part);
+        linear_apply(&o.linear, part, linear_input(PRECISION_BF16, o.input, o.x + first * o.inputs,
+                                                   n, o.inputs), NULL, n, o.scratch);
+        assert_memory_equal(part, whole + first * o.outputs,
+                            (size_t)(n * o.outputs) * sizeof *part);
     }
-    linear_free(&linear);
-    free(scratch);
-    free(room);
+    tear_down(&o);
     free(part);
     free(whole);
-    free(w);
-    free(x);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_the_definition),
+        cmocka_unit_test(activation_follows_its_definition),
         cmocka_unit_test(gives_a_row_the_same_bits_in_any_company),
     };
 

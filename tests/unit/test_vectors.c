@@ -58,7 +58,8 @@ static void gelu_follows_its_definition(void **state)
             gate_up[2 * r * WIDTH + i] = (float)(i * ROWS + r) * 0.2f - 10;
             gate_up[(2 * r + 1) * WIDTH + i] = 3 - (float)i * 0.1f;
         }
-    gelu_gate(h, gate_up, ROWS, WIDTH);
+    for (int r = 0; r < ROWS; r++)
+        gelu_gate(h + r * WIDTH, gate_up + 2 * r * WIDTH, gate_up + (2 * r + 1) * WIDTH, WIDTH);
     for (int r = 0; r < ROWS; r++)
         for (int i = 0; i < WIDTH; i++) {
             const double g = (double)gate_up[2 * r * WIDTH + i];
