@@ -56,7 +56,7 @@ CLONES bool floats_finite(const float *in, int64_t n)
     return found == 0;
 }
 
-double sum_squares(const float *in, int64_t n)
+CLONES double sum_squares(const float *in, int64_t n)
 {
     double lane[8] = {0};   /* eight sums, so that the compiler may use vectors */
     int64_t i = 0;

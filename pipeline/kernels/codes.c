@@ -35,6 +35,15 @@ static inline uint32_t some_above(const float *pre, const float *bias, const flo
     return above;
 }
 
+/* Which of the latents from `block` on lie above `low`, of sixteen at most. */
+static inline uint32_t above_in(const float *pre, const float *bias, const float *low,
+                                int64_t block, int64_t width)
+{
+    return width - block >= LANES
+        ? sixteen_above(pre + block, bias + block, low + block)
+        : some_above(pre + block, bias + block, low + block, width - block);
+}
+
 /* Few latents of a row have an entry: sixteen at a time are asked, and only those that have
  * one are looked at. */
 CLONES
@@ -55,9 +64,7 @@ void codes_scan(struct codes *codes, const float *pre, const float *bias,
 
         codes->start[row] = n;
         for (int64_t block = 0; block < width; block += LANES) {
-            uint32_t above = width - block >= LANES
-                ? sixteen_above(p + block, bias + block, low + block)
-                : some_above(p + block, bias + block, low + block, width - block);
+            uint32_t above = above_in(p, bias, low, block, width);
             for (; above != 0; above &= above - 1) {
                 const int64_t i = block + __builtin_ctz(above);
                 const float value = p[i] + bias[i];
@@ -101,11 +108,12 @@ void codes_scan_ref(struct codes *codes, const float *pre, const float *bias,
     codes->start[rows] = n;
 }
 
-/* A first pass without branches notes the latents that pass the gate, in order. */
+/* A first pass notes the latents that pass the gate, in order. */
 CLONES
 void codes_scan_two(struct codes *codes, const float *pre, const struct two_lists *lists,
                     int32_t first, int64_t rows, int64_t width)
 {
+    static const float zero[WIDEST];
     int32_t open[WIDEST];
     int64_t n = 0;
 
@@ -116,10 +124,10 @@ void codes_scan_two(struct codes *codes, const float *pre, const struct two_list
         int64_t opens = 0;
 
         codes->start[row] = n;
-        for (int64_t i = 0; i < width; i++) {
-            open[opens] = (int32_t)i;
-            opens += p[i] + lists->gate[i] > 0;
-        }
+        for (int64_t block = 0; block < width; block += LANES)
+            for (uint32_t above = above_in(p, lists->gate, zero, block, width); above != 0;
+                 above &= above - 1)
+                open[opens++] = (int32_t)block + __builtin_ctz(above);
         for (int64_t o = 0; o < opens; o++) {
             const int32_t i = open[o];
             const float value = lists->gain[i] * p[i] + lists->bias[i];
@@ -163,17 +171,32 @@ void codes_scan_two_ref(struct codes *codes, const float *pre, const struct two_
     codes->start[rows] = n;
 }
 
+/* Part by part, since each one's numbers lie side by side. */
 void codes_join_sizes(struct codes *codes, int64_t first, int64_t rows,
                       const struct codes *parts, int64_t count, int64_t from)
 {
-    for (int64_t row = 0; row < rows; row++) {
-        int64_t n = codes->start[first + row];
-        for (int64_t p = 0; p < count; p++)
-            n += parts[p].middle[from + row] - parts[p].start[from + row];
-        codes->middle[first + row] = n;
-        for (int64_t p = 0; p < count; p++)
-            n += parts[p].start[from + row + 1] - parts[p].middle[from + row];
-        codes->start[first + row + 1] = n;
+    int64_t *actives = codes->middle + first, *all = codes->start + first + 1;
+
+    memset(actives, 0, (size_t)rows * sizeof *actives);
+    memset(all, 0, (size_t)rows * sizeof *all);
+    for (int64_t p = 0; p < count; p++) {
+        const int64_t *start = parts[p].start + from, *middle = parts[p].middle + from;
+        for (int64_t row = 0; row < rows; row++) {
+            actives[row] += middle[row] - start[row];
+            all[row] += start[row + 1] - start[row];
+        }
+    }
+}
+
+void codes_join_places(struct codes *codes)
+{
+    int64_t n = 0;
+
+    codes->start[0] = 0;
+    for (int64_t g = 0; g < codes->groups; g++) {
+        codes->middle[g] += n;
+        n += codes->start[g + 1];
+        codes->start[g + 1] = n;
     }
 }
 

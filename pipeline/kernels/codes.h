@@ -52,12 +52,14 @@ void codes_scan_two(struct codes *codes, const float *pre, const struct two_list
 void codes_scan_two_ref(struct codes *codes, const float *pre, const struct two_lists *lists,
                         int32_t first, int64_t rows, int64_t width);
 
-/* Put side by side lists of the same rows over ascending ranges of latents.  Two calls, so
- * that the second can be shared among threads: codes_join_sizes() fills start and middle of
- * groups first, ..., first + rows, given start[first]; codes_join() copies the entries.
- *   parts   in  [count]; their groups `from`, ..., from + rows are taken */
+/* Put side by side lists of the same rows over ascending ranges of latents.  Three calls, so
+ * that the first and the last can be shared among threads: codes_join_sizes() counts the entries
+ * of groups first, ..., first + rows - 1; codes_join_places() makes start and middle of the counts
+ * of all groups; codes_join() copies the entries.
+ *   parts   in  [count]; their groups `from`, ..., from + rows - 1 are taken */
 void codes_join_sizes(struct codes *codes, int64_t first, int64_t rows,
                       const struct codes *parts, int64_t count, int64_t from);
+void codes_join_places(struct codes *codes);
 void codes_join(struct codes *codes, int64_t first, int64_t rows,
                 const struct codes *parts, int64_t count, int64_t from);
 

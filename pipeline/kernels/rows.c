@@ -21,3 +21,13 @@ void rows_sum(double *restrict sums, const float *restrict x, int64_t ld, int64_
         for (int64_t j = 0; j < columns; j++)
             sums[j] += (double)x[row * ld + j];
 }
+
+CLONES
+void rows_combine(double *restrict sums, const double *restrict weight, const float *restrict x,
+                  int64_t rows, int64_t columns)
+{
+    memset(sums, 0, (size_t)columns * sizeof *sums);
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t j = 0; j < columns; j++)
+            sums[j] += weight[row] * (double)x[row * columns + j];
+}

@@ -17,4 +17,11 @@ void rows_subtract(float *restrict out, int64_t ld_out, const float *restrict fr
 void rows_sum(double *restrict sums, const float *restrict x, int64_t ld, int64_t rows,
               int64_t columns);
 
+/* The sums of columns of weighted rows, row after row.
+ *   sums   [columns]         out
+ *   weight [rows]
+ *   x      [rows, columns] */
+void rows_combine(double *restrict sums, const double *restrict weight, const float *restrict x,
+                  int64_t rows, int64_t columns);
+
 #endif

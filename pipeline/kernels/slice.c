@@ -41,6 +41,9 @@ static void slice_pack_bf16(uint32_t *restrict slice, const float *restrict x, i
     float row[COLUMNS] = {0};
 
     for (int64_t r = 0; r < rows; r++) {
+        const float *next = x + (r + AHEAD < rows ? r + AHEAD : r) * ld;
+        for (int64_t j = 0; j < columns; j += LANES)
+            __builtin_prefetch(next + j);
         if (columns < COLUMNS)
             memcpy(row, x + r * ld, (size_t)columns * sizeof *row);
         pack_row_bf16(slice + r * WORDS, columns < COLUMNS ? row : x + r * ld);

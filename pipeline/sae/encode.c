@@ -106,11 +106,13 @@ static void encode_own(const struct training *training, struct workspace *w)
 
     const double since = omp_get_wtime();
     w->own->groups = w->batch;
+    #pragma omp parallel for
     for (int64_t block = 0; block < blocks; block++) {
         const struct range rows = split_block(w->batch, ENCODE_ROWS, block);
         codes_join_sizes(w->own, rows.first, rows.end - rows.first, &w->pieces[block * tiles],
                          tiles, 0);
     }
+    codes_join_places(w->own);
     #pragma omp parallel for schedule(dynamic)
     for (int64_t b = 0; b < split_blocks(w->batch, ROW_BLOCK); b++) {
         const struct range rows = split_block(w->batch, ROW_BLOCK, b);
@@ -165,6 +167,7 @@ static void gather(const struct training *training, struct workspace *w)
 
     w->rows->groups = w->batch;
     codes_join_sizes(w->rows, 0, w->batch, w->gathered, w->ranks, 0);
+    codes_join_places(w->rows);
     #pragma omp parallel for
     for (int64_t block = 0; block < blocks; block++) {
         const struct range rows = split_block(w->batch, ROW_BLOCK, block);

@@ -2,6 +2,7 @@
 #include "base/chain.h"
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
+#include "kernels/rows.h"
 #include "kernels/slice.h"
 #include "kernels/sparse.h"
 #include "sae/architecture.h"
@@ -66,12 +67,8 @@ static void sum_tile(const struct training *training, const struct workspace *w,
     const int64_t inputs = training->inputs;
     double *sum = w->tile_sums + tile * inputs;
 
-    memset(sum, 0, (size_t)inputs * sizeof *sum);
-    for (int64_t i = latents.first; i < latents.end; i++) {
-        const float *row = training->tensors[ENCODER].value + i * inputs;
-        for (int64_t j = 0; j < inputs; j++)
-            sum[j] += w->input_sum[i] * (double)row[j];
-    }
+    rows_combine(sum, w->input_sum + latents.first,
+                 training->tensors[ENCODER].value + latents.first * inputs, length(latents), inputs);
 }
 
 void find_decoder_bias_gradient(const struct training *training, struct workspace *workspace)

@@ -1,5 +1,5 @@
-/* Differences and sums of rows against their definitions, at widths with whole and broken
- * vectors, for blocks inside of larger matrices. */
+/* Differences, sums and weighted sums of rows against their definitions, at widths with whole
+ * and broken vectors, for blocks inside of larger matrices. */
 #include "base/random.h"
 #include "kernels/rows.h"
 
@@ -59,11 +59,36 @@ static void columns_are_summed_row_after_row(void **state)
     }
 }
 
+/* Values and weights of few bits: products and sums are exact. */
+static void weighted_rows_are_summed(void **state)
+{
+    double sums[MOST + 1], weight[ROWS];
+    float x[ROWS * MOST];
+
+    (void)state;
+    for (int64_t row = 0; row < ROWS; row++)
+        weight[row] = (double)(3 * row - 8) / 4;
+    for (int64_t i = 0; i < ROWS * MOST; i++)
+        x[i] = (float)(i * 37 % 101 - 50) / 8;
+    for (int w = 0; w < WIDTHS_COUNT; w++) {
+        sums[WIDTHS[w]] = 7;
+        rows_combine(sums, weight, x, ROWS, WIDTHS[w]);
+        for (int64_t j = 0; j < WIDTHS[w]; j++) {
+            double want = 0;
+            for (int64_t row = 0; row < ROWS; row++)
+                want += weight[row] * (double)x[row * WIDTHS[w] + j];
+            assert_true(sums[j] == want);
+        }
+        assert_true(sums[WIDTHS[w]] == 7);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_subtracted_and_nothing_else_is_touched),
         cmocka_unit_test(columns_are_summed_row_after_row),
+        cmocka_unit_test(weighted_rows_are_summed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

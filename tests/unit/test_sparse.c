@@ -159,9 +159,9 @@ static void check_joining(float half)
             codes_scan(&parts[t], part, scene->bias + first, scene->threshold + first, half,
                        (int32_t)first, ROWS, width);
         }
-        out.start[0] = 0;
-        codes_join_sizes(&out, 0, 10, parts, 4, 0);
         codes_join_sizes(&out, 10, ROWS - 10, parts, 4, 10);
+        codes_join_sizes(&out, 0, 10, parts, 4, 0);
+        codes_join_places(&out);
         codes_join(&out, 10, ROWS - 10, parts, 4, 10);
         codes_join(&out, 0, 10, parts, 4, 0);
         assert_same_codes(&out, &whole);
