@@ -48,7 +48,7 @@ def shards(a):
         yield some
 
 
-def write_shard(path, some, rng):
+def write_shard(path, some, pool, rng):
     header, at = {}, 0
     for name, shape, _ in some:
         size = 2 * int(np.prod(shape))
@@ -60,7 +60,8 @@ def write_shard(path, some, rng):
         for _, shape, deviation in some:
             for first in range(0, int(np.prod(shape)), PIECE):
                 count = min(PIECE, int(np.prod(shape)) - first)
-                values = rng.standard_normal(count, dtype=np.float32) * np.float32(deviation)
+                start = rng.integers(PIECE)
+                values = pool[start:start + count] * np.float32(deviation)
                 file.write((values.view(np.uint32) >> 16).astype(np.uint16).tobytes())
     return {name: os.path.basename(path) for name, _, _ in some}
 
@@ -92,11 +93,13 @@ def main():
     os.makedirs(a.folder, exist_ok=True)
     write_config(a)
     rng = np.random.default_rng(1)
+    # Drawing is slow: each piece takes what it needs from one pool, from another place on.
+    pool = rng.standard_normal(2 * PIECE, dtype=np.float32)
     plan = list(shards(a))
     places = {}
     for i, some in enumerate(plan):
         name = f"model-{i + 1:05d}-of-{len(plan):05d}.safetensors"
-        places.update(write_shard(os.path.join(a.folder, name), some, rng))
+        places.update(write_shard(os.path.join(a.folder, name), some, pool, rng))
     with open(os.path.join(a.folder, "model.safetensors.index.json"), "w",
               encoding="utf-8") as file:
         json.dump({"metadata": {}, "weight_map": places}, file, indent=1)
