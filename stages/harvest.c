@@ -93,7 +93,7 @@ static int64_t bytes_needed(const struct harvest *harvest, const struct lm_confi
     int64_t bytes = forward_bytes(config, precision, block, context);
 
     bytes += spool_bytes(harvest->streams, harvest->tasks.taps_count, block * context,
-                         harvest->run->rank == 0);
+                         harvest->run->rank, harvest->run->size);
     bytes += (suite->harvest.shard + block) * context * (int64_t)sizeof *harvest->ids;
     if (suite->harvest.max_norm > 0)
         bytes += sieve_bytes(harvest->streams, harvest->tasks.taps_count,

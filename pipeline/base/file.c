@@ -241,6 +241,16 @@ enum status file_reserve(const char *path, int64_t bytes)
     return st;
 }
 
+void file_write_back(const char *path)
+{
+    const int fd = open(path, O_WRONLY);
+
+    if (fd < 0)
+        return;
+    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    close(fd);
+}
+
 enum status file_trim(const char *path)
 {
     int64_t bytes;

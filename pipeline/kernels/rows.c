@@ -31,3 +31,10 @@ void rows_combine(double *restrict sums, const double *restrict weight, const fl
         for (int64_t j = 0; j < columns; j++)
             sums[j] += weight[row] * (double)x[row * columns + j];
 }
+
+CLONES
+void row_add(double *restrict sums, const float *restrict row, int64_t columns)
+{
+    for (int64_t j = 0; j < columns; j++)
+        sums[j] += (double)row[j];
+}

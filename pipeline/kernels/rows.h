@@ -24,4 +24,7 @@ void rows_sum(double *restrict sums, const float *restrict x, int64_t ld, int64_
 void rows_combine(double *restrict sums, const double *restrict weight, const float *restrict x,
                   int64_t rows, int64_t columns);
 
+/* sums += row, column by column. */
+void row_add(double *restrict sums, const float *restrict row, int64_t columns);
+
 #endif

@@ -1,4 +1,5 @@
 #include "shard/spool.h"
+#include "base/file.h"
 #include "base/phase.h"
 #include "base/regroup.h"
 
@@ -25,37 +26,48 @@ static int64_t widest(const struct stream *streams, int count)
 
 /* --- what the worker does ------------------------------------------------------------ */
 
-/* Bring the rows of a job to where they are written (at the end of a shard all, else those of
- * whole chunks), and the others to rank 0.
- *   out   [mine of the chunks]  out
- *   rest  [< CHUNK_ROWS]        in and out
- * Returns which rows of the shard are in `out`.  Collective. */
-static struct range deal_rows(const struct spool *spool, const struct spool_job *job, void *out,
-                              void *rest, int64_t bytes)
+/* The rows of a job that this rank has: on rank 0 the rest of the round before comes first. */
+static struct range rows_had(const struct spool *spool, const struct spool_job *job)
 {
-    const bool first = spool->rank == 0;
-    const struct range had = { first ? job->written : job->mine.first, job->mine.end };
-    const struct range later = { first ? job->upto : job->end, job->end };
+    return (struct range){ spool->rank == 0 ? job->written : job->mine.first, job->mine.end };
+}
+
+/* The rows that it is to write: at the end of a shard of all, else of those of whole chunks. */
+static struct range rows_wanted(const struct spool *spool, const struct spool_job *job)
+{
     const struct range chunks = split_range(split_blocks(job->upto - job->written, CHUNK_ROWS),
                                             spool->rank, spool->size);
     const int64_t from = job->written + chunks.first * CHUNK_ROWS;
     const int64_t to = job->written + chunks.end * CHUNK_ROWS;
-    const struct range mine = { from < job->upto ? from : job->upto,
-                                to < job->upto ? to : job->upto };
+
+    return (struct range){ from < job->upto ? from : job->upto, to < job->upto ? to : job->upto };
+}
+
+/* Bring the rows of a job to where they are written, and those that fill no chunk to rank 0.
+ *   out   [rows_wanted()]       out; NULL if there is but one rank, which has what it wants
+ *   rest  [< CHUNK_ROWS]        in and out
+ * Returns where the rows to be written lie.  Collective. */
+static void *deal_rows(const struct spool *spool, const struct spool_job *job, void *out,
+                       void *rest, int64_t bytes)
+{
+    const struct range had = rows_had(spool, job), wanted = rows_wanted(spool, job);
+    const struct range later = { spool->rank == 0 ? job->upto : job->end, job->end };
     const int64_t rests = job->mine.first - had.first;
     char *values = (char *)job->values + (CHUNK_ROWS - rests) * bytes;
 
     if (rests > 0)
         memcpy(values, rest, (size_t)(rests * bytes));
-    regroup(out, mine, values, had, bytes, spool->comm);
+    if (out != NULL)
+        regroup(out, wanted, values, had, bytes, spool->comm);
     regroup(rest, later, values, had, bytes, spool->comm);
-    return mine;
+    return out != NULL ? out : values;
 }
 
 static enum status write_job(void *context)
 {
     const struct spool_job *job = context;
     struct spool *spool = job->spool;
+    enum status st;
 
     phase_enter(PHASE_EXCHANGE);
     comm_meet(spool->comm);
@@ -64,22 +76,23 @@ static enum status write_job(void *context)
         return OK;
     }
     struct spool_stream *to = &spool->streams[job->stream];
-    const struct range mine = deal_rows(spool, job, spool->values, to->rest,
-                                        row_bytes(to->stream));
+    const void *values = deal_rows(spool, job, spool->values, to->rest, row_bytes(to->stream));
     phase_enter(PHASE_WRITE);
-    return activation_write(&to->writer, mine, spool->values, spool->origins);
+    st = activation_write(&to->writer, rows_wanted(spool, job), values, spool->origins);
+    file_write_back(to->writer.path);
+    return st;
 }
 
 /* --- room ---------------------------------------------------------------------------- */
 
-int64_t spool_bytes(const struct stream *streams, int count, int64_t rows, bool first)
+int64_t spool_bytes(const struct stream *streams, int count, int64_t rows, int rank, int size)
 {
     const int64_t row = widest(streams, count), room = rows + 2 * CHUNK_ROWS;
     int64_t bytes = SPOOL_SLOTS * (CHUNK_ROWS + rows) * row;
 
-    bytes += room * (row + ORIGIN_BYTES);
+    bytes += room * ORIGIN_BYTES + (size > 1 ? room * row : 0);
     bytes += room * row;        /* HDF5 keeps the chunks that it has compressed */
-    for (int s = 0; first && s < count; s++)
+    for (int s = 0; rank == 0 && s < count; s++)
         bytes += CHUNK_ROWS * row_bytes(streams[s]);
     return bytes;
 }
@@ -100,8 +113,8 @@ void spool_make(struct spool *spool, MPI_Comm comm, const struct stream *streams
                                           row_bytes(streams[s]));
     }
     for (int j = 0; j < SPOOL_SLOTS; j++)
-        spool->jobs[j].values = allocate(CHUNK_ROWS + rows, row);
-    spool->values = allocate(room, row);
+        spool->jobs[j].values = allocate_big(CHUNK_ROWS + rows, row);
+    spool->values = spool->size > 1 ? allocate_big(room, row) : NULL;
     spool->origins = allocate(room, ORIGIN_BYTES);
     spool->rest = allocate(CHUNK_ROWS, ORIGIN_BYTES);
     worker_start(&spool->worker);

@@ -53,13 +53,14 @@ struct spool {
     struct spool_job     round;     /* the present one */
     struct spool_job     jobs[SPOOL_SLOTS];
     int64_t              given;     /* jobs; number n is jobs[n % SPOOL_SLOTS] */
-    void                *values;    /* [rows + 2 chunks, widest row] on the way to disk */
+    void                *values;    /* [rows + 2 chunks, widest row] on the way to disk; NULL on
+                                       a single rank, which writes them from where they are */
     struct row_origin   *origins;   /* [rows + 2 chunks] */
     struct row_origin   *rest;      /* [< CHUNK_ROWS] on rank 0 */
 };
 
 /* Bytes that a rank needs for it, HDF5's included; the first rank needs more.  Local. */
-int64_t spool_bytes(const struct stream *streams, int count, int64_t rows, bool first);
+int64_t spool_bytes(const struct stream *streams, int count, int64_t rows, int rank, int size);
 
 /* Room, a communicator and the worker.  spool_free() accepts an empty one.  Collective. */
 void spool_make(struct spool *spool, MPI_Comm comm, const struct stream *streams, int count,

@@ -1,5 +1,6 @@
 #include "shard/statistics.h"
 #include "kernels/bf16.h"
+#include "kernels/rows.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,8 +25,7 @@ static void add_chunk(double *partial, int64_t chunk, int64_t first, int64_t end
     for (int64_t row = first; row < end; row++) {
         const float *x = row_floats(values, row, stream, room);
         partial[PARTIAL_SQUARES] += sum_squares(x, stream.width);
-        for (int32_t i = 0; i < stream.width; i++)
-            partial[PARTIAL_SUM + i] += (double)x[i];
+        row_add(partial + PARTIAL_SUM, x, stream.width);
     }
 }
 
