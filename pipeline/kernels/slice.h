@@ -1,8 +1,9 @@
-/* slice.h -- products of sparse codes with a slice of a dense matrix: COLUMNS of its columns.
+/* slice.h -- products of sparse codes with a slice of a dense matrix: one or two blocks of its
+ * COLUMNS.
  *
  * Many entries gather rows of one slice: so it is copied out of the matrix first, to lie in
- * one piece, which stays in cache, and in bf16 is half as large.  A slice that is narrower is
- * filled up with zeros, so that all have one shape.
+ * one piece, which stays in cache, and in bf16 is half as large.  It is filled up with zeros to
+ * whole blocks.  Two blocks make longer runs in memory than one, and the same bits.
  *
  * In bf16 a word holds two values, in its low half that of column c and in its high half that
  * of column c + 16, so that a shift and a mask make two vectors of neighbouring columns of it.
@@ -17,31 +18,38 @@
 
 #include <stdint.h>
 
-enum { COLUMNS = 128 };
+enum { COLUMNS = 128, SLICE_COLUMNS = 2 * COLUMNS };
 
-/* Bytes of a slice. */
-int64_t slice_bytes(enum precision precision, int64_t rows);
+/* Columns of the slice that holds so many, SLICE_COLUMNS at most: whole blocks. */
+static inline int64_t slice_width(int64_t columns)
+{
+    return columns > COLUMNS ? SLICE_COLUMNS : COLUMNS;
+}
 
-/* Copy columns 0, ..., columns - 1 of x, COLUMNS at most.
+/* Bytes of a slice of so many columns. */
+int64_t slice_bytes(enum precision precision, int64_t rows, int64_t columns);
+
+/* Copy columns 0, ..., columns - 1 of x.
  *   slice  [slice_bytes()]     out
  *   x      [rows, columns]     in, finite, `ld` from row to row */
 void slice_pack(void *restrict slice, enum precision precision, const float *restrict x,
                 int64_t ld, int64_t rows, int64_t columns);
 
-/* sum[:] += sum over k of coefficient[k] * slice[index[k], :].
- *   sum  [COLUMNS] */
+/* In these a slice has `columns` columns, and what is as wide as it has slice_width() of them.
+ *
+ * sum[:] += sum over k of coefficient[k] * slice[index[k], :] */
 void slice_combine(float *restrict sum, const int32_t *index, const float *coefficient,
-                   int64_t count, const void *slice, enum precision precision);
+                   int64_t count, const void *slice, int64_t columns, enum precision precision);
 
-/* dot[k] += a . slice[index[k], :].
- *   a    [COLUMNS] */
+/* dot[k] += a . slice[index[k], :], a block after the other. */
 void slice_dots(float *restrict dot, const int32_t *index, int64_t count, const float *a,
-                const void *slice, enum precision precision);
+                const void *slice, int64_t columns, enum precision precision);
 
 /* The same by their definitions, kept as the measure. */
 void slice_combine_ref(float *restrict sum, const int32_t *index, const float *coefficient,
-                       int64_t count, const void *slice, enum precision precision);
+                       int64_t count, const void *slice, int64_t columns,
+                       enum precision precision);
 void slice_dots_ref(float *restrict dot, const int32_t *index, int64_t count, const float *a,
-                    const void *slice, enum precision precision);
+                    const void *slice, int64_t columns, enum precision precision);
 
 #endif

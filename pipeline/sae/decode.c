@@ -27,6 +27,15 @@ static int64_t place_of(const struct training *training, struct block block)
     return block.rows.first * length(training->own_columns) + block.columns.first;
 }
 
+/* Number c of its blocks of COLUMNS: what has one width for all, since its bits depend on it. */
+static struct block part_of(struct block block, int64_t c)
+{
+    const struct range part = split_block(length(block.columns), COLUMNS, c);
+    const int64_t first = block.columns.first;
+
+    return (struct block){ block.rows, { first + part.first, first + part.end } };
+}
+
 /* Copy a block of columns of all decoder rows into the workspace's slice.  To be called from
  * outside of parallel regions. */
 static void pack_decoder(const struct training *training, struct workspace *w,
@@ -39,8 +48,8 @@ static void pack_decoder(const struct training *training, struct workspace *w,
     #pragma omp parallel for
     for (int64_t b = 0; b < split_blocks(training->latents, LATENT_TILE); b++) {
         const struct range latents = split_block(training->latents, LATENT_TILE, b);
-        slice_pack((char *)w->slice + slice_bytes(precision, latents.first), precision,
-                   decoder + latents.first * own, own, length(latents), length(columns));
+        slice_pack((char *)w->slice + slice_bytes(precision, latents.first, length(columns)),
+                   precision, decoder + latents.first * own, own, length(latents), length(columns));
     }
 }
 
@@ -123,23 +132,37 @@ static void add_latents(const struct training *training, const struct workspace 
     }
     for (int64_t row = block.rows.first; row < block.rows.end; row++, to += own) {
         const int64_t first = section.start[row];
-        float sum[COLUMNS] = {0};
+        float sum[SLICE_COLUMNS] = {0};
         memcpy(sum, to, (size_t)width * sizeof *sum);
         slice_combine(sum, codes->index + first, codes->value + first, section.end[row] - first,
-                      w->slice, training->recipe.precision);
+                      w->slice, width, training->recipe.precision);
         memcpy(to, sum, (size_t)width * sizeof *sum);
     }
 }
 
-static double squares_of_block(const struct training *training, struct block block,
-                               const float *residual)
+/* Where the sum of squares of residual number r is, of a block no wider than COLUMNS. */
+static double *squares_at(const struct training *training, const struct workspace *w,
+                          struct block block, int r)
 {
-    const int64_t own = length(training->own_columns), at = place_of(training, block);
-    double squares = 0;
+    const int64_t column_blocks = split_blocks(length(training->own_columns), COLUMNS);
+    const int64_t row_blocks = split_blocks(w->batch, ROW_BLOCK);
 
-    for (int64_t row = 0; row < length(block.rows); row++)
-        squares += sum_squares(residual + at + row * own, length(block.columns));
-    return squares;
+    return &w->squares[(r * column_blocks + block.columns.first / COLUMNS) * row_blocks
+                       + block.rows.first / ROW_BLOCK];
+}
+
+static void add_squares(const struct training *training, const struct workspace *w,
+                        struct block block, int r)
+{
+    const int64_t own = length(training->own_columns);
+
+    for (int64_t c = 0; c < split_blocks(length(block.columns), COLUMNS); c++) {
+        const struct block part = part_of(block, c);
+        const float *residual = w->residual[r] + place_of(training, part);
+        for (int64_t row = 0; row < length(part.rows); row++)
+            *squares_at(training, w, part, r) +=
+                sum_squares(residual + row * own, length(part.columns));
+    }
 }
 
 /* The residual of each group becomes the sum of those from it on: all depend on its latents. */
@@ -179,10 +202,10 @@ static void dots_of_section(const struct training *training, const struct worksp
     }
     for (int64_t row = block.rows.first; row < block.rows.end; row++, residual += own) {
         const int64_t first = section.start[row];
-        float mine[COLUMNS] = {0};
+        float mine[SLICE_COLUMNS] = {0};
         memcpy(mine, residual, (size_t)width * sizeof *mine);
         slice_dots(w->dots + first, codes->index + first, section.end[row] - first, mine,
-                   w->slice, training->recipe.precision);
+                   w->slice, width, training->recipe.precision);
     }
 }
 
@@ -201,16 +224,15 @@ static void dots_of_block(const struct training *training, const struct workspac
 /* ---- both --------------------------------------------------------------------------- */
 
 /* All residuals of a block, which are begun where they begin bare, and, on the rank that begins
- * the dot products, those too.
- *   squares   [residuals], `step` apart */
+ * the dot products, those too. */
 static void decode_rows(const struct training *training, const struct workspace *w,
-                        struct block block, double *squares, int64_t step)
+                        struct block block)
 {
     for (int r = 0; r < residual_count(training, w); r++) {
         if (!begins_bare(training, r))
             copy_block(training, block, w->residual[r], w->residual[r - 1]);
         add_latents(training, w, block, section_of(training, w, r));
-        squares[r * step] += squares_of_block(training, block, w->residual[r]);
+        add_squares(training, w, block, r);
     }
     add_groups(training, w, block);
     if (w->dots_begun)
@@ -220,35 +242,38 @@ static void decode_rows(const struct training *training, const struct workspace 
 /* Sparse rows go one by one, so that the decoder rows they have brought near are used for all
  * that is made of them. */
 static void decode_block(const struct training *training, const struct workspace *w,
-                         struct block block, double *squares, int64_t step)
+                         struct block block)
 {
     const int64_t each = training->density > DENSE_ABOVE ? length(block.rows) : 1;
     const int64_t own = length(training->own_columns);
 
     for (int r = 0; r < residual_count(training, w); r++) {
-        squares[r * step] = 0;
-        if (begins_bare(training, r))
-            start_residual(training, w, block, w->residual[r]);
+        for (int64_t c = 0; c < split_blocks(length(block.columns), COLUMNS); c++) {
+            const struct block part = part_of(block, c);
+            *squares_at(training, w, part, r) = 0;
+            if (begins_bare(training, r))
+                start_residual(training, w, part, w->residual[r]);
+        }
     }
     for (int64_t row = block.rows.first; row < block.rows.end; row += each)
-        decode_rows(training, w, (struct block){ { row, row + each }, block.columns }, squares,
-                    step);
+        decode_rows(training, w, (struct block){ { row, row + each }, block.columns });
     rows_sum(w->block_sums + block.rows.first / ROW_BLOCK * own + block.columns.first,
              w->residual[0] + place_of(training, block), own, length(block.rows),
              length(block.columns));
 }
 
 /* All residuals of some rows, or only their dot products.  The next block of columns is begun
- * when all rows have had the one before, which stays in cache so long. */
+ * when all rows have had the one before, which stays in cache so long.  Dense products have one
+ * width, on which their bits depend. */
 static void visit_blocks(const struct training *training, struct workspace *w, struct range rows,
                          bool dots_only)
 {
     const int64_t own = length(training->own_columns);
-    const int64_t column_blocks = split_blocks(own, COLUMNS);
     const int64_t row_blocks = split_blocks(length(rows), ROW_BLOCK);
+    const int64_t width = training->density > DENSE_ABOVE ? COLUMNS : SLICE_COLUMNS;
 
-    for (int64_t c = 0; c < column_blocks; c++) {
-        const struct range columns = split_block(own, COLUMNS, c);
+    for (int64_t c = 0; c < split_blocks(own, width); c++) {
+        const struct range columns = split_block(own, width, c);
         if (training->density <= DENSE_ABOVE)
             pack_decoder(training, w, columns);
         #pragma omp parallel for schedule(dynamic)
@@ -259,8 +284,7 @@ static void visit_blocks(const struct training *training, struct workspace *w, s
             if (dots_only)
                 dots_of_block(training, w, block);
             else
-                decode_block(training, w, block, w->squares + c * row_blocks + b,
-                             column_blocks * row_blocks);
+                decode_block(training, w, block);
         }
     }
 }

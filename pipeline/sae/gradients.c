@@ -68,7 +68,8 @@ static void sum_tile(const struct training *training, const struct workspace *w,
     double *sum = w->tile_sums + tile * inputs;
 
     rows_combine(sum, w->input_sum + latents.first,
-                 training->tensors[ENCODER].value + latents.first * inputs, length(latents), inputs);
+                 training->tensors[ENCODER].value + latents.first * inputs, length(latents),
+                 inputs);
 }
 
 void find_decoder_bias_gradient(const struct training *training, struct workspace *workspace)
@@ -163,41 +164,39 @@ static void visit_dense(const struct gradients *g)
 }
 
 static void add_entries(const struct gradients *g, const struct term *term, float *gradient,
-                        int64_t latent, const void *slice)
+                        int64_t latent, const void *slice, int64_t columns)
 {
     const int64_t first = term->start[latent];
 
     slice_combine(gradient, g->w->columns->index + first, term->coefficient + first,
-                  term->end[latent] - first, slice, g->training->recipe.precision);
+                  term->end[latent] - first, slice, columns, g->training->recipe.precision);
 }
 
 /* One block of columns of some latents: the batch's slices are packed once for all of them. */
 static void visit_block(const struct gradients *g, struct range latents, struct range columns)
 {
     const enum precision precision = g->training->recipe.precision;
-    const int64_t batch = g->w->batch;
+    const int64_t batch = g->w->batch, width = length(columns), ld = slice_width(width);
     char *slice = (char *)g->w->scratch[omp_get_thread_num()];
-    char *aside = slice + slice_bytes(PRECISION_F32, batch);
-    float *gradient = (float *)(aside + slice_bytes(PRECISION_F32, batch));
+    char *aside = slice + slice_bytes(precision, batch, width);
+    float *gradient = (float *)(aside + slice_bytes(precision, batch, width));
 
     if (g->with_aside)
-        slice_pack(aside, precision, g->aside.x + columns.first, g->columns, batch,
-                   length(columns));
+        slice_pack(aside, precision, g->aside.x + columns.first, g->columns, batch, width);
     for (int t = 0; t < g->count; t++) {
         const struct range part = overlap(latents, g->terms[t].latents);
         if (length(part) <= 0)
             continue;
-        slice_pack(slice, precision, g->terms[t].x + columns.first, g->columns, batch,
-                   length(columns));
+        slice_pack(slice, precision, g->terms[t].x + columns.first, g->columns, batch, width);
         for (int64_t from = part.first; from < part.end; from += LATENT_GROUP) {
             const struct range group = overlap((struct range){ from, from + LATENT_GROUP }, part);
-            memset(gradient, 0, LATENT_GROUP * COLUMNS * sizeof *gradient);
+            memset(gradient, 0, (size_t)(LATENT_GROUP * ld) * sizeof *gradient);
             for (int64_t i = group.first; i < group.end; i++) {
-                add_entries(g, &g->terms[t], gradient + (i - from) * COLUMNS, i, slice);
+                add_entries(g, &g->terms[t], gradient + (i - from) * ld, i, slice, width);
                 if (g->with_aside)
-                    add_entries(g, &g->aside, gradient + (i - from) * COLUMNS, i, aside);
+                    add_entries(g, &g->aside, gradient + (i - from) * ld, i, aside, width);
             }
-            g->visit(g->context, group, columns, gradient, COLUMNS);
+            g->visit(g->context, group, columns, gradient, ld);
         }
     }
 }
@@ -205,7 +204,7 @@ static void visit_block(const struct gradients *g, struct range latents, struct 
 /* Block of columns by block; if there are too few for all threads, the latents are cut too. */
 static void visit_sparse(const struct gradients *g)
 {
-    const int64_t blocks = split_blocks(g->columns, COLUMNS);
+    const int64_t blocks = split_blocks(g->columns, SLICE_COLUMNS);
     const int64_t groups = split_blocks(length(g->latents), LATENT_GROUP);
     const int parts = (int)split_blocks(3 * g->w->threads, blocks > 0 ? blocks : 1);
 
@@ -214,7 +213,8 @@ static void visit_sparse(const struct gradients *g)
         const struct range part = split_range(groups, (int)(p % parts), parts);
         const struct range latents = { g->latents.first + part.first * LATENT_GROUP,
                                        g->latents.first + part.end * LATENT_GROUP };
-        visit_block(g, overlap(latents, g->latents), split_block(g->columns, COLUMNS, p / parts));
+        visit_block(g, overlap(latents, g->latents),
+                    split_block(g->columns, SLICE_COLUMNS, p / parts));
     }
 }
 

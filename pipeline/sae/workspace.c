@@ -81,9 +81,12 @@ static int64_t encode_scratch(const struct step_room *room)
 }
 
 /* Floats for two slices of a batch, and gradients made from them (gradients.c). */
-static int64_t gradient_scratch(int64_t batch)
+static int64_t gradient_scratch(const struct step_room *room)
 {
-    return (2 * batch + LATENT_TILE) * COLUMNS;
+    const int64_t widest = most(room->shape.inputs, room->shape.outputs);
+
+    return (2 * slice_bytes(room->precision, room->batch, widest)
+            + slice_bytes(PRECISION_F32, LATENT_TILE, widest)) / (int64_t)sizeof(float);
 }
 
 static struct sizes find_sizes(const struct step_room *room, int ranks)
@@ -103,7 +106,7 @@ static struct sizes find_sizes(const struct step_room *room, int ranks)
     s.own_columns = s.own_column_blocks * COLUMNS;
     s.own_latents = s.own_tiles * LATENT_TILE;
     s.own_entries = lists * batch * (s.own_latents < latents ? s.own_latents : latents);
-    s.scratch = most(most(encode_scratch(room), gradient_scratch(batch)),
+    s.scratch = most(most(encode_scratch(room), gradient_scratch(room)),
                      most((int64_t)ROW_BLOCK * latents, LATENT_TILE * (batch + widest)));
     s.sums = room->shape.outputs + room->residuals * s.column_blocks + s.tiles;
     return s;
@@ -191,7 +194,7 @@ static int64_t rounded_values(const struct step_room *room, const struct sizes *
 static void make_for_precision(struct workspace *w, const struct step_room *room,
                                const struct sizes *s)
 {
-    w->slice = allocate_big(slice_bytes(room->precision, room->shape.latents), 1);
+    w->slice = allocate_big(slice_bytes(room->precision, room->shape.latents, s->own_columns), 1);
     w->rounded = allocate_big(rounded_values(room, s), sizeof *w->rounded);
     for (int i = 0; i < w->threads; i++) {
         w->scratch[i] = allocate_aligned(s->scratch * (int64_t)sizeof(float));
@@ -338,6 +341,7 @@ int64_t workspace_bytes(const struct step_room *room, int ranks, int threads)
                             + (4 + room->residuals) * batch;
 
     return floats * (int64_t)sizeof(float) + doubles * (int64_t)sizeof(double)
-           + (int64_t)entries_bytes(room, &s, ranks) + slice_bytes(room->precision, latents)
+           + (int64_t)entries_bytes(room, &s, ranks)
+           + slice_bytes(room->precision, latents, s.own_columns)
            + rounded_values(room, &s) * (int64_t)sizeof(uint16_t);
 }
