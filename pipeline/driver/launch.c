@@ -70,6 +70,11 @@ static void starter_arguments(char *arguments[32], const struct launch *launch, 
         arguments[n++] = threads;
     if (!srun)      /* seconds from SIGTERM to SIGKILL; Slurm sends SIGTERM first of all */
         arguments[n++] = launch->one_task ? "20" : "1";
+    if (!srun && !launch->one_task) {       /* 0.2 s of a start of 0.6 are a search for networks */
+        arguments[n++] = "--mca";
+        arguments[n++] = "pml";
+        arguments[n++] = "ob1";
+    }
     if (!srun && geteuid() == 0)
         arguments[n++] = "--allow-run-as-root";
     arguments[n++] = "-n";
