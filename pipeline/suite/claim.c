@@ -3,6 +3,7 @@
 #include "suite/schema.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,32 @@ done:
     return st;
 }
 
+static bool is_claimed(const struct suite *suite, const char *path)
+{
+    char *text = NULL;
+    int64_t bytes;
+    const bool is = file_read(path, &text, &bytes) == OK && strcmp(text, suite->text) == 0;
+
+    status_clear();
+    free(text);
+    return is;
+}
+
+/* What others began to write and may have been killed over; who is still at it finds the claim
+ * made. */
+static void sweep(const char *path)
+{
+    char pattern[PATH_LENGTH];
+    glob_t found;
+
+    path_print(pattern, "%s.*", path);
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t f = 0; f < found.gl_pathc; f++)
+            unlink(found.gl_pathv[f]);
+        globfree(&found);
+    }
+}
+
 /* Write RUN/suite.yaml whole, whoever else does the same at this moment. */
 static enum status write_claim(const struct suite *suite, const char *path)
 {
@@ -119,6 +146,10 @@ static enum status write_claim(const struct suite *suite, const char *path)
     if (rename(mine, path) != 0)
         st = refuse(E_IO, "cannot rename %s to %s: %s", mine, path, strerror(errno));
 done:
+    if (st != OK && is_claimed(suite, path)) {
+        status_clear();
+        st = OK;
+    }
     return st;
 }
 
@@ -140,6 +171,8 @@ enum status suite_claim(const struct suite *suite)
     }
     TRY(write_claim(suite, path));
 done:
+    if (st == OK)
+        sweep(path);
     free(now);
     free(before);
     return st;

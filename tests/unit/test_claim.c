@@ -2,6 +2,9 @@
 #include "suite/claim.h"
 #include "tests/unit/scratch.h"
 
+#include <dirent.h>
+#include <sys/wait.h>
+
 static const char FIRST[] = "- {sites: [res], target_l0: [10]}\n";
 
 /* Claim an own run folder, in which `made` exists, for a suite with these lines. */
@@ -118,6 +121,43 @@ static void a_release_does_not_grow(void **state)
     expect_words("release has fewer autoencoders");
 }
 
+/* All at once, after one that was killed at it: each claim holds, and nothing but it is left. */
+static void many_may_claim_at_once(void **state)
+{
+    enum { CLAIMERS = 16 };
+    static const char CORPUS[] = "corpus: {files: [a]}\n";
+    char path[PATH_LENGTH], none;
+    int status, gate[2], entries = 0;
+
+    (void)state;
+    for (int round = 0; round < 10; round++) {
+        path_print(path, "%s/run", scratch);
+        assert_int_equal(file_remove(path), OK);
+        assert_int_equal(folder_make(path), OK);
+        path_print(path, "%s/run/suite.yaml.1.part", scratch);
+        assert_int_equal(file_write(path, "name:", 5), OK);
+        assert_int_equal(pipe(gate), 0);
+        for (int c = 0; c < CLAIMERS; c++)
+            if (fork() == 0) {
+                close(gate[1]);
+                _exit(read(gate[0], &none, 1) != 0 || claim(NULL, FIRST, CORPUS) != OK);
+            }
+        close(gate[0]);
+        close(gate[1]);     /* go */
+        for (int c = 0; c < CLAIMERS; c++) {
+            assert_true(wait(&status) > 0);
+            assert_int_equal(status, 0);
+        }
+        assert_int_equal(claim(NULL, FIRST, CORPUS), OK);
+        path_print(path, "%s/run", scratch);
+        DIR *folder = opendir(path);
+        for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
+            entries += entry->d_name[0] != '.';
+        closedir(folder);
+        assert_int_equal(entries, round + 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +168,7 @@ int main(void)
         cmocka_unit_test(technical_values_may_always_change),
         cmocka_unit_test(autoencoders_may_be_added_behind_the_others),
         cmocka_unit_test(a_release_does_not_grow),
+        cmocka_unit_test(many_may_claim_at_once),
     };
 
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
