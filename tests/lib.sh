@@ -107,7 +107,7 @@ hundredths() {
 
 # killed RANKS DELAY STAGE [ARGUMENT...]: start a stage and kill all its ranks DELAY seconds
 # after they have started.  Was it killed before it was done?  (An mpirun whose ranks die
-# while they shake hands would wait for them for ever; it gets three seconds.)
+# while they shake hands would wait for them for ever, so it is told to end.)
 killed() {
     killed_ranks=$1 delay_seconds=$2 killed_stage=$3
     shift 3
@@ -118,13 +118,12 @@ killed() {
     mpirun=$!
     until [ "$(wc -l < "$dir/ranks")" = "$killed_ranks" ]; do sleep 0.01; done
     sleep "$delay_seconds"
-    # shellcheck disable=SC2046
-    kill -9 $(cat "$dir/ranks")
-    { sleep 3; kill "$mpirun"; } 2> /dev/null &
-    patience=$!
     mpirun_status=0
+    while read -r rank; do
+        kill -9 "$rank" && mpirun_status=1
+    done < "$dir/ranks" 2> /dev/null
+    [ "$mpirun_status" = 0 ] || kill "$mpirun" 2> /dev/null || :
     wait "$mpirun" || mpirun_status=$?
-    kill "$patience" 2> /dev/null || :
     [ "$mpirun_status" != 0 ]
 }
 
