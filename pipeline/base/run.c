@@ -101,10 +101,13 @@ enum status run_check_task(const struct run *run, int64_t tasks)
  * the end of an open live line goes there too. */
 int run_finish(struct run *run, enum status st)
 {
+    int broken = comm_broken;       /* maybe of one rank alone */
+
     if (run->rank == 0 && st != OK)
         fprintf(stderr, "%ssaemill-%s: %s\n", run->line_open ? "\n" : "", run->stage,
                 status_reason());
-    if (comm_broken) {
+    MPI_Allreduce(MPI_IN_PLACE, &broken, 1, MPI_INT, MPI_MAX, run->comm);
+    if (broken) {
         fflush(NULL);
         MPI_Barrier(run->comm);     /* the reason is out */
         _exit(st);                  /* MPI_Abort may drop it, and adds warnings of its own */

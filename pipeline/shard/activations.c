@@ -154,7 +154,7 @@ enum status activations_open_folder(struct activations *activations, const char 
         paths = realloc(paths, (size_t)(shards + 1) * sizeof *paths);
         if (paths == NULL)
             die("no memory for a list of shards");
-        path_print(paths[shards], "%s/%05d.h5", folder, shards);
+        shards_numbered(paths[shards], folder, shards);
         more = file_exists(paths[shards]);
     }
     TRY(shards == 0 ? refuse(E_USAGE, "there are no shuffled activations in %s: run "

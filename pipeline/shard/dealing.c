@@ -1,6 +1,4 @@
-/* dealing.c -- a pass before the last of a shuffle: rows to the groups of windows they belong
- * to, through files. */
-#include "shard/shuffling.h"
+#include "shard/dealing.h"
 
 #include <stdlib.h>
 
@@ -37,7 +35,7 @@ done:
     return st;
 }
 
-/* The writer's job: sort a unit by group, write its file.  Local. */
+/* The writer's job: sort a unit by group, write its file, have it published.  Local. */
 static enum status write_unit(void *of)
 {
     const struct dealing_unit *d = of;
@@ -46,10 +44,15 @@ static enum status write_unit(void *of)
         .groups_count = (int32_t)d->dealing->groups, .sorted = d->unit->sorted,
         .room = d->s->buffers.dealing,
     };
-    char path[PATH_LENGTH];
+    char path[PATH_LENGTH], part[PATH_LENGTH];
+    enum status st;
 
     dealt_path(path, d->dealing->folder, d->unit->number);
-    return dealt_write(path, &d->s->form, &unit);
+    path_print(part, "%s.part", path);
+    TRY(dealt_write(part, &d->s->form, &unit));
+    shuffling_publish(d->s, path);
+done:
+    return st;
 }
 
 /* The units whose files are not there yet, as rank 0 sees it.  Caller frees.  Collective. */
@@ -86,8 +89,8 @@ static enum status deal_missing(struct shuffling *s, struct source *source,
         struct unit_rows *unit = &s->buffers.units[round % 2];
 
         st = at < mine.end ? read_unit(s, source, dealing, unit, missing[at]) : OK;
+        written = shuffling_await(s);
         phase_enter(PHASE_NONE);
-        written = worker_wait(&s->writer);
         comm_meet(s->run->comm);
         phase_enter(PHASE_COMPUTE);
         TRY_ALL(s->run->comm, st != OK ? st : written);
@@ -100,18 +103,17 @@ static enum status deal_missing(struct shuffling *s, struct source *source,
         TRY(run_stopping(s->run) ? shuffling_stopped() : OK);
     }
 done:
-    written = worker_wait(&s->writer);
+    written = shuffling_settle(s);
     return st != OK ? st : agree(s->run->comm, written);
 }
 
-enum status shuffling_deal(struct shuffling *s, struct source *source,
-                           const struct dealing *dealing)
+enum status dealing_run(struct shuffling *s, struct source *source, const struct dealing *dealing)
 {
     const int64_t done = s->done, rows = source->rows.end - source->rows.first;
     int64_t count, *missing;
     enum status st;
 
-    TRY(shuffling_settle(s));       /* units lie where windows do */
+    TRY_ALL(s->run->comm, shuffling_await(s));      /* units lie where windows do */
     missing = list_missing(s, dealing, &count);
     s->skipped += (dealing->units - count) * s->passes.unit;
     st = agree(s->run->comm, s->run->rank == 0 ? folder_make(dealing->folder) : OK);

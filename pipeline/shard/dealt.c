@@ -130,21 +130,18 @@ done:
     return st;
 }
 
-enum status dealt_write(const char *path, const struct dealt_form *form,
+enum status dealt_write(const char *part, const struct dealt_form *form,
                         const struct dealt_unit *unit)
 {
     int64_t *before = allocate(unit->groups_count + 1, sizeof *before);
     const enum phase phase = phase_enter(PHASE_WRITE);
-    char part[PATH_LENGTH];
     FILE *file = NULL;
     enum status st;
 
     sort_by_group(before, unit);
-    path_print(part, "%s.part", path);
     file = fopen(part, "wb");
     TRY(file == NULL ? file_refuse("create", part) : OK);
     TRY(write_groups(file, part, form, unit, before));
-    TRY(file_publish(path));
 done:
     if (file != NULL)
         fclose(file);

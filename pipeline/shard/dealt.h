@@ -36,8 +36,8 @@ int64_t dealt_room(const struct dealt_form *form);
 /* Path of file `unit` in a folder. */
 void dealt_path(char path[PATH_LENGTH], const char *folder, int64_t unit);
 
-/* Write a file, by way of PATH.part.  Local.  E_IO, E_ROOM. */
-enum status dealt_write(const char *path, const struct dealt_form *form,
+/* Write a file, to be published (file_publish()) by the caller.  Local.  E_IO, E_ROOM. */
+enum status dealt_write(const char *part, const struct dealt_form *form,
                         const struct dealt_unit *unit);
 
 /* The records of one group in all files of a folder, as one long list. */

@@ -13,12 +13,12 @@ static int64_t most(int64_t a, int64_t b)
 
 /* --- passes ---------------------------------------------------------------------------- */
 
-/* Of so many chunks in one shard and window, how many does a rank hold?  Rank 0 holds the
- * most. */
-static int64_t chunks_held(const struct room *room, int64_t chunks, int rank)
+/* Of so many chunks in one shard and window, how many does a rank of a team hold?  The first one
+ * holds the most. */
+static int64_t chunks_held(const struct room *room, int team, int64_t chunks, int rank)
 {
-    const int64_t call = room->ranks * room->stretch;
-    const struct range rest = split_range(chunks % call, rank, room->ranks);
+    const int64_t call = team * room->stretch;
+    const struct range rest = split_range(chunks % call, rank, team);
 
     return chunks / call * room->stretch + rest.end - rest.first;
 }
@@ -50,41 +50,76 @@ int64_t passes_chunk(int64_t rows, int64_t shard)
 
 int passes_at_once(const struct passes *passes)
 {
-    return passes->windows == 1 ? 1 : 2;
+    return passes->windows == 1 || passes->way == PASSES_AT_ONCE ? 1 : 2;
 }
 
-/* Windows so large that `held` chunks a rank can hold one. */
-static void cut_windows(struct passes *passes, const struct room *room, int64_t held)
+/* Windows so large that `held` chunks a rank of a team can hold one, and such that all teams
+ * have as many. */
+static void cut_windows(struct passes *passes, const struct room *room, int team, int64_t held)
 {
     const int64_t chunk = room->rows.out;
     const int64_t chunks = split_blocks(least(passes->rows, passes->shard), chunk);
-    const int64_t shard_held = chunks_held(room, chunks, 0);
+    const int64_t shard_held = chunks_held(room, team, chunks, 0);
     const int64_t shards = split_blocks(passes->rows, passes->shard);
+    const int64_t teams = room->ranks / team;
 
     if (shard_held <= held) {       /* windows of several shards */
-        passes->span = passes->window = least(held / shard_held, shards) * passes->shard;
+        const int64_t turns = split_blocks(shards, least(held / shard_held, shards) * teams);
+        passes->span = passes->window = split_blocks(shards, turns * teams) * passes->shard;
     } else {                        /* several windows for a shard, of like size */
         passes->span = passes->shard;
-        passes->window = split_blocks(chunks, split_blocks(chunks, held * room->ranks)) * chunk;
+        passes->window = split_blocks(chunks, split_blocks(chunks, held * team)) * chunk;
     }
     passes->windows = count_windows(passes);
+}
+
+/* Several windows, and through which files rows come to them. */
+static struct passes several(const struct passes *passes, enum passes_way way, int64_t bucket,
+                             const struct room *room)
+{
+    struct passes made = { .rows = passes->rows, .shard = passes->shard, .way = way };
+
+    cut_windows(&made, room, way == PASSES_TOGETHER ? room->ranks : 1, room->held / 2);
+    if (bucket <= made.window)
+        return made;
+    for (int64_t reach = 1; reach < made.windows; reach *= room->fanout)
+        made.dealings++;
+    made.fanout = root_above(made.windows, made.dealings);
+    /* As many units as ranks, or a multiple, of like size. */
+    const int64_t units = split_blocks(split_blocks(made.rows, room->unit), room->ranks);
+    made.unit = split_blocks(made.rows, units * room->ranks);
+    return made;
+}
+
+/* If ranks take whole shards in turn, is no more than a ninth of their time spent waiting for
+ * those that have one more? */
+static bool shared_evenly(const struct passes *passes, int ranks)
+{
+    const int64_t shards = split_blocks(passes->rows, passes->shard);
+
+    return 8 * split_blocks(shards, ranks) * ranks <= 9 * shards;
 }
 
 void passes_make(struct passes *passes, int64_t rows, int64_t shard, int64_t bucket,
                  const struct room *room)
 {
-    *passes = (struct passes){ .rows = rows, .shard = shard };
-    cut_windows(passes, room, room->held);
-    if (passes->windows > 1)
-        cut_windows(passes, room, room->held / 2);
-    if (passes->windows == 1 || bucket <= passes->window)
+    struct passes apart;
+    bool even;
+
+    *passes = (struct passes){ .rows = rows, .shard = shard, .way = PASSES_TOGETHER };
+    even = shared_evenly(passes, room->ranks);
+    cut_windows(passes, room, room->ranks, room->held);
+    if (passes->windows == 1) {
+        apart = (struct passes){ .rows = rows, .shard = shard, .way = PASSES_AT_ONCE };
+        cut_windows(&apart, room, 1, room->held);
+        if (even && apart.windows <= room->ranks && apart.window >= least(rows, shard))
+            *passes = apart;
         return;
-    for (int64_t reach = 1; reach < passes->windows; reach *= room->fanout)
-        passes->dealings++;
-    passes->fanout = root_above(passes->windows, passes->dealings);
-    /* As many units as ranks, or a multiple, of like size. */
-    const int64_t units = split_blocks(split_blocks(rows, room->unit), room->ranks);
-    passes->unit = split_blocks(rows, units * room->ranks);
+    }
+    *passes = several(passes, PASSES_TOGETHER, bucket, room);
+    apart = several(passes, PASSES_APART, bucket, room);
+    if (even && apart.dealings <= passes->dealings)
+        *passes = apart;
 }
 
 /* Chunks of a window's part of a shard, the longest. */
@@ -97,19 +132,27 @@ static int64_t part_chunks(const struct passes *passes)
 bool passes_fit(const struct passes *passes, struct room *room)
 {
     const int64_t parts = split_blocks(least(passes->window, passes->rows), passes->shard);
+    const int team = passes->way == PASSES_TOGETHER ? room->ranks : 1;
     const int64_t held = passes_at_once(passes) * parts
-                         * chunks_held(room, part_chunks(passes), 0);
+                         * chunks_held(room, team, part_chunks(passes), 0);
 
-    if (held > room->held || passes->unit > room->unit)
+    if (held > room->held || passes->unit > room->unit
+        || (passes->way == PASSES_AT_ONCE && passes->windows > room->ranks))
         return false;
+    room->team = team;
     room->held = held;
     room->unit = passes->unit;
     return true;
 }
 
+int64_t passes_each(const struct passes *passes)
+{
+    return split_blocks(passes->span, passes->window);
+}
+
 struct range passes_range(const struct passes *passes, int64_t window)
 {
-    const int64_t each = split_blocks(passes->span, passes->window);
+    const int64_t each = passes_each(passes);
     const struct range span = split_block(passes->rows, passes->span, window / each);
     const int64_t first = span.first + window % each * passes->window;
 
@@ -118,44 +161,51 @@ struct range passes_range(const struct passes *passes, int64_t window)
 
 int64_t passes_window(const struct passes *passes, int64_t row)
 {
-    const int64_t each = split_blocks(passes->span, passes->window);
+    return row / passes->span * passes_each(passes) + row % passes->span / passes->window;
+}
 
-    return row / passes->span * each + row % passes->span / passes->window;
+int passes_owner(const struct passes *passes, int64_t window, int ranks)
+{
+    return (int)(window / passes_each(passes) % ranks);
 }
 
 /* --- seats ----------------------------------------------------------------------------- */
 
-struct seat passes_seat(const struct passes *passes, const struct room *room,
-                        struct range window, int64_t row)
+struct seat passes_seat(const struct passes *passes, const struct room *room, int64_t row)
 {
+    const int64_t number = passes_window(passes, row);
+    const struct range window = passes_range(passes, number);
     const int64_t chunk_rows = room->rows.out, shard = row / passes->shard;
     const int64_t first = most(shard * passes->shard, window.first);
     const int64_t end = least((shard + 1) * passes->shard, window.end);
-    const int64_t call_chunks = room->ranks * room->stretch;
+    const int64_t call_chunks = room->team * room->stretch;
     const int64_t chunk = (row - first) / chunk_rows, call = chunk / call_chunks;
     const int64_t chunks = least(call_chunks, split_blocks(end - first, chunk_rows)
                                               - call * call_chunks);
-    const int rank = split_part(chunks, chunk % call_chunks, room->ranks);
-    const struct range mine = split_range(chunks, rank, room->ranks);
+    const int rank = split_part(chunks, chunk % call_chunks, room->team);
+    const struct range mine = split_range(chunks, rank, room->team);
     const int64_t before = (shard - window.first / passes->shard)
-                           * chunks_held(room, part_chunks(passes), rank)
+                           * chunks_held(room, room->team, part_chunks(passes), rank)
                            + call * room->stretch + chunk % call_chunks - mine.first;
 
-    return (struct seat){ rank, before * chunk_rows + (row - first) % chunk_rows };
+    return (struct seat){
+        passes->way == PASSES_TOGETHER ? rank : passes_owner(passes, number, room->ranks),
+        before * chunk_rows + (row - first) % chunk_rows,
+    };
 }
 
 int64_t passes_calls(const struct room *room, struct range part)
 {
     return split_blocks(split_blocks(part.end - part.first, room->rows.out),
-                        room->ranks * room->stretch);
+                        room->team * room->stretch);
 }
 
 struct range passes_stretch(const struct room *room, struct range part, int64_t call, int rank)
 {
     const int64_t chunk_rows = room->rows.out;
     const int64_t chunks = split_blocks(part.end - part.first, chunk_rows);
-    const struct range all = split_block(chunks, room->ranks * room->stretch, call);
-    const struct range mine = split_range(all.end - all.first, rank, room->ranks);
+    const struct range all = split_block(chunks, room->team * room->stretch, call);
+    const struct range mine = split_range(all.end - all.first, rank, room->team);
 
     return (struct range){
         least(part.end, part.first + (all.first + mine.first) * chunk_rows),

@@ -1,8 +1,8 @@
 /* passes.h -- how often a shuffle must move all rows, and through what.
  *
- * The output is cut into windows that the memory of all ranks together can hold.  If there
- * is one window, one pass does: every row is read and sent to the rank that holds its
- * place.  If there are more, a pass before deals the rows to files, a memory full at a
+ * If the memory of all ranks together can hold all rows, one pass does: every row is read
+ * and sent to the rank that holds its place.  If not, the output is cut into windows that
+ * memory can hold, and a pass before deals the rows to files, a memory full at a
  * time, sorted by the window they go to; then each window reads its share of every file.
  * If the windows are so many that those shares would be too small to read well, they are
  * dealt to groups of windows first, and each group again: three passes.  If rows stay in
@@ -21,6 +21,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Who holds a window, and writes it.  A rank that has its own waits for no other one, and in
+ * many passes need not talk to them; but the shards must be many, and fit. */
+enum passes_way {
+    PASSES_TOGETHER,            /* all ranks, one window after the other */
+    PASSES_APART,               /* each rank its own windows, one after the other */
+    PASSES_AT_ONCE,             /* each rank its own window, all of them at once: one pass */
+};
+
 /* How the rows of a stream are moved.  The same for whatever ranks go on with it after an
  * interruption, so it does not mention them. */
 struct passes {
@@ -32,6 +40,7 @@ struct passes {
     int64_t unit;               /* rows of a file to deal to */
     int64_t fanout;             /* groups that rows are dealt to */
     int64_t dealings;           /* passes but the last; 0 with several windows: buckets */
+    int64_t way;                /* enum passes_way */
 };
 
 /* The fewest passes for `rows` rows (1 or more) in shards of `shard`, of which each stays in its
@@ -40,33 +49,37 @@ void passes_make(struct passes *passes, int64_t rows, int64_t shard, int64_t buc
                  const struct room *room);
 
 /* Are there places for all that passes want at once?  True for those made from the room.
- * If so, reduces the room to what is needed. */
+ * If so, reduces the room to what is needed, and tells it how many ranks hold a window. */
 bool passes_fit(const struct passes *passes, struct room *room);
 
-/* Rows of a chunk of the output; windows in memory at once. */
+/* Rows of a chunk of the output; windows in a rank's memory at once. */
 int64_t passes_chunk(int64_t rows, int64_t shard);
 int     passes_at_once(const struct passes *passes);
 
-/* Rows of a window; the window of a row. */
+/* Rows of a window; the window of a row; windows of a span. */
 struct range passes_range(const struct passes *passes, int64_t window);
 int64_t      passes_window(const struct passes *passes, int64_t row);
+int64_t      passes_each(const struct passes *passes);
+
+/* The rank, of so many, whose own a window is: that of the windows of its span, too, so that
+ * no two write to one shard. */
+int passes_owner(const struct passes *passes, int64_t window, int ranks);
 
 /* --- who holds what of a window ------------------------------------------------------ */
 
-/* A window's part of a shard is written `stretch` chunks a rank at a time, so ranks hold
- * alternate stretches.  A rank keeps its rows in the order in which it writes them. */
+/* A window's part of a shard is written `stretch` chunks a rank at a time, so ranks that hold it
+ * together have alternate stretches.  A rank keeps its rows in the order in which it writes them. */
 struct seat {
     int     rank;
     int64_t slot;               /* row of that rank's memory */
 };
 
 /* The place of an output row in the window that it is in. */
-struct seat passes_seat(const struct passes *passes, const struct room *room,
-                        struct range window, int64_t row);
+struct seat passes_seat(const struct passes *passes, const struct room *room, int64_t row);
 
-/* What a rank writes in call number `call` of a window's part of a shard: `part` are rows
- * of the output in one shard and one window.  The slot of the first of them is that of
- * passes_seat(). */
+/* What rank number `rank` of those that hold a window writes in call number `call` of its part
+ * of a shard: `part` are rows of the output in one shard and one window.  The slot of the first
+ * of them is that of passes_seat(). */
 struct range passes_stretch(const struct room *room, struct range part, int64_t call, int rank);
 int64_t      passes_calls(const struct room *room, struct range part);
 

@@ -3,7 +3,7 @@
 #include "shard/h5.h"
 
 static const char FORMAT[] = "saemill shuffle plan";
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
 struct plan plan_read(const char *path)
 {

@@ -1,14 +1,11 @@
 #include "shard/reorder.h"
 #include "base/words.h"
+#include "shard/dealing.h"
 #include "shard/plan.h"
-#include "shard/shuffling.h"
+#include "shard/window.h"
 
+#include <stdio.h>
 #include <stdlib.h>
-
-void reorder_path(char path[PATH_LENGTH], const char *folder, int64_t shard)
-{
-    path_print(path, "%s/%05lld.h5", folder, (long long)shard);
-}
 
 /* Output rows of some windows. */
 static struct range rows_of(const struct shuffling *s, struct range windows)
@@ -30,9 +27,10 @@ static bool windows_complete(const struct shuffling *s, struct range windows)
 /* --- windows ----------------------------------------------------------------------------- */
 
 /* The rows of some windows: group number `group` of a dealing or, with none, those rows of the
- * input whose buckets the windows have a part of.  Collective. */
-static enum status open_source(struct shuffling *s, struct source *source, struct dealt *dealt,
-                               const struct dealing *from, int64_t group, struct range windows)
+ * input whose buckets the windows have a part of.  Collective over comm. */
+static enum status open_source(struct shuffling *s, MPI_Comm comm, struct source *source,
+                               struct dealt *dealt, const struct dealing *from, int64_t group,
+                               struct range windows)
 {
     const struct order *order = &s->job->order;
     const struct range wanted = rows_of(s, windows);
@@ -46,7 +44,7 @@ static enum status open_source(struct shuffling *s, struct source *source, struc
     if (from == NULL)
         return OK;
     activations_rest(s->job->input);
-    TRY(dealt_open(dealt, s->run->comm, from->folder, from->units, &s->form, (int32_t)group,
+    TRY(dealt_open(dealt, comm, from->folder, from->units, &s->form, (int32_t)group,
                    (int32_t)from->groups));
     source->dealt = dealt;
     source->rows = (struct range){ 0, dealt_rows(dealt) };
@@ -59,11 +57,12 @@ done:
     return st;
 }
 
-/* Order one window, unless its shards are complete.  Collective. */
-static enum status order_window(struct shuffling *s, const struct dealing *from, int64_t group,
-                                int64_t window)
+/* Order windows that all ranks hold together, unless their shards are complete: one, or at once
+ * the own ones of all.  Collective. */
+static enum status order_together(struct shuffling *s, const struct dealing *from, int64_t group,
+                                  struct range windows)
 {
-    const struct range windows = { window, window + 1 }, rows = rows_of(s, windows);
+    const struct range rows = rows_of(s, windows);
     struct source source;
     struct dealt dealt = {0};
     enum status st = OK;
@@ -71,12 +70,64 @@ static enum status order_window(struct shuffling *s, const struct dealing *from,
     if (windows_complete(s, windows)) {
         s->skipped += rows.end - rows.first;
     } else {
-        TRY(open_source(s, &source, &dealt, from, group, windows));
-        TRY(shuffling_window(s, &source, window));
+        TRY(open_source(s, s->run->comm, &source, &dealt, from, group, windows));
+        TRY(window_exchange(s, &source, windows.first));
     }
     s->done += rows.end - rows.first;
 done:
     dealt_close(&dealt);
+    return st;
+}
+
+/* Order a window of this rank's own, unless its shards are complete.  Local. */
+static enum status order_own(struct shuffling *s, const struct dealing *from, int64_t window)
+{
+    const struct range windows = { window, window + 1 }, rows = rows_of(s, windows);
+    const int64_t group = from != NULL ? (window - from->windows.first) / from->each : 0;
+    const int64_t all = (rows.end - rows.first) * s->run->size;     /* other ranks do as much */
+    struct source source;
+    struct dealt dealt = {0};
+    enum status st = OK;
+
+    if (windows_complete(s, windows)) {
+        s->skipped += all;
+    } else {
+        TRY(open_source(s, MPI_COMM_SELF, &source, &dealt, from, group, windows));
+        TRY(window_gather(s, &source, window));
+    }
+    s->done += all;
+done:
+    dealt_close(&dealt);
+    return st;
+}
+
+/* Order some windows, each rank its own: groups of a dealing or, with none, rows of the input.
+ * Ranks agree after each, so that none goes on for long when another one has failed.
+ * Collective. */
+static enum status order_apart(struct shuffling *s, const struct dealing *from,
+                               struct range windows)
+{
+    const int64_t each = passes_each(&s->passes), turn = each * s->run->size;
+    const struct range rows = rows_of(s, windows);
+    const int64_t done = s->done;
+    char step[64];
+    enum status st = OK;
+
+    for (int64_t first = windows.first / turn * turn; first < windows.end; first += turn)
+        for (int64_t i = 0; i < each; i++) {
+            const int64_t window = first + s->run->rank * each + i;
+            const bool mine = windows.first <= window && window < windows.end;
+
+            st = mine ? order_own(s, from, window) : run_stopping_here() ? shuffling_stopped() : OK;
+            phase_enter(PHASE_NONE);
+            comm_meet(s->run->comm);
+            phase_enter(PHASE_COMPUTE);
+            TRY_ALL(s->run->comm, st);
+            snprintf(step, sizeof step, "windows of %lld", (long long)s->passes.windows);
+            shuffling_tell(s, step);
+        }
+    s->done = done + rows.end - rows.first;
+done:
     return st;
 }
 
@@ -143,8 +194,8 @@ static enum status deal(struct shuffling *s, const struct dealing *from, int64_t
         s->skipped += rows.end - rows.first;
         s->done += rows.end - rows.first;
     } else {
-        TRY(open_source(s, &source, &dealt, from, group, dealing->windows));
-        TRY(shuffling_deal(s, &source, dealing));
+        TRY(open_source(s, s->run->comm, &source, &dealt, from, group, dealing->windows));
+        TRY(dealing_run(s, &source, dealing));
     }
 done:
     dealt_close(&dealt);
@@ -156,24 +207,38 @@ static enum status remove_folder(struct shuffling *s, const char *folder)
     return agree(s->run->comm, s->run->rank == 0 ? file_remove(folder) : OK);
 }
 
+/* Wait until all is written that was dealt, and remove it.  Collective. */
+static enum status end_dealing(struct shuffling *s, const struct dealing *dealing)
+{
+    enum status st;
+
+    TRY_ALL(s->run->comm, shuffling_settle(s));
+    TRY(remove_folder(s, dealing->folder));
+done:
+    return st;
+}
+
 /* Order some windows, which are group number `group` of a dealing or (NULL) all there are: deal
  * them to smaller groups, and so on with each of these, until they are single windows.
  * Collective. */
 static enum status order_windows(struct shuffling *s, const struct dealing *from, int64_t group,
                                  struct range windows)
 {
+    const bool apart = s->passes.way == PASSES_APART;
     enum status st;
 
     if (windows.end - windows.first == 1)
-        return order_window(s, from, group, windows.first);
+        return apart ? order_apart(s, from, windows) : order_together(s, from, group, windows);
     const struct dealing dealing = dealing_of(s, windows);
     TRY(deal(s, from, group, &dealing));
     if (from != NULL && group == from->groups - 1)      /* what it fed is dealt again */
         TRY(remove_folder(s, from->folder));
-    for (int64_t g = 0; g < dealing.groups; g++)
-        TRY(order_windows(s, &dealing, g, windows_of(&dealing, g)));
-    TRY(shuffling_settle(s));
-    TRY(remove_folder(s, dealing.folder));
+    if (apart && dealing.each == 1)
+        TRY(order_apart(s, &dealing, windows));
+    else
+        for (int64_t g = 0; g < dealing.groups; g++)
+            TRY(order_windows(s, &dealing, g, windows_of(&dealing, g)));
+    TRY(end_dealing(s, &dealing));
 done:
     return st;
 }
@@ -181,13 +246,19 @@ done:
 /* All windows.  Collective. */
 static enum status order_all(struct shuffling *s)
 {
+    const struct range all = { 0, s->passes.windows };
     enum status st = OK;
 
     if (s->passes.dealings > 0)
-        return order_windows(s, NULL, 0, (struct range){ 0, s->passes.windows });
-    for (int64_t window = 0; window < s->passes.windows; window++)
-        TRY(order_window(s, NULL, 0, window));
-    TRY(shuffling_settle(s));
+        return order_windows(s, NULL, 0, all);
+    if (s->passes.way == PASSES_APART)
+        TRY(order_apart(s, NULL, all));
+    else if (s->passes.way == PASSES_AT_ONCE)
+        TRY(order_together(s, NULL, 0, all));
+    else
+        for (int64_t window = 0; window < all.end; window++)
+            TRY(order_together(s, NULL, 0, (struct range){ window, window + 1 }));
+    TRY_ALL(s->run->comm, shuffling_settle(s));
 done:
     return st;
 }
@@ -290,7 +361,7 @@ static void find_complete(struct shuffling *s)
     s->shards = split_blocks(s->passes.rows, s->passes.shard);
     s->complete = allocate(s->shards, 1);
     for (int64_t shard = 0; s->run->rank == 0 && shard < s->shards; shard++) {
-        reorder_path(path, s->part, shard);
+        shards_numbered(path, s->part, shard);
         s->complete[shard] = file_exists(path);
     }
     MPI_Bcast(s->complete, mpi_count(s->shards), MPI_CHAR, 0, s->run->comm);
@@ -323,25 +394,30 @@ enum status reorder_stream(const struct reorder *job, struct run *run)
 
     s->job = job;
     s->run = run;
+    s->writing = MPI_COMM_NULL;
     s->since = MPI_Wtime();
-    MPI_Comm_dup(run->comm, &s->writing);
     path_print(s->part, "%s.part", job->folder);
     TRY(make_plan(s));
+    MPI_Comm_dup(s->room.team == 1 ? MPI_COMM_SELF : run->comm, &s->writing);
+    MPI_Comm_rank(s->writing, &s->place);
     TRY_ALL(run->comm, run->rank == 0 ? announce(s) : OK);
     TRY(shuffling_allocate(s));
     exchange_start(&s->exchange, run->comm, s->room.record_bytes, s->room.pair,
                    s->buffers.send, s->buffers.receive);
     worker_start(&s->reader);
     worker_start(&s->writer);
+    worker_start(&s->publisher);
     find_complete(s);
     TRY(order_all(s));
     TRY_ALL(run->comm, run->rank == 0 ? publish(s) : OK);
 done:
     worker_stop(&s->reader);
     worker_stop(&s->writer);
+    worker_stop(&s->publisher);
     st = activation_close(&s->shard, st);
     exchange_finish(&s->exchange);
-    MPI_Comm_free(&s->writing);
+    if (s->writing != MPI_COMM_NULL)
+        MPI_Comm_free(&s->writing);
     free(s->complete);
     free(s->buffers.all);
     free(s);

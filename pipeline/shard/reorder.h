@@ -27,7 +27,4 @@ struct reorder {
  * input or dealt file; the output has not the input's rows), E_STOPPED. */
 enum status reorder_stream(const struct reorder *job, struct run *run);
 
-/* Path of output shard number `shard`. */
-void reorder_path(char path[PATH_LENGTH], const char *folder, int64_t shard);
-
 #endif

@@ -78,7 +78,7 @@ enum status room_make(struct room *room, int64_t memory, int ranks, const struct
     const int64_t buffer = least(BUFFER_BYTES, memory / 64);
     const int64_t ours = memory - least(LIBRARY_BYTES, memory / 8);
 
-    *room = (struct room){ .ranks = ranks, .rows = *rows,
+    *room = (struct room){ .ranks = ranks, .team = ranks, .rows = *rows,
                            .record_bytes = record_bytes(rows->bytes) };
     room->batch = most(rows->in, buffer / room->record_bytes);
     room->pair = room->batch * 5 / 4 / ranks + 8;

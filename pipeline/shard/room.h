@@ -21,6 +21,7 @@ struct room_rows {
 /* What this run's ranks can hold, each.  Row counts unless it says bytes. */
 struct room {
     int              ranks;
+    int              team;      /* ranks that hold a window: all, or each its own */
     struct room_rows rows;
     int64_t          record_bytes;  /* of a row on its way (records.h) */
     int64_t          batch;     /* read at a time, two at once */

@@ -3,6 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+void shards_numbered(char path[PATH_LENGTH], const char *folder, int64_t shard)
+{
+    path_print(path, "%s/%05lld.h5", folder, (long long)shard);
+}
+
 void shards_make(struct shards *shards, char (*paths)[PATH_LENGTH], int count)
 {
     *shards = (struct shards){ .count = count, .open = -1, .file = -1 };

@@ -12,6 +12,9 @@ struct shards {
     hid_t  file;
 };
 
+/* Path of shard number `shard` in a folder of shuffled ones: 00000.h5, 00001.h5, ... */
+void shards_numbered(char path[PATH_LENGTH], const char *folder, int64_t shard);
+
 /* `paths` is copied.  Local. */
 void shards_make(struct shards *shards, char (*paths)[PATH_LENGTH], int count);
 

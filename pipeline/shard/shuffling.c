@@ -1,5 +1,6 @@
 #include "shard/shuffling.h"
 #include "base/memory.h"
+#include "base/phase.h"
 
 #include <stdio.h>
 
@@ -76,4 +77,38 @@ void shuffling_tell(struct shuffling *s, const char *step)
 enum status shuffling_stopped(void)
 {
     return refuse(E_STOPPED, "stopped by a signal; run the same command again to go on");
+}
+
+static enum status publish(void *path)
+{
+    phase_enter(PHASE_WRITE);
+    return file_publish(path);
+}
+
+void shuffling_publish(struct shuffling *s, const char *path)
+{
+    /* The queue has room for all of these but one. */
+    char *job = s->published[s->publications++ % (WORKER_QUEUE + 1)];
+
+    path_print(job, "%s", path);
+    worker_queue(&s->publisher, publish, job);
+}
+
+enum status shuffling_await(struct shuffling *s)
+{
+    const enum phase before = phase_enter(PHASE_NONE);      /* its time is the writer's */
+    const enum status st = worker_wait(&s->writer);
+
+    phase_enter(before);
+    return st != OK ? st : worker_status(&s->publisher);
+}
+
+enum status shuffling_settle(struct shuffling *s)
+{
+    const enum status written = shuffling_await(s);
+    const enum phase before = phase_enter(PHASE_NONE);
+    const enum status published = worker_wait(&s->publisher);
+
+    phase_enter(before);
+    return written != OK ? written : published;
 }

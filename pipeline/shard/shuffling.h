@@ -1,4 +1,4 @@
-/* shuffling.h -- one shuffle under way: what its parts (reorder.h) share. */
+/* shuffling.h -- one shuffle under way: what its parts (window.h, dealing.h) share. */
 #ifndef SHUFFLING_H
 #define SHUFFLING_H
 
@@ -53,7 +53,11 @@ struct shuffling {
     struct exchange          exchange;
     struct worker            reader;    /* reads a batch while another is exchanged */
     struct worker            writer;    /* writes a window or unit while another is filled */
-    MPI_Comm                 writing;   /* the writers' own communicator */
+    struct worker            publisher; /* has the disk take up what was written */
+    char                     published[WORKER_QUEUE + 1][PATH_LENGTH];  /* the publisher's jobs */
+    int64_t                  publications;
+    MPI_Comm                 writing;   /* of the writers of a window, theirs alone */
+    int                      place;     /* of this rank among them */
     struct activation_writer shard;     /* that the last window ended in; the writer's */
     struct window_rows      *written;   /* the window the writer is to write */
     int                      next;      /* which of the two windows is to be filled */
@@ -73,24 +77,13 @@ void shuffling_tell(struct shuffling *s, const char *step);
 /* E_STOPPED, with the words for it.  Local. */
 enum status shuffling_stopped(void);
 
-/* Fill a window with the rows of a source, while the window before is being written; and have
- * it written: its part of each shard that is not complete.  Returns before that is done.
- * Collective.  Also what became of the window before. */
-enum status shuffling_window(struct shuffling *s, struct source *source, int64_t window);
+/* Have PATH.part published as PATH (file_publish()), which takes as long as the disk does, while
+ * more is written.  For the writer.  Local. */
+void shuffling_publish(struct shuffling *s, const char *path);
 
-/* Wait until the last window is written.  Collective. */
+/* Wait until the writer has written what it was given; until that is published, too.  Local,
+ * also in what they return: what became of all that, as far as it is known. */
+enum status shuffling_await(struct shuffling *s);
 enum status shuffling_settle(struct shuffling *s);
-
-/* Some windows to be dealt to groups of `each`, through files in a folder. */
-struct dealing {
-    char         folder[PATH_LENGTH];
-    struct range windows;
-    int64_t      each, groups, units;
-};
-
-/* Deal the rows of a source, each rank its own units, but those whose files are there.
- * Collective. */
-enum status shuffling_deal(struct shuffling *s, struct source *source,
-                           const struct dealing *dealing);
 
 #endif

@@ -1,6 +1,4 @@
-/* window.c -- the last pass of a shuffle: rows into the window they belong to, and the window
- * into the output's shards. */
-#include "shard/shuffling.h"
+#include "shard/window.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +9,6 @@
 struct filling {
     struct shuffling *s;
     struct source    *source;
-    struct range      window;   /* its rows */
     struct range      left;     /* of the source, for this rank */
     struct batch     *batch;    /* to be read next */
 };
@@ -27,7 +24,7 @@ static enum status read_batch(void *of)
     TRY(source_read(f->source, batch->records, room->record_bytes, room->batch, &batch->count,
                     &f->left));
     for (int64_t i = 0; i < batch->count; i++)
-        batch->owners[i] = passes_seat(&f->s->passes, room, f->window,
+        batch->owners[i] = passes_seat(&f->s->passes, room,
                                        record_at(batch->records, room->record_bytes, i)->row).rank;
 done:
     return st;
@@ -36,25 +33,24 @@ done:
 /* Put a row into its place in the window. */
 static void take(void *to, const struct record *record)
 {
-    const struct filling *f = to;
-    const struct shuffling *s = f->s;
+    const struct shuffling *s = to;
     const struct window_rows *window = &s->buffers.windows[s->next];
-    const struct seat seat = passes_seat(&s->passes, &s->room, f->window, record->row);
+    const struct seat seat = passes_seat(&s->passes, &s->room, record->row);
 
     memcpy(window->values + seat.slot * s->room.rows.bytes, record->values,
            (size_t)s->room.rows.bytes);
     window->origins[seat.slot] = record->origin;
 }
 
-/* All rows of a window into the memory of the ranks that will write them.  While a batch is
+/* All rows of a source into the memory of the ranks that will write them.  While a batch is
  * exchanged, the next one is read.  A rank whose reading failed goes on without rows of its own
  * until all know.  Collective. */
 static enum status fill(struct shuffling *s, struct source *source, const char *step)
 {
     const int64_t rows = source->rows.end - source->rows.first, done = s->done;
     struct filling f = {
-        .s = s, .source = source, .window = s->buffers.windows[s->next].rows,
-        .left = source_part(source, s->run->rank, s->run->size), .batch = s->buffers.batches,
+        .s = s, .source = source, .batch = s->buffers.batches,
+        .left = source_part(source, s->run->rank, s->run->size),
     };
     int64_t words[EXCHANGE_WORDS];
     enum status st;
@@ -73,7 +69,7 @@ static enum status fill(struct shuffling *s, struct source *source, const char *
         if (st == OK)
             worker_begin(&s->reader, read_batch, &f);
         exchange_records(&s->exchange, batch->records, batch->owners,
-                         st == OK ? batch->count : 0, words, take, &f);
+                         st == OK ? batch->count : 0, words, take, s);
         if (words[EXCHANGE_FAILED] > 0)
             TRY_ALL(s->run->comm, st);
         TRY(words[EXCHANGE_STOPPING] > 0 ? shuffling_stopped() : OK);
@@ -83,6 +79,26 @@ static enum status fill(struct shuffling *s, struct source *source, const char *
 done:
     worker_wait(&s->reader);
     phase_enter(PHASE_COMPUTE);
+    s->done = done;
+    return st;
+}
+
+/* All rows of a source into the window that this rank holds.  Local. */
+static enum status fill_own(struct shuffling *s, struct source *source)
+{
+    const struct batch *batch = &s->buffers.batches[0];
+    struct range left = source->rows;
+    enum status st = OK;
+    int64_t count;
+
+    while (left.first < left.end) {
+        TRY(source_read(source, batch->records, s->room.record_bytes, s->room.batch, &count,
+                        &left));
+        for (int64_t i = 0; i < count; i++)
+            take(s, record_at(batch->records, s->room.record_bytes, i));
+        TRY(run_stopping_here() ? shuffling_stopped() : OK);
+    }
+done:
     return st;
 }
 
@@ -101,7 +117,7 @@ static enum status write_part(struct shuffling *s, const struct window_rows *win
     char path[PATH_LENGTH], draft[PATH_LENGTH];
     enum status st = OK;
 
-    reorder_path(path, s->part, shard);
+    shards_numbered(path, s->part, shard);
     path_print(draft, "%s.part", path);
     if (part.first == rows.first) {
         TRY(activation_create(&s->shard, s->writing, draft, s->job->input->stream,
@@ -109,9 +125,9 @@ static enum status write_part(struct shuffling *s, const struct window_rows *win
         TRY(activation_tell_source(&s->shard, (struct row_digest){ in->rows, in->hash }));
     }
     for (int64_t call = 0; call < passes_calls(&s->room, part); call++) {
-        const struct range mine = passes_stretch(&s->room, part, call, s->run->rank);
+        const struct range mine = passes_stretch(&s->room, part, call, s->place);
         const int64_t slot = mine.first == mine.end ? 0
-                             : passes_seat(&s->passes, &s->room, window->rows, mine.first).slot;
+                             : passes_seat(&s->passes, &s->room, mine.first).slot;
 
         TRY(activation_write(&s->shard, (struct range){ mine.first - rows.first,
                                                         mine.end - rows.first },
@@ -119,8 +135,8 @@ static enum status write_part(struct shuffling *s, const struct window_rows *win
     }
     if (part.end == rows.end) {
         TRY(activation_close(&s->shard, OK));
-        TRY_ALL(s->writing, s->run->rank == 0 ? file_publish(path) : OK);
-        s->complete[shard] = true;
+        if (s->place == 0)
+            shuffling_publish(s, path);
     }
 done:
     return st;
@@ -144,29 +160,39 @@ done:
 
 /* --- both ------------------------------------------------------------------------------ */
 
-enum status shuffling_settle(struct shuffling *s)
+/* Have the window that was filled written; the one before is. */
+static void write_next(struct shuffling *s)
 {
-    const enum phase before = phase_enter(PHASE_NONE);      /* its time is the writer's */
-    const enum status st = worker_wait(&s->writer);         /* agreed */
-
-    phase_enter(before);
-    return st;
+    s->written = &s->buffers.windows[s->next];
+    s->next = passes_at_once(&s->passes) - 1 - s->next;
+    worker_begin(&s->writer, write_window, s);
 }
 
-enum status shuffling_window(struct shuffling *s, struct source *source, int64_t window)
+enum status window_exchange(struct shuffling *s, struct source *source, int64_t first)
 {
-    struct window_rows *filled = &s->buffers.windows[s->next];
+    const int64_t own = s->passes.way == PASSES_AT_ONCE ? first + s->run->rank : first;
+    struct window_rows *window = &s->buffers.windows[s->next];
     char step[64];
     enum status st;
 
-    filled->rows = passes_range(&s->passes, window);
-    snprintf(step, sizeof step, "window %lld of %lld", (long long)window + 1,
+    window->rows = own < s->passes.windows ? passes_range(&s->passes, own) : (struct range){0};
+    snprintf(step, sizeof step, "window %lld of %lld", (long long)first + 1,
              (long long)s->passes.windows);
     TRY(fill(s, source, step));
-    TRY(shuffling_settle(s));
-    s->written = filled;
-    s->next = passes_at_once(&s->passes) - 1 - s->next;
-    worker_begin(&s->writer, write_window, s);
+    TRY_ALL(s->run->comm, shuffling_await(s));
+    write_next(s);
+done:
+    return st;
+}
+
+enum status window_gather(struct shuffling *s, struct source *source, int64_t window)
+{
+    enum status st;
+
+    s->buffers.windows[s->next].rows = passes_range(&s->passes, window);
+    TRY(fill_own(s, source));
+    TRY(shuffling_await(s));
+    write_next(s);
 done:
     return st;
 }

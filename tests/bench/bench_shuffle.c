@@ -61,7 +61,7 @@ static enum status write_shards(struct run *run, const char *folder, int64_t row
     for (int64_t s = 0; s < split_blocks(rows, SHARD); s++) {
         const struct range shard = split_block(rows, SHARD, s);
 
-        reorder_path(path, folder, s);
+        shards_numbered(path, folder, s);
         path_print(part, "%s.part", path);
         TRY(activation_create(&writer, run->comm, part, STREAM, shard.end - shard.first, ""));
         for (int64_t first = shard.first; first < shard.end; first += run->size * step) {
@@ -190,7 +190,7 @@ int main(int argc, char **argv)
     paths = allocate(shards, sizeof *paths);
     TRY(write_shards(&run, folder, rows, NULL));
     for (int64_t s = 0; s < shards; s++)
-        reorder_path(paths[s], folder, s);
+        shards_numbered(paths[s], folder, s);
     TRY_ALL(run.comm, activations_open(&input, paths, (int)shards));
     TRY_ALL(run.comm, activations_open(&half, paths, (int)(shards / 2)));
     run_note(&run, "%lld rows, %s, %d ranks with %s each", (long long)rows,

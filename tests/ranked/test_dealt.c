@@ -36,7 +36,7 @@ static int64_t rows_of(int64_t unit)
 static void write_unit(const char *folder, int64_t unit)
 {
     const int64_t bytes = record_bytes(ROW_BYTES), rows = rows_of(unit);
-    char *records = allocate(ROWS, bytes), path[PATH_LENGTH];
+    char *records = allocate(ROWS, bytes), path[PATH_LENGTH], part[PATH_LENGTH];
     const struct dealt_form like = form();
     uint8_t *room = allocate(dealt_room(&like), 1);
     int32_t groups[ROWS], sorted[ROWS];
@@ -47,7 +47,9 @@ static void write_unit(const char *folder, int64_t unit)
     }
     dealt_path(path, folder, unit);
     const struct dealt_unit whole = { records, rows, groups, GROUPS, sorted, room };
-    CHECK(dealt_write(path, &like, &whole) == OK);
+    path_print(part, "%s.part", path);
+    CHECK(dealt_write(part, &like, &whole) == OK);
+    CHECK(file_publish(path) == OK);
     free(room);
     free(records);
 }

@@ -118,7 +118,7 @@ static enum status open_output(struct activations *output, const char *folder,
 {
     char beyond[PATH_LENGTH];
 
-    reorder_path(beyond, folder, split_blocks(t->rows, t->shard));
+    shards_numbered(beyond, folder, split_blocks(t->rows, t->shard));
     CHECK(!file_exists(beyond));
     return activations_open_folder(output, folder);
 }
@@ -228,8 +228,8 @@ static void knows_which_rows_it_should_have(const struct ranked *here)
     make_input(here, paths, &t);
     CHECK(shuffle(t, paths, folder, MPI_COMM_WORLD) == OK);
     if (here->rank == 0) {
-        reorder_path(shard[0], folder, 0);
-        reorder_path(shard[1], folder, 4);
+        shards_numbered(shard[0], folder, 0);
+        shards_numbered(shard[1], folder, 4);
         CHECK(open_output(&output, folder, &t) == OK);
         CHECK(output.source.rows == t.rows && output.source.hash == output.statistics.hash);
         activations_close(&output);
