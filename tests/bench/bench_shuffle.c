@@ -4,7 +4,7 @@
  *   mpirun -n RANKS build/tests/bench/bench_shuffle FOLDER ROWS MEMORY
  *
  * Rows of 2304 bf16 values are copied (read, decompressed, compressed, written by the same
- * ranks), shuffled with MEMORY bytes a rank, all and half of them, and shuffled with enough memory
+ * ranks, each its own shards, since that is the fastest), shuffled with MEMORY bytes a rank, all and half of them, and shuffled with enough memory
  * for one pass, three times in turn.  Printed: seconds of each and the shares of its threads' time,
  * which overlap; what twice as many rows cost; medians of the ratios within a round; payload per
  * second; and the peak memory of the two passes, beyond what the process had before.
@@ -45,48 +45,55 @@ static void fill(uint16_t *values, struct row_origin *origins, struct range rows
     }
 }
 
-/* Write shards of a stream, each rank STRETCH chunks in turn: made rows, or (input) those
- * of a stream that is there.  Collective. */
-static enum status write_shards(struct run *run, const char *folder, int64_t rows,
-                                struct activations *input)
+/* Write one shard of a stream: made rows, or (input) those of a stream that is there.  Local. */
+static enum status write_shard(const char *path, struct range shard, struct activations *input)
 {
-    uint16_t *values = allocate(STRETCH * CHUNK_ROWS * WIDTH, sizeof *values);
-    struct row_origin *origins = allocate(STRETCH * CHUNK_ROWS, sizeof *origins);
     const int64_t step = STRETCH * CHUNK_ROWS;
+    uint16_t *values = allocate(step * WIDTH, sizeof *values);
+    struct row_origin *origins = allocate(step, sizeof *origins);
     struct activation_writer writer = {0};
-    char path[PATH_LENGTH], part[PATH_LENGTH];
+    char part[PATH_LENGTH];
     enum status st;
 
-    TRY_ALL(run->comm, run->rank == 0 ? folder_make(folder) : OK);
-    for (int64_t s = 0; s < split_blocks(rows, SHARD); s++) {
-        const struct range shard = split_block(rows, SHARD, s);
+    path_print(part, "%s.part", path);
+    TRY(activation_create(&writer, MPI_COMM_SELF, part, STREAM, shard.end - shard.first, ""));
+    for (int64_t first = shard.first; first < shard.end; first += step) {
+        const struct range rows = { first, first + step < shard.end ? first + step : shard.end };
 
-        shards_numbered(path, folder, s);
-        path_print(part, "%s.part", path);
-        TRY(activation_create(&writer, run->comm, part, STREAM, shard.end - shard.first, ""));
-        for (int64_t first = shard.first; first < shard.end; first += run->size * step) {
-            struct range mine = { first + run->rank * step, first + (run->rank + 1) * step };
-
-            mine.first = mine.first < shard.end ? mine.first : shard.end;
-            mine.end = mine.end < shard.end ? mine.end : shard.end;
-            phase_enter(PHASE_READ);
-            if (input == NULL)
-                fill(values, origins, mine);
-            else
-                TRY_ALL(run->comm, activations_read(input, mine, values, origins));
-            phase_enter(PHASE_WRITE);
-            TRY(activation_write(&writer, (struct range){ mine.first - shard.first,
-                                                          mine.end - shard.first },
-                                 values, origins));
-        }
-        TRY(activation_close(&writer, OK));
-        TRY_ALL(run->comm, run->rank == 0 ? file_publish(path) : OK);
-        phase_enter(PHASE_COMPUTE);
+        phase_enter(PHASE_READ);
+        if (input == NULL)
+            fill(values, origins, rows);
+        else
+            TRY(activations_read(input, rows, values, origins));
+        phase_enter(PHASE_WRITE);
+        TRY(activation_write(&writer, (struct range){ rows.first - shard.first,
+                                                      rows.end - shard.first },
+                             values, origins));
     }
+    TRY(activation_close(&writer, OK));
+    TRY(file_publish(path));
 done:
+    phase_enter(PHASE_COMPUTE);
     free(origins);
     free(values);
     return activation_close(&writer, st);
+}
+
+/* Write shards, each rank its own.  Collective. */
+static enum status write_shards(struct run *run, const char *folder, int64_t rows,
+                                struct activations *input)
+{
+    char path[PATH_LENGTH];
+    enum status st;
+
+    TRY_ALL(run->comm, run->rank == 0 ? folder_make(folder) : OK);
+    for (int64_t s = run->rank; s < split_blocks(rows, SHARD) && st == OK; s += run->size) {
+        shards_numbered(path, folder, s);
+        st = write_shard(path, split_block(rows, SHARD, s), input);
+    }
+    st = agree(run->comm, st);
+done:
+    return st;
 }
 
 /* Seconds of one job; its output is removed.  Shares of time are printed. */
