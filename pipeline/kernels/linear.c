@@ -67,8 +67,8 @@ int64_t linear_bytes(enum precision precision, int64_t outputs, int64_t inputs)
     struct linear linear;
     int64_t bytes;
 
-    if (precision == PRECISION_F32)
-        return outputs * inputs * (int64_t)sizeof(float);
+    if (precision == PRECISION_F32 || !product_offered())
+        return outputs * inputs * linear_input_bytes(precision);
     linear_make(&linear, precision, false, outputs, inputs, NULL);
     bytes = outputs / LINEAR_COLUMNS * packed_bytes(linear.product) + packed_bytes(linear.rest);
     linear_free(&linear);

@@ -32,7 +32,8 @@ struct linear {
                                            NULL for float32, or where there is no such block */
 };
 
-/* Bytes of W when packed, and of the scratch that linear_apply() needs. */
+/* Bytes of W when packed (as a build or CPU that does not offer the precision estimates it for one
+ * that does), and of the scratch that linear_apply() needs. */
 int64_t linear_bytes(enum precision precision, int64_t outputs, int64_t inputs);
 int64_t linear_scratch(enum precision precision, int threads);
 
