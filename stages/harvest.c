@@ -15,14 +15,11 @@
 #include "base/run.h"
 #include "base/words.h"
 #include "corpus/selection.h"
-#include "kernels/bf16.h"
-#include "lm/forward.h"
+#include "harvest/taps.h"
 #include "shard/sieve.h"
-#include "shard/spool.h"
 #include "suite/tasks.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static const char HELP[] =
     "saemill-harvest SUITE [--task N]\n"
@@ -36,13 +33,9 @@ struct harvest {
     struct suite      suite;
     struct selection  selection;
     struct weights    weights;
-    struct forward    forward;
+    struct taps       taps;
     struct tasks      tasks;
     int64_t           shards;
-
-    struct stream    *streams;      /* [taps] in the order in which the model comes to them */
-    struct spool      spool;        /* on their way to disk */
-    int32_t          *kept;         /* [block, context] which rows of a block are stored */
 
     int32_t          *ids;          /* [shard, context] */
     struct sequence_origin *sequences;  /* [shard] */
@@ -54,27 +47,6 @@ struct harvest {
 };
 
 /* --- set up ------------------------------------------------------------------------ */
-
-static int by_step(const void *a, const void *b)
-{
-    const struct stream *x = a, *y = b;
-    const int64_t p = tap_step(x->tap), q = tap_step(y->tap);
-
-    return (p > q) - (p < q);
-}
-
-static void list_streams(struct harvest *harvest, const struct lm_config *config,
-                         enum store store)
-{
-    const int taps = harvest->tasks.taps_count;
-
-    harvest->streams = allocate(taps, sizeof *harvest->streams);
-    for (int t = 0; t < taps; t++) {
-        const struct tap tap = harvest->tasks.taps[t];
-        harvest->streams[t] = (struct stream){ tap, tap_width(config, tap.site), store };
-    }
-    qsort(harvest->streams, (size_t)taps, sizeof *harvest->streams, by_step);
-}
 
 /* Which of the chosen sequences make a shard. */
 static struct range shard_range(const struct harvest *harvest, int64_t number)
@@ -90,13 +62,12 @@ static int64_t bytes_needed(const struct harvest *harvest, const struct lm_confi
     const struct suite *suite = &harvest->suite;
     const int64_t block = suite->harvest.block, context = suite->corpus.context;
     const int64_t reading = weights_reading_bytes(config);
-    int64_t bytes = forward_bytes(config, precision, block, context);
+    int64_t bytes = taps_bytes(&harvest->taps, config, precision, block, context,
+                               harvest->run->rank, harvest->run->size);
 
-    bytes += spool_bytes(harvest->streams, harvest->tasks.taps_count, block * context,
-                         harvest->run->rank, harvest->run->size);
-    bytes += (suite->harvest.shard + block) * context * (int64_t)sizeof *harvest->ids;
+    bytes += suite->harvest.shard * context * (int64_t)sizeof *harvest->ids;
     if (suite->harvest.max_norm > 0)
-        bytes += sieve_bytes(harvest->streams, harvest->tasks.taps_count,
+        bytes += sieve_bytes(harvest->taps.streams, harvest->taps.count,
                              suite->harvest.shard * context);
     bytes = bytes > reading ? bytes : reading;
     if (comm_first_of_node(harvest->run->comm))
@@ -110,10 +81,8 @@ static void allocate_all(struct harvest *harvest)
     const int64_t block = suite->harvest.block, context = suite->corpus.context;
     const int64_t shard = suite->harvest.shard;
 
-    forward_make(&harvest->forward, &harvest->weights, block, context);
-    spool_make(&harvest->spool, harvest->run->comm, harvest->streams,
-               harvest->tasks.taps_count, block * context);
-    harvest->kept = allocate(block * context, sizeof *harvest->kept);
+    taps_make(&harvest->taps, harvest->run->comm, &harvest->weights,
+              harvest->selection.tokens.special, block, context);
     harvest->ids = allocate(shard * context, sizeof *harvest->ids);
     harvest->sequences = allocate(shard, sizeof *harvest->sequences);
     harvest->rows_before = allocate(shard + 1, sizeof *harvest->rows_before);
@@ -131,8 +100,8 @@ static enum status measure_shard(struct harvest *harvest, struct range shard, in
     TRY(selection_read(&harvest->selection, shard, ids, origins));
     for (int64_t i = 0; i < sequences * context; i++)
         rows += token_is_text(harvest->selection.tokens.special, ids[i]);
-    for (int t = 0; t < harvest->tasks.taps_count; t++)
-        *bytes += activation_bytes(rows, harvest->streams[t]);
+    for (int t = 0; t < harvest->taps.count; t++)
+        *bytes += activation_bytes(rows, harvest->taps.streams[t]);
 done:
     free(origins);
     free(ids);
@@ -158,7 +127,7 @@ static enum status check_disk(struct harvest *harvest)
             TRY(measure_shard(harvest, shard_range(harvest, shard), &bytes));
     }
     snprintf(purpose, sizeof purpose, "harvest (%lld shards of %d streams, before compression)",
-             (long long)missing, harvest->tasks.taps_count);
+             (long long)missing, harvest->taps.count);
     path_print(folder, "%s/harvest", harvest->suite.run);
     TRY(disk_check(folder, missing * bytes, purpose));
 done:
@@ -183,7 +152,7 @@ static enum status set_up(struct harvest *harvest)
     TRY_ALL(comm, selection_of_harvest(&harvest->selection, suite));
     harvest->shards = split_blocks(harvest->selection.sequences, suite->harvest.shard);
     TRY(run_check_task(harvest->run, harvest->shards));
-    list_streams(harvest, &config, store);
+    taps_list(&harvest->taps, harvest->tasks.taps, harvest->tasks.taps_count, &config, store);
     TRY(memory_check(comm, bytes_needed(harvest, &config, precision), "harvest"));
     TRY_ALL(comm, harvest->run->rank == 0 ? check_disk(harvest) : OK);
     start = MPI_Wtime();
@@ -197,88 +166,32 @@ done:
 
 static void tear_down(struct harvest *harvest)
 {
-    spool_free(&harvest->spool);
-    free(harvest->streams);
-    free(harvest->kept);
+    taps_free(&harvest->taps);
     free(harvest->ids);
     free(harvest->sequences);
     free(harvest->rows_before);
-    forward_free(&harvest->forward);
     weights_free(&harvest->weights);
     selection_close(&harvest->selection);
     tasks_free(&harvest->tasks);
     suite_free(&harvest->suite);
 }
 
-/* --- a block ----------------------------------------------------------------------- */
+/* --- a shard ----------------------------------------------------------------------- */
 
-/* Copy the stored rows of the site where the cursor stands.
- *   values [count, width]  out, in the stream's store
- *   kept   [count]         in: which rows of the block are stored */
-static void store_rows(void *values, struct stream stream, const struct forward *forward,
-                       const int32_t *kept, int64_t count)
+/* A block of the shard's sequences. */
+static struct fed fed_to_model(const struct harvest *harvest, struct range block)
 {
-    const int64_t width = stream.width;
-
-    #pragma omp parallel for
-    for (int64_t i = 0; i < count; i++) {
-        const float *from = forward->values + kept[i] * width;
-        if (stream.store == STORE_BF16)
-            bf16_from_float((uint16_t *)values + i * width, from, width);
-        else
-            memcpy((float *)values + i * width, from, (size_t)width * sizeof *from);
-    }
+    return (struct fed){
+        .ids = harvest->ids + block.first * harvest->suite.corpus.context,
+        .origins = harvest->sequences + block.first,
+        .count = block.end - block.first,
+    };
 }
 
-/* Note where the stored rows of sequence `s` come from, and which rows of the block they are. */
-static int64_t keep_rows(struct harvest *harvest, int64_t s, int64_t first_row,
-                         struct row_origin *origins, int32_t *kept)
+/* The rows of the shard that it makes. */
+static struct range rows_of(const struct harvest *harvest, struct range block)
 {
-    const int64_t context = harvest->suite.corpus.context;
-    const struct sequence_origin from = harvest->sequences[s];
-    const int32_t *ids = harvest->ids + s * context;
-    int64_t count = 0;
-
-    for (int64_t i = 0; i < context; i++)
-        if (token_is_text(harvest->selection.tokens.special, ids[i])) {
-            origins[count] = (struct row_origin){ from.document, (int32_t)(from.start + i - 1),
-                                                  ids[i] };
-            kept[count++] = (int32_t)(first_row + i);
-        }
-    return count;
-}
-
-/* Feed a block of the shard's sequences, perhaps empty, to the model. */
-static enum status start_block(struct harvest *harvest, struct range block)
-{
-    const int32_t *ids = harvest->ids + block.first * harvest->suite.corpus.context;
-
-    return block.first == block.end ? OK : forward_start(&harvest->forward, ids,
-                                                         block.end - block.first);
-}
-
-/* Run the model over the block and give the rows of every stream to the spool: `end` rows of
- * the shard are made by the blocks of all ranks so far. */
-static void compute_block(struct harvest *harvest, struct range block, int64_t end)
-{
-    const int64_t context = harvest->suite.corpus.context;
-    struct row_origin *origins = spool_origins(&harvest->spool);
-    int64_t count = 0;
-
-    for (int64_t s = block.first; s < block.end; s++)
-        count += keep_rows(harvest, s, (s - block.first) * context, origins + count,
-                           harvest->kept + count);
-    spool_round(&harvest->spool, (struct range){ harvest->rows_before[block.first],
-                                                 harvest->rows_before[block.end] }, end);
-    for (int t = 0; t < harvest->tasks.taps_count; t++) {
-        if (block.first < block.end)
-            forward_to(&harvest->forward, harvest->streams[t].tap);
-        phase_enter(PHASE_NONE);
-        void *values = spool_values(&harvest->spool, t);
-        phase_enter(PHASE_COMPUTE);
-        store_rows(values, harvest->streams[t], &harvest->forward, harvest->kept, count);
-        spool_give(&harvest->spool, t);
-    }
+    return (struct range){ harvest->rows_before[block.first], harvest->rows_before[block.end] };
 }
 
 /* Compute all rows of a shard whose files are open: in a round, a block on every rank.
@@ -296,11 +209,12 @@ static enum status harvest_rows(struct harvest *harvest, struct range shard, dou
         const int64_t done = split_block(sequences, size, next - 1).end;
         const struct range block = first + run->rank < next
             ? split_block(sequences, size, first + run->rank) : (struct range){ done, done };
+        const struct fed fed = fed_to_model(harvest, block);
 
-        TRY_ALL(run->comm, start_block(harvest, block));
-        compute_block(harvest, block, harvest->rows_before[done]);
+        TRY_ALL(run->comm, taps_start(&harvest->taps, fed));
+        taps_run(&harvest->taps, fed, rows_of(harvest, block), harvest->rows_before[done]);
         comm_meet(run->comm);
-        TRY_ALL(run->comm, spool_status(&harvest->spool));
+        TRY_ALL(run->comm, spool_status(&harvest->taps.spool));
         run_progress(run, "sequences through the model", since, before, shard.first + done,
                      harvest->selection.sequences, "sequences");
         TRY(run_stopping(run) ? refuse(E_STOPPED, "stopped by a signal; run the same command "
@@ -309,8 +223,6 @@ static enum status harvest_rows(struct harvest *harvest, struct range shard, dou
 done:
     return st;
 }
-
-/* --- a shard ----------------------------------------------------------------------- */
 
 static void count_rows(struct harvest *harvest, int64_t sequences)
 {
@@ -332,8 +244,8 @@ static enum status sieve_rows(struct harvest *harvest, const char *folder)
     const struct sieve sieve = {
         .comm = harvest->run->comm,
         .folder = folder,
-        .streams = harvest->streams,
-        .count = harvest->tasks.taps_count,
+        .streams = harvest->taps.streams,
+        .count = harvest->taps.count,
         .most = harvest->suite.harvest.max_norm,
         .suite = harvest->suite.text,
     };
@@ -361,12 +273,12 @@ static enum status harvest_shard(struct harvest *harvest, int64_t number, double
     TRY_ALL(comm, harvest->run->rank == 0 ? folder_make(part) : OK);
     TRY_ALL(comm, selection_read(&harvest->selection, shard, harvest->ids, harvest->sequences));
     count_rows(harvest, shard.end - shard.first);
-    TRY(spool_open(&harvest->spool, part, harvest->rows_before[shard.end - shard.first],
+    TRY(spool_open(&harvest->taps.spool, part, harvest->rows_before[shard.end - shard.first],
                    harvest->suite.text));
     TRY(harvest_rows(harvest, shard, since, before));
 done:
     phase_enter(PHASE_NONE);
-    st = spool_close(&harvest->spool, st);
+    st = spool_close(&harvest->taps.spool, st);
     phase_enter(PHASE_COMPUTE);
     if (st == OK)
         st = sieve_rows(harvest, part);
@@ -385,14 +297,14 @@ static void count_shard(struct harvest *harvest, int64_t number)
 
     harvest->stored += rows;
     harvest->fed += sequences * harvest->suite.corpus.context;
-    for (int t = 0; t < harvest->tasks.taps_count; t++)
-        harvest->bytes += (double)(rows * stream_row_bytes(harvest->streams[t]));
+    for (int t = 0; t < harvest->taps.count; t++)
+        harvest->bytes += (double)(rows * stream_row_bytes(harvest->taps.streams[t]));
     if (harvest->suite.harvest.max_norm > 0)
         snprintf(dropped, sizeof dropped, ", %lld dropped for their norm",
                  (long long)harvest->dropped);
     run_note(harvest->run, "shard %lld of %lld: %lld rows of %d streams from %lld tokens%s",
              (long long)number + 1, (long long)harvest->shards, (long long)rows,
-             harvest->tasks.taps_count, (long long)(sequences * harvest->suite.corpus.context),
+             harvest->taps.count, (long long)(sequences * harvest->suite.corpus.context),
              dropped);
 }
 
@@ -429,8 +341,8 @@ done:
 static void note_speed(struct harvest *harvest, double start, const double before[PHASES])
 {
     const struct lm_config *config = &harvest->weights.config;
-    const struct tap last = harvest->streams[harvest->tasks.taps_count - 1].tap;
-    const double seconds = MPI_Wtime() - start, *spent = harvest->forward.spent;
+    const struct tap last = harvest->taps.streams[harvest->taps.count - 1].tap;
+    const double seconds = MPI_Wtime() - start, *spent = harvest->taps.forward.spent;
     const double sequences = (double)harvest->fed / (double)harvest->suite.corpus.context;
     const double work = sequences * forward_work(config, last, harvest->suite.corpus.context);
     double phases[PHASES];
