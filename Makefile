@@ -221,7 +221,7 @@ compare-plan: all $(DEMO_TEXT)
 
 # The stage itself on two layers of Gemma 2 2B, beside the machine's own matrix products.
 bench-harvest: all $(BUILD)/tests/bench/bench_gemm | build/setup.check
-	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' RANKS=$(or $(RANKS),2) sh tests/bench/harvest.sh
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' RANKS=$(or $(RANKS),1) sh tests/bench/harvest.sh
 
 bench-harvest-full: all | build/setup.check
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' RANKS=$(or $(RANKS),2) sh tests/bench/harvest_full.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # How near does a harvest come to the machine's own matrix products?
 #
-#   make bench-harvest [RANKS=2]
+#   make bench-harvest [RANKS=1]
 #
 # Two layers of Gemma 2 2B with random weights, all four sites of both, through the stage
 # itself, files included.  First the values are checked against NumPy.  Then three times in turn:
@@ -10,7 +10,7 @@
 # after it; of three rounds the median counts.
 set -eu
 dir=build/bench_harvest.run
-ranks=${RANKS:-2}
+ranks=${RANKS:-1}
 cores=$(nproc)
 rounds=3
 export HDF5_PLUGIN_PATH=lib
