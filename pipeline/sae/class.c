@@ -90,7 +90,7 @@ int64_t class_bytes(const struct class *class, int ranks, int threads)
 
     for (int s = 0; s < SITES; s++)
         if (s == (int)class->tap.site || is_target(class, s))
-            bytes += feed_bytes(batch, class->width[s], class->store, ranks);
+            bytes += feed_bytes(batch, class->width[s], class->store);
     for (int i = 0; i < class->count; i++)
         if (class->pupils[i].going)
             bytes += training_bytes(&class->pupils[i].recipe,

@@ -24,7 +24,7 @@ static struct range share_of(int64_t batch, int rank, int size)
 static enum status read_share(struct feed *feed, int64_t t)
 {
     const int64_t rows = feed->activations.statistics.rows;
-    char *to = feed->ahead;
+    char *to = feed->raw + feed->share.first * row_bytes(feed);
     int64_t left = feed->share.end - feed->share.first;
     int64_t at = (t * feed->batch + feed->share.first) % rows;
 
@@ -102,7 +102,6 @@ enum status feed_open(struct feed *feed, MPI_Comm comm, const char *folder, int6
     TRY_ALL(comm, open_stream(feed, folder));
     feed->x = allocate_big(batch * feed->activations.stream.width, sizeof *feed->x);
     feed->raw = allocate(batch, row_bytes(feed));
-    feed->ahead = allocate(feed->share.end - feed->share.first, row_bytes(feed));
 done:
     return st;
 }
@@ -151,34 +150,26 @@ done:
 void feed_close(struct feed *feed)
 {
     worker_stop(&feed->worker);
-    free(feed->ahead);
     free(feed->raw);
     free(feed->x);
     activations_close(&feed->activations);
     *feed = (struct feed){0};
 }
 
-int64_t feed_bytes(int64_t batch, int32_t width, enum store store, int ranks)
+int64_t feed_bytes(int64_t batch, int32_t width, enum store store)
 {
-    const struct range share = share_of(batch, 0, ranks);
-
-    return width * (batch * (int64_t)sizeof(float)
-                    + (batch + share.end - share.first) * store_bytes(store));
+    return width * batch * ((int64_t)sizeof(float) + store_bytes(store));
 }
 
-/* A single rank has read all that there is. */
+/* The shares of all ranks.  A single rank has read all that there is. */
 static void gather(struct feed *feed)
 {
     int size, *counts, *places;
     MPI_Datatype row;
 
     MPI_Comm_size(feed->comm, &size);
-    if (size == 1) {
-        char *all = feed->ahead;
-        feed->ahead = feed->raw;
-        feed->raw = all;
+    if (size == 1)
         return;
-    }
     counts = allocate(2 * size, sizeof *counts);
     places = counts + size;
     for (int r = 0; r < size; r++) {
@@ -188,8 +179,7 @@ static void gather(struct feed *feed)
     }
     MPI_Type_contiguous(mpi_count(row_bytes(feed)), MPI_BYTE, &row);
     MPI_Type_commit(&row);
-    MPI_Allgatherv(feed->ahead, mpi_count(feed->share.end - feed->share.first), row, feed->raw,
-                   counts, places, row, feed->comm);
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, feed->raw, counts, places, row, feed->comm);
     MPI_Type_free(&row);
     free(counts);
 }
@@ -222,8 +212,8 @@ enum status feed_batch(struct feed *feed, int64_t t)
     feed_rest(feed);
     TRY_ALL(feed->comm, feed->read);
     gather(feed);
-    start_reading(feed, t + 1);
     normalise(feed);
+    start_reading(feed, t + 1);
 done:
     return st;
 }

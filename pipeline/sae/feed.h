@@ -18,9 +18,8 @@ struct feed {
     double       scale;     /* root mean squared norm of a row, over the whole stream */
     double       variance;  /* mean squared distance from the mean row, in normalised units */
     float       *x;         /* [batch, width] the batch, normalised: row / scale */
-    char        *raw;       /* [batch, width] as on disk */
-    struct range share;     /* of a batch's rows: what this rank reads */
-    char        *ahead;     /* [share, width] the next batch's, being read */
+    char        *raw;       /* [batch, width] as on disk: the next batch, of which this rank's */
+    struct range share;     /* share of the rows is read, or has been */
     struct worker worker;   /* that reads it */
     bool         reading;   /* what came of it is not known yet */
     int64_t      ahead_of;  /* which batch it reads */
@@ -36,8 +35,8 @@ void        feed_close(struct feed *feed);
  * origins.  E_USAGE, naming `folder`, from where b comes.  Local. */
 enum status feed_check_aligned(struct feed *a, struct feed *b, const char *folder);
 
-/* Bytes feed_open() allocates on the rank that gets most. */
-int64_t feed_bytes(int64_t batch, int32_t width, enum store store, int ranks);
+/* Bytes feed_open() allocates. */
+int64_t feed_bytes(int64_t batch, int32_t width, enum store store);
 
 /* Batch number t, in feed->x; batch t + 1 is then read ahead.  Collective.  E_IO, E_FORMAT. */
 enum status feed_batch(struct feed *feed, int64_t t);
