@@ -65,6 +65,33 @@ stops_when_the_loss_explodes() {
     [ ! -e "$dir/run/train/res.02/w64-l0.001.h5" ]
 }
 
+# A row of the sixth batch is not a number.  The checkpoint after five steps is kept as it was,
+# and training comes to a good end from it when the rows are whole again.
+stops_at_a_loss_that_is_not_a_number() {
+    rows=$dir/run/shuffle/res.02/00000.h5
+    training 'sparsities: [1e-3]' 'learning_rate: 1e-3'
+    cp "$rows" "$dir/whole.h5"
+    HDF5_PLUGIN_PATH=lib "$PYTHON" -c "import h5py
+rows = h5py.File('$rows', 'r+')['activation']
+rows[5 * 256 + 7] = rows[5 * 256 + 7] * float('nan')"
+    for time in first again; do
+        status=0
+        train
+        [ "$status" = 5 ]
+        grep 'res.02 w64-l0.001: the loss of step 5 is -*nan, .*remove the checkpoints to begin anew (they are kept as they were)' "$dir/out"
+        cp "$dir/run/train/res.02/w64-l0.001.checkpoint.h5" "$dir/$time.h5"
+        [ ! -e "$dir/run/train/res.02/w64-l0.001.h5" ]
+    done
+    grep 'goes on at step 5 of 16' "$dir/out"
+    cmp "$dir/first.h5" "$dir/again.h5"
+    mv "$dir/whole.h5" "$rows"
+    status=0
+    train
+    [ "$status" = 0 ]
+    grep 'goes on at step 5 of 16' "$dir/out"
+    [ -e "$dir/run/train/res.02/w64-l0.001.h5" ]
+}
+
 # Six seconds of it.
 says_every_few_seconds_how_it_goes() {
     training 'target_l0: [5]' 'learning_rate: 1e-3'
@@ -80,7 +107,7 @@ for stage in tokenize harvest shuffle; do
 done
 for claim in warns_of_thresholds_that_stay_and_l0_that_is_far warns_of_dead_latents \
         does_not_warn_without_reason stops_when_the_loss_explodes \
-        says_every_few_seconds_how_it_goes; do
+        stops_at_a_loss_that_is_not_a_number says_every_few_seconds_how_it_goes; do
     try $claim
 done
 finish
