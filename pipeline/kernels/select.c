@@ -27,6 +27,15 @@ static void count_digit(int64_t counts[BINS], const float *value, int64_t n, uin
     }
 }
 
+/* Kept apart: a parallel region of one thread costs more than a row's digits. */
+static void count_groups(int64_t counts[BINS], const float *value, const int64_t *start,
+                         const int64_t *end, int64_t groups, uint32_t prefix, int shift)
+{
+    #pragma omp parallel for reduction(+ : counts[:BINS])
+    for (int64_t g = 0; g < groups; g++)
+        count_digit(counts, value + start[g], end[g] - start[g], prefix, shift);
+}
+
 /* Invariant: `left` of the k are still to be found among those with the digits of `prefix`. */
 struct cut cut_largest(const float *value, const int64_t *start, const int64_t *end,
                        int64_t groups, int64_t k)
@@ -42,9 +51,10 @@ struct cut cut_largest(const float *value, const int64_t *start, const int64_t *
         uint32_t bin = BINS - 1;
 
         memset(counts, 0, sizeof counts);
-        #pragma omp parallel for reduction(+ : counts) if (groups > 1)
-        for (int64_t g = 0; g < groups; g++)
-            count_digit(counts, value + start[g], end[g] - start[g], prefix, shift);
+        if (groups == 1)
+            count_digit(counts, value + start[0], end[0] - start[0], prefix, shift);
+        else
+            count_groups(counts, value, start, end, groups, prefix, shift);
         while (counts[bin] < left)
             left -= counts[bin--];
         prefix |= bin << shift;
@@ -77,22 +87,26 @@ struct cut cut_largest_ref(const float *value, const int64_t *start, const int64
     return (struct cut){ room[k - 1], k - above };
 }
 
-/* Entries start to end - 1 move to `at` as far as they are in; returns where they end. */
+/* Entries start to end - 1 move to `at` as far as they are in; returns where they end.  Each is
+ * written before it is known whether it stays, since a guess would often be wrong. */
 static int64_t keep(struct codes *codes, int64_t at, int64_t start, int64_t end, struct cut *cut)
 {
+    const float least = cut->value;
+    int64_t ties = cut->ties;
+
     for (int64_t k = start; k < end; k++) {
         const float value = codes->value[k];
-        bool in = value > cut->value;
+        int in = value > least;
 
-        if (!in && !(value < cut->value) && cut->ties > 0) {
-            in = true;
-            cut->ties--;
+        if ((value <= least) & (value >= least) & (ties > 0)) {
+            in = 1;
+            ties--;
         }
-        if (in) {
-            codes->index[at] = codes->index[k];
-            codes->value[at++] = value;
-        }
+        codes->index[at] = codes->index[k];
+        codes->value[at] = value;
+        at += in;
     }
+    cut->ties = ties;
     return at;
 }
 
