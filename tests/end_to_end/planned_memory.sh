@@ -31,7 +31,7 @@ of_jumprelu_on_two() { as_planned 'widths: [8192], target_l0: [50]' 2048 'thresh
 of_few_active()     { as_planned 'widths: [16384], target_l0: [50]' 2048 'threshold: 0.1' 1; }
 of_gated()          { as_planned 'widths: [8192], sparsities: [1e-3], recipe: gated' 1024 'beta2: 0.999' 1; }
 of_topk_on_two()    { as_planned 'widths: [16384], target_l0: [50], recipe: topk' 2048 'auxk: 0' 2; }
-of_first_moments()  { as_planned 'widths: [32768], sparsities: [1e-3], recipe: relu_l1' 256 'beta1: 0.9' 1; }
+of_first_moments()  { as_planned 'widths: [32768], sparsities: [1e-3], recipe: relu_l1' 512 'beta1: 0.9' 1; }
 
 refuses_what_does_not_fit() {
     one 'widths: [1048576], target_l0: [50]' 65536 'threshold: 0.001' 1 > "$dir/large.yaml"
