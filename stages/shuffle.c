@@ -29,6 +29,7 @@ struct work {
     struct tasks  tasks;
     int64_t       shards;           /* of harvest */
     int64_t       rows;             /* moved by this run */
+    struct reorder_rows memory;     /* for those of a stream */
     double        bytes;
 };
 
@@ -88,6 +89,7 @@ static enum status shuffle_stream(struct work *work, struct tap tap)
         .order = { .rows = rows, .seed = (uint64_t)suite->shuffle.seed,
                    .bucket = suite_bucket(suite, rows) },
         .shard = suite->shuffle.shard, .memory = suite->shuffle.memory,
+        .rows = &work->memory,
     };
     TRY(reorder_stream(&job, work->run));
     work->rows += rows;
@@ -112,6 +114,7 @@ int main(int argc, char **argv)
             TRY(shuffle_stream(&work, work.tasks.taps[t]));
     run_summary(&run, (double)work.rows, "rows", work.bytes);
 done:
+    free(work.memory.memory);
     tasks_free(&work.tasks);
     suite_free(&work.suite);
     return run_finish(&run, st);

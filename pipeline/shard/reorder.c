@@ -419,7 +419,6 @@ done:
     if (s->writing != MPI_COMM_NULL)
         MPI_Comm_free(&s->writing);
     free(s->complete);
-    free(s->buffers.all);
     free(s);
     return st;
 }

@@ -14,11 +14,20 @@
 #include "shard/activations.h"
 #include "shard/order.h"
 
+/* Where rows lie meanwhile: kept from one stream to the next, since memory that is new to a process
+ * is cleared at first use, which takes as long as the copying.  Empty at first; the caller
+ * frees it. */
+struct reorder_rows {
+    char   *memory;
+    int64_t bytes;
+};
+
 struct reorder {
     struct activations *input;
     struct order        order;      /* of as many rows as the input has */
     int64_t             shard;      /* rows of an output shard */
     int64_t             memory;     /* bytes a rank may use for rows */
+    struct reorder_rows *rows;
     const char         *folder;     /* for the output: 00000.h5, 00001.h5, ... */
     const char         *suite;      /* text of the effective suite */
 };

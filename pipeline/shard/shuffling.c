@@ -3,6 +3,7 @@
 #include "base/phase.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { SEAM = 64, SEAMS = 20 };     /* every buffer begins at a multiple of SEAM bytes */
 
@@ -51,12 +52,17 @@ enum status shuffling_allocate(struct shuffling *s)
     const int64_t places = room->rows.in * (int64_t)sizeof(int64_t);
     const int64_t bytes = (window > unit + dealing ? window : unit + dealing) + places
                           + SEAMS * SEAM;
+    struct reorder_rows *rows = s->job->rows;
     struct buffers *b = &s->buffers;
     enum status st;
     char *next;
 
     TRY(memory_check(s->run->comm, bytes + room_window_besides(room), "shuffle"));
-    b->all = next = allocate_big(bytes, 1);
+    if (rows->bytes < bytes) {
+        free(rows->memory);
+        *rows = (struct reorder_rows){ allocate_big(bytes, 1), bytes };
+    }
+    next = rows->memory;
     b->places = carve(&next, places);
     carve_windows(b, next, s);
     b->dealing = carve(&next, dealing);

@@ -30,10 +30,9 @@ struct unit_rows {
     int64_t  count, number;
 };
 
-/* All of it is one allocation; units lie where batches and windows do, which are not needed
+/* All of it is one piece of memory, the job's; units lie where batches and windows do, which are not needed
  * at the same time. */
 struct buffers {
-    char              *all;
     int64_t           *places;  /* [rows.in] */
     struct batch       batches[2];
     char              *send, *receive;

@@ -5,7 +5,7 @@
  *
  * Rows of 2304 bf16 values are copied (read, decompressed, compressed, written by the same
  * ranks, each its own shards, since that is the fastest), shuffled with MEMORY bytes a rank, all and half of them, and shuffled with enough memory
- * for one pass, three times in turn.  Printed: seconds of each and the shares of its threads' time,
+ * for one pass, three times in turn, as a stage does several streams.  Printed: seconds of each and the shares of its threads' time,
  * which overlap; what twice as many rows cost; medians of the ratios within a round; payload per
  * second; and the peak memory of the two passes, beyond what the process had before.
  */
@@ -139,12 +139,14 @@ static double median(double *values)
     return values[ROUNDS / 2];
 }
 
-static struct reorder job_of(struct activations *input, int64_t memory, const char *output)
+static struct reorder job_of(struct activations *input, int64_t memory, const char *output,
+                             struct reorder_rows *kept)
 {
     const int64_t rows = input->statistics.rows;
 
     return (struct reorder){ .input = input, .order = { rows, rows, 1 }, .shard = SHARD,
-                             .memory = memory, .folder = output, .suite = "" };
+                             .memory = memory, .rows = kept, .folder = output,
+                             .suite = "" };
 }
 
 static void measure(struct run *run, const char *folder, struct activations *input,
@@ -153,7 +155,9 @@ static void measure(struct run *run, const char *folder, struct activations *inp
     const int64_t rows = input->statistics.rows, before = memory_start_peak();
     const double bytes = (double)rows * WIDTH * 2;
     char output[PATH_LENGTH];
-    struct reorder job = job_of(input, memory, output), less = job_of(half, memory, output);
+    struct reorder_rows kept = {0};
+    struct reorder job = job_of(input, memory, output, &kept);
+    struct reorder less = job_of(half, memory, output, &kept);
     double two[ROUNDS], one[ROUNDS], rate[ROUNDS], doubled[ROUNDS];
     int64_t peak = 0;
 
@@ -170,6 +174,7 @@ static void measure(struct run *run, const char *folder, struct activations *inp
         two[round] = twice / copy;
         rate[round] = bytes / twice * 1e-9;
     }
+    free(kept.memory);
     MPI_Allreduce(MPI_IN_PLACE, &peak, 1, MPI_INT64_T, MPI_MAX, run->comm);
     if (run->rank == 0)
         printf("twice as many rows take %.2f times as long\n"

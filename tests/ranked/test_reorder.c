@@ -128,6 +128,7 @@ static enum status shuffle(struct trial t, char paths[3][PATH_LENGTH], const cha
 {
     struct run run = { .stage = "test", .comm = comm };
     struct activations input = {0};
+    struct reorder_rows rows = {0};
     enum status st;
 
     MPI_Comm_rank(comm, &run.rank);
@@ -135,10 +136,11 @@ static enum status shuffle(struct trial t, char paths[3][PATH_LENGTH], const cha
     TRY_ALL(comm, activations_open(&input, paths, 3));
     const struct reorder job = {
         .input = &input, .order = { t.rows, t.bucket, SEED }, .shard = t.shard,
-        .memory = memory_for(&t, run.size), .folder = folder, .suite = "",
+        .memory = memory_for(&t, run.size), .rows = &rows, .folder = folder, .suite = "",
     };
     st = reorder_stream(&job, &run);
 done:
+    free(rows.memory);
     activations_close(&input);
     return st;
 }
