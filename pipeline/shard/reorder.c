@@ -325,6 +325,22 @@ done:
     return st;
 }
 
+/* What a file takes besides its rows, at most: headers, tables, a part of a block. */
+enum { FILE_BYTES = 16 << 10 };
+
+/* What shards that are being written take beyond what they will: room for rows that do not
+ * compress. */
+static int64_t reserved_bytes(const struct shuffling *s, int64_t shards_bytes)
+{
+    const struct passes *p = &s->passes;
+    const int64_t rows = p->rows < p->shard ? p->rows : p->shard;
+    const int64_t most = activation_bytes(rows, s->job->input->stream);
+    const int64_t will = (int64_t)((double)shards_bytes / (double)p->rows * (double)rows);
+    const int64_t shards = split_blocks(p->rows, p->shard), writers = s->room.ranks / s->room.team;
+
+    return most > will ? (most - will) * (shards < writers ? shards : writers) : 0;
+}
+
 /* Tell what will be done, and refuse if the disk has no room for it.  On rank 0. */
 static enum status announce(struct shuffling *s)
 {
@@ -339,10 +355,13 @@ static enum status announce(struct shuffling *s)
         shards_bytes += size;
     }
     TRY(folder_size(s->part, &there));
-    /* The same rows take about as much again, once as shards and once on their way, where each
-     * also has its place; what was dealt twice is removed in time. */
-    const int64_t dealt = p->dealings > 0 ? shards_bytes + p->rows * (int64_t)sizeof(int64_t) : 0;
-    const int64_t bytes = shards_bytes + dealt;
+    /* The same rows take about as much again, once as shards and once on their way, where place
+     * and origin lie between the values and hardly compress; what was dealt twice is removed in
+     * time.  Shards under way have room that they may not need. */
+    const int64_t units = p->dealings > 0 ? split_blocks(p->rows, p->unit) : 0;
+    const int64_t dealt = p->dealings > 0 ? shards_bytes + p->rows * record_bytes(0) : 0;
+    const int64_t bytes = shards_bytes + dealt + reserved_bytes(s, shards_bytes)
+                          + (split_blocks(p->rows, p->shard) + units) * FILE_BYTES;
     run_note(s->run, "%s: %lld rows of %s in %lld pass%s: %lld window%s, fan-out %lld; %s of disk "
              "at most, %s of it taken", tap_name(name, input->stream.tap), (long long)p->rows,
              bytes_text((double)s->room.rows.bytes), (long long)p->dealings + 1,

@@ -1,6 +1,8 @@
 """Damage a file in a way that a disk, a network or a careless copy might.
 
     damage.py flip FILE SET             one bit in the first chunk of a data set
+    damage.py dealt FOLDER OVER         one bit of the first dealt file in the folder of a shuffle
+                                        under way, once it is there; gives up once OVER is
     damage.py truncate FILE             the last hundred bytes are gone
     damage.py overlap FILE              safetensors: a tensor begins inside another one
     damage.py beyond FILE               safetensors: a tensor ends behind the file's end
@@ -8,10 +10,12 @@
     damage.py shards FILE               safetensors: the same in two files and an index
     damage.py without FILE KEY          JSON: the key is gone
 """
+import glob
 import json
 import os
 import struct
 import sys
+import time
 
 import h5py
 
@@ -19,8 +23,21 @@ import h5py
 def flip(path, name):
     with h5py.File(path, "r") as file:
         chunk = file[name].id.get_chunk_info(0)
+    flip_at(path, chunk.byte_offset + chunk.size // 2)
+
+
+def dealt(folder, over):
+    while not os.path.exists(over):
+        for path in glob.glob(folder + "/dealt-*/00000"):
+            flip_at(path, os.path.getsize(path) // 2)
+            print(path)
+            return
+        time.sleep(0.0005)
+
+
+def flip_at(path, at):
     with open(path, "r+b") as file:
-        file.seek(chunk.byte_offset + chunk.size // 2)
+        file.seek(at)
         byte = file.read(1)[0]
         file.seek(-1, os.SEEK_CUR)
         file.write(bytes([byte ^ 0x10]))

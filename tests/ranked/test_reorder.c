@@ -253,7 +253,8 @@ static void knows_which_rows_it_should_have(const struct ranked *here)
 /* Notes of the shuffles are not for the test's reader: standard output waits elsewhere. */
 static void run_all(const struct ranked *here)
 {
-    static const int64_t SIZES[] = { 1, 2, 3, 511, 512, 513, 997, 1025, 2047, 4099, 10007 };
+    static const int64_t SIZES[] = { 1, 2, 3, 511, 512, 513, 997, 1023, 1025, 2047, 4095,
+                                     4097, 4099, 10007 };
     static const int64_t SHARDS[] = { 512, 1000, 4096 };
     static const int64_t HELD[] = { 1, 4, 100 };
 
