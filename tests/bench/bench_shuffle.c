@@ -4,13 +4,14 @@
  *   mpirun -n RANKS build/tests/bench/bench_shuffle FOLDER ROWS MEMORY
  *
  * Rows of 2304 bf16 values are copied (read, decompressed, compressed, written by the same
- * ranks, each its own shards, since that is the fastest), shuffled with MEMORY bytes a rank, all and half of them, and shuffled with enough memory
+ * ranks, each its own shards, synced while the next is copied: that is the fastest), shuffled with MEMORY bytes a rank, all and half of them, and shuffled with enough memory
  * for one pass, three times in turn, as a stage does several streams.  Printed: seconds of each and the shares of its threads' time,
  * which overlap; what twice as many rows cost; medians of the ratios within a round; payload per
  * second; and the peak memory of the two passes, beyond what the process had before.
  */
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/worker.h"
 #include "base/words.h"
 #include "kernels/bf16.h"
 #include "shard/activation_writer.h"
@@ -70,8 +71,6 @@ static enum status write_shard(const char *path, struct range shard, struct acti
                                                       rows.end - shard.first },
                              values, origins));
     }
-    TRY(activation_close(&writer, OK));
-    TRY(file_publish(path));
 done:
     phase_enter(PHASE_COMPUTE);
     free(origins);
@@ -79,20 +78,33 @@ done:
     return activation_close(&writer, st);
 }
 
-/* Write shards, each rank its own.  Collective. */
+static enum status publish(void *path)
+{
+    phase_enter(PHASE_WRITE);
+    return file_publish(path);
+}
+
+/* Write shards, each rank its own; while one is published, the next is written.  Collective. */
 static enum status write_shards(struct run *run, const char *folder, int64_t rows,
                                 struct activations *input)
 {
-    char path[PATH_LENGTH];
-    enum status st;
+    char paths[2][PATH_LENGTH], *path = paths[0];
+    struct worker publisher;
+    enum status st, published;
 
+    worker_start(&publisher);
     TRY_ALL(run->comm, run->rank == 0 ? folder_make(folder) : OK);
     for (int64_t s = run->rank; s < split_blocks(rows, SHARD) && st == OK; s += run->size) {
+        path = paths[path == paths[0]];
         shards_numbered(path, folder, s);
         st = write_shard(path, split_block(rows, SHARD, s), input);
+        if (st == OK)
+            worker_begin(&publisher, publish, path);
     }
-    st = agree(run->comm, st);
+    published = worker_wait(&publisher);
+    st = agree(run->comm, st != OK ? st : published);
 done:
+    worker_stop(&publisher);
     return st;
 }
 
