@@ -21,6 +21,7 @@
 #include "suite/tasks.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,7 +148,7 @@ static int64_t sae_bytes(const struct lm_config *config, struct splice_place pla
 static int64_t bytes_needed(const struct evaluate *evaluate)
 {
     const struct lm_config *config = &evaluate->config;
-    int64_t saes = 0, model = weights_reading_bytes(config);
+    int64_t saes = 0, model = weights_reading_bytes(config, omp_get_max_threads());
 
     if (comm_first_of_node(evaluate->run->comm))
         model += weights_bytes(config, evaluate->precision);

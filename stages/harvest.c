@@ -19,6 +19,7 @@
 #include "shard/sieve.h"
 #include "suite/tasks.h"
 
+#include <omp.h>
 #include <stdlib.h>
 
 static const char HELP[] =
@@ -61,7 +62,7 @@ static int64_t bytes_needed(const struct harvest *harvest, const struct lm_confi
 {
     const struct suite *suite = &harvest->suite;
     const int64_t block = suite->harvest.block, context = suite->corpus.context;
-    const int64_t reading = weights_reading_bytes(config);
+    const int64_t reading = weights_reading_bytes(config, omp_get_max_threads());
     int64_t bytes = taps_bytes(&harvest->taps, config, precision, block, context,
                                harvest->run->rank, harvest->run->size);
 

@@ -17,10 +17,12 @@ static enum precision precision_of(const struct suite *suite)
 
 /* A rank of harvest or evaluate holds a block's forward pass, and the activations of about as
  * many values again. */
-static int64_t forward_and_rows(const struct suite *suite, const struct lm_config *model)
+static int64_t forward_and_rows(const struct suite *suite, const struct lm_config *model,
+                                int threads)
 {
     return 2 * forward_bytes(model, precision_of(suite), suite->harvest.block,
-                             suite->corpus.context) + weights_reading_bytes(model);
+                             suite->corpus.context, threads)
+           + weights_reading_bytes(model, threads);
 }
 
 /* The least width of the suite's autoencoders. */
@@ -56,23 +58,6 @@ static int64_t train_bytes(const struct suite *suite, const struct lm_config *mo
     return most;
 }
 
-/* Ranks, as long as each has a few tiles of latents: on two cores faster than threads by a third.
- * Fewer ranks share fewer lists. */
-static struct layout layout_of_train(const struct suite *suite, const struct lm_config *model,
-                                     struct nodes nodes)
-{
-    const int tiles = least_width(suite) / TILES_OF_A_RANK / LATENT_TILE / nodes.count;
-    struct layout layout = { .ranks = nodes.cores < tiles ? nodes.cores : tiles > 0 ? tiles : 1 };
-
-    for (;; layout.ranks--) {
-        layout.threads = nodes.cores / layout.ranks;
-        layout.bytes = MEMORY_BASE + train_bytes(suite, model, nodes.count * layout.ranks,
-                                                 layout.threads);
-        if (layout.ranks == 1 || layout.ranks * layout.bytes <= nodes.memory)
-            return layout;
-    }
-}
-
 struct nodes nodes_here(void)
 {
     return (struct nodes){ .count = 1, .cores = cores_available(), .memory = memory_limit() };
@@ -87,29 +72,51 @@ struct nodes nodes_of_task(enum stage stage, const struct suite *suite)
                            .memory = suite->resources.memory };
 }
 
+/* Ranks of a node, if memory were no matter.  Train: as long as each has a few tiles of latents,
+ * on two cores faster than threads by a third.  Harvest and evaluate: each computes its own
+ * blocks, and compresses and writes while others compute.  Shuffle: reading and writing is one
+ * thread's work in each.  Tokenize and release have no threads. */
+static int most_ranks(enum stage stage, const struct suite *suite, struct nodes nodes)
+{
+    const int tiles = least_width(suite) / TILES_OF_A_RANK / LATENT_TILE / nodes.count;
+
+    if (stage != STAGE_TRAIN || nodes.cores < tiles)
+        return nodes.cores;
+    return tiles > 0 ? tiles : 1;
+}
+
+/* Of a rank, when there are so many in all. */
+static int64_t bytes_of(enum stage stage, const struct suite *suite,
+                        const struct lm_config *model, int ranks, int threads)
+{
+    switch (stage) {
+    case STAGE_TRAIN:
+        return train_bytes(suite, model, ranks, threads);
+    case STAGE_HARVEST:
+    case STAGE_EVALUATE:
+        return forward_and_rows(suite, model, threads);
+    case STAGE_SHUFFLE:
+        return suite->shuffle.memory;
+    default:
+        return 0;
+    }
+}
+
 struct layout layout_of(enum stage stage, const struct suite *suite,
                         const struct lm_config *model, struct nodes nodes)
 {
-    int64_t each = MEMORY_BASE, shared = 0, ranks = nodes.cores;
+    const bool has_model = stage == STAGE_HARVEST || stage == STAGE_EVALUATE;
+    struct layout layout = {
+        .ranks = most_ranks(stage, suite, nodes),
+        .node_bytes = has_model ? weights_bytes(model, precision_of(suite)) : 0,
+    };
 
-    switch (stage) {
-    case STAGE_TRAIN:
-        return layout_of_train(suite, model, nodes);
-    case STAGE_HARVEST:     /* ranks: each computes its own blocks, and compresses and writes */
-    case STAGE_EVALUATE:    /* while others compute */
-        each += forward_and_rows(suite, model);
-        shared = weights_bytes(model, precision_of(suite));
-        break;
-    case STAGE_SHUFFLE:     /* ranks: reading and writing is one thread's work in each */
-        each += suite->shuffle.memory;
-        break;
-    default:                /* ranks: tokenize and release have no threads */
-        break;
+    for (;; layout.ranks--) {
+        layout.threads = nodes.cores / layout.ranks;
+        layout.bytes = MEMORY_BASE + bytes_of(stage, suite, model, nodes.count * layout.ranks,
+                                              layout.threads);
+        if (layout.ranks == 1
+            || layout.ranks * layout.bytes + layout.node_bytes <= nodes.memory)
+            return layout;
     }
-    if (ranks > (nodes.memory - shared) / each)
-        ranks = (nodes.memory - shared) / each;
-    if (ranks < 1)
-        ranks = 1;
-    return (struct layout){ .ranks = (int)ranks, .threads = nodes.cores / (int)ranks,
-                            .bytes = each, .node_bytes = shared };
 }

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,7 +46,8 @@ int64_t splice_bytes(const struct lm_config *config, enum precision precision,
     const int64_t tile = (int64_t)sizeof(float) * (2 * widest_site(config) + room->latents)
                        + (int64_t)(2 * sizeof(double) + sizeof(struct fidelity));
 
-    return rows * row + TILE_ROWS * tile + forward_bytes(config, precision, sequences, context)
+    return rows * row + TILE_ROWS * tile
+           + forward_bytes(config, precision, sequences, context, omp_get_max_threads())
            + head_bytes(config) + widest_state_bytes(config, sequences, context);
 }
 

@@ -2,6 +2,7 @@
 #include "base/phase.h"
 #include "kernels/bf16.h"
 
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,7 @@ void taps_list(struct taps *taps, const struct tap *list, int count,
 int64_t taps_bytes(const struct taps *taps, const struct lm_config *config,
                    enum precision precision, int64_t block, int64_t context, int rank, int size)
 {
-    return forward_bytes(config, precision, block, context)
+    return forward_bytes(config, precision, block, context, omp_get_max_threads())
          + spool_bytes(taps->streams, taps->count, block * context, rank, size)
          + block * context * (int64_t)sizeof *taps->kept;
 }

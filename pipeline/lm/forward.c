@@ -88,11 +88,11 @@ static struct attention attention_shape(const struct lm_config *c, enum precisio
 
 /* Scratch of attention, for all threads. */
 static int64_t attention_bytes(const struct lm_config *c, enum precision precision,
-                               int64_t sequences, int64_t context)
+                               int64_t sequences, int64_t context, int threads)
 {
     const struct attention shape = attention_shape(c, precision, 0, sequences, context);
 
-    return attention_scratch(&shape, omp_get_max_threads());
+    return attention_scratch(&shape, threads);
 }
 
 /* Numbers that a product wants of so many rows. */
@@ -117,15 +117,15 @@ static int64_t hidden_bytes(const struct lm_config *c, enum precision precision,
 }
 
 int64_t forward_bytes(const struct lm_config *c, enum precision precision, int64_t sequences,
-                      int64_t context)
+                      int64_t context, int threads)
 {
     const int64_t rows = sequences * context;
     const int64_t floats = rows * (3 * c->width + qkv_width(c) + heads_width(c))
                          + context * c->head_width;
 
     return floats * (int64_t)sizeof(float) + rounding_bytes(c, precision, rows)
-         + hidden_bytes(c, precision, rows) + linear_scratch(precision, omp_get_max_threads())
-         + attention_bytes(c, precision, sequences, context);
+         + hidden_bytes(c, precision, rows) + linear_scratch(precision, threads)
+         + attention_bytes(c, precision, sequences, context, threads);
 }
 
 void forward_make(struct forward *forward, const struct weights *weights, int64_t sequences,
@@ -147,7 +147,8 @@ void forward_make(struct forward *forward, const struct weights *weights, int64_
         .rounded = allocate_big(rounding_bytes(c, precision, rows), 1),
         .hidden = allocate_big(hidden_bytes(c, precision, rows), 1),
         .tiles = allocate_big(linear_scratch(precision, omp_get_max_threads()), 1),
-        .scratch = allocate_big(attention_bytes(c, precision, sequences, context), 1),
+        .scratch = allocate_big(attention_bytes(c, precision, sequences, context,
+                                                omp_get_max_threads()), 1),
         .cosine = allocate(angles, sizeof(float)),
         .sine = allocate(angles, sizeof(float)),
     };

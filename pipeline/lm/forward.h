@@ -64,9 +64,9 @@ struct forward {
  * other. */
 double forward_work(const struct lm_config *config, struct tap last, int64_t context);
 
-/* Bytes that forward_make() will allocate. */
+/* Bytes that forward_make() will allocate with so many threads. */
 int64_t forward_bytes(const struct lm_config *config, enum precision precision,
-                      int64_t sequences, int64_t context);
+                      int64_t sequences, int64_t context, int threads);
 
 /* Room for blocks of up to `sequences` sequences.  `weights` must outlive it.
  * forward_free() accepts an empty one. */

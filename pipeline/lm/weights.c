@@ -116,9 +116,9 @@ static int64_t block_bytes(const struct lm_config *c)
     return LINEAR_COLUMNS * inputs * (int64_t)sizeof(float);
 }
 
-int64_t weights_reading_bytes(const struct lm_config *c)
+int64_t weights_reading_bytes(const struct lm_config *c, int threads)
 {
-    return omp_get_max_threads() * block_bytes(c);
+    return threads * block_bytes(c);
 }
 
 /* Room on the node for all parameters, the same for all its ranks. */

@@ -56,9 +56,9 @@ struct weights {
 enum status precision_parse(enum precision *precision, const char *name);
 
 /* Bytes of the parameters, which the first rank of each node allocates (comm_first_of_node()),
- * and of what every rank needs besides while it reads.  Local. */
+ * and of what every rank needs besides while it reads with so many threads.  Local. */
 int64_t weights_bytes(const struct lm_config *config, enum precision precision);
-int64_t weights_reading_bytes(const struct lm_config *config);
+int64_t weights_reading_bytes(const struct lm_config *config, int threads);
 
 /* Read the tensors of the checkpoint in `folder`, named as Hugging Face does, with or
  * without "model." or "transformer." in front; the ranks of a node share the work.

@@ -7,6 +7,7 @@
 #include "suite/tasks.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,7 +89,7 @@ static enum status set_up(struct rescore *r, const char *folder, const json_t *e
         .sequences = block, .context = context, .saes = 1, .latents = r->sae.latents,
         .transcoders = r->place.read.site != r->place.replaced.site,
     };
-    bytes = weights_reading_bytes(&r->config)
+    bytes = weights_reading_bytes(&r->config, omp_get_max_threads())
             + splice_bytes(&r->config, r->precision, &room);
     if (comm_first_of_node(comm))
         bytes += weights_bytes(&r->config, r->precision);

@@ -377,8 +377,8 @@ static void ranks_are_as_many_as_cores_and_memory_allow(void **state)
     expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, with_memory(2.5e9)), 2, 4);
     expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, with_memory(4.6e9)), 4, 2);
     expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, with_memory(1e6)), 1, 8);
-    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, with_memory(200e6)), 3, 2);
-    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, with_memory(150e6)), 2, 4);
+    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, with_memory(230e6)), 3, 2);
+    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, with_memory(170e6)), 2, 4);
     expect_layout(layout_of(STAGE_HARVEST, &suite, &model, with_memory(1e7)), 1, 8);
     suite.saes[0].widths[0] = 1024;
     expect_layout(layout_of(STAGE_TRAIN, &suite, &model, with_memory(plenty)), 2, 4);
