@@ -1,8 +1,8 @@
 # make          bin/ and lib/: the programs, and the HDF5 plug-in that reads our shards
 # make check    every test: unit, golden, ranked, end to end, faults
 # make unit     the unit, golden and ranked tests only (under a minute)
-# make check-slurm     whole suites under a real Slurm on this machine (minutes; needs root)
-# make check-slurm-demo    the demo under it (as long as the demo)
+# make check-slurm     whole suites under a real Slurm on this machine, the demo too (as long as
+#                      the demo and some minutes; needs root)
 # make demo     a release of autoencoders for a small Gemma 2, from text, in minutes
 # make bench-shuffle   how much dearer than a copy a shuffle is (minutes)
 # make bench-train     how much dearer than its one dense product a training step is (minutes)
@@ -193,11 +193,9 @@ $(SCRIPTS:=.ok): build/%.ok: %.sh tests/lib.sh $(PROGRAMS) $(PLUGIN)
 
 $(patsubst %,%.o,$(UNIT) $(RANKED)) $(SCRIPTS:=.ok): | build/setup.check
 
-check-slurm: all | build/setup.check build/setup.slurm
+check-slurm: all $(DEMO_TEXT) | build/setup.check build/setup.slurm
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground 900 sh tests/slurm/check.sh
-
-check-slurm-demo: all $(DEMO_TEXT) | build/setup.check build/setup.slurm
-	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' sh tests/slurm/demo.sh
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground 3000 sh tests/slurm/demo.sh
 
 # --- benchmarks ---------------------------------------------------------------------
 
@@ -232,7 +230,7 @@ bench-harvest-full: all | build/setup.check
 clean:
 	rm -rf build bin lib
 
-.PHONY: all unit unit-built check check-slurm check-slurm-demo demo bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
+.PHONY: all unit unit-built check check-slurm demo bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)
