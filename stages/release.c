@@ -18,7 +18,6 @@
 #include "release/plot.h"
 #include "release/report.h"
 #include "sae/saefile.h"
-#include "sae/saefile.h"
 #include "sae/saelens.h"
 
 #include <stdio.h>

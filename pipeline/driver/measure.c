@@ -238,7 +238,7 @@ static enum status run_slice(struct slice *slice, struct rates *rates, double se
     TRY(file_remove(slice->folder));
     TRY(folder_make(slice->folder));
     TRY(cut(slice, rates, seconds));
-    for (int stage = 0; stage < STAGE_RELEASE; stage++)
+    for (int stage = 0; stage < STAGES; stage++)
         TRY(time_stage(slice, (enum stage)stage, &slice->seconds[stage]));
     TRY(time_stage(slice, STAGE_TOKENIZE, &rates->start));      /* nothing is left to do */
     TRY(learn_text(rates, slice));
@@ -260,7 +260,7 @@ static struct sample sample_of(const struct slice *slice, enum stage stage, doub
 
 static void find_rates(struct rates *rates, const struct slice *less, const struct slice *more)
 {
-    for (int s = 0; s < STAGE_RELEASE; s++)
+    for (int s = 0; s < STAGES; s++)
         rates->stage[s] = rates_fit(sample_of(less, (enum stage)s, rates->start),
                                     sample_of(more, (enum stage)s, rates->start), more->cores);
 }
@@ -272,13 +272,13 @@ static void print_rates(const struct rates *rates, int cores)
 
     rates_path(path);
     printf("Of each of %d cores: tokenize %.3g MB/s, harvest %.3g GFLOP/s, shuffle %.3g MB/s, "
-           "train %.3g GFLOP/s, evaluate %.3g GFLOP/s\n"
+           "train %.3g GFLOP/s, evaluate %.3g GFLOP/s, release %.3g MB/s\n"
            "Of each task besides: %.2g s to start it, and harvest %.2g s, shuffle %.2g s, train "
            "%.2g s, evaluate %.2g s\n"
            "Of the text: %.3g rows a token; on disk %.3g bytes a byte\nKept in %s\n", cores,
            of[STAGE_TOKENIZE].work / 1e6, of[STAGE_HARVEST].work / 1e9,
            of[STAGE_SHUFFLE].work / 1e6, of[STAGE_TRAIN].work / 1e9, of[STAGE_EVALUATE].work / 1e9,
-           rates->start, of[STAGE_HARVEST].task, of[STAGE_SHUFFLE].task, of[STAGE_TRAIN].task,
+           of[STAGE_RELEASE].work / 1e6, rates->start, of[STAGE_HARVEST].task, of[STAGE_SHUFFLE].task, of[STAGE_TRAIN].task,
            of[STAGE_EVALUATE].task, rates->rows, rates->kept, path);
 }
 

@@ -30,7 +30,7 @@ static const struct {
 } NUMBERS[] = {
     OF_STAGE(STAGE_TOKENIZE, "tokenize"), OF_STAGE(STAGE_HARVEST, "harvest"),
     OF_STAGE(STAGE_SHUFFLE, "shuffle"), OF_STAGE(STAGE_TRAIN, "train"),
-    OF_STAGE(STAGE_EVALUATE, "evaluate"),
+    OF_STAGE(STAGE_EVALUATE, "evaluate"), OF_STAGE(STAGE_RELEASE, "release"),
     { "start", offsetof(struct rates, start), false },
     { "kept", offsetof(struct rates, kept), false },
     { "token_bytes", offsetof(struct rates, token_bytes), true },
