@@ -241,13 +241,13 @@ enum status file_reserve(const char *path, int64_t bytes)
     return st;
 }
 
-void file_write_back(const char *path)
+void file_let_go(const char *path)
 {
     const int fd = open(path, O_WRONLY);
 
     if (fd < 0)
         return;
-    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);   /* begins to write what it cannot forget yet */
     close(fd);
 }
 

@@ -63,9 +63,11 @@ enum status disk_check(const char *path, int64_t bytes, const char *purpose);
  * disk that cannot do this nothing happens.  E_ROOM, E_IO. */
 enum status file_reserve(const char *path, int64_t bytes);
 
-/* Let the system begin to bring what was written to a file to its disk, and do not wait: then
- * file_publish() has less to wait for.  What fails here will fail there, too. */
-void file_write_back(const char *path);
+/* Let the system begin to bring what was written to a file to its disk, and forget what is there
+ * already; does not wait.  To be called after every write of a file that nobody reads soon: then
+ * file_publish() has less to wait for, and the next writes find memory that was in use just now.
+ * What fails here will fail there, too. */
+void file_let_go(const char *path);
 
 /* Give back the space that was set aside and not used.  E_IO. */
 enum status file_trim(const char *path);

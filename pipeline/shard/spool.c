@@ -79,7 +79,7 @@ static enum status write_job(void *context)
     const void *values = deal_rows(spool, job, spool->values, to->rest, row_bytes(to->stream));
     phase_enter(PHASE_WRITE);
     st = activation_write(&to->writer, rows_wanted(spool, job), values, spool->origins);
-    file_write_back(to->writer.path);
+    file_let_go(to->writer.path);
     return st;
 }
 
