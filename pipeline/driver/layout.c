@@ -7,8 +7,9 @@
 
 #include <string.h>
 
-/* So many tiles at least, or one rank's last tile keeps the others waiting. */
-enum { TILES_OF_A_RANK = 4 };
+/* So many tiles at least, or one's last tile keeps the others waiting: of latents to a rank of
+ * train, of a matrix product to a thread of harvest. */
+enum { TILES_OF_A_RANK = 4, TILES_OF_A_THREAD = 16 };
 
 static enum precision precision_of(const struct suite *suite)
 {
@@ -72,17 +73,45 @@ struct nodes nodes_of_task(enum stage stage, const struct suite *suite)
                            .memory = suite->resources.memory };
 }
 
-/* Ranks of a node, if memory were no matter.  Train: as long as each has a few tiles of latents,
- * on two cores faster than threads by a third.  Harvest and evaluate: each computes its own
- * blocks, and compresses and writes while others compute.  Shuffle: reading and writing is one
- * thread's work in each.  Tokenize and release have no threads. */
-static int most_ranks(enum stage stage, const struct suite *suite, struct nodes nodes)
+/* Ranks of a node for train. */
+static int most_train(const struct suite *suite, struct nodes nodes)
 {
     const int tiles = least_width(suite) / TILES_OF_A_RANK / LATENT_TILE / nodes.count;
 
-    if (stage != STAGE_TRAIN || nodes.cores < tiles)
+    if (nodes.cores < tiles)
         return nodes.cores;
     return tiles > 0 ? tiles : 1;
+}
+
+/* Ranks of a node for harvest, so that a block's narrowest product has tiles for all threads. */
+static int most_harvest(const struct suite *suite, const struct lm_config *model,
+                        struct nodes nodes)
+{
+    const int64_t rows = suite->harvest.block * suite->corpus.context;
+    const int64_t threads = linear_tiles(precision_of(suite), model->width, rows)
+                          / TILES_OF_A_THREAD;
+
+    if (threads <= 1)
+        return nodes.cores;
+    return threads < nodes.cores ? nodes.cores / (int)threads : 1;
+}
+
+/* Ranks of a node, if memory were no matter.  Train: as long as each has a few tiles of latents,
+ * on two cores faster than threads by a third.  Harvest: threads share one writer and one set of
+ * buffers, and need not wait for each other's blocks: with Gemma 2 2B faster than ranks by a
+ * sixth.  Evaluate: each computes its own blocks.  Shuffle: reading and writing is one thread's
+ * work in each.  Tokenize and release have no threads. */
+static int most_ranks(enum stage stage, const struct suite *suite, const struct lm_config *model,
+                      struct nodes nodes)
+{
+    switch (stage) {
+    case STAGE_TRAIN:
+        return most_train(suite, nodes);
+    case STAGE_HARVEST:
+        return most_harvest(suite, model, nodes);
+    default:
+        return nodes.cores;
+    }
 }
 
 /* Of a rank, when there are so many in all. */
@@ -107,7 +136,7 @@ struct layout layout_of(enum stage stage, const struct suite *suite,
 {
     const bool has_model = stage == STAGE_HARVEST || stage == STAGE_EVALUATE;
     struct layout layout = {
-        .ranks = most_ranks(stage, suite, nodes),
+        .ranks = most_ranks(stage, suite, model, nodes),
         .node_bytes = has_model ? weights_bytes(model, precision_of(suite)) : 0,
     };
 

@@ -34,9 +34,14 @@ int64_t linear_input_bytes(enum precision precision)
 
 /* --- blocks of W --------------------------------------------------------------------- */
 
+static int64_t blocks_of(int64_t outputs)
+{
+    return (outputs + LINEAR_COLUMNS - 1) / LINEAR_COLUMNS;
+}
+
 int64_t linear_blocks(const struct linear *linear)
 {
-    return (linear->outputs + LINEAR_COLUMNS - 1) / LINEAR_COLUMNS;
+    return blocks_of(linear->outputs);
 }
 
 int64_t linear_block_outputs(const struct linear *linear, int64_t block)
@@ -78,6 +83,13 @@ int64_t linear_bytes(enum precision precision, int64_t outputs, int64_t inputs)
 int64_t linear_scratch(enum precision precision, int threads)
 {
     return threads * tile_rows(precision) * LINEAR_COLUMNS * (int64_t)sizeof(float) + CACHE_LINE;
+}
+
+int64_t linear_tiles(enum precision precision, int64_t outputs, int64_t rows)
+{
+    const int64_t height = tile_rows(precision);
+
+    return (rows + height - 1) / height * blocks_of(outputs);
 }
 
 void linear_make(struct linear *linear, enum precision precision, bool gated, int64_t outputs,
@@ -182,7 +194,7 @@ static void for_tiles(const struct linear *linear, void *out, const void *x, con
                       void (*finish)(const struct linear *, struct tile, void *))
 {
     const int64_t height = tile_rows(linear->precision), blocks = linear_blocks(linear);
-    const int64_t tiles = (rows + height - 1) / height * blocks;
+    const int64_t tiles = linear_tiles(linear->precision, linear->outputs, rows);
     float *values = (float *)(((uintptr_t)scratch + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
 
     #pragma omp parallel for schedule(dynamic)

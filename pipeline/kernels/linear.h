@@ -37,6 +37,9 @@ struct linear {
 int64_t linear_bytes(enum precision precision, int64_t outputs, int64_t inputs);
 int64_t linear_scratch(enum precision precision, int threads);
 
+/* Tiles that are dealt to the threads, for so many rows of x. */
+int64_t linear_tiles(enum precision precision, int64_t outputs, int64_t rows);
+
 /* Bytes of a number of x. */
 int64_t linear_input_bytes(enum precision precision);
 

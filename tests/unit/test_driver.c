@@ -391,6 +391,29 @@ static void ranks_are_as_many_as_cores_and_memory_allow(void **state)
     suite_free(&suite);
 }
 
+/* A block of 2 x 1024 rows and Gemma 2 2B's 2304 outputs is cut into 8 x 3 tiles of 256 x 768 in
+ * bf16, one of 16 sequences into 192, which keep 12 threads busy. */
+static void threads_are_as_many_as_have_tiles_of_a_product(void **state)
+{
+    const struct nodes nodes = { .count = 1, .cores = 48, .memory = (int64_t)1e12 };
+    struct lm_config model;
+    struct suite suite;
+
+    (void)state;
+    make_suite(&suite);
+    assert_int_equal(config_read(&model, "jobs/models/gemma-2-2b"), OK);
+    free(suite.model.precision);
+    suite.model.precision = strdup("bf16");
+    suite.corpus.context = 1024;
+    suite.harvest.block = 2;
+    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, nodes), 48, 1);
+    suite.harvest.block = 16;
+    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, nodes), 4, 12);
+    expect_layout(layout_of(STAGE_EVALUATE, &suite, &model, nodes), 48, 1);
+    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, with_memory((int64_t)1e12)), 1, 8);
+    suite_free(&suite);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +424,7 @@ int main(void)
         cmocka_unit_test(sees_where_a_run_is),
         cmocka_unit_test(counts_the_cores_it_may_use),
         cmocka_unit_test(ranks_are_as_many_as_cores_and_memory_allow),
+        cmocka_unit_test(threads_are_as_many_as_have_tiles_of_a_product),
     };
 
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
