@@ -12,7 +12,9 @@
 #include <xxhash.h>
 
 /* Head of a dealt file; behind it an entry for each group, then the chunks.  A chunk is its
- * frame's bytes, int64, and the frame. */
+ * frames' bytes, int64, and the frames, one for each plane of bytes: zstd works in blocks of 128
+ * kB, of which a small chunk has few, and a block with bytes of two planes would take longer and
+ * come out larger than two of one. */
 struct head {
     char    magic[16];
     int64_t version;
@@ -27,16 +29,22 @@ struct entry {
 };
 
 static const char MAGIC[16] = "saemill dealt";
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 
 static int64_t chunk_bytes(const struct dealt_form *form)
 {
     return form->chunk * form->record;
 }
 
+/* Most bytes of the frames of a chunk. */
+static int64_t frames_bound(const struct dealt_form *form)
+{
+    return form->value * (int64_t)frame_bound((size_t)(chunk_bytes(form) / form->value));
+}
+
 int64_t dealt_room(const struct dealt_form *form)
 {
-    return chunk_bytes(form) + (int64_t)frame_bound((size_t)chunk_bytes(form));
+    return chunk_bytes(form) + frames_bound(form);
 }
 
 void dealt_path(char path[PATH_LENGTH], const char *folder, int64_t unit)
@@ -79,22 +87,27 @@ static enum status write_chunk(FILE *file, const char *path, const struct dealt_
                                const struct dealt_unit *unit, struct range rows, int64_t *at)
 {
     const int64_t count = rows.end - rows.first, values = form->record / form->value;
-    uint8_t *planes = unit->room, *frame = planes + chunk_bytes(form);
+    const int64_t plane = count * values;
+    uint8_t *planes = unit->room, *frames = planes + chunk_bytes(form);
     const enum phase before = phase_enter(PHASE_COMPRESS);
-    int64_t bytes;
+    int64_t bytes = 0;
     bool good;
 
     for (int64_t i = 0; i < count; i++)
-        bytes_apart(planes + i * values, count * values,
+        bytes_apart(planes + i * values, plane,
                     record_at(unit->records, form->record, unit->sorted[rows.first + i]), values,
                     (int)form->value);
-    bytes = (int64_t)frame_make(frame, planes, (size_t)(count * form->record),
-                                FRAME_ENTROPY_ONLY);
-    if (bytes == 0)
-        die("no memory to compress %s", path);
+    for (int64_t p = 0; p < form->value; p++) {
+        const size_t more = frame_make(frames + bytes, planes + p * plane, (size_t)plane,
+                                       FRAME_ENTROPY_ONLY);
+
+        if (more == 0)
+            die("no memory to compress %s", path);
+        bytes += (int64_t)more;
+    }
     phase_enter(PHASE_WRITE);
     good = fwrite(&bytes, sizeof bytes, 1, file) == 1
-           && fwrite(frame, (size_t)bytes, 1, file) == 1;
+           && fwrite(frames, (size_t)bytes, 1, file) == 1;
     phase_enter(before);
     *at += (int64_t)sizeof bytes + bytes;
     return good ? OK : file_refuse("write", path);
@@ -208,7 +221,7 @@ enum status dealt_open(struct dealt *dealt, MPI_Comm comm, const char *folder, i
     dealt->pieces = allocate(units, sizeof *dealt->pieces);
     dealt->before = allocate(units + 1, sizeof *dealt->before);
     dealt->planes = allocate(dealt_room(form), 1);
-    dealt->frame = dealt->planes + chunk_bytes(form);
+    dealt->frames = dealt->planes + chunk_bytes(form);
 
     const struct range mine = split_range(units, rank, size);
     for (int64_t u = mine.first; u < mine.end && st == OK; u++)
@@ -265,12 +278,12 @@ done:
 static enum status hold_next(struct dealt *dealt)
 {
     const struct dealt_piece piece = dealt->pieces[dealt->piece];
-    const int64_t most = (int64_t)frame_bound((size_t)chunk_bytes(&dealt->form));
+    const int64_t most = frames_bound(&dealt->form);
     const enum phase before = phase_enter(PHASE_READ);
     const int64_t start = dealt->at + (int64_t)sizeof(int64_t);
     char path[PATH_LENGTH], what[96];
     int64_t bytes;
-    size_t content;
+    size_t plane, content;
     enum status st;
 
     dealt_path(path, dealt->folder, dealt->piece);
@@ -279,11 +292,12 @@ static enum status hold_next(struct dealt *dealt)
     TRY(read_at(dealt->file, path, dealt->at, &bytes, sizeof bytes));
     TRY(bytes < 1 || bytes > most || start + bytes > piece.at + piece.bytes
         ? damaged(path, what) : OK);
-    TRY(read_at(dealt->file, path, start, dealt->frame, bytes));
+    TRY(read_at(dealt->file, path, start, dealt->frames, bytes));
     phase_enter(PHASE_DECOMPRESS);
-    TRY(!frame_content(&content, dealt->frame, (size_t)bytes)
-        || content > (size_t)chunk_bytes(&dealt->form) || content % (size_t)dealt->form.record != 0
-        || !frame_open(dealt->planes, content, dealt->frame, (size_t)bytes)
+    TRY(!frame_content(&plane, dealt->frames, (size_t)bytes) ? damaged(path, what) : OK);
+    content = plane * (size_t)dealt->form.value;
+    TRY(content > (size_t)chunk_bytes(&dealt->form) || content % (size_t)dealt->form.record != 0
+        || !frame_open(dealt->planes, content, dealt->frames, (size_t)bytes)
         ? damaged(path, what) : OK);
     dealt->held.first = dealt->held.end;
     dealt->held.end += (int64_t)content / dealt->form.record;

@@ -52,7 +52,7 @@ struct dealt {
     int               file;         /* of the piece being read, or -1 */
     int64_t           piece, at;    /* the piece; where in the file the next chunk begins */
     struct range      held;         /* records of the list that lie in `planes` */
-    uint8_t          *planes, *frame;
+    uint8_t          *planes, *frames;
 };
 
 /* Find the records of a group.  Collective.  E_IO, E_FORMAT. */

@@ -30,7 +30,8 @@ size_t frame_make(void *frame, const void *from, size_t bytes, int level);
 /* How many bytes are in a frame?  False if it does not say so. */
 bool frame_content(size_t *bytes, const void *frame, size_t frame_bytes);
 
-/* Open a frame of `bytes` bytes.  False if it is damaged or has not so many.
+/* Open a frame of `bytes` bytes, or several one behind the other that have so many in all.  False
+ * if one is damaged or they have not so many.
  *   to     [bytes]        out
  *   frame  [frame_bytes]  in */
 bool frame_open(void *to, size_t bytes, const void *frame, size_t frame_bytes);
