@@ -103,6 +103,7 @@ static bool shared_evenly(const struct passes *passes, int ranks)
 void passes_make(struct passes *passes, int64_t rows, int64_t shard, int64_t bucket,
                  const struct room *room)
 {
+    const struct room alone = room_apart(room);
     struct passes apart;
     bool even;
 
@@ -117,7 +118,7 @@ void passes_make(struct passes *passes, int64_t rows, int64_t shard, int64_t buc
         return;
     }
     *passes = several(passes, PASSES_TOGETHER, bucket, room);
-    apart = several(passes, PASSES_APART, bucket, room);
+    apart = several(passes, PASSES_APART, bucket, &alone);
     if (even && apart.dealings <= passes->dealings)
         *passes = apart;
 }
@@ -132,16 +133,17 @@ static int64_t part_chunks(const struct passes *passes)
 bool passes_fit(const struct passes *passes, struct room *room)
 {
     const int64_t parts = split_blocks(least(passes->window, passes->rows), passes->shard);
-    const int team = passes->way == PASSES_TOGETHER ? room->ranks : 1;
-    const int64_t held = passes_at_once(passes) * parts
-                         * chunks_held(room, team, part_chunks(passes), 0);
+    const struct room whole = passes->way == PASSES_APART ? room_apart(room) : *room;
+    struct room needed = whole;
 
-    if (held > room->held || passes->unit > room->unit
+    needed.team = passes->way == PASSES_TOGETHER ? room->ranks : 1;
+    needed.unit = passes->unit;
+    needed.held = passes_at_once(passes) * parts
+                  * chunks_held(&needed, needed.team, part_chunks(passes), 0);
+    if (needed.held > whole.held || needed.unit > whole.unit
         || (passes->way == PASSES_AT_ONCE && passes->windows > room->ranks))
         return false;
-    room->team = team;
-    room->held = held;
-    room->unit = passes->unit;
+    *room = needed;
     return true;
 }
 

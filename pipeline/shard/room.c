@@ -56,10 +56,11 @@ int64_t room_unit_besides(const struct room *room)
 
 int64_t room_window_bytes(const struct room *room)
 {
-    const int64_t sent = room->ranks > 1 ? room->batch + room->ranks * room->pair : 0;
+    const int64_t sent = room->pair > 0 ? room->batch + room->ranks * room->pair : 0;
 
-    return room->held * room_chunk_bytes(room) + (2 * room->batch + sent) * room->record_bytes
-           + 2 * room->batch * (int64_t)sizeof(int32_t);
+    return room->held * room_chunk_bytes(room)
+           + (room->batches * room->batch + sent) * room->record_bytes
+           + room->batches * room->batch * (int64_t)sizeof(int32_t);
 }
 
 /* A dealt row in memory: the record, its group and its place in the sorted file. */
@@ -73,19 +74,44 @@ int64_t room_unit_bytes(const struct room *room)
     return 2 * room->unit * dealt_bytes(room);
 }
 
+/* What libraries leave of the memory. */
+static int64_t ours(const struct room *room)
+{
+    return room->memory - least(LIBRARY_BYTES, room->memory / 8);
+}
+
+/* All that is left is for windows.  Returns the bytes that are not. */
+static int64_t hold_the_most(struct room *room)
+{
+    room->held = 0;
+    const int64_t besides = room_window_besides(room) + room_window_bytes(room);
+    room->held = (ours(room) - besides) / room_chunk_bytes(room);
+    return besides;
+}
+
+struct room room_apart(const struct room *room)
+{
+    struct room apart = *room;
+
+    apart.batches = 1;
+    apart.pair = 0;
+    apart.stretch = 1;
+    hold_the_most(&apart);
+    return apart;
+}
+
 enum status room_make(struct room *room, int64_t memory, int ranks, const struct room_rows *rows)
 {
     const int64_t buffer = least(BUFFER_BYTES, memory / 64);
-    const int64_t ours = memory - least(LIBRARY_BYTES, memory / 8);
 
-    *room = (struct room){ .ranks = ranks, .team = ranks, .rows = *rows,
-                           .record_bytes = record_bytes(rows->bytes) };
+    *room = (struct room){ .ranks = ranks, .team = ranks, .rows = *rows, .memory = memory,
+                           .record_bytes = record_bytes(rows->bytes), .batches = 2 };
     room->batch = most(rows->in, buffer / room->record_bytes);
-    room->pair = room->batch * 5 / 4 / ranks + 8;
+    room->pair = ranks > 1 ? room->batch * 5 / 4 / ranks + 8 : 0;
     room->stretch = most(1, least(BUFFER_BYTES, memory / 12) / room_chunk_bytes(room));
-    const int64_t besides = room_window_besides(room) + room_window_bytes(room);
-    room->held = (ours - besides) / room_chunk_bytes(room);
-    room->unit = least((ours - room_unit_besides(room)) / (2 * dealt_bytes(room)), INT32_MAX);
+    const int64_t besides = hold_the_most(room);
+    room->unit = least((ours(room) - room_unit_besides(room)) / (2 * dealt_bytes(room)),
+                       INT32_MAX);
     room->fanout = least(FANOUT_MOST, most(FANOUT_LEAST,
                                            room->unit * room->record_bytes / SHARE_BYTES));
     if (room->held < 2 || room->unit < rows->in)

@@ -23,9 +23,11 @@ struct room {
     int              ranks;
     int              team;      /* ranks that hold a window: all, or each its own */
     struct room_rows rows;
+    int64_t          memory;    /* bytes of a rank */
     int64_t          record_bytes;  /* of a row on its way (records.h) */
-    int64_t          batch;     /* read at a time, two at once */
-    int64_t          pair;      /* sent from one rank to another at a time */
+    int64_t          batch;     /* read at a time */
+    int              batches;   /* at once */
+    int64_t          pair;      /* sent from one rank to another at a time; 0: they send nothing */
     int64_t          stretch;   /* output chunks written at a time */
     int64_t          held;      /* output chunks, of all windows that are in memory at once */
     int64_t          unit;      /* of a file to deal to, two at once */
@@ -34,6 +36,10 @@ struct room {
 
 /* Divide `memory` bytes a rank.  E_USAGE with a figure if that is too little. */
 enum status room_make(struct room *room, int64_t memory, int ranks, const struct room_rows *rows);
+
+/* The same memory, if each rank reads itself what its windows need: nothing is sent, and what is
+ * written waits for no other rank, so that windows have most of the memory. */
+struct room room_apart(const struct room *room);
 
 /* Bytes of a chunk of the output. */
 int64_t room_chunk_bytes(const struct room *room);

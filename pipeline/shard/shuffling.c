@@ -22,7 +22,7 @@ static void carve_windows(struct buffers *b, char *next, const struct shuffling 
     const int windows = passes_at_once(&s->passes);
     const int64_t held = room->held / windows * room->rows.out;
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < room->batches; i++) {
         b->batches[i].records = carve(&next, room->batch * room->record_bytes);
         b->batches[i].owners = carve(&next, room->batch * (int64_t)sizeof(int32_t));
     }
@@ -30,7 +30,7 @@ static void carve_windows(struct buffers *b, char *next, const struct shuffling 
         b->windows[i].values = carve(&next, held * room->rows.bytes);
         b->windows[i].origins = carve(&next, held * (int64_t)sizeof(struct row_origin));
     }
-    b->send = carve(&next, room->ranks > 1 ? room->batch * room->record_bytes : 0);
+    b->send = carve(&next, room->pair > 0 ? room->batch * room->record_bytes : 0);
     b->receive = carve(&next, 0);
 }
 

@@ -125,7 +125,8 @@ static void every_row_has_a_place_of_its_own(void **state)
 }
 
 /* Before it is reduced to what is needed, a room takes what memory there is, to a chunk
- * and two records, but for an eighth, at most 8 MiB, that is left to libraries. */
+ * and two records, but for an eighth, at most 8 MiB, that is left to libraries; and more of it is
+ * for windows if ranks send nothing. */
 static void keeps_to_the_memory(void **state)
 {
     const struct room_rows like = about(1 << 20, 1 << 20);
@@ -135,11 +136,15 @@ static void keeps_to_the_memory(void **state)
         for (int ranks = 1; ranks <= RANKS; ranks++) {
             const int64_t memory = MEMORIES[m], chunk = CHUNK_ROWS * (ROW_BYTES + 16);
             const int64_t ours = memory < 64 << 20 ? memory - memory / 8 : memory - (8 << 20);
-            struct room room;
+            struct room room, apart;
 
             assert_int_equal(room_make(&room, memory, ranks, &like), OK);
             assert_in_range(room_window_bytes(&room) + room_window_besides(&room),
                             ours - chunk, ours);
+            apart = room_apart(&room);
+            assert_in_range(room_window_bytes(&apart) + room_window_besides(&apart),
+                            ours - chunk, ours);
+            assert_true(apart.held > room.held);
             assert_in_range(room_unit_bytes(&room) + room_unit_besides(&room), ours - 2 * 1024,
                             ours);
         }
