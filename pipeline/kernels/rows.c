@@ -4,8 +4,8 @@
 #include <string.h>
 
 CLONES
-void rows_subtract(float *restrict out, int64_t ld_out, const float *restrict from,
-                   const float *restrict x, int64_t ld, int64_t rows, int64_t columns)
+void rows_subtract(float *out, int64_t ld_out, const float *from, const float *x, int64_t ld,
+                   int64_t rows, int64_t columns)
 {
     for (int64_t row = 0; row < rows; row++)
         for (int64_t j = 0; j < columns; j++)

@@ -5,11 +5,11 @@
 #include <stdint.h>
 
 /* out = from - x, row by row.
- *   out    [rows, columns]   `ld_out` from row to row
+ *   out    [rows, columns]   `ld_out` from row to row; may be x
  *   from   [columns]
  *   x      [rows, columns]   `ld` from row to row */
-void rows_subtract(float *restrict out, int64_t ld_out, const float *restrict from,
-                   const float *restrict x, int64_t ld, int64_t rows, int64_t columns);
+void rows_subtract(float *out, int64_t ld_out, const float *from, const float *x, int64_t ld,
+                   int64_t rows, int64_t columns);
 
 /* The sums of columns, row after row.
  *   sums   [columns]         out

@@ -70,15 +70,20 @@ static bool is_target(const struct class *class, int site)
     return false;
 }
 
-/* What the steps of all that are going need. */
+/* What the steps of all that are going need.  If it is one alone, nobody looks at a batch after
+ * it. */
 static struct step_room room_of(const struct class *class)
 {
     struct step_room room = {0};
+    int going = 0;
 
-    for (int i = 0; i < class->count; i++)
-        if (class->pupils[i].going)
-            step_room_add(&room, &class->pupils[i].recipe,
-                          pupil_shape(class, &class->pupils[i]));
+    for (int i = 0; i < class->count; i++) {
+        if (!class->pupils[i].going)
+            continue;
+        step_room_add(&room, &class->pupils[i].recipe, pupil_shape(class, &class->pupils[i]));
+        going++;
+    }
+    room.lent = going == 1;
     return room;
 }
 

@@ -240,14 +240,14 @@ static void decode_rows(const struct training *training, const struct workspace 
 }
 
 /* Sparse rows go one by one, so that the decoder rows they have brought near are used for all
- * that is made of them. */
+ * that is made of them.  The first residual is begun last: it may take the target's place. */
 static void decode_block(const struct training *training, const struct workspace *w,
                          struct block block)
 {
     const int64_t each = training->density > DENSE_ABOVE ? length(block.rows) : 1;
     const int64_t own = length(training->own_columns);
 
-    for (int r = 0; r < residual_count(training, w); r++) {
+    for (int r = residual_count(training, w) - 1; r >= 0; r--) {
         for (int64_t c = 0; c < split_blocks(length(block.columns), COLUMNS); c++) {
             const struct block part = part_of(block, c);
             *squares_at(training, w, part, r) = 0;

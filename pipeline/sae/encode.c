@@ -7,21 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The rows that the encoder sees; in bf16 too, if products are. */
+/* The rows that the encoder sees, in the precision of its products. */
 static void centre(const struct training *training, struct workspace *w, const float *x)
 {
     const float *bias = training->tensors[DECODER_BIAS].value;
     const bool round = training->recipe.precision == PRECISION_BF16;
     const int64_t inputs = training->inputs;
 
-    w->input = training->centred ? w->centred : x;
+    w->input = !training->centred ? x : round ? NULL : w->centred;
     #pragma omp parallel for
     for (int64_t row = 0; row < w->batch; row++) {
+        float *centred = round ? w->scratch[omp_get_thread_num()] : w->centred + row * inputs;
         const float *from = x + row * inputs;
         for (int64_t j = 0; j < inputs && training->centred; j++)
-            w->centred[row * inputs + j] = from[j] - bias[j];
+            centred[j] = from[j] - bias[j];
         if (round)
-            bf16_from_float(w->rounded + row * inputs, w->input + row * inputs, inputs);
+            bf16_from_float(w->rounded + row * inputs, training->centred ? centred : from, inputs);
     }
 }
 

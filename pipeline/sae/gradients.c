@@ -98,7 +98,8 @@ struct term {
     struct range   latents;
     const int64_t *start, *end;
     const float   *coefficient;
-    const float   *x;           /* [batch, columns] */
+    const float    *x;          /* [batch, columns]; or, if they have been rounded: */
+    const uint16_t *rounded;
 };
 
 /* The gradients of a matrix: each latent's is the sum that one of the terms gives, and another
@@ -120,24 +121,45 @@ static struct range overlap(struct range a, struct range b)
     return (struct range){ a.first > b.first ? a.first : b.first, a.end < b.end ? a.end : b.end };
 }
 
-/* Add a term's part for some latents, by a dense product over all columns.
- *   dense      [LATENT_TILE, batch]  between
- *   gradient   [latents, columns]    in and out */
-static void add_dense(const struct gradients *g, const struct term *term, float *dense,
-                      float *gradient, struct range latents)
+/* One thread's room for dense products (dense_scratch(), workspace.c). */
+struct dense {
+    float *coefficients;    /* [LATENT_TILE, batch] */
+    float *gradient;        /* [LATENT_TILE, columns] */
+    float *x;               /* [batch, COLUMNS] */
+};
+
+/* A block of columns of a term's rows, `ld` from row to row. */
+static const float *dense_rows(const struct gradients *g, const struct term *term, float *room,
+                               struct range block, int64_t *ld)
+{
+    *ld = g->columns;
+    if (term->rounded == NULL)
+        return term->x + block.first;
+    *ld = COLUMNS;
+    for (int64_t row = 0; row < g->w->batch; row++)
+        bf16_to_float(room + row * COLUMNS, term->rounded + row * g->columns + block.first,
+                      length(block));
+    return room;
+}
+
+/* Add a term's part to the gradients of some latents, by a dense product over all columns. */
+static void add_dense(const struct gradients *g, const struct term *term, struct dense dense,
+                      struct range latents)
 {
     const struct range part = overlap(latents, term->latents);
     const int64_t batch = g->w->batch, columns = g->columns, count = length(part);
 
     if (count <= 0)
         return;
-    gradient += (part.first - latents.first) * columns;
-    sparse_expand(dense, term->start + part.first, term->end + part.first, g->w->columns->index,
-                  term->coefficient, count, batch);
+    dense.gradient += (part.first - latents.first) * columns;
+    sparse_expand(dense.coefficients, term->start + part.first, term->end + part.first,
+                  g->w->columns->index, term->coefficient, count, batch);
     for (int64_t c = 0; c < split_blocks(columns, COLUMNS); c++) {
         const struct range block = split_block(columns, COLUMNS, c);
-        gemm_nn(gradient + block.first, columns, dense, batch, term->x + block.first, columns,
-                count, length(block), batch, true);
+        int64_t ld;
+        const float *x = dense_rows(g, term, dense.x, block, &ld);
+        gemm_nn(dense.gradient + block.first, columns, dense.coefficients, batch, x, ld, count,
+                length(block), batch, true);
     }
 }
 
@@ -151,15 +173,16 @@ static void visit_dense(const struct gradients *g)
         const struct range tile = split_block(count, LATENT_TILE, t);
         const struct range latents = { g->latents.first + tile.first,
                                        g->latents.first + tile.end };
-        float *dense = g->w->scratch[omp_get_thread_num()];
-        float *gradient = dense + LATENT_TILE * g->w->batch;
+        float *room = g->w->scratch[omp_get_thread_num()];
+        const struct dense dense = { room, room + LATENT_TILE * g->w->batch,
+                                     room + LATENT_TILE * (g->w->batch + g->columns) };
 
-        memset(gradient, 0, (size_t)(length(latents) * g->columns) * sizeof *gradient);
+        memset(dense.gradient, 0, (size_t)(length(latents) * g->columns) * sizeof(float));
         for (int i = 0; i < g->count; i++)
-            add_dense(g, &g->terms[i], dense, gradient, latents);
+            add_dense(g, &g->terms[i], dense, latents);
         if (g->with_aside)
-            add_dense(g, &g->aside, dense, gradient, latents);
-        g->visit(g->context, latents, (struct range){ 0, g->columns }, gradient, g->columns);
+            add_dense(g, &g->aside, dense, latents);
+        g->visit(g->context, latents, (struct range){ 0, g->columns }, dense.gradient, g->columns);
     }
 }
 
@@ -172,6 +195,17 @@ static void add_entries(const struct gradients *g, const struct term *term, floa
                   term->end[latent] - first, slice, columns, g->training->recipe.precision);
 }
 
+static void pack_rows(const struct gradients *g, void *slice, const struct term *term,
+                      struct range columns)
+{
+    if (term->rounded != NULL)
+        slice_pack_rounded(slice, term->rounded + columns.first, g->columns, g->w->batch,
+                           length(columns));
+    else
+        slice_pack(slice, g->training->recipe.precision, term->x + columns.first, g->columns,
+                   g->w->batch, length(columns));
+}
+
 /* One block of columns of some latents: the batch's slices are packed once for all of them. */
 static void visit_block(const struct gradients *g, struct range latents, struct range columns)
 {
@@ -182,12 +216,12 @@ static void visit_block(const struct gradients *g, struct range latents, struct 
     float *gradient = (float *)(aside + slice_bytes(precision, batch, width));
 
     if (g->with_aside)
-        slice_pack(aside, precision, g->aside.x + columns.first, g->columns, batch, width);
+        pack_rows(g, aside, &g->aside, columns);
     for (int t = 0; t < g->count; t++) {
         const struct range part = overlap(latents, g->terms[t].latents);
         if (length(part) <= 0)
             continue;
-        slice_pack(slice, precision, g->terms[t].x + columns.first, g->columns, batch, width);
+        pack_rows(g, slice, &g->terms[t], columns);
         for (int64_t from = part.first; from < part.end; from += LATENT_GROUP) {
             const struct range group = overlap((struct range){ from, from + LATENT_GROUP }, part);
             memset(gradient, 0, (size_t)(LATENT_GROUP * ld) * sizeof *gradient);
@@ -236,7 +270,7 @@ void visit_decoder_gradients(const struct training *training, struct workspace *
         .training = training,
         .w = workspace,
         .aside = { all, codes->middle, codes->start + 1, codes->value,
-                   workspace->residual[groups] },
+                   workspace->residual[groups], NULL },
         .count = groups,
         .with_aside = workspace->aside_decoded
                       && training->recipe.architecture->aside == ASIDE_REST,
@@ -249,7 +283,7 @@ void visit_decoder_gradients(const struct training *training, struct workspace *
     for (int g = 0; g < groups; g++)
         gradients.terms[g] = (struct term){ recipe_group(&training->recipe, training->latents, g),
                                             codes->start, codes->middle, codes->value,
-                                            workspace->residual[g] };
+                                            workspace->residual[g], NULL };
     visit_all(&gradients);
 }
 
@@ -259,12 +293,14 @@ void visit_encoder_gradients(const struct training *training, struct workspace *
     const struct codes *codes = workspace->columns;
     const enum aside aside = training->recipe.architecture->aside;
     const struct range own = training->own_latents;
+    const bool rounded = training->recipe.precision == PRECISION_BF16;
     const struct gradients gradients = {
         .training = training,
         .w = workspace,
         .terms = { { own, aside == ASIDE_ROW ? codes->middle : codes->start,
                      aside == ASIDE_NEAR ? codes->middle : codes->start + 1,
-                     workspace->gradient, workspace->input } },
+                     workspace->gradient, workspace->input,
+                     rounded ? workspace->rounded : NULL } },
         .count = 1,
         .latents = own,
         .columns = training->inputs,

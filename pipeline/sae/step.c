@@ -116,12 +116,14 @@ static void count_silence(struct training *training, const struct workspace *w)
 }
 
 enum status training_step(struct training *training, struct workspace *workspace, const float *x,
-                          const float *target, struct step_report *report)
+                          float *target, struct step_report *report)
 {
     struct workspace *w = workspace;
 
     *report = (struct step_report){0};
     w->target = target;
+    if (w->in_target)
+        w->residual[0] = target;
     encode(training, w, x);
     double since = omp_get_wtime();
     if (!training->recipe.architecture->unit_decoder)

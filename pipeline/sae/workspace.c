@@ -43,6 +43,7 @@ void step_room_add(struct step_room *room, const struct recipe *recipe, struct s
     const struct architecture *architecture = recipe->architecture;
     const bool aside = architecture->aside == ASIDE_ROW
                        || (architecture->aside == ASIDE_REST && recipe->auxk > 0);
+    const bool centred = architecture->centred && !recipe->transcoder;
     const int residuals = (recipe->prefixes > 0 ? recipe->prefixes : 1) + aside;
 
     room->batch = most(room->batch, recipe->batch);
@@ -50,7 +51,8 @@ void step_room_add(struct step_room *room, const struct recipe *recipe, struct s
     room->shape.outputs = (int32_t)most(room->shape.outputs, shape.outputs);
     room->shape.latents = (int32_t)most(room->shape.latents, shape.latents);
     room->residuals = (int)most(room->residuals, residuals);
-    room->centred |= architecture->centred && !recipe->transcoder;
+    room->centred |= centred && recipe->precision == PRECISION_F32;
+    room->shows_x |= !centred && !recipe->transcoder && recipe->precision == PRECISION_F32;
     room->overlaps |= aside;
     room->listed = greatest(room->listed, first_listed(recipe, shape));
     room->kept = greatest(room->kept, first_kept(recipe, shape));
@@ -89,10 +91,23 @@ static int64_t gradient_scratch(const struct step_room *room)
             + slice_bytes(PRECISION_F32, LATENT_TILE, widest)) / (int64_t)sizeof(float);
 }
 
+/* Floats for dense products of a tile's latents with a batch (gradients.c). */
+static int64_t dense_scratch(const struct step_room *room)
+{
+    const int64_t widest = most(room->shape.inputs, room->shape.outputs);
+
+    return LATENT_TILE * (room->batch + widest) + COLUMNS * room->batch;
+}
+
+/* The first residual takes the place of rows that are lent, once the encoder has seen them. */
+static bool in_target(const struct step_room *room, int ranks)
+{
+    return room->lent && !room->shows_x && ranks == 1;
+}
+
 static struct sizes find_sizes(const struct step_room *room, int ranks)
 {
     const int64_t batch = room->batch, latents = room->shape.latents;
-    const int64_t widest = most(room->shape.inputs, room->shape.outputs);
     const int lists = room->overlaps ? 2 : 1;
     struct sizes s = {
         .row_blocks = split_blocks(batch, ROW_BLOCK),
@@ -107,7 +122,7 @@ static struct sizes find_sizes(const struct step_room *room, int ranks)
     s.own_latents = s.own_tiles * LATENT_TILE;
     s.own_entries = lists * batch * (s.own_latents < latents ? s.own_latents : latents);
     s.scratch = most(most(encode_scratch(room), gradient_scratch(room)),
-                     most((int64_t)ROW_BLOCK * latents, LATENT_TILE * (batch + widest)));
+                     most((int64_t)ROW_BLOCK * latents, dense_scratch(room)));
     s.sums = room->shape.outputs + room->residuals * s.column_blocks + s.tiles;
     return s;
 }
@@ -160,7 +175,7 @@ static void make_for_architectures(struct workspace *w, const struct step_room *
 
     if (room->centred)
         w->centred = allocate_big(batch * room->shape.inputs, sizeof(float));
-    for (int r = 0; r < room->residuals; r++)
+    for (int r = w->in_target; r < room->residuals; r++)
         w->residual[r] = allocate_big(batch * s->own_columns, sizeof(float));
     w->threshold = allocate(s->own_latents, sizeof(float));
     w->floor = allocate(s->own_latents, sizeof(float));
@@ -217,6 +232,7 @@ void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct ste
         .batch = batch,
         .ranks = ranks,
         .threads = omp_get_max_threads(),
+        .in_target = in_target(room, ranks),
         .pieces = make_lists(s.encode_blocks * s.own_tiles, ENCODE_ROWS, s.own_entries),
         .own = make_lists(1, batch, s.own_entries),
         .columns = make_lists(1, latents, 0),
@@ -260,7 +276,7 @@ static void free_for_architectures(struct workspace *w)
     free(w->gain);
     free(w->floor);
     free(w->threshold);
-    for (int r = 0; r < w->room.residuals; r++)
+    for (int r = w->in_target; r < w->room.residuals; r++)
         free(w->residual[r]);
     free(w->centred);
 }
@@ -333,7 +349,8 @@ int64_t workspace_bytes(const struct step_room *room, int ranks, int threads)
     const int64_t batch = room->batch, inputs = room->shape.inputs;
     const int64_t latents = room->shape.latents;
     const int64_t floats = (room->centred ? batch * inputs : 0)
-                           + room->residuals * batch * s.own_columns + (3 + VECTORS) * s.own_latents
+                           + (room->residuals - in_target(room, ranks)) * batch * s.own_columns
+                           + (3 + VECTORS) * s.own_latents
                            + room->shape.outputs + latents + threads * s.scratch;
     const int64_t doubles = 2 * latents + block_norms(room, &s) + s.own_tiles * inputs
                             + room->residuals * s.own_column_blocks * s.row_blocks + inputs + s.sums

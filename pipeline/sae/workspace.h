@@ -23,7 +23,9 @@ struct step_room {
     int64_t      batch;
     struct shape shape;     /* the widest of each */
     int          residuals; /* the most */
-    bool         centred;   /* some architecture is */
+    bool         centred;   /* some architecture is, in float32 */
+    bool         lent;      /* by whom makes it: the target's rows may be overwritten by a step */
+    bool         shows_x;   /* the gradients of some encoder are made of x itself, not a copy */
     bool         overlaps;  /* some architecture may list an entry in both sections */
     double       listed, kept;  /* entries of a row for each latent when training starts: that
                                    the encoder lists, and that stay (workspace.c); the most */
@@ -37,13 +39,15 @@ struct workspace {
     int64_t       batch;
     int           ranks, threads;
 
-    const float  *input;            /* [batch, inputs] what the encoder sees: x or `centred` */
+    const float  *input;            /* [batch, inputs] what the encoder sees: x or `centred`; NULL
+                                       if only `rounded` has it */
     const float  *target;           /* [batch, outputs] what is to be reconstructed */
-    float        *centred;          /* [batch, inputs] x - b_dec */
+    float        *centred;          /* [batch, inputs] x - b_dec, for products in float32 */
     float        *residual[RESIDUALS_MOST];
                                     /* [batch, own columns] y - x; of a Matryoshka, one a prefix,
                                        each with the sum of those from there on; last, if there
                                        is one, that of the entries aside */
+    bool          in_target;        /* the first residual takes the target's place */
     bool          aside_decoded;    /* there is one */
 
     float        *threshold;        /* [own latents] what active pre-activations exceed */

@@ -1,10 +1,12 @@
 /* What a step must have found, by its definitions in double.  The step moves the parameters by
  * no more than 1e-7, so it does not matter that they are looked at behind it. */
+#include "kernels/bf16.h"
 #include "sae/decode.h"
 #include "tests/bench/train_scene.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { ROWS = 4, LATENTS = 4 };
 
@@ -27,6 +29,19 @@ static double norm(const double *x, int64_t n)
     for (int64_t j = 0; j < n; j++)
         squares += x[j] * x[j];
     return sqrt(squares);
+}
+
+/* What the encoder saw of a row.
+ *   x   [inputs] */
+static void encoder_sees(float *x, const struct scene *scene, int64_t row)
+{
+    const struct workspace *w = &scene->workspace;
+    const int64_t inputs = scene->training.inputs;
+
+    if (scene->training.recipe.precision == PRECISION_BF16)
+        bf16_to_float(x, w->rounded + row * inputs, inputs);
+    else
+        memcpy(x, w->input + row * inputs, (size_t)inputs * sizeof *x);
 }
 
 /* What the step listed as active in a row.
@@ -73,9 +88,11 @@ static void check_latents(const struct scene *scene, const double *f, int64_t ro
 {
     const struct training *training = &scene->training;
     const int64_t inputs = training->inputs;
-    const float *x = scene->workspace.input + row * inputs;
     const float *bias = training->tensors[ENCODER_BIAS].value;
     double *pre = allocate(training->latents, sizeof *pre);
+    float *x = allocate(inputs, sizeof *x);
+
+    encoder_sees(x, scene, row);
 
     #pragma omp parallel for
     for (int64_t i = 0; i < training->latents; i++)
@@ -91,24 +108,25 @@ static void check_latents(const struct scene *scene, const double *f, int64_t ro
             die("row %lld: latent %lld is %g; its pre-activation is %g, %g over the bar",
                 (long long)row, (long long)i, f[i], pre[i], over);
     }
+    free(x);
     free(pre);
 }
 
 /* y - x of a row.
- *   out   [inputs] */
-static void residual_of(double *out, const struct scene *scene, const double *f, int64_t row)
+ *   out, x   [inputs] */
+static void residual_of(double *out, const struct scene *scene, const double *f, const float *x)
 {
     const struct training *training = &scene->training;
     const int64_t inputs = training->inputs;
 
     for (int64_t j = 0; j < inputs; j++)
-        out[j] = -(double)scene->feed.x[row * inputs + j];
+        out[j] = -(double)x[j];
     for (int64_t i = 0; i < training->latents; i++)
         for (int64_t j = 0; j < inputs && f[i] != 0; j++)
             out[j] += f[i] * (double)training->tensors[DECODER].value[i * inputs + j];
 }
 
-static void check_row(const struct scene *scene, int64_t row)
+static void check_row(const struct scene *scene, const float *x, int64_t row)
 {
     const int64_t inputs = scene->training.inputs;
     const float *ours = scene->workspace.residual[group_count(&scene->training) - 1] + row * inputs;
@@ -117,7 +135,7 @@ static void check_row(const struct scene *scene, int64_t row)
 
     listed(f, scene, row);
     check_latents(scene, f, row);
-    residual_of(residual, scene, f, row);
+    residual_of(residual, scene, f, x + row * inputs);
     const double wanted = norm(residual, inputs);
     for (int64_t j = 0; j < inputs; j++)
         residual[j] -= (double)ours[j];
@@ -148,6 +166,7 @@ static void gradients_of(double *encoder, double *decoder, const struct scene *s
     const int64_t inputs = training->inputs;
     const float *row_of = training->tensors[DECODER].value + latent * inputs;
     const double scale = residual_scale(training, w);
+    float *x = allocate(inputs, sizeof *x);
     double along = 0;
 
     for (int64_t row = 0; row < w->batch; row++)
@@ -157,14 +176,16 @@ static void gradients_of(double *encoder, double *decoder, const struct scene *s
                 continue;
             const double f = (double)w->rows->value[k];
             const double g = scale * dot(residual, row_of, inputs);
+            encoder_sees(x, scene, row);
             for (int64_t j = 0; j < inputs; j++) {
-                encoder[j] += g * (double)w->input[row * inputs + j];
+                encoder[j] += g * (double)x[j];
                 decoder[j] += scale * f * (double)residual[j];
             }
             along += f * g;
         }
     for (int64_t j = 0; j < inputs && training->recipe.architecture->unit_decoder; j++)
         decoder[j] -= along * (double)row_of[j];
+    free(x);
 }
 
 /* The first step leaves 1 - beta2 times the squared gradient as second moment. */
@@ -200,11 +221,15 @@ static void check_latent(const struct scene *scene, int64_t latent)
 
 void scene_check(struct scene *scene)
 {
+    const int64_t values = ROWS * scene->training.inputs;
+    float *x = allocate(values, sizeof *x);
     struct step_report report;
 
+    memcpy(x, scene->feed.x, (size_t)values * sizeof *x);   /* batch 0, which the step uses up */
     scene_step(scene, 0, &report);
     for (int64_t row = 0; row < ROWS; row++)
-        check_row(scene, row);
+        check_row(scene, x, row);
+    free(x);
     for (int64_t i = 0; i < LATENTS; i++)       /* some of the first row's */
         check_latent(scene, scene->workspace.rows->index[i * llround(report.l0) / (2 * LATENTS)]);
 }

@@ -148,6 +148,7 @@ void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
     if (trial->l0 > 0)
         scene->training.density = trial->l0 / trial->latents;
     step_room_add(&scene->room, &recipe, trial_shape(trial));
+    scene->room.lent = true;
     workspace_make(&scene->workspace, comm, &scene->room);
 }
 

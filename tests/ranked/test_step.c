@@ -33,6 +33,7 @@ static void train(struct training *training, struct step_report reports[STEPS], 
     omp_set_num_threads(threads);
     training_make(training, comm, recipe, shape);
     step_room_add(&room, recipe, (struct shape){ INPUTS, INPUTS, LATENTS });     /* room to spare */
+    room.lent = true;
     workspace_make(&workspace, comm, &room);
     for (int64_t step = 0; step < STEPS; step++) {
         synthetic_rows(x, step * BATCH, BATCH, INPUTS);

@@ -211,6 +211,7 @@ static void follow(const char *path, double density)
     start_as_golden(&training, &golden);
     step_room_add(&room, &golden.recipe,
                   (struct shape){ golden.inputs, golden.inputs, golden.latents });
+    room.lent = density == 0;
     workspace_make(&workspace, MPI_COMM_SELF, &room);
     for (int64_t step = 0; step < golden.recipe.steps; step++) {
         char group[48];
@@ -316,6 +317,7 @@ static void follow_in_bf16(const char *path)
 
     start_as_golden(&training, &golden);
     step_room_add(&room, &golden.recipe, (struct shape){ golden.inputs, golden.inputs, golden.latents });
+    room.lent = true;
     workspace_make(&workspace, MPI_COMM_SELF, &room);
     for (int64_t step = 0; step < golden.recipe.steps; step++) {
         training.density = step % 2 == 0;   /* dense and sparse in turn */
