@@ -4,6 +4,7 @@
 # make check-slurm     whole suites under a real Slurm on this machine, the demo too (as long as
 #                      the demo and some minutes; needs root)
 # make demo     a release of autoencoders for a small Gemma 2, from text, in minutes
+# make check-reorder   a shuffle of each of many numbers of rows, row by row (minutes)
 # make bench-shuffle   how much dearer than a copy a shuffle is (minutes)
 # make bench-train     how much dearer than its one dense product a training step is (minutes)
 # make compare-shuffles   whether the order of the rows matters (20 minutes)
@@ -200,6 +201,9 @@ check-slurm: all $(DEMO_TEXT) | build/setup.check build/setup.slurm
 # --- benchmarks ---------------------------------------------------------------------
 
 # 1.2 GB of rows in 16 shards, 9.4 times the memory of the two ranks.
+check-reorder: $(BUILD)/tests/ranked/test_reorder
+	$(Q)for n in 1 2 3 4 5; do $(MPIRUN) -n $$n $< every || exit 1; done
+
 bench-shuffle: $(BUILD)/tests/bench/bench_shuffle
 	$(Q)OMP_NUM_THREADS=1 $(MPIRUN) -n 2 $< build/bench_shuffle.run 262144 64000000
 

@@ -1,4 +1,9 @@
-/* reorder_stream(): output row order(i) is input row i, in any number of passes. */
+/* reorder_stream(): output row order(i) is input row i, in any number of passes.
+ *
+ *   mpirun -n RANKS build/tests/ranked/test_reorder [every]
+ *
+ * `every` takes many more sizes (make check-reorder).
+ */
 #include "base/random.h"
 #include "kernels/bf16.h"
 #include "kernels/permute.h"
@@ -274,13 +279,48 @@ static void run_all(const struct ranked *here)
     knows_which_rows_it_should_have(here);
 }
 
+static bool prime(int64_t n)
+{
+    for (int64_t d = 2; d * d <= n; d++)
+        if (n % d == 0)
+            return false;
+    return n > 1;
+}
+
+/* Every number of rows to 300; beyond, to 10,000, some primes and all that are multiples of 512 or
+ * beside one.  Shards may have a single row; memory is that for two to six chunks of them. */
+static void run_every(const struct ranked *here)
+{
+    enum { ALL = 300, MOST = 10000, PRIMES = 12 };
+    int64_t trials = 0, primes = 0;
+
+    for (int64_t rows = 1; rows <= MOST; rows++) {
+        const bool beside = (rows + 1) % CHUNK_ROWS <= 2;
+        const bool chosen = prime(rows) && primes++ % PRIMES == 0;
+
+        if (rows > ALL && !beside && !chosen)
+            continue;
+        const int64_t shard = 1 + rows * (trials % 7 + 1) / 8;      /* two to eight of them */
+        const struct trial t = { rows, shard, rows, 2 + trials % 5,
+                                 trials % 2 == 0 ? STORE_F32 : STORE_BF16 };
+
+        puts_every_row_into_its_place(here, t);
+        trials++;
+    }
+    if (here->rank == 0)
+        fprintf(stderr, "%lld sizes on %d ranks\n", (long long)trials, here->size);
+}
+
 int main(int argc, char **argv)
 {
     struct ranked here = ranked_start(&argc, &argv);
     const int out = dup(STDOUT_FILENO);
 
     CHECK(freopen("/dev/null", "w", stdout) != NULL);
-    run_all(&here);
+    if (argc > 1)
+        run_every(&here);
+    else
+        run_all(&here);
     fflush(stdout);
     dup2(out, STDOUT_FILENO);
     return ranked_finish(&here);
