@@ -48,7 +48,7 @@ int64_t passes_chunk(int64_t rows, int64_t shard)
     return least(CHUNK_ROWS, least(rows, shard));
 }
 
-int passes_at_once(const struct passes *passes)
+int passes_held(const struct passes *passes)
 {
     return passes->windows == 1 || passes->way == PASSES_AT_ONCE ? 1 : 2;
 }
@@ -73,22 +73,36 @@ static void cut_windows(struct passes *passes, const struct room *room, int team
     passes->windows = count_windows(passes);
 }
 
-/* Several windows, and through which files rows come to them. */
-static struct passes several(const struct passes *passes, enum passes_way way, int64_t bucket,
-                             const struct room *room)
+/* Ranks that hold a window together. */
+static int team_of(enum passes_way way, const struct room *room)
 {
-    struct passes made = { .rows = passes->rows, .shard = passes->shard, .way = way };
+    return way == PASSES_TOGETHER ? room->ranks : 1;
+}
 
-    cut_windows(&made, room, way == PASSES_TOGETHER ? room->ranks : 1, room->held / 2);
-    if (bucket <= made.window)
-        return made;
-    for (int64_t reach = 1; reach < made.windows; reach *= room->fanout)
-        made.dealings++;
-    made.fanout = root_above(made.windows, made.dealings);
+/* Windows that memory holds all at once: rows come to them in one pass.  False if it does not. */
+static bool cut_for_one(struct passes *passes, enum passes_way way, const struct room *room)
+{
+    passes->way = way;
+    cut_windows(passes, room, team_of(way, room), room->held);
+    return way == PASSES_TOGETHER ? passes->windows == 1
+           : passes->windows <= room->ranks && passes->span == passes->window;
+}
+
+/* Windows of which memory holds two, and through which files rows come to them. */
+static void cut_for_several(struct passes *passes, enum passes_way way, int64_t bucket,
+                            const struct room *room)
+{
+    passes->way = way;
+    passes->dealings = passes->fanout = passes->unit = 0;
+    cut_windows(passes, room, team_of(way, room), room->held / 2);
+    if (bucket <= passes->window)
+        return;
+    for (int64_t reach = 1; reach < passes->windows; reach *= room->fanout)
+        passes->dealings++;
+    passes->fanout = root_above(passes->windows, passes->dealings);
     /* As many units as ranks, or a multiple, of like size. */
-    const int64_t units = split_blocks(split_blocks(made.rows, room->unit), room->ranks);
-    made.unit = split_blocks(made.rows, units * room->ranks);
-    return made;
+    const int64_t units = split_blocks(split_blocks(passes->rows, room->unit), room->ranks);
+    passes->unit = split_blocks(passes->rows, units * room->ranks);
 }
 
 /* If ranks take whole shards in turn, is no more than a ninth of their time spent waiting for
@@ -104,23 +118,18 @@ void passes_make(struct passes *passes, int64_t rows, int64_t shard, int64_t buc
                  const struct room *room)
 {
     const struct room alone = room_apart(room);
-    struct passes apart;
-    bool even;
+    struct passes own = { .rows = rows, .shard = shard };
+    const bool even = shared_evenly(&own, room->ranks);
 
-    *passes = (struct passes){ .rows = rows, .shard = shard, .way = PASSES_TOGETHER };
-    even = shared_evenly(passes, room->ranks);
-    cut_windows(passes, room, room->ranks, room->held);
-    if (passes->windows == 1) {
-        apart = (struct passes){ .rows = rows, .shard = shard, .way = PASSES_AT_ONCE };
-        cut_windows(&apart, room, 1, room->held);
-        if (even && apart.windows <= room->ranks && apart.window >= least(rows, shard))
-            *passes = apart;
+    *passes = own;
+    if (even && cut_for_one(passes, PASSES_AT_ONCE, room))
         return;
-    }
-    *passes = several(passes, PASSES_TOGETHER, bucket, room);
-    apart = several(passes, PASSES_APART, bucket, &alone);
-    if (even && apart.dealings <= passes->dealings)
-        *passes = apart;
+    if (cut_for_one(passes, PASSES_TOGETHER, room))
+        return;
+    cut_for_several(passes, PASSES_TOGETHER, bucket, room);
+    cut_for_several(&own, PASSES_APART, bucket, &alone);
+    if (even && own.dealings <= passes->dealings)
+        *passes = own;
 }
 
 /* Chunks of a window's part of a shard, the longest. */
@@ -136,9 +145,9 @@ bool passes_fit(const struct passes *passes, struct room *room)
     const struct room whole = passes->way == PASSES_APART ? room_apart(room) : *room;
     struct room needed = whole;
 
-    needed.team = passes->way == PASSES_TOGETHER ? room->ranks : 1;
+    needed.team = team_of((enum passes_way)passes->way, room);
     needed.unit = passes->unit;
-    needed.held = passes_at_once(passes) * parts
+    needed.held = passes_held(passes) * parts
                   * chunks_held(&needed, needed.team, part_chunks(passes), 0);
     if (needed.held > whole.held || needed.unit > whole.unit
         || (passes->way == PASSES_AT_ONCE && passes->windows > room->ranks))

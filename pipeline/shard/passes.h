@@ -21,12 +21,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Who holds a window, and writes it.  A rank that has its own waits for no other one, and in
- * many passes need not talk to them; but the shards must be many, and fit. */
+/* Who holds a window, and writes it.  All ranks together always can.  A rank that has windows of
+ * its own waits for no other one: on two ranks that saves a quarter of the time.  But shards must
+ * be shared evenly by the ranks, and it must not take a pass more. */
 enum passes_way {
-    PASSES_TOGETHER,            /* all ranks, one window after the other */
-    PASSES_APART,               /* each rank its own windows, one after the other */
-    PASSES_AT_ONCE,             /* each rank its own window, all of them at once: one pass */
+    PASSES_TOGETHER,        /* all ranks, one window after the other; they send each other rows */
+    PASSES_APART,           /* each rank its own, one after the other; it reads their rows */
+    PASSES_AT_ONCE,         /* each rank its own, in one pass; they send each other rows */
 };
 
 /* How the rows of a stream are moved.  The same for whatever ranks go on with it after an
@@ -48,13 +49,13 @@ struct passes {
 void passes_make(struct passes *passes, int64_t rows, int64_t shard, int64_t bucket,
                  const struct room *room);
 
-/* Are there places for all that passes want at once?  True for those made from the room.
- * If so, reduces the room to what is needed, and tells it how many ranks hold a window. */
+/* Are there places for all that passes want?  True for those made from the room.  If so, reduces
+ * the room to what is needed, and tells it how many ranks hold a window. */
 bool passes_fit(const struct passes *passes, struct room *room);
 
-/* Rows of a chunk of the output; windows in a rank's memory at once. */
+/* Rows of a chunk of the output; windows that a rank's memory holds at a time. */
 int64_t passes_chunk(int64_t rows, int64_t shard);
-int     passes_at_once(const struct passes *passes);
+int     passes_held(const struct passes *passes);
 
 /* Rows of a window; the window of a row; windows of a span. */
 struct range passes_range(const struct passes *passes, int64_t window);

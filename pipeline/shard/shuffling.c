@@ -19,7 +19,7 @@ static void *carve(char **next, int64_t bytes)
 static void carve_windows(struct buffers *b, char *next, const struct shuffling *s)
 {
     const struct room *room = &s->room;
-    const int windows = passes_at_once(&s->passes);
+    const int windows = passes_held(&s->passes);
     const int64_t held = room->held / windows * room->rows.out;
 
     for (int i = 0; i < room->batches; i++) {

@@ -30,8 +30,8 @@ struct unit_rows {
     int64_t  count, number;
 };
 
-/* All of it is one piece of memory, the job's; units lie where batches and windows do, which are not needed
- * at the same time. */
+/* All of it is one piece of memory, the job's; units lie where batches and windows do, which are
+ * not needed at the same time. */
 struct buffers {
     int64_t           *places;  /* [rows.in] */
     struct batch       batches[2];

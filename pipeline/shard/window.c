@@ -164,7 +164,7 @@ done:
 static void write_next(struct shuffling *s)
 {
     s->written = &s->buffers.windows[s->next];
-    s->next = passes_at_once(&s->passes) - 1 - s->next;
+    s->next = passes_held(&s->passes) - 1 - s->next;
     worker_begin(&s->writer, write_window, s);
 }
 

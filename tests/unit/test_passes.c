@@ -179,6 +179,23 @@ static void takes_as_few_passes_as_it_can(void **state)
     assert_true(passes.fanout * passes.fanout >= passes.windows);
 }
 
+/* Two shards of one chunk fit into the memory of each of two ranks; of four shards that ranks
+ * share, the first would hold all. */
+static void takes_one_pass_for_whole_shards(void **state)
+{
+    const struct room_rows like = about(4 * CHUNK_ROWS, CHUNK_ROWS);
+    struct passes passes;
+    struct room room;
+
+    (void)state;
+    assert_int_equal(room_make(&room, 40000000, 2, &like), OK);
+    room.held = 2;
+    passes_make(&passes, 4 * CHUNK_ROWS, CHUNK_ROWS, 4 * CHUNK_ROWS, &room);
+    assert_int_equal(passes.dealings, 0);
+    assert_int_equal(passes.windows, 2);
+    assert_true(passes_fit(&passes, &room));
+}
+
 /* Half a gigabyte holds 2^17 - 2^13 rows of 4608 bytes or more. */
 static void takes_one_pass_for_buckets_that_fit(void **state)
 {
@@ -216,6 +233,7 @@ int main(void)
         cmocka_unit_test(every_row_has_a_place_of_its_own),
         cmocka_unit_test(keeps_to_the_memory),
         cmocka_unit_test(takes_as_few_passes_as_it_can),
+        cmocka_unit_test(takes_one_pass_for_whole_shards),
         cmocka_unit_test(takes_one_pass_for_buckets_that_fit),
         cmocka_unit_test(refuses_too_little_memory_with_a_figure),
     };
