@@ -65,7 +65,7 @@ gemm() {
 for round in $(seq $rounds); do
     echo "round $round of $rounds: $ranks ranks, $OMP_NUM_THREADS threads each"
     gemm
-    { echo "bf16"; harvest bf16 bf16 32768; } | grep -v 'through the model' | tee -a "$dir/log"
+    { echo "bf16"; harvest bf16 bf16 65536; } | grep -v 'through the model' | tee -a "$dir/log"
     gemm
     { echo "f32"; harvest f32 bf16 16384; } | grep -v 'through the model' | tee -a "$dir/log"
     gemm
