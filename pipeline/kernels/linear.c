@@ -159,6 +159,7 @@ static void multiply(const struct linear *linear, struct tile t, const void *x,
             t.values[r * t.columns + i] += bias[t.first + i];
 }
 
+/* Finish a tile: it is a part of the result as it is. */
 static void keep(const struct linear *linear, struct tile t, void *y)
 {
     float *to = (float *)y + t.from * linear->outputs + t.first;
@@ -168,6 +169,7 @@ static void keep(const struct linear *linear, struct tile t, void *y)
                (size_t)t.columns * sizeof *to);
 }
 
+/* Finish a tile: through GELU, or its gates, to the input of the next product. */
 static void activate(const struct linear *linear, struct tile t, void *h)
 {
     const int64_t parts = linear->gated ? 2 : 1, width = linear->outputs / parts;

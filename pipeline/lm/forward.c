@@ -330,6 +330,7 @@ void forward_next(struct forward *f)
     assert(step <= tap_step(forward_end(f)));
     f->tap.layer = (int)(step / SITES);
     STRETCHES[step % SITES](f, &f->weights->layers[f->tap.layer]);
+    /* All of the stretch but what it has counted itself. */
     spend(f, FORWARD_OTHER, start);
     f->spent[FORWARD_OTHER] -= f->spent[FORWARD_PRODUCTS] + f->spent[FORWARD_ATTENTION] - counted;
     stand_at(f, (struct tap){ .site = site_at((int)(step % SITES)), .layer = f->tap.layer });

@@ -63,6 +63,8 @@ static void *deal_rows(const struct spool *spool, const struct spool_job *job, v
     return out != NULL ? out : values;
 }
 
+/* A round's origins are dealt and kept for its streams, whose rows follow: those are dealt,
+ * compressed and written.  Collective. */
 static enum status write_job(void *context)
 {
     const struct spool_job *job = context;
