@@ -232,10 +232,10 @@ void encode(const struct training *training, struct workspace *workspace, const 
     double since = omp_get_wtime();
 
     centre(training, workspace, x);
-    workspace->bar = (float)training->bar;
+    workspace->bar = training->bar > 0 ? (float)training->bar : FIRST_BAR;
     part_done(workspace->spent, PART_ENCODE, 1, since);
     while (!list_entries(training, workspace))
-        workspace->bar = 0;
+        workspace->bar = next_bar(workspace->bar);
     since = omp_get_wtime();
     cut_groups(training, workspace);
     count_fired(training, workspace);

@@ -2,6 +2,7 @@
 #include "kernels/linear.h"
 #include "kernels/slice.h"
 #include "sae/architecture.h"
+#include "sae/decode.h"
 
 #include <math.h>
 #include <omp.h>
@@ -17,32 +18,56 @@ static double greatest(double a, double b)
     return a > b ? a : b;
 }
 
-/* Entries of a row for each latent when training starts.  The latents' directions are random then:
- * of a row of norm 1 the pre-activations are spread nearly as a normal distribution of variance
- * 1 / inputs.  Gated lists what its gate lets through twice, and TopK what is above 0 before it
- * chooses; later it has dead latents, too. */
+/* The share of a row's pre-activations above `low` when training starts.  The latents' directions
+ * are random then: of a row of norm 1 they are spread nearly as a normal distribution of variance
+ * 1 / inputs. */
+static double first_above(double low, int32_t inputs)
+{
+    return erfc(low * sqrt(inputs / 2.0)) / 2;
+}
+
+/* The same above the bar under which a row's k largest are found, or, for rows that are shorter
+ * than others, the next. */
+static double first_above_bar(const struct recipe *recipe, struct shape shape)
+{
+    float bar = FIRST_BAR;
+
+    while (bar > 0 && first_above((double)bar, shape.inputs) < recipe->target_l0 / shape.latents)
+        bar = next_bar(bar);
+    return first_above((double)next_bar(bar), shape.inputs);
+}
+
+static bool has_auxk(const struct recipe *recipe)
+{
+    return recipe->architecture->aside == ASIDE_REST && recipe->auxk > 0;
+}
+
+/* Entries of a row for each latent.  Gated lists what its gate lets through twice.  What is dead
+ * AuxK lists above 0, and that may come to be most latents. */
 static double first_listed(const struct recipe *recipe, struct shape shape)
 {
     const struct architecture *architecture = recipe->architecture;
-    const double low = architecture == &JUMPRELU ? recipe->threshold - recipe->bandwidth / 2 : 0;
 
-    return (architecture->aside == ASIDE_ROW ? 2 : 1) * erfc(low * sqrt(shape.inputs / 2.0)) / 2;
+    if (architecture == &JUMPRELU)
+        return first_above(recipe->threshold - recipe->bandwidth / 2, shape.inputs);
+    if (architecture->top_k && !has_auxk(recipe))
+        return first_above_bar(recipe, shape);
+    return (architecture->aside == ASIDE_ROW ? 2 : 1) * first_above(0, shape.inputs);
 }
 
 static double first_kept(const struct recipe *recipe, struct shape shape)
 {
-    const bool auxk = recipe->architecture->aside == ASIDE_REST && recipe->auxk > 0;
-
     if (!recipe->architecture->top_k)
         return first_listed(recipe, shape);
-    return (recipe->target_l0 + (auxk ? (double)recipe->auxk_latents : 0)) / shape.latents;
+    const double aside = has_auxk(recipe) ? (double)recipe->auxk_latents : 0;
+
+    return (recipe->target_l0 + aside) / shape.latents;
 }
 
 void step_room_add(struct step_room *room, const struct recipe *recipe, struct shape shape)
 {
     const struct architecture *architecture = recipe->architecture;
-    const bool aside = architecture->aside == ASIDE_ROW
-                       || (architecture->aside == ASIDE_REST && recipe->auxk > 0);
+    const bool aside = architecture->aside == ASIDE_ROW || has_auxk(recipe);
     const bool centred = architecture->centred && !recipe->transcoder;
     const int residuals = (recipe->prefixes > 0 ? recipe->prefixes : 1) + aside;
 
@@ -54,6 +79,7 @@ void step_room_add(struct step_room *room, const struct recipe *recipe, struct s
     room->centred |= centred && recipe->precision == PRECISION_F32;
     room->shows_x |= !centred && !recipe->transcoder && recipe->precision == PRECISION_F32;
     room->overlaps |= aside;
+    room->dense |= !architecture->top_k || recipe->target_l0 > DENSE_ABOVE * shape.latents;
     room->listed = greatest(room->listed, first_listed(recipe, shape));
     room->kept = greatest(room->kept, first_kept(recipe, shape));
     if (recipe->precision == PRECISION_BF16)
@@ -67,7 +93,7 @@ struct sizes {
     int64_t own_column_blocks, own_tiles;
     int64_t own_columns, own_latents;           /* with the last block and tile full */
     int64_t entries, own_entries;               /* the worst case */
-    int64_t scratch;                            /* floats a thread */
+    int64_t scratch, used_scratch;              /* floats a thread; that are touched */
     int64_t sums;
 };
 
@@ -121,8 +147,10 @@ static struct sizes find_sizes(const struct step_room *room, int ranks)
     s.own_columns = s.own_column_blocks * COLUMNS;
     s.own_latents = s.own_tiles * LATENT_TILE;
     s.own_entries = lists * batch * (s.own_latents < latents ? s.own_latents : latents);
-    s.scratch = most(most(encode_scratch(room), gradient_scratch(room)),
-                     most((int64_t)ROW_BLOCK * latents, dense_scratch(room)));
+    s.used_scratch = most(encode_scratch(room), gradient_scratch(room));
+    s.scratch = most(s.used_scratch, most((int64_t)ROW_BLOCK * latents, dense_scratch(room)));
+    if (room->dense)
+        s.used_scratch = s.scratch;
     s.sums = room->shape.outputs + room->residuals * s.column_blocks + s.tiles;
     return s;
 }
@@ -351,7 +379,7 @@ int64_t workspace_bytes(const struct step_room *room, int ranks, int threads)
     const int64_t floats = (room->centred ? batch * inputs : 0)
                            + (room->residuals - in_target(room, ranks)) * batch * s.own_columns
                            + (3 + VECTORS) * s.own_latents
-                           + room->shape.outputs + latents + threads * s.scratch;
+                           + room->shape.outputs + latents + threads * s.used_scratch;
     const int64_t doubles = 2 * latents + block_norms(room, &s) + s.own_tiles * inputs
                             + room->residuals * s.own_column_blocks * s.row_blocks + inputs + s.sums
                             + s.row_blocks * s.own_columns + s.own_latents

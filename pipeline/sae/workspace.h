@@ -26,11 +26,21 @@ struct step_room {
     bool         centred;   /* some architecture is, in float32 */
     bool         lent;      /* by whom makes it: the target's rows may be overwritten by a step */
     bool         shows_x;   /* the gradients of some encoder are made of x itself, not a copy */
+    bool         dense;     /* some training takes dense products, when it starts at least */
     bool         overlaps;  /* some architecture may list an entry in both sections */
     double       listed, kept;  /* entries of a row for each latent when training starts: that
                                    the encoder lists, and that stay (workspace.c); the most */
     enum precision precision;   /* bf16 if one training's is */
 };
+
+/* The bar (below) of a batch of which nothing is known, a row's norm; and what comes after one that
+ * was too high.  From above, so that nearly all of a first batch need never be listed. */
+static const float FIRST_BAR = 1;
+
+static inline float next_bar(float bar)
+{
+    return bar > 1e-3f ? 0.7f * bar : 0;
+}
 
 void step_room_add(struct step_room *room, const struct recipe *recipe, struct shape shape);
 
