@@ -142,36 +142,19 @@ void combine(float *restrict sum, const int32_t *index, const float *coefficient
 }
 
 CLONES
-static void slice_combine_f32(float *restrict sum, const int32_t *index,
-                              const float *coefficient, int64_t count, const void *slice,
-                              int blocks)
-{
-    if (blocks == 1)
-        combine(sum, index, coefficient, count, slice, 1, false);
-    else
-        combine(sum, index, coefficient, count, slice, BLOCKS, false);
-}
-
-CLONES
-static void slice_combine_bf16(float *restrict sum, const int32_t *index,
-                               const float *coefficient, int64_t count, const void *slice,
-                               int blocks)
-{
-    if (blocks == 1)
-        combine(sum, index, coefficient, count, slice, 1, true);
-    else
-        combine(sum, index, coefficient, count, slice, BLOCKS, true);
-}
-
 void slice_combine(float *restrict sum, const int32_t *index, const float *coefficient,
                    int64_t count, const void *slice, int64_t columns, enum precision precision)
 {
-    const int blocks = (int)(slice_width(columns) / COLUMNS);
+    const bool wide = columns > COLUMNS;
 
-    if (precision == PRECISION_BF16)
-        slice_combine_bf16(sum, index, coefficient, count, slice, blocks);
+    if (precision == PRECISION_BF16 && wide)
+        combine(sum, index, coefficient, count, slice, BLOCKS, true);
+    else if (precision == PRECISION_BF16)
+        combine(sum, index, coefficient, count, slice, 1, true);
+    else if (wide)
+        combine(sum, index, coefficient, count, slice, BLOCKS, false);
     else
-        slice_combine_f32(sum, index, coefficient, count, slice, blocks);
+        combine(sum, index, coefficient, count, slice, 1, false);
 }
 
 /* --- dots -------------------------------------------------------------------------- */
@@ -234,28 +217,15 @@ void dots(float *restrict dot, const int32_t *index, int64_t count, const float 
 }
 
 CLONES
-static void slice_dots_f32(float *restrict dot, const int32_t *index, int64_t count,
-                           const float *a, const void *slice, int blocks)
-{
-    dots(dot, index, count, a, slice, blocks, false);
-}
-
-CLONES
-static void slice_dots_bf16(float *restrict dot, const int32_t *index, int64_t count,
-                            const float *a, const void *slice, int blocks)
-{
-    dots(dot, index, count, a, slice, blocks, true);
-}
-
 void slice_dots(float *restrict dot, const int32_t *index, int64_t count, const float *a,
                 const void *slice, int64_t columns, enum precision precision)
 {
     const int blocks = (int)(slice_width(columns) / COLUMNS);
 
     if (precision == PRECISION_BF16)
-        slice_dots_bf16(dot, index, count, a, slice, blocks);
+        dots(dot, index, count, a, slice, blocks, true);
     else
-        slice_dots_f32(dot, index, count, a, slice, blocks);
+        dots(dot, index, count, a, slice, blocks, false);
 }
 
 /* --- definitions ------------------------------------------------------------------- */
