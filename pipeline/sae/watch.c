@@ -62,13 +62,34 @@ static double thresholds_moved(const struct training *training)
     return sum / training->latents;
 }
 
+/* The share of the last batch's pre-activations that moved the thresholds: those within half a
+ * bandwidth of them, on either side.  Collective. */
+static double share_in_window(const struct class *class, const struct pupil *pupil)
+{
+    const struct workspace *w = &class->workspace;
+    const struct training *training = &pupil->training;
+    const float half = (float)(pupil->recipe.bandwidth / 2);
+    int64_t count = 0;
+
+    for (int64_t row = 0; row < w->batch; row++) {
+        count += w->own->start[row + 1] - w->own->middle[row];
+        for (int64_t k = w->own->start[row]; k < w->own->middle[row]; k++) {
+            const int64_t own = own_place(training, w->own->index[k]);
+            count += w->own->value[k] - w->threshold[own] < half;
+        }
+    }
+    MPI_Allreduce(MPI_IN_PLACE, &count, 1, MPI_INT64_T, MPI_SUM, training->comm);
+    return (double)count / ((double)w->batch * training->latents);
+}
+
 /* Each of these says whether there is reason to warn; the text then tells what is seen, and
  * what to do. */
 
-static bool l0_is_far(const struct pupil *pupil, char *text, size_t size)
+static bool l0_is_far(const struct class *class, const struct pupil *pupil, char *text, size_t size)
 {
     const double l0 = pupil->last.l0, target = pupil->recipe.target_l0;
 
+    (void)class;
     snprintf(text, size, "L0 is %.1f where %g was asked for; %s", l0, target,
              pupil->recipe.architecture->top_k
              ? "fewer latents than that are above 0: lower train.learning_rate"
@@ -76,8 +97,10 @@ static bool l0_is_far(const struct pupil *pupil, char *text, size_t size)
     return target > 0 && fabs(l0 / target - 1) > FAR;
 }
 
-static bool many_are_dead(const struct pupil *pupil, char *text, size_t size)
+static bool many_are_dead(const struct class *class, const struct pupil *pupil, char *text,
+                          size_t size)
 {
+    (void)class;
     snprintf(text, size, "%.0f %% of the latents are dead; a %s, a lower train.learning_rate or a "
              "smaller width leaves fewer", 100 * dead_share(pupil),
              pupil->recipe.architecture->top_k ? "larger train.auxk"
@@ -86,19 +109,20 @@ static bool many_are_dead(const struct pupil *pupil, char *text, size_t size)
 }
 
 /* Collective. */
-static bool thresholds_stay(const struct pupil *pupil, char *text, size_t size)
+static bool thresholds_stay(const struct class *class, const struct pupil *pupil, char *text,
+                            size_t size)
 {
     if (pupil->recipe.architecture != &JUMPRELU)
         return false;
     const double first = pupil->recipe.threshold, moved = thresholds_moved(&pupil->training);
     snprintf(text, size, "the thresholds hardly move: by %.2g in the mean, from %.4g; %.2g %% of "
-             "the pre-activations lie below them within half of train.bandwidth, and only what is "
-             "so near moves them: raise train.bandwidth or train.learning_rate", moved, first,
-             100 * pupil->last.near / pupil->task->width);
+             "the pre-activations lie within half of train.bandwidth of them, and only what is so "
+             "near moves them: raise train.bandwidth or train.learning_rate", moved, first,
+             100 * share_in_window(class, pupil));
     return moved < HARDLY * first;
 }
 
-static bool (*const REASONS[])(const struct pupil *, char *, size_t) = {
+static bool (*const REASONS[])(const struct class *, const struct pupil *, char *, size_t) = {
     l0_is_far, many_are_dead, thresholds_stay,
 };
 enum { REASONS_COUNT = sizeof REASONS / sizeof *REASONS };
@@ -115,7 +139,7 @@ void watch_warn(struct run *run, const struct class *class, struct pupil *pupil)
         return;
     for (int r = 0; r < REASONS_COUNT; r++) {
         const unsigned bit = 1u << r;
-        if ((!last && (pupil->warned & bit) != 0) || !REASONS[r](pupil, text, sizeof text))
+        if ((!last && (pupil->warned & bit) != 0) || !REASONS[r](class, pupil, text, sizeof text))
             continue;
         pupil->warned |= bit;
         run_warn(run, "%s %s, step %lld of %lld: %s", class->name, pupil->task->name,
