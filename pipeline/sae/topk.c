@@ -27,9 +27,8 @@ static void start(struct training *training)
 }
 
 /* Values below this share of the least f of the last batches are not even listed; should that
- * leave out an f, the batch is listed again below a lower bar, which costs as much as a product.
- * So the bar falls
- * at once and rises slowly.  It saves time and changes no result. */
+ * leave out an f, the batch is listed again above a lower bar, which costs as much as a product.
+ * So the bar falls at once and rises slowly.  It saves time and changes no result. */
 static const double BAR_SHARE = 0.9, BAR_RISE = 0.1;
 
 /* Dead latents are listed aside above 0, the others above infinity. */
