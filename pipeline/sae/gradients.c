@@ -95,9 +95,9 @@ void find_decoder_bias_gradient(const struct training *training, struct workspac
 /* Sums over entries of coefficient * x[row], for some latents.
  *   start, end   [all latents] where the entries of each begin and end */
 struct term {
-    struct range   latents;
-    const int64_t *start, *end;
-    const float   *coefficient;
+    struct range    latents;
+    const int64_t  *start, *end;
+    const float    *coefficient;
     const float    *x;          /* [batch, columns]; or, if they have been rounded: */
     const uint16_t *rounded;
 };
