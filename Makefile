@@ -1,10 +1,10 @@
 # make          bin/ and lib/: the programs, and the HDF5 plug-in that reads our shards
 # make check    every test: unit, golden, ranked, end to end, faults
-# make unit     the unit, golden and ranked tests only (under a minute)
+# make unit     the unit, golden and ranked tests only (two minutes)
 # make check-slurm     whole suites under a real Slurm on this machine, the demo too (as long as
 #                      the demo and some minutes; needs root)
-# make demo     a release of autoencoders for a small Gemma 2, from text, in minutes
 # make check-reorder   a shuffle of each of many numbers of rows, row by row (minutes)
+# make demo     a release of autoencoders for a small Gemma 2, from text, in minutes
 # make bench-shuffle   how much dearer than a copy a shuffle is (minutes)
 # make bench-train     how much dearer than its one dense product a training step is (minutes)
 # make compare-shuffles   whether the order of the rows matters (20 minutes)
@@ -198,12 +198,12 @@ check-slurm: all $(DEMO_TEXT) | build/setup.check build/setup.slurm
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground 900 sh tests/slurm/check.sh
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground 3000 sh tests/slurm/demo.sh
 
-# --- benchmarks ---------------------------------------------------------------------
-
-# 1.2 GB of rows in 16 shards, 9.4 times the memory of the two ranks.
 check-reorder: $(BUILD)/tests/ranked/test_reorder
 	$(Q)for n in 1 2 3 4 5; do $(MPIRUN) -n $$n $< every || exit 1; done
 
+# --- benchmarks ---------------------------------------------------------------------
+
+# 1.2 GB of rows in 16 shards, 9.4 times the memory of the two ranks.
 bench-shuffle: $(BUILD)/tests/bench/bench_shuffle
 	$(Q)OMP_NUM_THREADS=1 $(MPIRUN) -n 2 $< build/bench_shuffle.run 262144 64000000
 
@@ -234,7 +234,7 @@ bench-harvest-full: all | build/setup.check
 clean:
 	rm -rf build bin lib
 
-.PHONY: all unit unit-built check check-slurm demo bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
+.PHONY: all unit unit-built check check-reorder check-slurm demo bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)
