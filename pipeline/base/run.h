@@ -53,9 +53,9 @@ void run_note(struct run *run, const char *format, ...) __attribute__((format(pr
 void run_warn(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* How far a long work is: done of total, rate and time left, at most every five seconds (with
- * --brief every minute), or rewritten in place every quarter of a second with --live.  `since` is when this work
- * was begun (MPI_Wtime), `before` what was done already then.  Call as often as you like.
- * Rank 0 speaks.  Local. */
+ * --brief every minute), or rewritten in place every quarter of a second with --live.  `since` is
+ * when this work was begun (MPI_Wtime), `before` what was done already then.  Call as often as you
+ * like.  Rank 0 speaks.  Local. */
 void run_progress(struct run *run, const char *what, double since, int64_t before,
                   int64_t done, int64_t total, const char *unit);
 

@@ -277,8 +277,9 @@ static void print_rates(const struct rates *rates, int cores)
            "%.2g s, evaluate %.2g s\n"
            "Of the text: %.3g rows a token; on disk %.3g bytes a byte\nKept in %s\n", cores,
            of[STAGE_TOKENIZE].work / 1e6, of[STAGE_HARVEST].work / 1e9,
-           of[STAGE_SHUFFLE].work / 1e6, of[STAGE_TRAIN].work / 1e9, of[STAGE_EVALUATE].work / 1e9,
-           of[STAGE_RELEASE].work / 1e6, rates->start, of[STAGE_HARVEST].task, of[STAGE_SHUFFLE].task, of[STAGE_TRAIN].task,
+           of[STAGE_SHUFFLE].work / 1e6, of[STAGE_TRAIN].work / 1e9,
+           of[STAGE_EVALUATE].work / 1e9, of[STAGE_RELEASE].work / 1e6, rates->start,
+           of[STAGE_HARVEST].task, of[STAGE_SHUFFLE].task, of[STAGE_TRAIN].task,
            of[STAGE_EVALUATE].task, rates->rows, rates->kept, path);
 }
 
