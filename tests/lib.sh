@@ -106,8 +106,9 @@ hundredths() {
 }
 
 # killed RANKS DELAY STAGE [ARGUMENT...]: start a stage and kill all its ranks DELAY seconds
-# after they have started.  Was it killed before it was done?  (An mpirun whose ranks die
-# while they shake hands would wait for them for ever, so it is told to end.)
+# after they have started.  0 if it was killed, 1 if it was done before, 2 if it had failed by
+# itself.  (An mpirun whose ranks die while they shake hands would wait for them for ever, so it
+# is told to end.)
 killed() {
     killed_ranks=$1 delay_seconds=$2 killed_stage=$3
     shift 3
@@ -118,13 +119,13 @@ killed() {
     mpirun=$!
     until [ "$(wc -l < "$dir/ranks")" = "$killed_ranks" ]; do sleep 0.01; done
     sleep "$delay_seconds"
-    mpirun_status=0
+    missed=1
     while read -r rank; do
-        kill -9 "$rank" && mpirun_status=1
+        kill -9 "$rank" && missed=0
     done < "$dir/ranks" 2> /dev/null
-    [ "$mpirun_status" = 0 ] || kill "$mpirun" 2> /dev/null || :
-    wait "$mpirun" || mpirun_status=$?
-    [ "$mpirun_status" != 0 ]
+    [ "$missed" = 1 ] || kill "$mpirun" 2> /dev/null || :
+    wait "$mpirun" || missed=$((missed * 2))
+    return "$missed"
 }
 
 # Fails, and says how, unless the run folders $1 and $2 hold the same data.

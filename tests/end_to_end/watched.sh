@@ -100,8 +100,10 @@ rows[5 * 256 + 7] = rows[5 * 256 + 7] * float('nan')"
 says_every_few_seconds_how_it_goes() {
     training 'target_l0: [5]' 'learning_rate: 1e-3'
     sed -i -e 's/tokens: 4096/tokens: 1_000_000_000/' -e 's/checkpoint: 1/checkpoint: 1000/' "$dir/suite.yaml"
-    timeout -s USR1 7 $MPIRUN -n 1 bin/saemill-train "$dir/suite.yaml" > "$dir/out" 2>&1 || true
+    status=0
+    timeout -s USR1 7 $MPIRUN -n 1 bin/saemill-train "$dir/suite.yaml" > "$dir/out" 2>&1 || status=$?
     cat "$dir/out"
+    [ "$status" = 124 ]     # it was still at it
     grep -E '^train: res.02 step [0-9]+ of 3906250: w64-t5 loss [0-9.e-]+, FVU [0-9.]+, L0 [0-9.]+, dead [0-9.]+ %: [0-9]+ of 1000000000 rows \(0 %\), [0-9.e+]+ rows/s, .* left$' "$dir/out"
 }
 

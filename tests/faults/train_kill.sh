@@ -17,6 +17,9 @@ saes:
 END
 }
 
+# What tells a file from its successor of the same name.
+inode() { stat -c %i "$1" 2> "$dir/null" || echo none; }
+
 train_on() {
     stage "$1" train "$dir/suite.yaml"
 }
@@ -28,8 +31,8 @@ killed_in_training() {
     timeout -k 1 60 $MPIRUN -n "$1" sh -c 'echo $$ >> "$0"; exec "$@"' "$dir/ranks" \
         bin/saemill-train "$dir/suite.yaml" > "$dir/killed" 2>&1 &
     for _ in $(seq "$3"); do
-        before=$(stat -c %i "$newest" 2> "$dir/null") || true
-        until [ "$(stat -c %i "$newest" 2> "$dir/null")" != "$before" ]; do sleep 0.02; done
+        before=$(inode "$newest")
+        until [ "$(inode "$newest")" != "$before" ]; do sleep 0.02; done
     done
     sleep "$2"
     # shellcheck disable=SC2046
@@ -54,9 +57,9 @@ goes_on_after_twenty_kills() {
         > "$dir/kills"
     while read -r ranks delay checkpoints <&3; do
         killed_in_training "$ranks" "$delay" "$checkpoints"
-        grep 'w128-t8 goes on at step' "$dir/killed" >> "$dir/steps" || true
+        cat "$dir/killed" >> "$dir/all"
     done 3< "$dir/kills"
-    cat "$dir/steps"
+    grep 'w128-t8 goes on at step' "$dir/all" | tee "$dir/steps"
     [ "$(sort -u "$dir/steps" | wc -l)" = 19 ]
     train_on 3
     same_run "$dir/undisturbed" "$dir/run/train"
