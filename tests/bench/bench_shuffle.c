@@ -12,13 +12,14 @@
  * Printed: seconds of each and the shares of its threads' time, which overlap; what twice as many
  * rows cost the shuffle and the copy, which need not take twice as long on every disk; medians of
  * the ratios within a round; payload per second; and the peak memory of two passes, beyond what
- * the process had before.
+ * the process had before.  And first of all what a row's place in the order costs.
  */
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/worker.h"
 #include "base/words.h"
 #include "kernels/bf16.h"
+#include "kernels/permute.h"
 #include "shard/activation_writer.h"
 #include "shard/reorder.h"
 
@@ -207,6 +208,28 @@ static void measure(struct run *run, const char *folder, struct activations *inp
                (long long)peak);
 }
 
+/* Of just above 2^30 rows, which is dearest: half of all places are outside and drawn again. */
+static void time_order(struct run *run)
+{
+    const int64_t rows = ((int64_t)1 << 30) + 1, count = 1 << 20;
+    int64_t *from = allocate(count, sizeof *from), *to = allocate(count, sizeof *to);
+    struct permute order;
+
+    permute_make(&order, rows, 1, 0, 0);
+    for (int64_t i = 0; i < count; i++)
+        to[i] = rows - count + i;
+    permute_forward(from, to, count, &order);
+    permute_inverse(from, from, count, &order);
+    if (memcmp(from, to, (size_t)count * sizeof *to) != 0)
+        die("the order is no bijection");
+    const double since = MPI_Wtime();
+    permute_forward(from, to, count, &order);
+    run_note(run, "%.1f ns a row for its place in the order",
+             1e9 * (MPI_Wtime() - since) / (double)count);
+    free(from);
+    free(to);
+}
+
 int main(int argc, char **argv)
 {
     struct run run = { .stage = "bench", .comm = MPI_COMM_WORLD };
@@ -232,6 +255,7 @@ int main(int argc, char **argv)
     TRY_ALL(run.comm, activations_open(&half, paths, (int)(shards / 2)));
     run_note(&run, "%lld rows, %s, %d ranks with %s each", (long long)rows,
              bytes_text((double)rows * WIDTH * 2), run.size, bytes_text(atof(argv[3])));
+    time_order(&run);
     measure(&run, argv[1], &input, &half, atoll(argv[3]));
 done:
     activations_close(&half);
