@@ -7,7 +7,8 @@
 # itself, files included.  First the values are checked against NumPy.  Then three times in turn:
 # the products alone, the harvest in bf16, the products, the harvest in f32, the products.
 # A ratio is the harvest's useful operations per second over those of the products before and
-# after it; of three rounds the median counts.
+# after it; of three rounds the median counts.  In the end half of the tokens, with one site and
+# with all: what a tap costs.
 set -eu
 dir=build/bench_harvest.run
 ranks=${RANKS:-1}
@@ -19,21 +20,21 @@ trap 'rm -rf "$dir"' EXIT
 rm -rf "$dir"
 mkdir -p "$dir"
 
-# suite PRECISION STORE TOKENS
+# suite PRECISION STORE TOKENS [SITES [LAYERS]]
 suite() {
     cat << END > "$dir/$1.yaml"
 name: bench
 run: $dir/$1
 model: {path: $dir/model, tokenizer: jobs/demo/tiny-gemma2/tokenizer.model, precision: $1}
 corpus: {files: [$dir/ids.h5], context: 1024, holdout: 0}
-harvest: {sites: [attn, mlp_in, mlp, res], block: 4, store: $2, tokens: $3}
-saes: [{sites: [res], widths: [1024], target_l0: [20], tokens: 4096}]
+harvest: {sites: [${4:-attn, mlp_in, mlp, res}], layers: [${5:-0, 1}], block: 4, store: $2, tokens: $3}
+saes: [{layers: [1], sites: [res], widths: [1024], target_l0: [20], tokens: 4096}]
 END
 }
 
-# harvest PRECISION STORE TOKENS: its output, on standard output.
+# harvest PRECISION STORE TOKENS [SITES [LAYERS]]: its output, on standard output.
 harvest() {
-    suite "$1" "$2" "$3"
+    suite "$@"
     rm -rf "${dir:?}/$1"
     bin/saemill-tokenize "$dir/$1.yaml" > /dev/null
     $MPIRUN -n "$ranks" bin/saemill-harvest "$dir/$1.yaml"
@@ -70,6 +71,13 @@ for round in $(seq $rounds); do
     { echo "f32"; harvest f32 bf16 16384; } | grep -v 'through the model' | tee -a "$dir/log"
     gemm
 done
+
+harvest bf16 bf16 32768 res 1 > "$dir/one"
+harvest bf16 bf16 32768 > "$dir/all"
+awk '/tokens\/s/ && / GFLOP/ { speed[FILENAME] = $2 }
+     END { printf "eight taps take %.2f times as long as one: %.0f and %.0f tokens/s\n",
+                  speed[ARGV[1]] / speed[ARGV[2]], speed[ARGV[2]], speed[ARGV[1]] }' \
+    "$dir/one" "$dir/all"
 
 awk '
     function median(list, n,    i, j, t) {
