@@ -52,7 +52,7 @@ void codes_scan(struct codes *codes, const float *pre, const float *bias,
 {
     int32_t near_index[WIDEST];
     float near_value[WIDEST], low[WIDEST];
-    int64_t n = 0;
+    int32_t n = 0;
 
     assert(width <= WIDEST);
     for (int64_t i = 0; i < width; i++)
@@ -60,7 +60,7 @@ void codes_scan(struct codes *codes, const float *pre, const float *bias,
     codes->groups = rows;
     for (int64_t row = 0; row < rows; row++) {
         const float *p = pre + row * width;
-        int64_t nears = 0;
+        int32_t nears = 0;
 
         codes->start[row] = n;
         for (int64_t block = 0; block < width; block += LANES) {
@@ -87,7 +87,7 @@ void codes_scan_ref(struct codes *codes, const float *pre, const float *bias,
                     const float *threshold, float half, int32_t first, int64_t rows,
                     int64_t width)
 {
-    int64_t n = 0;
+    int32_t n = 0;
 
     codes->groups = rows;
     for (int64_t row = 0; row < rows; row++) {
@@ -115,20 +115,20 @@ void codes_scan_two(struct codes *codes, const float *pre, const struct two_list
 {
     static const float zero[WIDEST];
     int32_t open[WIDEST];
-    int64_t n = 0;
+    int32_t n = 0;
 
     assert(width <= WIDEST);
     codes->groups = rows;
     for (int64_t row = 0; row < rows; row++) {
         const float *p = pre + row * width;
-        int64_t opens = 0;
+        int32_t opens = 0;
 
         codes->start[row] = n;
         for (int64_t block = 0; block < width; block += LANES)
             for (uint32_t above = above_in(p, lists->gate, zero, block, width); above != 0;
                  above &= above - 1)
                 open[opens++] = (int32_t)block + __builtin_ctz(above);
-        for (int64_t o = 0; o < opens; o++) {
+        for (int32_t o = 0; o < opens; o++) {
             const int32_t i = open[o];
             const float value = lists->gain[i] * p[i] + lists->bias[i];
             codes->index[n] = first + i;
@@ -136,7 +136,7 @@ void codes_scan_two(struct codes *codes, const float *pre, const struct two_list
             n += value > lists->threshold[i];
         }
         codes->middle[row] = n;
-        for (int64_t o = 0; o < opens; o++) {
+        for (int32_t o = 0; o < opens; o++) {
             const int32_t i = open[o];
             const float value = p[i] + lists->gate[i];
             codes->index[n] = first + i;
@@ -150,7 +150,7 @@ void codes_scan_two(struct codes *codes, const float *pre, const struct two_list
 void codes_scan_two_ref(struct codes *codes, const float *pre, const struct two_lists *lists,
                         int32_t first, int64_t rows, int64_t width)
 {
-    int64_t n = 0;
+    int32_t n = 0;
 
     codes->groups = rows;
     for (int64_t row = 0; row < rows; row++) {
@@ -175,12 +175,12 @@ void codes_scan_two_ref(struct codes *codes, const float *pre, const struct two_
 void codes_join_sizes(struct codes *codes, int64_t first, int64_t rows,
                       const struct codes *parts, int64_t count, int64_t from)
 {
-    int64_t *actives = codes->middle + first, *all = codes->start + first + 1;
+    int32_t *actives = codes->middle + first, *all = codes->start + first + 1;
 
     memset(actives, 0, (size_t)rows * sizeof *actives);
     memset(all, 0, (size_t)rows * sizeof *all);
     for (int64_t p = 0; p < count; p++) {
-        const int64_t *start = parts[p].start + from, *middle = parts[p].middle + from;
+        const int32_t *start = parts[p].start + from, *middle = parts[p].middle + from;
         for (int64_t row = 0; row < rows; row++) {
             actives[row] += middle[row] - start[row];
             all[row] += start[row + 1] - start[row];
@@ -194,9 +194,10 @@ void codes_join_places(struct codes *codes)
 
     codes->start[0] = 0;
     for (int64_t g = 0; g < codes->groups; g++) {
-        codes->middle[g] += n;
+        codes->middle[g] += (int32_t)n;
         n += codes->start[g + 1];
-        codes->start[g + 1] = n;
+        assert(n <= INT32_MAX);
+        codes->start[g + 1] = (int32_t)n;
     }
 }
 
@@ -256,7 +257,7 @@ static void count_latents(struct codes *out, const struct codes *codes, int64_t 
     for (int64_t row = 0; row < codes->groups; row++)
         for (int near = 0; near <= 1; near++) {
             const struct run run = part_of_row(codes, row, near, from, to);
-            int64_t *count = near ? out->middle : out->start;
+            int32_t *count = near ? out->middle : out->start;
             for (int64_t k = run.first; k < run.end; k++)
                 count[codes->index[k]]++;
         }
@@ -270,7 +271,7 @@ static void deal_latents(struct codes *out, float *moved, const struct codes *co
     for (int64_t row = 0; row < codes->groups; row++)
         for (int near = 0; near <= 1; near++) {
             const struct run run = part_of_row(codes, row, near, from, to);
-            int64_t *next = near ? out->middle : out->start;
+            int32_t *next = near ? out->middle : out->start;
             for (int64_t k = run.first; k < run.end; k++) {
                 const int64_t at = next[codes->index[k]]++;
                 out->index[at] = (int32_t)row;
@@ -287,7 +288,7 @@ void codes_transpose(struct codes *out, float *moved, const struct codes *codes,
                      const float *extra)
 {
     const int64_t latents = out->groups;
-    int64_t n = 0;
+    int32_t n = 0;
 
     memset(out->start, 0, (size_t)(latents + 1) * sizeof *out->start);
     memset(out->middle, 0, (size_t)latents * sizeof *out->middle);
@@ -296,7 +297,7 @@ void codes_transpose(struct codes *out, float *moved, const struct codes *codes,
         count_latents(out, codes, latents * p / TRANSPOSE_PARTS,
                       latents * (p + 1) / TRANSPOSE_PARTS);
     for (int64_t i = 0; i < latents; i++) {
-        const int64_t actives = out->start[i], nears = out->middle[i];
+        const int32_t actives = out->start[i], nears = out->middle[i];
         out->start[i] = n;
         out->middle[i] = n + actives;
         n += actives + nears;
@@ -306,7 +307,7 @@ void codes_transpose(struct codes *out, float *moved, const struct codes *codes,
         deal_latents(out, moved, codes, extra, latents * p / TRANSPOSE_PARTS,
                      latents * (p + 1) / TRANSPOSE_PARTS);
     for (int64_t i = latents; i-- > 0; ) {
-        const int64_t middle = out->start[i];
+        const int32_t middle = out->start[i];
         out->start[i + 1] = out->middle[i];
         out->middle[i] = middle;
     }

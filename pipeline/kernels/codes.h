@@ -14,10 +14,10 @@
 
 #include <stdint.h>
 
-struct codes {
+struct codes {              /* fewer than 2^31 entries, as MPI counts */
     int64_t  groups;
-    int64_t *start;     /* [groups + 1] first entry of each group; the last is the number of entries */
-    int64_t *middle;    /* [groups] first near entry of each group */
+    int32_t *start;     /* [groups + 1] first entry of each group; the last is the number of entries */
+    int32_t *middle;    /* [groups] first near entry of each group */
     int32_t *index;     /* [entries] latent, or row after the transposition */
     float   *value;     /* [entries] pre-activation */
 };

@@ -28,8 +28,8 @@ static void count_digit(int64_t counts[BINS], const float *value, int64_t n, uin
 }
 
 /* Kept apart: a parallel region of one thread costs more than a row's digits. */
-static void count_groups(int64_t counts[BINS], const float *value, const int64_t *start,
-                         const int64_t *end, int64_t groups, uint32_t prefix, int shift)
+static void count_groups(int64_t counts[BINS], const float *value, const int32_t *start,
+                         const int32_t *end, int64_t groups, uint32_t prefix, int shift)
 {
     #pragma omp parallel for reduction(+ : counts[:BINS])
     for (int64_t g = 0; g < groups; g++)
@@ -37,7 +37,7 @@ static void count_groups(int64_t counts[BINS], const float *value, const int64_t
 }
 
 /* Invariant: `left` of the k are still to be found among those with the digits of `prefix`. */
-struct cut cut_largest(const float *value, const int64_t *start, const int64_t *end,
+struct cut cut_largest(const float *value, const int32_t *start, const int32_t *end,
                        int64_t groups, int64_t k)
 {
     int64_t counts[BINS], left = k, all = 0;
@@ -71,7 +71,7 @@ static int descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-struct cut cut_largest_ref(const float *value, const int64_t *start, const int64_t *end,
+struct cut cut_largest_ref(const float *value, const int32_t *start, const int32_t *end,
                            int64_t groups, int64_t k, float *room)
 {
     int64_t n = 0, above = 0;
@@ -89,12 +89,12 @@ struct cut cut_largest_ref(const float *value, const int64_t *start, const int64
 
 /* Entries start to end - 1 move to `at` as far as they are in; returns where they end.  Each is
  * written before it is known whether it stays, since a guess would often be wrong. */
-static int64_t keep(struct codes *codes, int64_t at, int64_t start, int64_t end, struct cut *cut)
+static int32_t keep(struct codes *codes, int32_t at, int32_t start, int32_t end, struct cut *cut)
 {
     const float least = cut->value;
     int64_t ties = cut->ties;
 
-    for (int64_t k = start; k < end; k++) {
+    for (int32_t k = start; k < end; k++) {
         const float value = codes->value[k];
         int in = value > least;
 
@@ -113,10 +113,10 @@ static int64_t keep(struct codes *codes, int64_t at, int64_t start, int64_t end,
 void codes_keep(struct codes *codes, struct cut *active, bool each, struct cut *near)
 {
     struct cut all = { -INFINITY, 0 };
-    int64_t at = codes->start[0], start = at;
+    int32_t at = codes->start[0], start = at;
 
     for (int64_t g = 0; g < codes->groups; g++) {
-        const int64_t middle = codes->middle[g], end = codes->start[g + 1];
+        const int32_t middle = codes->middle[g], end = codes->start[g + 1];
 
         at = keep(codes, at, start, middle, each ? &active[g] : active);
         codes->middle[g] = at;

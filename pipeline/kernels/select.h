@@ -21,12 +21,12 @@ struct cut {
  *   value       [entries]   above 0
  *   start, end  [groups]    the groups' values are value[start[g]] to value[end[g] - 1]
  * Time: four passes over the values (a radix sort's counting, without the sorting). */
-struct cut cut_largest(const float *value, const int64_t *start, const int64_t *end,
+struct cut cut_largest(const float *value, const int32_t *start, const int32_t *end,
                        int64_t groups, int64_t k);
 
 /* The same by its definition: all values sorted.  Slow; kept as the measure of cut_largest().
  *   room   [entries]    in between */
-struct cut cut_largest_ref(const float *value, const int64_t *start, const int64_t *end,
+struct cut cut_largest_ref(const float *value, const int32_t *start, const int32_t *end,
                            int64_t groups, int64_t k, float *room);
 
 /* Keep of each group's active entries what `active` lets in, of its near ones what `near`

@@ -11,12 +11,12 @@
 
 /* The list as a dense matrix: out[g, i] is the sum of the coefficients with index[k] = i.
  *   out   [groups, width] */
-void sparse_expand(float *restrict out, const int64_t *start, const int64_t *end,
+void sparse_expand(float *restrict out, const int32_t *start, const int32_t *end,
                    const int32_t *index, const float *coefficient, int64_t groups,
                    int64_t width);
 
 /* The reverse, added:  dot[k] += dense[g, index[k]]. */
-void sparse_pick(float *restrict dot, const int64_t *start, const int64_t *end,
+void sparse_pick(float *restrict dot, const int32_t *start, const int32_t *end,
                  const int32_t *index, const float *dense, int64_t groups, int64_t width);
 
 #endif

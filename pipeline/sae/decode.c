@@ -59,7 +59,7 @@ static void pack_decoder(const struct training *training, struct workspace *w,
  *   start, end   [batch] */
 struct section {
     float         *residual;    /* [batch, own columns] */
-    const int64_t *start, *end;
+    const int32_t *start, *end;
 };
 
 /* Residual number r, and the entries that are added in it. */

@@ -46,12 +46,12 @@ static inline double residual_scale(const struct training *training, const struc
 }
 
 /* Where a group's entries begin and end in each row.  [batch] */
-static inline const int64_t *group_start(const struct workspace *w, int group)
+static inline const int32_t *group_start(const struct workspace *w, int group)
 {
     return group == 0 ? w->rows->start : w->cuts[group];
 }
 
-static inline const int64_t *group_end(const struct workspace *w, int group, int groups)
+static inline const int32_t *group_end(const struct workspace *w, int group, int groups)
 {
     return group == groups - 1 ? w->rows->middle : w->cuts[group + 1];
 }

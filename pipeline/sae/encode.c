@@ -26,21 +26,40 @@ static void centre(const struct training *training, struct workspace *w, const f
     }
 }
 
-/* The encoder's own rows of one tile as oneDNN wants them, in this thread's scratch, behind
- * room for a product's result.  A short tile is filled up with zeros. */
-static const void *pack_tile(const struct training *training, const struct workspace *w,
-                             struct range own)
-{
-    const int thread = omp_get_thread_num();
-    const int64_t inputs = training->inputs, count = (own.end - own.first) * inputs;
-    float *room = w->scratch[thread] + ENCODE_ROWS * LATENT_TILE;
-    uint16_t *plain = (uint16_t *)room;
-    void *packed = room + LATENT_TILE * inputs / 2;
+/* One thread's scratch (encode_scratch(), workspace.c). */
+struct encode_room {
+    float    *pre;          /* [ENCODE_ROWS, LATENT_TILE] */
+    int32_t  *index;        /* entries of these, twice as many if they are listed in both */
+    float    *value;        /* sections; pages that get none are never touched */
+    uint16_t *plain;        /* [LATENT_TILE, inputs] */
+    void     *packed;
+};
 
-    bf16_from_float(plain, training->tensors[ENCODER].value + own.first * inputs, count);
-    memset(plain + count, 0, (size_t)(LATENT_TILE * inputs - count) * sizeof *plain);
-    product_pack(w->products[thread], packed, plain);
-    return packed;
+static struct encode_room room_of(const struct training *training, const struct workspace *w)
+{
+    const int64_t most = ENCODE_ROWS * LATENT_TILE;
+    float *scratch = w->scratch[omp_get_thread_num()];
+
+    return (struct encode_room){
+        .pre = scratch,
+        .index = (int32_t *)(scratch + most),
+        .value = scratch + 3 * most,
+        .plain = (uint16_t *)(scratch + 5 * most),
+        .packed = scratch + 5 * most + LATENT_TILE * (int64_t)training->inputs / 2,
+    };
+}
+
+/* The encoder's own rows of one tile as oneDNN wants them.  A short tile is filled up with
+ * zeros. */
+static const void *pack_tile(const struct training *training, const struct workspace *w,
+                             struct encode_room room, struct range own)
+{
+    const int64_t inputs = training->inputs, count = (own.end - own.first) * inputs;
+
+    bf16_from_float(room.plain, training->tensors[ENCODER].value + own.first * inputs, count);
+    memset(room.plain + count, 0, (size_t)(LATENT_TILE * inputs - count) * sizeof *room.plain);
+    product_pack(w->products[omp_get_thread_num()], room.packed, room.plain);
+    return room.packed;
 }
 
 /* pre [rows, LATENT_TILE] becomes [rows, width]. */
@@ -68,6 +87,19 @@ static void multiply(const struct training *training, const struct workspace *w,
     narrow(pre, rows.end - rows.first, width);
 }
 
+/* Move a piece's entries behind those that other threads have found: where does not matter, since
+ * they are looked for by piece. */
+static void put_away(struct workspace *w, struct codes *piece)
+{
+    const int64_t count = piece->start[piece->groups];
+    int64_t at;
+
+    #pragma omp atomic capture
+    { at = w->found.count; w->found.count += count; }
+    piece->index = memcpy(w->found.index + at, piece->index, (size_t)count * sizeof *piece->index);
+    piece->value = memcpy(w->found.value + at, piece->value, (size_t)count * sizeof *piece->value);
+}
+
 /* Some blocks of rows with one tile of latents: products, and what is found in them. */
 static void encode_tile(const struct training *training, struct workspace *w, int64_t tile,
                         struct range blocks)
@@ -75,21 +107,21 @@ static void encode_tile(const struct training *training, struct workspace *w, in
     const int64_t own = own_count(training), tiles = split_blocks(own, LATENT_TILE);
     const struct range latents = split_block(own, LATENT_TILE, tile);
     const bool bf16 = training->recipe.precision == PRECISION_BF16;
-    float *pre = w->scratch[omp_get_thread_num()];
+    const struct encode_room room = room_of(training, w);
     double since = omp_get_wtime();
-    const void *packed = bf16 ? pack_tile(training, w, latents) : NULL;
+    const void *packed = bf16 ? pack_tile(training, w, room, latents) : NULL;
 
     for (int64_t block = blocks.first; block < blocks.end; block++) {
         const struct range rows = split_block(w->batch, ENCODE_ROWS, block);
         const int64_t count = rows.end - rows.first;
-        const int64_t place = rows.first * own + count * latents.first;
         struct codes *piece = &w->pieces[block * tiles + tile];
 
-        piece->index = w->pieces->index + (w->room.overlaps ? 2 : 1) * place;
-        piece->value = w->pieces->value + (w->room.overlaps ? 2 : 1) * place;
-        multiply(training, w, pre, rows, latents, packed);
+        piece->index = room.index;
+        piece->value = room.value;
+        multiply(training, w, room.pre, rows, latents, packed);
         since = part_done(w->spent, PART_ENCODE, w->threads, since);
-        training->recipe.architecture->scan(training, w, piece, pre, count, latents);
+        training->recipe.architecture->scan(training, w, piece, room.pre, count, latents);
+        put_away(w, piece);
         since = part_done(w->spent, PART_SCAN, w->threads, since);
     }
 }
@@ -101,6 +133,7 @@ static void encode_own(const struct training *training, struct workspace *w)
     const int64_t blocks = split_blocks(w->batch, ENCODE_ROWS);
     const int parts = tiles >= 3 * w->threads ? 1 : (int)blocks;
 
+    w->found.count = 0;
     #pragma omp parallel for schedule(dynamic)
     for (int64_t p = 0; p < tiles * parts; p++)
         encode_tile(training, w, p / parts, split_range(blocks, (int)(p % parts), parts));
@@ -127,13 +160,13 @@ static void encode_own(const struct training *training, struct workspace *w)
 /* Where each rank's lists begin in the gathered ones, from the lengths of their rows. */
 static void place_gathered(struct workspace *w, int *counts, int *places)
 {
-    int64_t n = 0;
+    int32_t n = 0;
 
     for (int rank = 0; rank < w->ranks; rank++) {
         const int32_t *actives = w->lengths + rank * 2 * w->batch, *nears = actives + w->batch;
         struct codes *part = &w->gathered[rank];
 
-        places[rank] = mpi_count(n);
+        places[rank] = n;
         part->groups = w->batch;
         for (int64_t row = 0; row < w->batch; row++) {
             part->start[row] = n;
@@ -141,7 +174,7 @@ static void place_gathered(struct workspace *w, int *counts, int *places)
             n += nears[row];
         }
         part->start[w->batch] = n;
-        counts[rank] = mpi_count(n - places[rank]);
+        counts[rank] = n - places[rank];
     }
 }
 
@@ -187,7 +220,7 @@ static void cut_groups(const struct training *training, struct workspace *w)
         const int64_t first = recipe_group(&training->recipe, training->latents, g).first;
         #pragma omp parallel for
         for (int64_t row = 0; row < w->batch; row++) {
-            int64_t at = g > 1 ? w->cuts[g - 1][row] : rows->start[row];
+            int32_t at = g > 1 ? w->cuts[g - 1][row] : rows->start[row];
             while (at < rows->middle[row] && rows->index[at] < first)
                 at++;
             w->cuts[g][row] = at;

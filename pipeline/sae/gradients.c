@@ -96,7 +96,7 @@ void find_decoder_bias_gradient(const struct training *training, struct workspac
  *   start, end   [all latents] where the entries of each begin and end */
 struct term {
     struct range    latents;
-    const int64_t  *start, *end;
+    const int32_t  *start, *end;
     const float    *coefficient;
     const float    *x;          /* [batch, columns]; or, if they have been rounded: */
     const uint16_t *rounded;

@@ -85,7 +85,7 @@ void sae_fold(struct sae *sae, struct sae_units units)
 /* Set all to 0 but the largest, of which `room` [latents] gets a copy in between. */
 static void keep_largest(float *f, int32_t latents, int32_t keep, float *room)
 {
-    int64_t start = 0, n = 0;
+    int32_t start = 0, n = 0;
 
     for (int32_t i = 0; i < latents; i++)
         if (f[i] > 0)

@@ -65,8 +65,8 @@ static void scan(const struct training *training, const struct workspace *w, str
         scan_active(training, w, piece, pre, rows, own);
 }
 
-static void cut_rows(struct cut *cuts, const struct codes *codes, const int64_t *start,
-                     const int64_t *end, int64_t k)
+static void cut_rows(struct cut *cuts, const struct codes *codes, const int32_t *start,
+                     const int32_t *end, int64_t k)
 {
     #pragma omp parallel for
     for (int64_t row = 0; row < codes->groups; row++)

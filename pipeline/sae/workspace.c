@@ -97,11 +97,11 @@ struct sizes {
     int64_t sums;
 };
 
-/* Floats for a product, its tile in bf16 and that as oneDNN wants it (pack_tile()). */
+/* Floats for a product, its entries, its tile in bf16 and that as oneDNN wants it (encode.c). */
 static int64_t encode_scratch(const struct step_room *room)
 {
     const int64_t tile = (int64_t)LATENT_TILE * room->shape.inputs / 2;
-    int64_t floats = (int64_t)ENCODE_ROWS * LATENT_TILE;
+    int64_t floats = 5 * (int64_t)ENCODE_ROWS * LATENT_TILE;
 
     if (room->precision == PRECISION_BF16)
         floats += tile + linear_bytes(PRECISION_BF16, LATENT_TILE, room->shape.inputs) / 4 + 16;
@@ -163,15 +163,15 @@ static int64_t block_norms(const struct step_room *room, const struct sizes *s)
 }
 
 /* `count` lists of so many groups, all in one piece of memory, which the first one holds; with
- * 0 entries these are to be lent.  Where the entries of the others begin is found when they are
+ * 0 entries these are lent.  Where the entries of the others begin is found when they are
  * filled. */
 static struct codes *make_lists(int64_t count, int64_t groups, int64_t entries)
 {
     struct codes *lists = allocate(count, sizeof *lists);
 
     lists[0] = (struct codes){
-        .start = allocate(count * (groups + 1), sizeof(int64_t)),
-        .middle = allocate(count * groups, sizeof(int64_t)),
+        .start = allocate(count * (groups + 1), sizeof(int32_t)),
+        .middle = allocate(count * groups, sizeof(int32_t)),
         .index = entries > 0 ? allocate(entries, sizeof(int32_t)) : NULL,
         .value = entries > 0 ? allocate(entries, sizeof(float)) : NULL,
     };
@@ -184,15 +184,22 @@ static struct codes *make_lists(int64_t count, int64_t groups, int64_t entries)
     return lists;
 }
 
-static void free_lists(struct codes *lists)
+static void free_lists(struct codes *lists, bool lent)
 {
     if (lists == NULL)
         return;
     free(lists->start);
     free(lists->middle);
-    free(lists->index);
-    free(lists->value);
+    free(lent ? NULL : lists->index);
+    free(lent ? NULL : lists->value);
     free(lists);
+}
+
+/* When the columns are made, what the encoder listed lies in the rows. */
+static void lend_entries(struct workspace *w)
+{
+    w->columns->index = w->ranks > 1 ? w->gathered->index : w->found.index;
+    w->columns->value = w->ranks > 1 ? w->gathered->value : w->found.value;
 }
 
 /* What the architectures have in the workspace. */
@@ -212,7 +219,7 @@ static void make_for_architectures(struct workspace *w, const struct step_room *
     w->fired = allocate(room->shape.latents, sizeof(int32_t));
     w->row_cuts = allocate(2 * batch, sizeof(struct cut));
     for (int g = 1; g < room->residuals; g++)
-        w->cuts[g] = allocate(batch, sizeof(int64_t));
+        w->cuts[g] = allocate(batch, sizeof(int32_t));
     w->input_sum = allocate(s->own_latents, sizeof(double));
     for (int v = 0; v < VECTORS; v++)
         w->vector_gradient[v] = allocate(s->own_latents, sizeof(float));
@@ -261,7 +268,9 @@ void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct ste
         .ranks = ranks,
         .threads = omp_get_max_threads(),
         .in_target = in_target(room, ranks),
-        .pieces = make_lists(s.encode_blocks * s.own_tiles, ENCODE_ROWS, s.own_entries),
+        .pieces = make_lists(s.encode_blocks * s.own_tiles, ENCODE_ROWS, 0),
+        .found = { .index = allocate(s.own_entries, sizeof(int32_t)),
+                   .value = allocate(s.own_entries, sizeof(float)) },
         .own = make_lists(1, batch, s.own_entries),
         .columns = make_lists(1, latents, 0),
         .dots = allocate(s.entries, sizeof(float)),
@@ -286,9 +295,7 @@ void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct ste
         w->lengths = allocate(ranks * 2 * batch, sizeof(int32_t));
         w->rows = make_lists(1, batch, s.entries);
     }
-    /* When the columns are made, what the encoder listed lies in the rows. */
-    w->columns->index = (ranks > 1 ? w->gathered : w->pieces)->index;
-    w->columns->value = (ranks > 1 ? w->gathered : w->pieces)->value;
+    lend_entries(w);
 }
 
 static void free_for_architectures(struct workspace *w)
@@ -332,15 +339,15 @@ void workspace_free(struct workspace *workspace)
     free(w->along);
     free(w->gradient);
     free(w->dots);
-    if (w->columns != NULL)
-        w->columns->index = NULL, w->columns->value = NULL;
-    free_lists(w->columns);
+    free_lists(w->columns, true);
     if (w->rows != w->own)
-        free_lists(w->rows);
-    free_lists(w->own);
+        free_lists(w->rows, false);
+    free_lists(w->own, false);
     free(w->lengths);
-    free_lists(w->gathered);
-    free_lists(w->pieces);
+    free_lists(w->gathered, false);
+    free(w->found.index);
+    free(w->found.value);
+    free_lists(w->pieces, true);
     free_for_architectures(w);
     *w = (struct workspace){0};
 }
@@ -348,7 +355,7 @@ void workspace_free(struct workspace *workspace)
 /* Of `count` lists of so many groups, as far as they are used. */
 static double lists_bytes(int64_t count, int64_t groups, double entries)
 {
-    return (double)(count * (2 * groups + 1) * (int64_t)sizeof(int64_t))
+    return (double)(count * (2 * groups + 1) * (int64_t)sizeof(int32_t))
            + entries * (double)(sizeof(int32_t) + sizeof(float));
 }
 
@@ -359,8 +366,8 @@ static double entries_bytes(const struct step_room *room, const struct sizes *s,
     const double listed = room->listed * (double)(batch * s->own_latents);
     const double kept = room->kept * (double)(batch * latents);
     const int64_t pieces = s->encode_blocks * s->own_tiles;
-    /* Each piece fills a part of its own place, the columns fill one part of all places. */
-    const double shared = listed + kept - listed * kept / (double)s->own_entries;
+    /* What the encoder found makes room for the columns. */
+    const double shared = greatest(listed, kept);
     double bytes = lists_bytes(1, batch, listed) + lists_bytes(1, latents, 0)
                    + lists_bytes(pieces, ENCODE_ROWS, ranks > 1 ? listed : shared)
                    + 2 * kept * (double)sizeof(float);

@@ -73,11 +73,16 @@ struct workspace {
     void         *slice;            /* of all decoder rows (slice.h) */
 
     struct codes *pieces;           /* [blocks of ENCODE_ROWS, own tiles] what each product gave */
+    struct {
+        int32_t  *index;
+        float    *value;
+        int64_t   count;
+    } found;                        /* the pieces' entries, one behind the other */
     struct codes *own;              /* by row, own latents */
     struct codes *gathered;         /* [ranks] every rank's `own`, with more ranks than one */
     int32_t      *lengths;          /* [ranks, 2, batch] active and near entries of their rows */
     struct codes *rows;             /* by row, all latents, on every rank; with one rank `own` */
-    int64_t      *cuts[RESIDUALS_MOST]; /* [batch] where group g > 0 of a row's entries begins */
+    int32_t      *cuts[RESIDUALS_MOST]; /* [batch] where group g > 0 of a row's entries begins */
     struct cut   *row_cuts;         /* [2, batch] for choices row by row */
     float        *dots;             /* [entries of rows] residual . decoder row */
     bool          dots_begun;       /* decode() has made this rank's: it is rank 0 */

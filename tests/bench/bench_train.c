@@ -8,6 +8,7 @@
  * product of the encoder with the same batch, taken in turn with the steps.  What a step sends
  * on 2, 4 and 8 ranks is counted where it is given to MPI.
  */
+#include "base/memory.h"
 #include "base/words.h"
 #include "kernels/gemm.h"
 #include "kernels/product.h"
@@ -41,7 +42,8 @@ struct result {
     double  step, product;      /* seconds */
     double  spent[PARTS];       /* of the step's */
     double  l0;
-    int64_t peak;               /* bytes */
+    int64_t peak;               /* bytes of all that is resident, in any of its steps */
+    int64_t parameters;         /* bytes of them and their moments */
 };
 
 static double ratio_of(const struct result *r)
@@ -122,24 +124,6 @@ static double measure_gemm(void)
 
 /* --- time -------------------------------------------------------------------------- */
 
-/* The most resident memory since the last call. */
-static int64_t peak_since(void)
-{
-    FILE *file = fopen("/proc/self/status", "r"), *reset = fopen("/proc/self/clear_refs", "w");
-    char line[256];
-    long long kilobytes = 0;
-
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        sscanf(line, "VmHWM: %lld kB", &kilobytes);
-    if (reset != NULL) {
-        fputs("5", reset);
-        fclose(reset);
-    }
-    if (file != NULL)
-        fclose(file);
-    return kilobytes * 1024;
-}
-
 static int by_ratio(const void *a, const void *b)
 {
     const double x = ratio_of(a), y = ratio_of(b);
@@ -152,6 +136,7 @@ static struct result time_steps(struct scene *scene)
 {
     const int count = scene->trial->l0 > 0 ? ROUNDS : 1;    /* where training starts: long enough */
     struct result rounds[ROUNDS] = {{0}};
+    int64_t peak = 0;
 
     for (int round = 0; round < count; round++) {
         struct result *r = &rounds[round];
@@ -159,13 +144,16 @@ static struct result time_steps(struct scene *scene)
 
         r->product = time_product(scene->trial);
         memset(scene->workspace.spent, 0, sizeof scene->workspace.spent);
+        memory_start_peak();
         const double start = omp_get_wtime();
         scene_step(scene, round + 1, &report);
         r->step = omp_get_wtime() - start;
         r->l0 = report.l0;
         memcpy(r->spent, scene->workspace.spent, sizeof r->spent);
+        peak = memory_peak() > peak ? memory_peak() : peak;
     }
     qsort(rounds, (size_t)count, sizeof *rounds, by_ratio);
+    rounds[count / 2].peak = peak;
     return rounds[count / 2];
 }
 
@@ -174,10 +162,9 @@ static void measure(struct result *result, const struct trial *trial, const char
     struct scene scene;
 
     scene_make(&scene, MPI_COMM_SELF, trial, folder);
-    peak_since();
     scene_check(&scene);
     *result = time_steps(&scene);
-    result->peak = peak_since();
+    result->parameters = training_bytes(&scene.training.recipe, trial_shape(trial), 1);
     scene_free(&scene);
 }
 
@@ -241,16 +228,18 @@ static const char HEAD[] =
     "  lists    latents' lists from rows' lists, gradients of biases and thresholds\n"
     "  update   the weights' gradients and Adam, made in one pass\n"
     "  comm.    sums over ranks\n"
-    "MB that a rank sends in a step on 2, 4 and 8 ranks, and the bound 4 B d + 24 B L0.\n";
+    "MB that a rank sends in a step on 2, 4 and 8 ranks, and the bound 4 B d + 24 B L0.\n"
+    "  memory   the most that is resident in a step, and how much more that is than parameters\n"
+    "           and their moments\n";
 
 static void print_head(void)
 {
     printf("This machine, %d threads: %.1f GB/s (triad), %.0f GFLOP/s (float32 product).\n",
            omp_get_max_threads(), measure_triad(), measure_gemm());
     printf(HEAD, ROUNDS);
-    printf("%-15s %6s %7s %7s %5s %8s %6s %7s %6s %6s %6s %6s %5s %5s %5s %5s %5s %8s\n", "",
+    printf("%-15s %6s %7s %7s %5s %8s %6s %7s %6s %6s %6s %6s %5s %5s %5s %5s %5s %8s %6s\n", "",
            "L0", "step", "product", "ratio", "tokens/s", "read", "encode", "scan", "decode",
-           "lists", "update", "comm.", "on 2", "on 4", "on 8", "bound", "peak");
+           "lists", "update", "comm.", "on 2", "on 4", "on 8", "bound", "memory", "beyond");
 }
 
 static void print_shape(const struct trial *trial, const struct trial *before)
@@ -280,7 +269,8 @@ static void print_result(const struct trial *trial, const struct result *r,
                1e-6 * (double)sent[2], 1e-6 * bound);
     else
         printf(" %5s %5s %5s %5s", "", "", "", "");
-    printf(" %8s\n", bytes_text((double)r->peak));
+    printf(" %8s %+5.0f %%\n", bytes_text((double)r->peak),
+           100 * ((double)r->peak / (double)r->parameters - 1));
     fflush(stdout);
 }
 

@@ -24,13 +24,14 @@ static float value_of(uint64_t seed, uint64_t i, bool ties)
 }
 
 /* Groups of uneven length with gaps between, one of them empty. */
-static int64_t make_groups(int64_t *start, int64_t *end, uint64_t seed)
+static int64_t make_groups(int32_t *start, int32_t *end, uint64_t seed)
 {
-    int64_t at = 0, count = 0;
+    int32_t at = 0;
+    int64_t count = 0;
 
     for (int g = 0; g < GROUPS; g++) {
         start[g] = at;
-        end[g] = at += g == 4 ? 0 : (int64_t)(60 * random_uniform(seed, 2, (uint64_t)g));
+        end[g] = at += g == 4 ? 0 : (int32_t)(60 * random_uniform(seed, 2, (uint64_t)g));
         count += end[g] - start[g];
         at += 3;
     }
@@ -40,7 +41,7 @@ static int64_t make_groups(int64_t *start, int64_t *end, uint64_t seed)
 static void cuts_are_those_of_sorting(void **state)
 {
     float value[ENTRIES], room[ENTRIES];
-    int64_t start[GROUPS], end[GROUPS];
+    int32_t start[GROUPS], end[GROUPS];
 
     (void)state;
     for (uint64_t seed = 0; seed < 20; seed++) {
@@ -60,7 +61,7 @@ static void cuts_are_those_of_sorting(void **state)
 static void cuts_let_in_k(void **state)
 {
     float value[ENTRIES];
-    int64_t start[GROUPS], end[GROUPS];
+    int32_t start[GROUPS], end[GROUPS];
 
     (void)state;
     for (uint64_t i = 0; i < ENTRIES; i++)
@@ -82,7 +83,7 @@ static void cuts_let_in_k(void **state)
 /* Two rows; active | near.  Row by row two are kept, of near ones one. */
 static void keeps_row_by_row(void **state)
 {
-    int64_t start[] = { 0, 5, 9 }, middle[] = { 3, 8 };
+    int32_t start[] = { 0, 5, 9 }, middle[] = { 3, 8 };
     int32_t index[] = { 1, 4, 6, 2, 3,   0, 5, 8, 7 };
     float value[] = { 2, 3, 2, 1, 5,     1, 1, 1, 4 };
     struct codes codes = { 2, start, middle, index, value };
@@ -106,7 +107,7 @@ static void keeps_row_by_row(void **state)
 /* The same rows, the three largest of both together: 3, 2 and the first of equal 2s. */
 static void keeps_of_all_rows_together(void **state)
 {
-    int64_t start[] = { 0, 5, 9 }, middle[] = { 3, 8 };
+    int32_t start[] = { 0, 5, 9 }, middle[] = { 3, 8 };
     int32_t index[] = { 1, 4, 6, 2, 3,   0, 5, 8, 7 };
     float value[] = { 2, 3, 2, 1, 5,     1, 2, 1, 4 };
     struct codes codes = { 2, start, middle, index, value };

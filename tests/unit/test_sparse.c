@@ -19,7 +19,7 @@ enum { ROWS = 23, WIDTH = 150, WIDE = 300 };
 /* What a scan sees, and what it lists. */
 struct scene {
     float   pre[ROWS * WIDTH], bias[WIDTH], threshold[WIDTH];
-    int64_t start[ROWS + 1], middle[ROWS];
+    int32_t start[ROWS + 1], middle[ROWS];
     int32_t index[2 * ROWS * WIDTH];
     float   value[2 * ROWS * WIDTH];
 };
@@ -185,7 +185,8 @@ static void check_transposition(float half)
     for (int d = 0; d < DENSITIES; d++) {
         struct scene *scene = make_scene(THRESHOLDS[d], 5);
         struct codes codes = codes_of(scene);
-        int64_t start[WIDTH + 1], middle[WIDTH], n = 0;
+        int32_t start[WIDTH + 1], middle[WIDTH];
+        int64_t n = 0;
         int32_t index[ROWS * WIDTH];
         float value[ROWS * WIDTH], extra[ROWS * WIDTH], moved[ROWS * WIDTH];
         struct codes out = { WIDTH, start, middle, index, value };
