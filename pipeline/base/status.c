@@ -61,14 +61,26 @@ void *allocate(long long count, long long bytes)
 }
 
 /* Whole pages only; a system that has no huge ones goes on without. */
-void *allocate_big(long long count, long long bytes)
+static void *in_huge_pages(char *memory, long long bytes)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    char *memory = allocate(count, bytes);
-    const uintptr_t skipped = (page - (uintptr_t)memory % page) % page;
-    const uintptr_t all = (uintptr_t)(count * bytes);
+    const uintptr_t skipped = (page - (uintptr_t)memory % page) % page, all = (uintptr_t)bytes;
 
     if (all > skipped + page)
         madvise(memory + skipped, (all - skipped) / page * page, MADV_HUGEPAGE);
     return memory;
+}
+
+void *allocate_big(long long count, long long bytes)
+{
+    return in_huge_pages(allocate(count, bytes), count * bytes);
+}
+
+void *allocate_aligned(long long bytes)
+{
+    char *memory = aligned_alloc(64, (size_t)(bytes + 63) / 64 * 64);
+
+    if (memory == NULL)
+        die("no memory for %lld bytes", bytes);
+    return in_huge_pages(memory, bytes);
 }

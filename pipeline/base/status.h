@@ -44,6 +44,9 @@ void *allocate(long long count, long long bytes);
  * pages, of which a CPU remembers where they are. */
 void *allocate_big(long long count, long long bytes);
 
+/* The same from a multiple of 64 on, which oneDNN wants; with anything in it. */
+void *allocate_aligned(long long bytes);
+
 /* Go to `done` at the first failure: for local calls in local functions, and for
  * collective calls, whose status is the same on every rank already. */
 #define TRY(call) do { st = (call); if (st != OK) goto done; } while (0)

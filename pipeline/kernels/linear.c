@@ -99,9 +99,9 @@ void linear_make(struct linear *linear, enum precision precision, bool gated, in
     if (precision == PRECISION_F32)
         return;
     if (outputs >= LINEAR_COLUMNS)
-        linear->product = product_make(LINEAR_ROWS, LINEAR_COLUMNS, inputs);
+        linear->product = product_make(LINEAR_ROWS, LINEAR_COLUMNS, inputs, false);
     if (outputs % LINEAR_COLUMNS > 0)
-        linear->rest = product_make(LINEAR_ROWS, outputs % LINEAR_COLUMNS, inputs);
+        linear->rest = product_make(LINEAR_ROWS, outputs % LINEAR_COLUMNS, inputs, false);
 }
 
 void linear_free(struct linear *linear)
@@ -114,7 +114,8 @@ void linear_free(struct linear *linear)
 void linear_pack(struct linear *linear, int64_t block, const void *rows)
 {
     if (linear->precision == PRECISION_BF16)
-        product_pack(block_product(linear, block), block_weights(linear, block), rows);
+        product_pack(block_product(linear, block), block_weights(linear, block), rows, PRECISION_BF16,
+                     linear->inputs, 1);
     else
         memcpy(block_weights(linear, block), rows,
                (size_t)(linear_block_outputs(linear, block) * linear->inputs) * sizeof(float));

@@ -8,22 +8,29 @@
 #ifndef PRODUCT_H
 #define PRODUCT_H
 
+#include "kernels/precision.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Y [rows, outputs] float32 = X [rows, inputs] bf16 times W^T, W [outputs, inputs] bf16. */
+/* Y [rows, outputs] float32 = X [rows, inputs] bf16 times W^T, W [outputs, inputs] bf16; or
+ * added to Y. */
 struct product;
 
 /* Does this build, on this CPU, have such products? */
 bool product_offered(void);
 
 /* Compile.  product_free() accepts NULL. */
-struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs);
+struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs, bool add);
 void product_free(struct product *product);
 
-/* Bytes of W in the order that the product wants, and W brought into it; all aligned to 64. */
+/* Bytes of W in the order that the product wants, aligned to 64. */
 int64_t product_bytes(const struct product *product);
-void product_pack(const struct product *product, void *packed, const uint16_t *w);
+
+/* Bring W into it, from numbers of either precision: that of output o and input i is
+ * w[o * by_output + i * by_input], where one of these is 1. */
+void product_pack(const struct product *product, void *packed, const void *w,
+                  enum precision precision, int64_t by_output, int64_t by_input);
 
 /* Multiply. */
 void product_run(const struct product *product, float *y, const uint16_t *x, const void *packed);

@@ -9,9 +9,9 @@ bool product_offered(void)
     return false;
 }
 
-struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs)
+struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs, bool add)
 {
-    (void)rows, (void)outputs, (void)inputs;
+    (void)rows, (void)outputs, (void)inputs, (void)add;
     abort();
 }
 
@@ -26,9 +26,10 @@ int64_t product_bytes(const struct product *product)
     abort();
 }
 
-void product_pack(const struct product *product, void *packed, const uint16_t *w)
+void product_pack(const struct product *product, void *packed, const void *w,
+                  enum precision precision, int64_t by_output, int64_t by_input)
 {
-    (void)product, (void)packed, (void)w;
+    (void)product, (void)packed, (void)w, (void)precision, (void)by_output, (void)by_input;
     abort();
 }
 

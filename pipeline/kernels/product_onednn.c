@@ -13,16 +13,21 @@ struct product {
 
 /* Shapes and types of the operands; W in whatever order oneDNN likes best.  Scratch memory (a
  * kilobyte a thread) is ours, or oneDNN would give the product that of the thread that made it. */
-static dnnl_status_t describe(struct product *product, int64_t rows)
+static dnnl_status_t describe(struct product *product, int64_t rows, bool add)
 {
     const int64_t outputs = product->outputs, inputs = product->inputs;
     dnnl_memory_desc_t x, w, y;
     dnnl_matmul_desc_t matmul;
     dnnl_primitive_attr_t attributes;
+    dnnl_post_ops_t after;
     dnnl_status_t status;
 
     dnnl_primitive_attr_create(&attributes);
     dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+    dnnl_post_ops_create(&after);
+    if (add)
+        dnnl_post_ops_append_sum(after, 1);
+    dnnl_primitive_attr_set_post_ops(attributes, after);
     dnnl_engine_create(&product->engine, dnnl_cpu, 0);
     dnnl_memory_desc_init_by_tag(&x, 2, (dnnl_dims_t){ rows, inputs }, dnnl_bf16, dnnl_ab);
     dnnl_memory_desc_init_by_tag(&w, 2, (dnnl_dims_t){ inputs, outputs }, dnnl_bf16,
@@ -31,6 +36,7 @@ static dnnl_status_t describe(struct product *product, int64_t rows)
     dnnl_matmul_desc_init(&matmul, &x, &w, NULL, &y);
     status = dnnl_primitive_desc_create(&product->description, &matmul, attributes,
                                         product->engine, NULL);
+    dnnl_post_ops_destroy(after);
     dnnl_primitive_attr_destroy(attributes);
     return status;
 }
@@ -63,7 +69,7 @@ static void execute(const struct product *product, dnnl_primitive_t primitive, i
 bool product_offered(void)
 {
     struct product small = { .outputs = 64, .inputs = 64 };
-    const bool offered = describe(&small, 64) == dnnl_success;
+    const bool offered = describe(&small, 64, false) == dnnl_success;
 
     if (offered)
         dnnl_primitive_desc_destroy(small.description);
@@ -71,7 +77,7 @@ bool product_offered(void)
     return offered;
 }
 
-struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs)
+struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs, bool add)
 {
     struct product *product = calloc(1, sizeof *product);
 
@@ -79,7 +85,7 @@ struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs)
         abort();
     product->outputs = outputs;
     product->inputs = inputs;
-    describe(product, rows);
+    describe(product, rows, add);
     dnnl_primitive_create(&product->primitive, product->description);
     return product;
 }
@@ -99,7 +105,8 @@ int64_t product_bytes(const struct product *product)
     return (int64_t)dnnl_memory_desc_get_size(operand(product, dnnl_query_weights_md));
 }
 
-void product_pack(const struct product *product, void *packed, const uint16_t *w)
+void product_pack(const struct product *product, void *packed, const void *w,
+                  enum precision precision, int64_t by_output, int64_t by_input)
 {
     const dnnl_memory_desc_t *to = operand(product, dnnl_query_weights_md);
     dnnl_memory_t target = memory(product, dnnl_query_weights_md, packed), plain = NULL;
@@ -107,9 +114,9 @@ void product_pack(const struct product *product, void *packed, const uint16_t *w
     dnnl_primitive_t reorder = NULL;
     dnnl_memory_desc_t from;
 
-    /* [outputs, inputs] row by row is [inputs, outputs] column by column. */
-    dnnl_memory_desc_init_by_tag(&from, 2, (dnnl_dims_t){ product->inputs, product->outputs },
-                                 dnnl_bf16, dnnl_ba);
+    dnnl_memory_desc_init_by_strides(&from, 2, (dnnl_dims_t){ product->inputs, product->outputs },
+                                     precision == PRECISION_BF16 ? dnnl_bf16 : dnnl_f32,
+                                     (dnnl_dims_t){ by_input, by_output });
     dnnl_memory_create(&plain, &from, product->engine, (void *)(uintptr_t)w);
     dnnl_reorder_primitive_desc_create(&description, &from, product->engine, to, product->engine,
                                        NULL);

@@ -58,7 +58,8 @@ static const void *pack_tile(const struct training *training, const struct works
 
     bf16_from_float(room.plain, training->tensors[ENCODER].value + own.first * inputs, count);
     memset(room.plain + count, 0, (size_t)(LATENT_TILE * inputs - count) * sizeof *room.plain);
-    product_pack(w->products[omp_get_thread_num()], room.packed, room.plain);
+    product_pack(w->products[omp_get_thread_num()], room.packed, room.plain,
+                 PRECISION_BF16, inputs, 1);
     return room.packed;
 }
 

@@ -225,16 +225,6 @@ static void make_for_architectures(struct workspace *w, const struct step_room *
         w->vector_gradient[v] = allocate(s->own_latents, sizeof(float));
 }
 
-/* oneDNN wants memory from multiples of 64. */
-static void *allocate_aligned(int64_t bytes)
-{
-    void *memory = aligned_alloc(64, (size_t)(bytes + 63) / 64 * 64);
-
-    if (memory == NULL)
-        die("no memory for %lld bytes", (long long)bytes);
-    return memory;
-}
-
 static int64_t rounded_values(const struct step_room *room, const struct sizes *s)
 {
     return room->precision == PRECISION_BF16
@@ -249,7 +239,7 @@ static void make_for_precision(struct workspace *w, const struct step_room *room
     for (int i = 0; i < w->threads; i++) {
         w->scratch[i] = allocate_aligned(s->scratch * (int64_t)sizeof(float));
         if (room->precision == PRECISION_BF16)
-            w->products[i] = product_make(ENCODE_ROWS, LATENT_TILE, room->shape.inputs);
+            w->products[i] = product_make(ENCODE_ROWS, LATENT_TILE, room->shape.inputs, false);
     }
 }
 

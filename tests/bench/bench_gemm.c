@@ -94,9 +94,9 @@ static double rate_of_halves(const struct floats *f, double seconds)
     uint16_t *w = rounded(f->w, MOST);
 
     for (int s = 0; s < SHAPES; s++) {
-        h.product[s] = product_make(ROWS, SHAPE[s][0], SHAPE[s][1]);
+        h.product[s] = product_make(ROWS, SHAPE[s][0], SHAPE[s][1], false);
         h.packed[s] = aligned_alloc(64, (size_t)(product_bytes(h.product[s]) + 63) / 64 * 64);
-        product_pack(h.product[s], h.packed[s], w);
+        product_pack(h.product[s], h.packed[s], w, PRECISION_BF16, SHAPE[s][1], 1);
     }
     const double result = rate(multiply_halves, &h, seconds);
     for (int s = 0; s < SHAPES; s++) {

@@ -61,7 +61,7 @@ static double time_product(const struct trial *trial)
 {
     if (!product_offered())
         return 0;
-    struct product *product = product_make(TILE_ROWS, TILE_WIDTH, trial->inputs);
+    struct product *product = product_make(TILE_ROWS, TILE_WIDTH, trial->inputs, false);
     const int64_t bytes = product_bytes(product), tiles = trial->latents / TILE_WIDTH;
     char *packed = aligned_alloc(64, (size_t)(bytes * tiles));
     uint16_t *x = allocate(trial->batch * trial->inputs, sizeof *x);
