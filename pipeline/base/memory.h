@@ -10,9 +10,9 @@
 
 #include "base/comm.h"
 
-/* What the program itself, MPI, HDF5 and the other libraries take of each rank: 37 to 40 MB of a
- * training of nothing, 48 MiB with a thread's buffers. */
-enum { MEMORY_BASE = 48 << 20 };
+/* What the program itself, MPI, HDF5 and the other libraries take of each rank: 36 MB of a training
+ * of nothing, 5 more with oneDNN's code. */
+enum { MEMORY_BASE = 38 << 20 };
 
 /* Bytes the processes of this job may use together on this node.  Local. */
 int64_t memory_limit(void);

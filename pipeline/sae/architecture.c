@@ -23,13 +23,13 @@ void scan_active(const struct training *training, const struct workspace *worksp
                (int32_t)(training->own_latents.first + own.first), rows, own.end - own.first);
 }
 
-void penalise_sparsity(const struct training *training, const struct workspace *workspace,
+void penalise_sparsity(const struct training *training, struct workspace *workspace,
                        struct step_report *report)
 {
     double sum = 0;
 
     for (int64_t row = 0; row < workspace->batch; row++)
-        sum += workspace->slope[row];
+        sum += workspace->sparsity[row];
     report->slope = training->recipe.sparsity
                     * recipe_sparsity_share(&training->recipe, report->step);
     report->loss += report->slope * sum / (double)workspace->batch;

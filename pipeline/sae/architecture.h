@@ -50,20 +50,25 @@ struct architecture {
 
     /* Drop entries that others displace.  Called for a rank's own lists and again for all
      * together; then false if, for the workspace's bar, entries may not have been listed that
-     * would have been kept.  NULL: none are dropped.  Local. */
+     * would have been kept.  NULL: none are dropped, and latents may take turns (turns.h), whose
+     * entries the other functions see one after the other.  Local. */
     bool (*select)(const struct training *training, struct workspace *workspace,
                    struct codes *codes);
 
+    /* What the penalty counts of the entries of a row.  NULL: the active ones.  Local. */
+    double (*sparsity)(const struct workspace *workspace, int64_t row);
+
     /* Add the penalty to the report's loss, and note what differentiate() needs of it.  The
-     * report's l0 and mse are there.  Local, the same on every rank. */
+     * report's l0 and mse and the workspace's sparsity are there.  Local, the same on every
+     * rank. */
     void (*penalise)(const struct training *training, struct workspace *workspace,
                      struct step_report *report);
 
     /* One latent's sums over its entries of columns, in the order of the rows.  In: values,
      * and in `gradient` the dot products of decoder row and residual.  Out, for each entry:
      * `gradient`, by the product with the encoder, and in `value` the decoder's coefficient;
-     * for the latent: along, input_sum and, if it is this rank's own, vector_gradient.
-     * Local, called by all threads. */
+     * for the latent: along, input_sum and, if it is this rank's own, vector_gradient.  In a
+     * step it may be asked twice for the same.  Local, called by all threads. */
     void (*differentiate)(const struct training *training, struct workspace *workspace,
                           int64_t latent);
 
@@ -105,9 +110,9 @@ static inline int64_t own_place(const struct training *training, int64_t latent)
 void scan_active(const struct training *training, const struct workspace *workspace,
                  struct codes *piece, const float *pre, int64_t rows, struct range own);
 
-/* The part of penalise() that is the recipe's coefficient times the mean of the rows' sparsities,
- * which are in the workspace's `slope`. */
-void penalise_sparsity(const struct training *training, const struct workspace *workspace,
+/* The part of penalise() that is the recipe's coefficient times the mean of the rows'
+ * sparsities. */
+void penalise_sparsity(const struct training *training, struct workspace *workspace,
                        struct step_report *report);
 
 /* infer() of those that train one bias and no threshold. */

@@ -1,7 +1,9 @@
 #include "kernels/bf16.h"
 #include "kernels/slice.h"
 #include "sae/architecture.h"
+#include "sae/clip.h"
 #include "sae/gradients.h"
+#include "sae/turns.h"
 
 #include <math.h>
 #include <string.h>
@@ -32,7 +34,7 @@ static void square_decoder(void *context, struct range latents, struct range col
         for (int64_t c = 0; c < split_blocks(width, COLUMNS); c++) {
             const struct range block = split_block(width, COLUMNS, c);
             s->w->block_norms[(columns.first / COLUMNS + c) * s->training->latents + i] =
-                sum_squares(g + block.first, length(block));
+                (float)sum_squares(g + block.first, length(block));
         }
     }
 }
@@ -49,28 +51,66 @@ static void square_encoder(void *context, struct range latents, struct range col
         for (int64_t c = 0; c < split_blocks(width, COLUMNS); c++) {
             const struct range block = split_block(width, COLUMNS, c);
             s->w->block_norms[(columns.first / COLUMNS + c) * own + i - first] =
-                sum_squares(gradient + (i - latents.first) * ld + block.first, length(block));
+                (float)sum_squares(gradient + (i - latents.first) * ld + block.first,
+                                   length(block));
         }
 }
 
-/* Those of the own latents' encoder rows and vectors. */
+/* Those of the own latents' encoder rows and vectors, of this turn. */
 static void square_latents(const struct training *training, struct workspace *w)
 {
-    const int64_t own = own_count(training), first = training->own_latents.first;
+    const int64_t own = own_count(training);
+    const struct range range = training->own_latents;
 
     visit_encoder_gradients(training, w, square_encoder, &(struct squarer){ training, w });
-    for (int64_t i = 0; i < own; i++) {
-        double *norm = &w->norms[first + i];
-        for (int64_t c = 0; c < split_blocks(training->inputs, COLUMNS); c++)
-            *norm += w->block_norms[c * own + i];
-        for (int v = 0; v < VECTORS; v++)
-            if (training->tensors[ENCODER_BIAS + v].name != NULL)
-                *norm += pow((double)w->vector_gradient[v][i], 2);
+    for (int64_t t = 0; t < turn_pieces(w, range, LATENT_TILE); t++) {
+        const struct range tile = turn_piece(w, range, LATENT_TILE, t);
+        for (int64_t latent = tile.first; latent < tile.end; latent++) {
+            const int64_t i = latent - range.first;
+            double *norm = &w->gradient_norms[latent];
+            for (int64_t c = 0; c < split_blocks(training->inputs, COLUMNS); c++)
+                *norm += (double)w->block_norms[c * own + i];
+            for (int v = 0; v < VECTORS; v++)
+                if (training->tensors[ENCODER_BIAS + v].name != NULL)
+                    *norm += pow((double)w->vector_gradient[v][i], 2);
+        }
     }
 }
 
-/* The skip matrix's, a number for each block of columns, in `squares` of the workspace; ranks
- * own blocks of columns in order, so their sum goes round. */
+/* The sum of the gradients' norms of this turn's latents. */
+static double sum_norms(const struct training *training, const struct workspace *w)
+{
+    const struct range all = { 0, training->latents };
+    double sum = 0;
+
+    for (int64_t t = 0; t < turn_pieces(w, all, LATENT_TILE); t++) {
+        const struct range tile = turn_piece(w, all, LATENT_TILE, t);
+        for (int64_t i = tile.first; i < tile.end; i++)
+            sum += w->gradient_norms[i];
+    }
+    return sum;
+}
+
+void add_gradient_squares(const struct training *training, struct workspace *workspace)
+{
+    struct workspace *w = workspace;
+    const int64_t latents = training->latents;
+
+    visit_decoder_gradients(training, w, square_decoder, &(struct squarer){ training, w });
+    sum_over_ranks(training->comm, w->gradient_norms, w->block_norms,
+                   split_blocks(length(training->own_columns), COLUMNS), latents);
+    w->gradient_square += sum_norms(training, w);
+
+    /* Each latent has one owner, the others bring 0: their order does not matter. */
+    memset(w->gradient_norms, 0, (size_t)latents * sizeof *w->gradient_norms);
+    square_latents(training, w);
+    MPI_Allreduce(MPI_IN_PLACE, w->gradient_norms, mpi_count(latents), MPI_DOUBLE, MPI_SUM,
+                  training->comm);
+    w->gradient_square += sum_norms(training, w);
+}
+
+/* The skip matrix's, a number for each block of columns; ranks own these in order, so their sum
+ * goes round. */
 static double square_skip(const struct training *training, struct workspace *w)
 {
     const int64_t columns = length(training->own_columns);
@@ -82,62 +122,45 @@ static double square_skip(const struct training *training, struct workspace *w)
     #pragma omp parallel for
     for (int64_t c = 0; c < blocks; c++) {
         const struct range block = split_block(columns, COLUMNS, c);
-        w->squares[c] = sum_squares(skip_gradient(training, w, block),
-                                    length(block) * training->inputs);
+        w->block_norms[c] = (float)sum_squares(skip_gradient(training, w, block),
+                                               length(block) * training->inputs);
     }
-    sum_over_ranks(training->comm, &sum, w->squares, blocks, 1);
+    sum_over_ranks(training->comm, &sum, w->block_norms, blocks, 1);
     return sum;
 }
 
-static double sum_of(const double *values, int64_t n)
+void find_clipping(const struct training *training, struct workspace *workspace)
 {
-    double sum = 0;
+    struct workspace *w = workspace;
 
-    for (int64_t i = 0; i < n; i++)
-        sum += values[i];
-    return sum;
+    find_decoder_bias_gradient(training, w);
+    w->gradient_square += square_skip(training, w)
+                          + sum_squares(w->decoder_bias_gradient, training->outputs);
+    const double norm = sqrt(w->gradient_square), most = training->recipe.clip;
+    w->clipped = norm > most ? most / norm : 1;
 }
 
-static double square_all(const struct training *training, struct workspace *w)
+/* The gradients of the weights are linear in the entries' coefficients. */
+void clip_entries(const struct training *training, struct workspace *workspace)
 {
-    const int64_t latents = training->latents;
-    double sum;
-
-    visit_decoder_gradients(training, w, square_decoder, &(struct squarer){ training, w });
-    sum_over_ranks(training->comm, w->norms, w->block_norms,
-                   split_blocks(length(training->own_columns), COLUMNS), latents);
-    sum = sum_of(w->norms, latents);
-
-    /* Each latent has one owner, the others bring 0: their order does not matter. */
-    memset(w->norms, 0, (size_t)latents * sizeof *w->norms);
-    square_latents(training, w);
-    MPI_Allreduce(MPI_IN_PLACE, w->norms, mpi_count(latents), MPI_DOUBLE, MPI_SUM,
-                  training->comm);
-    sum += sum_of(w->norms, latents) + square_skip(training, w);
-    return sum + sum_squares(w->decoder_bias_gradient, training->outputs);
-}
-
-/* All gradients are linear in the entries' coefficients. */
-static void scale_gradients(const struct training *training, struct workspace *w, double factor)
-{
+    struct workspace *w = workspace;
     const int64_t entries = w->columns->start[training->latents];
+    const float factor = (float)w->clipped;
 
-    scale_values(w->columns->value, (float)factor, entries);
-    scale_values(w->gradient, (float)factor, entries);
-    scale_values(w->decoder_bias_gradient, (float)factor, training->outputs);
-    for (int v = 0; v < VECTORS; v++)
-        scale_values(w->vector_gradient[v], (float)factor, own_count(training));
+    if (!(w->clipped < 1))
+        return;
+    scale_values(w->columns->value, factor, entries);
+    scale_values(w->gradient, factor, entries);
     for (int64_t i = 0; i < training->latents; i++)
-        w->along[i] *= factor;
-    w->clipped = factor;
+        w->along[i] *= w->clipped;
 }
 
-void clip_gradients(const struct training *training, struct workspace *workspace)
+void clip_vectors(const struct training *training, struct workspace *workspace)
 {
-    workspace->clipped = 1;
-    if (!(training->recipe.clip > 0))
-        return;
-    const double norm = sqrt(square_all(training, workspace));
-    if (norm > training->recipe.clip)
-        scale_gradients(training, workspace, training->recipe.clip / norm);
+    struct workspace *w = workspace;
+    const float factor = (float)w->clipped;
+
+    scale_values(w->decoder_bias_gradient, factor, training->outputs);
+    for (int v = 0; v < VECTORS; v++)
+        scale_values(w->vector_gradient[v], factor, own_count(training));
 }

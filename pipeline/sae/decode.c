@@ -4,8 +4,9 @@
 #include "kernels/gemm.h"
 #include "kernels/rows.h"
 #include "kernels/slice.h"
-#include "kernels/sparse.h"
 #include "sae/architecture.h"
+#include "sae/dense.h"
+#include "sae/turns.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -36,31 +37,26 @@ static struct block part_of(struct block block, int64_t c)
     return (struct block){ block.rows, { first + part.first, first + part.end } };
 }
 
-/* Copy a block of columns of all decoder rows into the workspace's slice.  To be called from
- * outside of parallel regions. */
+/* Copy a block of columns of the decoder rows whose turn it is, which is then the
+ * slice that all threads share.  To be
+ * called from outside of parallel regions. */
 static void pack_decoder(const struct training *training, struct workspace *w,
                          struct range columns)
 {
     const enum precision precision = training->recipe.precision;
+    const struct range all = { 0, training->latents };
     const int64_t own = length(training->own_columns);
     const float *decoder = training->tensors[DECODER].value + columns.first;
 
     #pragma omp parallel for
-    for (int64_t b = 0; b < split_blocks(training->latents, LATENT_TILE); b++) {
-        const struct range latents = split_block(training->latents, LATENT_TILE, b);
-        slice_pack((char *)w->slice + slice_bytes(precision, latents.first, length(columns)),
+    for (int64_t t = 0; t < turn_pieces(w, all, LATENT_TILE); t++) {
+        const struct range latents = turn_piece(w, all, LATENT_TILE, t);
+        slice_pack((char *)w->shared + slice_bytes(precision, latents.first, length(columns)),
                    precision, decoder + latents.first * own, own, length(latents), length(columns));
     }
 }
 
 /* ---- residuals ---------------------------------------------------------------------- */
-
-/* A residual and the entries of each row that belong to it.
- *   start, end   [batch] */
-struct section {
-    float         *residual;    /* [batch, own columns] */
-    const int32_t *start, *end;
-};
 
 /* Residual number r, and the entries that are added in it. */
 static struct section section_of(const struct training *training, const struct workspace *w, int r)
@@ -114,28 +110,19 @@ static void copy_block(const struct training *training, struct block block, floa
 }
 
 /* Add what the entries of each row write. */
-static void add_latents(const struct training *training, const struct workspace *w,
+static void add_entries(const struct training *training, const struct workspace *w,
                         struct block block, struct section section)
 {
     const struct codes *codes = w->rows;
     const int64_t own = length(training->own_columns), width = length(block.columns);
-    const int64_t latents = training->latents;
     float *to = section.residual + place_of(training, block);
 
-    if (training->density > DENSE_ABOVE) {
-        float *dense = w->scratch[omp_get_thread_num()];
-        sparse_expand(dense, section.start + block.rows.first, section.end + block.rows.first,
-                      codes->index, codes->value, length(block.rows), latents);
-        gemm_nn(to, own, dense, latents, training->tensors[DECODER].value + block.columns.first,
-                own, length(block.rows), width, latents, true);
-        return;
-    }
     for (int64_t row = block.rows.first; row < block.rows.end; row++, to += own) {
         const int64_t first = section.start[row];
         float sum[SLICE_COLUMNS] = {0};
         memcpy(sum, to, (size_t)width * sizeof *sum);
         slice_combine(sum, codes->index + first, codes->value + first, section.end[row] - first,
-                      w->slice, width, training->recipe.precision);
+                      w->shared, width, training->recipe.precision);
         memcpy(to, sum, (size_t)width * sizeof *sum);
     }
 }
@@ -183,99 +170,125 @@ static void add_groups(const struct training *training, const struct workspace *
 /* ---- dot products ------------------------------------------------------------------- */
 
 /* Add to the dots of some entries those with their residual in a block of columns. */
-static void dots_of_section(const struct training *training, const struct workspace *w,
+static void dots_of_entries(const struct training *training, const struct workspace *w,
                             struct block block, struct section section)
 {
     const struct codes *codes = w->rows;
     const int64_t own = length(training->own_columns), width = length(block.columns);
-    const int64_t latents = training->latents;
     const float *residual = section.residual + place_of(training, block);
 
-    if (training->density > DENSE_ABOVE) {
-        float *dense = w->scratch[omp_get_thread_num()];
-        gemm_nt(dense, latents, residual, own,
-                training->tensors[DECODER].value + block.columns.first, own, length(block.rows),
-                latents, width, false);
-        sparse_pick(w->dots, section.start + block.rows.first, section.end + block.rows.first,
-                    codes->index, dense, length(block.rows), latents);
-        return;
-    }
     for (int64_t row = block.rows.first; row < block.rows.end; row++, residual += own) {
         const int64_t first = section.start[row];
         float mine[SLICE_COLUMNS] = {0};
         memcpy(mine, residual, (size_t)width * sizeof *mine);
         slice_dots(w->dots + first, codes->index + first, section.end[row] - first, mine,
-                   w->slice, width, training->recipe.precision);
+                   w->shared, width, training->recipe.precision);
     }
 }
 
 /* Entries aside of which nothing is made are asked for with the last group. */
+static bool with_near(const struct training *training, const struct workspace *w, int r)
+{
+    return r == group_count(training) - 1 && !w->aside_decoded;
+}
+
 static void dots_of_block(const struct training *training, const struct workspace *w,
                           struct block block)
 {
     for (int r = 0; r < residual_count(training, w); r++) {
         struct section section = section_of(training, w, r);
-        if (!w->aside_decoded && r == group_count(training) - 1)
+        if (with_near(training, w, r))
             section.end = w->rows->start + 1;
-        dots_of_section(training, w, block, section);
+        dots_of_entries(training, w, block, section);
+    }
+}
+
+/* The dot products of some rows, over all own columns, by dense products. */
+static void dots_of_rows(const struct training *training, struct workspace *w, struct range rows)
+{
+    for (int r = 0; r < residual_count(training, w); r++) {
+        const struct section section = section_of(training, w, r);
+        const struct section both[] = {
+            section, { section.residual, w->rows->middle, w->rows->start + 1 },
+        };
+        dense_dots(training, w, rows, both, with_near(training, w, r) ? 2 : 1);
     }
 }
 
 /* ---- both --------------------------------------------------------------------------- */
 
-/* All residuals of a block, which are begun where they begin bare, and, on the rank that begins
- * the dot products, those too. */
-static void decode_rows(const struct training *training, const struct workspace *w,
+/* The first residual is begun last: it may take the target's place. */
+static void begin_block(const struct training *training, const struct workspace *w,
                         struct block block)
 {
-    for (int r = 0; r < residual_count(training, w); r++) {
-        if (!begins_bare(training, r))
-            copy_block(training, block, w->residual[r], w->residual[r - 1]);
-        add_latents(training, w, block, section_of(training, w, r));
-        add_squares(training, w, block, r);
-    }
-    add_groups(training, w, block);
-    if (w->dots_begun)
-        dots_of_block(training, w, block);
-}
-
-/* Sparse rows go one by one, so that the decoder rows they have brought near are used for all
- * that is made of them.  The first residual is begun last: it may take the target's place. */
-static void decode_block(const struct training *training, const struct workspace *w,
-                         struct block block)
-{
-    const int64_t each = training->density > DENSE_ABOVE ? length(block.rows) : 1;
-    const int64_t own = length(training->own_columns);
-
-    for (int r = residual_count(training, w) - 1; r >= 0; r--) {
+    for (int r = residual_count(training, w) - 1; r >= 0; r--)
         for (int64_t c = 0; c < split_blocks(length(block.columns), COLUMNS); c++) {
             const struct block part = part_of(block, c);
             *squares_at(training, w, part, r) = 0;
             if (begins_bare(training, r))
                 start_residual(training, w, part, w->residual[r]);
         }
-    }
-    for (int64_t row = block.rows.first; row < block.rows.end; row += each)
-        decode_rows(training, w, (struct block){ { row, row + each }, block.columns });
+}
+
+static void sum_block(const struct training *training, const struct workspace *w,
+                      struct block block)
+{
+    const int64_t own = length(training->own_columns);
+
     rows_sum(w->block_sums + block.rows.first / ROW_BLOCK * own + block.columns.first,
              w->residual[0] + place_of(training, block), own, length(block.rows),
              length(block.columns));
 }
 
+/* Are the residuals complete with this turn? */
+static bool is_last(const struct workspace *w)
+{
+    return w->turn == w->turns - 1;
+}
+
+/* What the entries of this turn write to all residuals of a row, in a block of columns, and what
+ * is made of them when they are complete. */
+static void decode_row(const struct training *training, const struct workspace *w,
+                       struct block block)
+{
+    for (int r = 0; r < residual_count(training, w); r++) {
+        if (!begins_bare(training, r))
+            copy_block(training, block, w->residual[r], w->residual[r - 1]);
+        add_entries(training, w, block, section_of(training, w, r));
+        if (is_last(w))
+            add_squares(training, w, block, r);
+    }
+    if (!is_last(w))
+        return;
+    add_groups(training, w, block);
+    if (w->dots_begun)
+        dots_of_block(training, w, block);
+}
+
+/* Row by row, so that the decoder rows which one has brought near are used for all that is made of
+ * it. */
+static void decode_block(const struct training *training, const struct workspace *w,
+                         struct block block)
+{
+    if (w->turn == 0)
+        begin_block(training, w, block);
+    for (int64_t row = block.rows.first; row < block.rows.end; row++)
+        decode_row(training, w, (struct block){ { row, row + 1 }, block.columns });
+    if (is_last(w))
+        sum_block(training, w, block);
+}
+
 /* All residuals of some rows, or only their dot products.  The next block of columns is begun
- * when all rows have had the one before, which stays in cache so long.  Dense products have one
- * width, on which their bits depend. */
+ * when all rows have had the one before, whose slice stays in cache so long. */
 static void visit_blocks(const struct training *training, struct workspace *w, struct range rows,
                          bool dots_only)
 {
     const int64_t own = length(training->own_columns);
     const int64_t row_blocks = split_blocks(length(rows), ROW_BLOCK);
-    const int64_t width = training->density > DENSE_ABOVE ? COLUMNS : SLICE_COLUMNS;
 
-    for (int64_t c = 0; c < split_blocks(own, width); c++) {
-        const struct range columns = split_block(own, width, c);
-        if (training->density <= DENSE_ABOVE)
-            pack_decoder(training, w, columns);
+    for (int64_t c = 0; c < split_blocks(own, SLICE_COLUMNS); c++) {
+        const struct range columns = split_block(own, SLICE_COLUMNS, c);
+        pack_decoder(training, w, columns);
         #pragma omp parallel for schedule(dynamic)
         for (int64_t b = 0; b < row_blocks; b++) {
             const struct range part = split_block(length(rows), ROW_BLOCK, b);
@@ -289,16 +302,51 @@ static void visit_blocks(const struct training *training, struct workspace *w, s
     }
 }
 
+/* Some rows, over all own columns. */
+static struct block block_of_rows(const struct training *training, const struct workspace *w,
+                                  int64_t b)
+{
+    return (struct block){ split_block(w->batch, ROW_BLOCK, b),
+                           { 0, length(training->own_columns) } };
+}
+
+/* The same by dense products, of which only residuals that begin bare are made. */
+static void decode_dense(const struct training *training, struct workspace *w)
+{
+    const int64_t row_blocks = split_blocks(w->batch, ROW_BLOCK);
+    const int count = residual_count(training, w);
+
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t b = 0; b < row_blocks; b++)
+        if (w->turn == 0)
+            begin_block(training, w, block_of_rows(training, w, b));
+    for (int r = 0; r < count; r++)
+        dense_decode(training, w, section_of(training, w, r));
+    if (!is_last(w))
+        return;
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t b = 0; b < row_blocks; b++) {
+        for (int r = 0; r < count; r++)
+            add_squares(training, w, block_of_rows(training, w, b), r);
+        sum_block(training, w, block_of_rows(training, w, b));
+    }
+    if (w->dots_begun)
+        dots_of_rows(training, w, (struct range){ 0, w->batch });
+}
+
 void decode(const struct training *training, struct workspace *workspace)
 {
     struct workspace *w = workspace;
     int rank;
 
     MPI_Comm_rank(training->comm, &rank);
-    w->dots_begun = rank == 0;
+    w->dots_begun = rank == 0 && w->turns == 1;
     if (w->dots_begun)
         memset(w->dots, 0, (size_t)w->rows->start[w->batch] * sizeof *w->dots);
-    visit_blocks(training, w, (struct range){ 0, w->batch }, false);
+    if (is_dense(training))
+        decode_dense(training, w);
+    else
+        visit_blocks(training, w, (struct range){ 0, w->batch }, false);
 }
 
 /* The rows of a piece of the chain.  A piece packs the decoder anew, so there are few of them,
@@ -320,7 +368,12 @@ static void add_dots(void *context, int64_t piece)
     const struct back *back = context;
     struct workspace *w = back->workspace;
 
-    visit_blocks(back->training, w, split_block(w->batch, rows_of_piece(w), piece), true);
+    const struct range rows = split_block(w->batch, rows_of_piece(w), piece);
+
+    if (is_dense(back->training))
+        dots_of_rows(back->training, w, rows);
+    else
+        visit_blocks(back->training, w, rows, true);
 }
 
 void decode_back(const struct training *training, struct workspace *workspace)

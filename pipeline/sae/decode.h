@@ -1,29 +1,18 @@
 /* decode.h -- the decoder's two products: codes to residuals, residuals back to codes.
  *
- * While many latents are active the lists are spread out into dense matrices, a block of
- * rows at a time, and go through BLAS; below DENSE_ABOVE the sparse kernels are faster.
+ * Entry by entry (slice.h), or, while many latents are active, by dense products (dense.h).
  */
 #ifndef DECODE_H
 #define DECODE_H
 
 #include "sae/workspace.h"
 
-/* The share of active entries above which dense products are used.  Decided by the previous
- * batch's share, never by timing, so that it is the same on every rank, in every run.
- *
- * Measured on one core of an AVX-512 machine (EPYC, OpenBLAS 0.3.21), milliseconds of a whole
- * step, sparse and dense, at a share of 2 %, 11 % and 21 %:
- *   256 inputs, 1024 latents, 2048 rows:    20, 38, 55 and 70, 71, 74
- *   2304 inputs, 2048 latents, 1024 rows:  216, 526, 656 and 630, 632, 691
- * The lines cross near 0.30 and 0.23. */
-static const double DENSE_ABOVE = 0.25;
-
 /* Residual number g of the workspace is that of the reconstruction by the groups up to g, and
  * the one behind those of the groups is that of the entries aside, if they are decoded:
  *
  *   residual[g] = f W_dec + b_dec (+ W_skip x) - target    for the own columns
  *
- * `squares` gets the sum of squares of each block of rows and columns; then the residual of
+ * To be called in every turn; with the last one they are complete.  Then `squares` gets the sum of squares of each block of rows and columns; then the residual of
  * group g becomes the sum of those from g on, on which its latents' gradients depend.  Rank 0
  * begins the dot products of decode_back().  `block_sums` gets the columns' sums of the first
  * one then.  Local. */

@@ -2,14 +2,16 @@
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
 #include "sae/architecture.h"
+#include "sae/turns.h"
 
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The rows that the encoder sees, in the precision of its products. */
-static void centre(const struct training *training, struct workspace *w, const float *x)
+void encode_rows(const struct training *training, struct workspace *workspace, const float *x)
 {
+    struct workspace *w = workspace;
+    const double since = omp_get_wtime();
     const float *bias = training->tensors[DECODER_BIAS].value;
     const bool round = training->recipe.precision == PRECISION_BF16;
     const int64_t inputs = training->inputs;
@@ -24,6 +26,7 @@ static void centre(const struct training *training, struct workspace *w, const f
         if (round)
             bf16_from_float(w->rounded + row * inputs, training->centred ? centred : from, inputs);
     }
+    part_done(w->spent, PART_ENCODE, 1, since);
 }
 
 /* One thread's scratch (encode_scratch(), workspace.c). */
@@ -101,12 +104,15 @@ static void put_away(struct workspace *w, struct codes *piece)
     piece->value = memcpy(w->found.value + at, piece->value, (size_t)count * sizeof *piece->value);
 }
 
-/* Some blocks of rows with one tile of latents: products, and what is found in them. */
+/* Some blocks of rows with number `tile` of the turn's tiles: products, and what is found in
+ * them. */
 static void encode_tile(const struct training *training, struct workspace *w, int64_t tile,
                         struct range blocks)
 {
-    const int64_t own = own_count(training), tiles = split_blocks(own, LATENT_TILE);
-    const struct range latents = split_block(own, LATENT_TILE, tile);
+    const struct range all = training->own_latents;
+    const int64_t tiles = turn_pieces(w, all, LATENT_TILE);
+    const struct range part = turn_piece(w, all, LATENT_TILE, tile);
+    const struct range latents = { part.first - all.first, part.end - all.first };
     const bool bf16 = training->recipe.precision == PRECISION_BF16;
     const struct encode_room room = room_of(training, w);
     double since = omp_get_wtime();
@@ -130,7 +136,7 @@ static void encode_tile(const struct training *training, struct workspace *w, in
 /* A tile is packed for all rows at once, unless there are too few tiles for all threads. */
 static void encode_own(const struct training *training, struct workspace *w)
 {
-    const int64_t tiles = split_blocks(own_count(training), LATENT_TILE);
+    const int64_t tiles = turn_pieces(w, training->own_latents, LATENT_TILE);
     const int64_t blocks = split_blocks(w->batch, ENCODE_ROWS);
     const int parts = tiles >= 3 * w->threads ? 1 : (int)blocks;
 
@@ -229,14 +235,6 @@ static void cut_groups(const struct training *training, struct workspace *w)
     }
 }
 
-static void count_fired(const struct training *training, struct workspace *w)
-{
-    memset(w->fired, 0, (size_t)training->latents * sizeof *w->fired);
-    for (int64_t row = 0; row < w->batch; row++)
-        for (int64_t k = w->rows->start[row]; k < w->rows->middle[row]; k++)
-            w->fired[w->rows->index[k]]++;
-}
-
 /* The lists of all ranks, of which those that will not stay are dropped.  False if the
  * workspace's bar was too high.  Collective, the same on every rank. */
 static bool list_entries(const struct training *training, struct workspace *w)
@@ -261,17 +259,12 @@ static bool list_entries(const struct training *training, struct workspace *w)
     return complete;
 }
 
-void encode(const struct training *training, struct workspace *workspace, const float *x)
+void encode_turn(const struct training *training, struct workspace *workspace)
 {
-    double since = omp_get_wtime();
-
-    centre(training, workspace, x);
     workspace->bar = training->bar > 0 ? (float)training->bar : FIRST_BAR;
-    part_done(workspace->spent, PART_ENCODE, 1, since);
     while (!list_entries(training, workspace))
         workspace->bar = next_bar(workspace->bar);
-    since = omp_get_wtime();
+    const double since = omp_get_wtime();
     cut_groups(training, workspace);
-    count_fired(training, workspace);
     part_done(workspace->spent, PART_SCAN, 1, since);
 }

@@ -53,17 +53,19 @@ static void scan(const struct training *training, const struct workspace *w, str
                    own.end - own.first);
 }
 
+static double sparsity(const struct workspace *w, int64_t row)
+{
+    const struct codes *rows = w->rows;
+    double sum = 0;
+
+    for (int32_t k = rows->middle[row]; k < rows->start[row + 1]; k++)
+        sum += (double)rows->value[k];
+    return sum;
+}
+
 static void penalise(const struct training *training, struct workspace *w,
                      struct step_report *report)
 {
-    const struct codes *rows = w->rows;
-
-    #pragma omp parallel for
-    for (int64_t row = 0; row < w->batch; row++) {
-        w->slope[row] = 0;
-        for (int64_t k = rows->middle[row]; k < rows->start[row + 1]; k++)
-            w->slope[row] += (double)rows->value[k];
-    }
     penalise_sparsity(training, w, report);
     report->auxiliary = w->square_sums[1] / (double)w->batch;
 }
@@ -126,6 +128,7 @@ const struct architecture GATED = {
     .start = start,
     .prepare = prepare,
     .scan = scan,
+    .sparsity = sparsity,
     .penalise = penalise,
     .differentiate = differentiate,
     .infer = infer,

@@ -4,9 +4,10 @@
 #include "kernels/gemm.h"
 #include "kernels/rows.h"
 #include "kernels/slice.h"
-#include "kernels/sparse.h"
 #include "sae/architecture.h"
 #include "sae/decode.h"
+#include "sae/dense.h"
+#include "sae/turns.h"
 
 #include <math.h>
 #include <omp.h>
@@ -19,21 +20,45 @@ static int64_t length(struct range range)
     return range.end - range.first;
 }
 
+/* The own encoder rows of one tile, weighted by the sums of their gradients. */
+static void sum_tile(const struct training *training, const struct workspace *w,
+                     struct range tile)
+{
+    const int64_t first = tile.first - training->own_latents.first, inputs = training->inputs;
+    double *sum = (double *)w->scratch[omp_get_thread_num()];
+
+    rows_combine(sum, w->input_sum + first, training->tensors[ENCODER].value + first * inputs,
+                 length(tile), inputs);
+    for (int64_t j = 0; j < inputs; j++)
+        w->tile_sums[first / LATENT_TILE * inputs + j] = (float)sum[j];
+}
+
 void find_latent_gradients(const struct training *training, struct workspace *workspace)
 {
-    const struct architecture *architecture = training->recipe.architecture;
+    const struct range all = { 0, training->latents }, own = training->own_latents;
+    struct workspace *w = workspace;
 
-    workspace->columns->groups = training->latents;
-    codes_transpose(workspace->columns, workspace->gradient, workspace->rows, workspace->dots);
-    #pragma omp parallel for schedule(dynamic, LATENT_TILE)
-    for (int64_t latent = 0; latent < training->latents; latent++)
-        architecture->differentiate(training, workspace, latent);
+    w->columns->groups = training->latents;
+    codes_transpose(w->columns, w->gradient, w->rows, w->dots);
+    #pragma omp parallel
+    {
+        #pragma omp for schedule(dynamic)
+        for (int64_t p = 0; p < turn_pieces(w, all, LATENT_GROUP); p++) {
+            const struct range group = turn_piece(w, all, LATENT_GROUP, p);
+            for (int64_t latent = group.first; latent < group.end; latent++)
+                training->recipe.architecture->differentiate(training, w, latent);
+        }
+        #pragma omp for
+        for (int64_t t = 0; t < turn_pieces(w, own, LATENT_TILE); t++)
+            if (training->centred)
+                sum_tile(training, w, turn_piece(w, own, LATENT_TILE, t));
+    }
 }
 
 /* ---- sums over ranks ---------------------------------------------------------------- */
 
 struct addends {
-    const double *values;       /* [count, width] */
+    const float  *values;       /* [count, width] */
     double       *sum;          /* [width] */
     int64_t       count, width;
 };
@@ -45,10 +70,10 @@ static void add_all(void *context, int64_t piece)
     (void)piece;
     for (int64_t i = 0; i < a->count; i++)
         for (int64_t j = 0; j < a->width; j++)
-            a->sum[j] += a->values[i * a->width + j];
+            a->sum[j] += (double)a->values[i * a->width + j];
 }
 
-void sum_over_ranks(MPI_Comm comm, double *sum, const double *values, int64_t count,
+void sum_over_ranks(MPI_Comm comm, double *sum, const float *values, int64_t count,
                     int64_t width)
 {
     const int64_t cuts[] = { 0, width };
@@ -60,18 +85,6 @@ void sum_over_ranks(MPI_Comm comm, double *sum, const double *values, int64_t co
 
 /* ---- the decoder's bias ------------------------------------------------------------- */
 
-/* Encoder rows of one tile, weighted by the sums of their gradients. */
-static void sum_tile(const struct training *training, const struct workspace *w, int64_t tile)
-{
-    const struct range latents = split_block(length(training->own_latents), LATENT_TILE, tile);
-    const int64_t inputs = training->inputs;
-    double *sum = w->tile_sums + tile * inputs;
-
-    rows_combine(sum, w->input_sum + latents.first,
-                 training->tensors[ENCODER].value + latents.first * inputs, length(latents),
-                 inputs);
-}
-
 void find_decoder_bias_gradient(const struct training *training, struct workspace *workspace)
 {
     struct workspace *w = workspace;
@@ -82,9 +95,6 @@ void find_decoder_bias_gradient(const struct training *training, struct workspac
         w->decoder_bias_gradient[j] = (float)(scale * w->column_sums[j]);
     if (!training->centred)
         return;
-    #pragma omp parallel for
-    for (int64_t tile = 0; tile < tiles; tile++)
-        sum_tile(training, w, tile);
     sum_over_ranks(training->comm, w->encoder_sums, w->tile_sums, tiles, training->inputs);
     for (int64_t j = 0; j < training->inputs; j++)
         w->decoder_bias_gradient[j] = (float)(scale * w->column_sums[j] - w->encoder_sums[j]);
@@ -121,71 +131,6 @@ static struct range overlap(struct range a, struct range b)
     return (struct range){ a.first > b.first ? a.first : b.first, a.end < b.end ? a.end : b.end };
 }
 
-/* One thread's room for dense products (dense_scratch(), workspace.c). */
-struct dense {
-    float *coefficients;    /* [LATENT_TILE, batch] */
-    float *gradient;        /* [LATENT_TILE, columns] */
-    float *x;               /* [batch, COLUMNS] */
-};
-
-/* A block of columns of a term's rows, `ld` from row to row. */
-static const float *dense_rows(const struct gradients *g, const struct term *term, float *room,
-                               struct range block, int64_t *ld)
-{
-    *ld = g->columns;
-    if (term->rounded == NULL)
-        return term->x + block.first;
-    *ld = COLUMNS;
-    for (int64_t row = 0; row < g->w->batch; row++)
-        bf16_to_float(room + row * COLUMNS, term->rounded + row * g->columns + block.first,
-                      length(block));
-    return room;
-}
-
-/* Add a term's part to the gradients of some latents, by a dense product over all columns. */
-static void add_dense(const struct gradients *g, const struct term *term, struct dense dense,
-                      struct range latents)
-{
-    const struct range part = overlap(latents, term->latents);
-    const int64_t batch = g->w->batch, columns = g->columns, count = length(part);
-
-    if (count <= 0)
-        return;
-    dense.gradient += (part.first - latents.first) * columns;
-    sparse_expand(dense.coefficients, term->start + part.first, term->end + part.first,
-                  g->w->columns->index, term->coefficient, count, batch);
-    for (int64_t c = 0; c < split_blocks(columns, COLUMNS); c++) {
-        const struct range block = split_block(columns, COLUMNS, c);
-        int64_t ld;
-        const float *x = dense_rows(g, term, dense.x, block, &ld);
-        gemm_nn(dense.gradient + block.first, columns, dense.coefficients, batch, x, ld, count,
-                length(block), batch, true);
-    }
-}
-
-/* Tile by tile. */
-static void visit_dense(const struct gradients *g)
-{
-    const int64_t count = length(g->latents);
-
-    #pragma omp parallel for schedule(dynamic)
-    for (int64_t t = 0; t < split_blocks(count, LATENT_TILE); t++) {
-        const struct range tile = split_block(count, LATENT_TILE, t);
-        const struct range latents = { g->latents.first + tile.first,
-                                       g->latents.first + tile.end };
-        float *room = g->w->scratch[omp_get_thread_num()];
-        const struct dense dense = { room, room + LATENT_TILE * g->w->batch,
-                                     room + LATENT_TILE * (g->w->batch + g->columns) };
-
-        memset(dense.gradient, 0, (size_t)(length(latents) * g->columns) * sizeof(float));
-        for (int i = 0; i < g->count; i++)
-            add_dense(g, &g->terms[i], dense, latents);
-        if (g->with_aside)
-            add_dense(g, &g->aside, dense, latents);
-        g->visit(g->context, latents, (struct range){ 0, g->columns }, dense.gradient, g->columns);
-    }
-}
-
 static void add_entries(const struct gradients *g, const struct term *term, float *gradient,
                         int64_t latent, const void *slice, int64_t columns)
 {
@@ -206,29 +151,43 @@ static void pack_rows(const struct gradients *g, void *slice, const struct term 
                    g->w->batch, length(columns));
 }
 
-/* One block of columns of some latents: the batch's slices are packed once for all of them. */
-static void visit_block(const struct gradients *g, struct range latents, struct range columns)
+/* From the first to the last of some of the turn's groups of latents. */
+static struct range span_of(const struct gradients *g, struct range groups)
+{
+    if (groups.first >= groups.end)
+        return (struct range){0};
+    return (struct range){ turn_piece(g->w, g->latents, LATENT_GROUP, groups.first).first,
+                           turn_piece(g->w, g->latents, LATENT_GROUP, groups.end - 1).end };
+}
+
+/* One block of columns of some of the turn's groups of latents: the batch's slices are packed once
+ * for all of them. */
+static void visit_block(const struct gradients *g, struct range groups, struct range columns)
 {
     const enum precision precision = g->training->recipe.precision;
     const int64_t batch = g->w->batch, width = length(columns), ld = slice_width(width);
     char *slice = (char *)g->w->scratch[omp_get_thread_num()];
     char *aside = slice + slice_bytes(precision, batch, width);
-    float *gradient = (float *)(aside + slice_bytes(precision, batch, width));
+    float *gradient = (float *)(g->with_aside ? aside + slice_bytes(precision, batch, width) : aside);
 
     if (g->with_aside)
         pack_rows(g, aside, &g->aside, columns);
     for (int t = 0; t < g->count; t++) {
-        const struct range part = overlap(latents, g->terms[t].latents);
-        if (length(part) <= 0)
+        const struct term *term = &g->terms[t];
+        if (length(overlap(span_of(g, groups), term->latents)) <= 0)
             continue;
-        pack_rows(g, slice, &g->terms[t], columns);
-        for (int64_t from = part.first; from < part.end; from += LATENT_GROUP) {
-            const struct range group = overlap((struct range){ from, from + LATENT_GROUP }, part);
-            memset(gradient, 0, (size_t)(LATENT_GROUP * ld) * sizeof *gradient);
+        pack_rows(g, slice, term, columns);
+        for (int64_t p = groups.first; p < groups.end; p++) {
+            const struct range group = overlap(turn_piece(g->w, g->latents, LATENT_GROUP, p),
+                                               term->latents);
+            if (length(group) <= 0)
+                continue;
+            memset(gradient, 0, (size_t)(length(group) * ld) * sizeof *gradient);
             for (int64_t i = group.first; i < group.end; i++) {
-                add_entries(g, &g->terms[t], gradient + (i - from) * ld, i, slice, width);
+                float *row = gradient + (i - group.first) * ld;
+                add_entries(g, term, row, i, slice, width);
                 if (g->with_aside)
-                    add_entries(g, &g->aside, gradient + (i - from) * ld, i, aside, width);
+                    add_entries(g, &g->aside, row, i, aside, width);
             }
             g->visit(g->context, group, columns, gradient, ld);
         }
@@ -239,25 +198,26 @@ static void visit_block(const struct gradients *g, struct range latents, struct 
 static void visit_sparse(const struct gradients *g)
 {
     const int64_t blocks = split_blocks(g->columns, SLICE_COLUMNS);
-    const int64_t groups = split_blocks(length(g->latents), LATENT_GROUP);
+    const int64_t groups = turn_pieces(g->w, g->latents, LATENT_GROUP);
     const int parts = (int)split_blocks(3 * g->w->threads, blocks > 0 ? blocks : 1);
 
     #pragma omp parallel for schedule(dynamic)
-    for (int64_t p = 0; p < blocks * parts; p++) {
-        const struct range part = split_range(groups, (int)(p % parts), parts);
-        const struct range latents = { g->latents.first + part.first * LATENT_GROUP,
-                                       g->latents.first + part.end * LATENT_GROUP };
-        visit_block(g, overlap(latents, g->latents),
+    for (int64_t p = 0; p < blocks * parts; p++)
+        visit_block(g, split_range(groups, (int)(p % parts), parts),
                     split_block(g->columns, SLICE_COLUMNS, p / parts));
-    }
 }
 
-static void visit_all(const struct gradients *gradients)
+/* Where products are dense there is one term, and nothing is made of entries aside. */
+static void visit_all(const struct gradients *g)
 {
-    if (gradients->training->density > DENSE_ABOVE)
-        visit_dense(gradients);
+    const struct term *term = g->terms;
+    const struct dense_sum sum = { g->latents, term->start, term->end, term->coefficient, term->x,
+                                   term->rounded, g->columns };
+
+    if (is_dense(g->training))
+        dense_gradients(g->w, &sum, g->visit, g->context);
     else
-        visit_sparse(gradients);
+        visit_sparse(g);
 }
 
 void visit_decoder_gradients(const struct training *training, struct workspace *workspace,

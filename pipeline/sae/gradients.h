@@ -8,12 +8,13 @@
 
 #include "sae/workspace.h"
 
-/* The gradients that are sums over a latent's entries, and the coefficients of the weights'
- * gradients: the entries by latent, and what the architecture makes of them.  To be called
- * after decode_back().  Local. */
+/* Of the latents whose turn it is, the gradients that are sums over their entries, and the
+ * coefficients of the weights' gradients: the entries by latent, and what the architecture makes
+ * of them.  To be called after decode_back().  Local. */
 void find_latent_gradients(const struct training *training, struct workspace *workspace);
 
-/* decoder_bias_gradient, from column_sums and the encoder before it is moved.  Collective. */
+/* decoder_bias_gradient, when find_latent_gradients() has been called in every turn.
+ * Collective. */
 void find_decoder_bias_gradient(const struct training *training, struct workspace *workspace);
 
 /* Look at the gradients of some columns of some latents, and use them up.
@@ -22,8 +23,8 @@ void find_decoder_bias_gradient(const struct training *training, struct workspac
 typedef void visit_gradient(void *context, struct range latents, struct range columns,
                             float *gradient, int64_t ld);
 
-/* Have all gradients of the decoder looked at, over the own columns, before `along` is taken
- * away; of the encoder, of the own latents.  Local. */
+/* Have the gradients of the latents whose turn it is looked at: of the decoder, over the own
+ * columns, before `along` is taken away; of the encoder, of the own latents.  Local. */
 void visit_decoder_gradients(const struct training *training, struct workspace *workspace,
                              visit_gradient *visit, void *context);
 void visit_encoder_gradients(const struct training *training, struct workspace *workspace,
@@ -34,15 +35,10 @@ void visit_encoder_gradients(const struct training *training, struct workspace *
 float *skip_gradient(const struct training *training, struct workspace *workspace,
                      struct range columns);
 
-/* If the norm of all gradients together exceeds the recipe's `clip`, scale them to it.
- * Twice the work on the weights' gradients: their norm must be known before any is used.
- * Collective. */
-void clip_gradients(const struct training *training, struct workspace *workspace);
-
 /* Add the rows of `values` [count, width] to sums that go round the ranks in order.
  *   sum   [width]   out, on every rank
  * Collective. */
-void sum_over_ranks(MPI_Comm comm, double *sum, const double *values, int64_t count,
+void sum_over_ranks(MPI_Comm comm, double *sum, const float *values, int64_t count,
                     int64_t width);
 
 #endif

@@ -63,7 +63,7 @@ static double penalise_l0(const struct recipe *recipe, struct workspace *w,
     report->slope = !(target > 0) ? share * recipe->sparsity
                   : by_row ? strength * off : strength * 2 * off / target;
     for (int64_t row = 0; row < w->batch; row++) {
-        const double over = (double)(w->rows->middle[row] - w->rows->start[row]) - target;
+        const double over = w->sparsity[row] - target;
         w->slope[row] = by_row ? strength * over / target : report->slope;
         penalty += strength * over * over / (2 * target * (double)w->batch);
     }
@@ -125,6 +125,7 @@ static void differentiate(const struct training *training, struct workspace *w, 
     slope += frequency_slope(training, w, latent) * (double)in_window;
     const double by_threshold = -((double)threshold * window + slope / (double)w->batch)
                                 / training->recipe.bandwidth;
+    w->in_window[own] = (int32_t)in_window;
     w->input_sum[own] = bias;
     w->vector_gradient[0][own] = (float)bias;
     w->vector_gradient[1][own] =

@@ -25,18 +25,14 @@ static void prepare(const struct training *training, struct workspace *w)
     w->aside_decoded = false;
 }
 
-static void penalise(const struct training *training, struct workspace *w,
-                     struct step_report *report)
+static double sparsity(const struct workspace *w, int64_t row)
 {
     const struct codes *rows = w->rows;
+    double sum = 0;
 
-    #pragma omp parallel for
-    for (int64_t row = 0; row < w->batch; row++) {
-        w->slope[row] = 0;
-        for (int64_t k = rows->start[row]; k < rows->middle[row]; k++)
-            w->slope[row] += (double)rows->value[k] * sqrt(w->norms[rows->index[k]]);
-    }
-    penalise_sparsity(training, w, report);
+    for (int32_t k = rows->start[row]; k < rows->middle[row]; k++)
+        sum += (double)rows->value[k] * sqrt(w->norms[rows->index[k]]);
+    return sum;
 }
 
 static void differentiate(const struct training *training, struct workspace *w, int64_t latent)
@@ -73,7 +69,8 @@ const struct architecture RELU_L1 = {
     .start = start,
     .prepare = prepare,
     .scan = scan_active,
-    .penalise = penalise,
+    .sparsity = sparsity,
+    .penalise = penalise_sparsity,
     .differentiate = differentiate,
     .infer = infer_plain,
 };

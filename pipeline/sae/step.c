@@ -1,9 +1,11 @@
 #include "sae/step.h"
 #include "kernels/slice.h"
 #include "sae/architecture.h"
+#include "sae/clip.h"
 #include "sae/decode.h"
 #include "sae/encode.h"
 #include "sae/gradients.h"
+#include "sae/turns.h"
 #include "sae/update.h"
 
 #include <math.h>
@@ -92,18 +94,124 @@ static void report_step(struct step_report *report, const struct training *train
 {
     const double batch = (double)w->batch;
     const int groups = group_count(training);
-    int64_t active = 0;
 
-    for (int64_t row = 0; row < w->batch; row++)
-        active += w->rows->middle[row] - w->rows->start[row];
     report->step = training->step;
     report->mse = w->square_sums[groups - 1] / batch;
-    report->l0 = (double)active / batch;
-    report->near = (double)(w->rows->start[w->batch] - active) / batch;
+    report->l0 = (double)w->active / batch;
+    report->near = (double)w->aside / batch;
     report->rate = recipe_rate(&training->recipe, training->step);
     report->loss = sum_of(w->square_sums, groups) / groups / batch;
     training->recipe.architecture->penalise(training, w, report);
     report->loss += report->auxiliary;
+}
+
+/* ---- turns -------------------------------------------------------------------------- */
+
+static void begin_step(const struct training *training, struct workspace *w, const float *x,
+                       float *target)
+{
+    w->target = target;
+    if (w->in_target)
+        w->residual[0] = target;
+    w->turns = turn_count(training);
+    w->turn = -1;
+    w->active = w->aside = 0;
+    w->gradient_square = 0;
+    memset(w->sparsity, 0, (size_t)w->batch * sizeof *w->sparsity);
+    memset(w->fired, 0, (size_t)training->latents * sizeof *w->fired);
+    encode_rows(training, w, x);
+}
+
+/* The lists of a turn, unless they are there.  Collective. */
+static void list_turn(const struct training *training, struct workspace *w, int64_t turn)
+{
+    if (w->turn == turn)
+        return;
+    w->turn = turn;
+    w->derived = false;
+    encode_turn(training, w);
+}
+
+/* What is counted of all entries. */
+static void count_entries(const struct training *training, struct workspace *w)
+{
+    const struct architecture *architecture = training->recipe.architecture;
+    const struct codes *rows = w->rows;
+    const double since = omp_get_wtime();
+
+    for (int64_t row = 0; row < w->batch; row++) {
+        const int32_t first = rows->start[row], middle = rows->middle[row];
+        w->active += middle - first;
+        w->aside += rows->start[row + 1] - middle;
+        w->sparsity[row] += architecture->sparsity != NULL ? architecture->sparsity(w, row)
+                                                           : (double)(middle - first);
+        for (int32_t k = first; k < middle; k++)
+            w->fired[rows->index[k]]++;
+    }
+    part_done(w->spent, PART_SCAN, 1, since);
+}
+
+/* All residuals.  Collective. */
+static void reconstruct(const struct training *training, struct workspace *w)
+{
+    double since = omp_get_wtime();
+
+    if (!training->recipe.architecture->unit_decoder)
+        find_decoder_norms(training, w);
+    part_done(w->spent, PART_DECODE, 1, since);
+    for (int64_t turn = 0; turn < w->turns; turn++) {
+        list_turn(training, w, turn);
+        count_entries(training, w);
+        since = omp_get_wtime();
+        decode(training, w);
+        part_done(w->spent, PART_DECODE, 1, since);
+    }
+}
+
+/* What the gradients of a turn's latents are made of, unless it is there.  Collective. */
+static void derive_turn(const struct training *training, struct workspace *w, int64_t turn)
+{
+    list_turn(training, w, turn);
+    if (w->derived)
+        return;
+    double since = omp_get_wtime();
+    decode_back(training, w);
+    since = part_done(w->spent, PART_BACK, 1, since);
+    find_latent_gradients(training, w);
+    part_done(w->spent, PART_LATENTS, 1, since);
+    w->derived = true;
+}
+
+/* The factor that brings the norm of all gradients to what the recipe allows.  Collective. */
+static void find_factor(const struct training *training, struct workspace *w)
+{
+    w->clipped = 1;
+    if (!(training->recipe.clip > 0))
+        return;
+    for (int64_t turn = 0; turn < w->turns; turn++) {
+        derive_turn(training, w, turn);
+        add_gradient_squares(training, w);
+    }
+    find_clipping(training, w);
+}
+
+/* Move everything.  Collective. */
+static void update(struct training *training, struct workspace *w)
+{
+    find_factor(training, w);
+    for (int64_t turn = 0; turn < w->turns; turn++) {
+        derive_turn(training, w, turn);
+        const double since = omp_get_wtime();
+        clip_entries(training, w);
+        update_weights(training, w);
+        part_done(w->spent, PART_UPDATE, 1, since);
+    }
+    double since = omp_get_wtime();
+    find_decoder_bias_gradient(training, w);
+    clip_vectors(training, w);
+    since = part_done(w->spent, PART_LATENTS, 1, since);
+    update_rest(training, w);
+    part_done(w->spent, PART_UPDATE, 1, since);
 }
 
 static void count_silence(struct training *training, const struct workspace *w)
@@ -121,32 +229,18 @@ enum status training_step(struct training *training, struct workspace *workspace
     struct workspace *w = workspace;
 
     *report = (struct step_report){0};
-    w->target = target;
-    if (w->in_target)
-        w->residual[0] = target;
-    encode(training, w, x);
-    double since = omp_get_wtime();
-    if (!training->recipe.architecture->unit_decoder)
-        find_decoder_norms(training, w);
-    decode(training, w);
-    since = part_done(w->spent, PART_DECODE, 1, since);
+    begin_step(training, w, x, target);
+    reconstruct(training, w);
+    const double since = omp_get_wtime();
     sum_up(training, w, report);
     report_step(report, training, w);
+    part_done(w->spent, PART_EXCHANGE, 1, since);
     if (!isfinite(report->loss))
         return refuse(E_NUMERIC, "the loss of step %lld is not finite", (long long)report->step);
-
-    since = part_done(w->spent, PART_EXCHANGE, 1, since);
-    decode_back(training, w);
-    since = part_done(w->spent, PART_BACK, 1, since);
-    find_latent_gradients(training, w);
-    find_decoder_bias_gradient(training, w);
-    clip_gradients(training, w);
-    since = part_done(w->spent, PART_LATENTS, 1, since);
     update(training, w);
-    part_done(w->spent, PART_UPDATE, 1, since);
     count_silence(training, w);
     report->dead = training_dead(training);
-    training->density = report->l0 / training->latents;
+    training->density = (report->l0 + report->near) / training->latents;
     training->step++;
     return OK;
 }

@@ -47,7 +47,8 @@ struct training {
     struct tensor tensors[TENSORS];
     int64_t      *silent;               /* [latents] rows since each was last active; every rank */
     int64_t       step;                 /* steps done */
-    double        density;              /* active share of the last batch's codes; 1 at the start */
+    double        density;              /* entries of the last batch's lists, by row and latent */
+    int64_t       listable;             /* entries that its lists may hold at a time: turns.h */
     double        bar;                  /* the next batch's, see workspace.h; not in checkpoints */
     double        least;                /* mean squared error of its steps so far; 0 at the start */
     double        cut;                  /* running mean of a batch's least kept value (BatchTopK) */

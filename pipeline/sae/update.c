@@ -36,7 +36,7 @@ static void square_blocks(const struct training *training, struct workspace *w, 
     for (int64_t first = columns.first; first < columns.end; first += COLUMNS) {
         const int64_t end = first + COLUMNS < columns.end ? first + COLUMNS : columns.end;
         w->block_norms[first / COLUMNS * training->latents + latent] =
-            sum_squares(row + first, end - first);
+            (float)sum_squares(row + first, end - first);
     }
 }
 
@@ -123,18 +123,24 @@ static void update_vectors(struct training *training, struct workspace *w,
                  w->vector_gradient[v], 0, adam);
 }
 
-void update(struct training *training, struct workspace *workspace)
+void update_weights(struct training *training, struct workspace *workspace)
 {
-    const struct architecture *architecture = training->recipe.architecture;
     struct mover mover = { training, workspace, recipe_adam(&training->recipe, training->step) };
 
     visit_decoder_gradients(training, workspace, move_decoder, &mover);
     visit_encoder_gradients(training, workspace, move_encoder, &mover);
+}
+
+void update_rest(struct training *training, struct workspace *workspace)
+{
+    const struct architecture *architecture = training->recipe.architecture;
+    const struct adam adam = recipe_adam(&training->recipe, training->step);
+
     if (architecture->unit_decoder)
         normalise_decoder(training, workspace);
     if (training->recipe.skip)
-        update_skip(training, workspace, &mover.adam);
-    update_vectors(training, workspace, &mover.adam);
+        update_skip(training, workspace, &adam);
+    update_vectors(training, workspace, &adam);
     if (architecture->settle != NULL)
         architecture->settle(training, workspace);
 }

@@ -7,7 +7,11 @@
 /* Squared norms of the decoder's rows, in `norms`, on every rank.  Collective. */
 void find_decoder_norms(const struct training *training, struct workspace *workspace);
 
-/* Move all parameters.  Collective. */
-void update(struct training *training, struct workspace *workspace);
+/* Move the weights of the latents whose turn it is, by gradients that are made on the way.  Each
+ * parameter is read and written once.  Local. */
+void update_weights(struct training *training, struct workspace *workspace);
+
+/* When all turns are over: everything else, and decoder rows back to norm 1.  Collective. */
+void update_rest(struct training *training, struct workspace *workspace);
 
 #endif

@@ -68,16 +68,10 @@ static double share_in_window(const struct class *class, const struct pupil *pup
 {
     const struct workspace *w = &class->workspace;
     const struct training *training = &pupil->training;
-    const float half = (float)(pupil->recipe.bandwidth / 2);
     int64_t count = 0;
 
-    for (int64_t row = 0; row < w->batch; row++) {
-        count += w->own->start[row + 1] - w->own->middle[row];
-        for (int64_t k = w->own->start[row]; k < w->own->middle[row]; k++) {
-            const int64_t own = own_place(training, w->own->index[k]);
-            count += w->own->value[k] - w->threshold[own] < half;
-        }
-    }
+    for (int64_t i = 0; i < own_count(training); i++)
+        count += w->in_window[i];
     MPI_Allreduce(MPI_IN_PLACE, &count, 1, MPI_INT64_T, MPI_SUM, training->comm);
     return (double)count / ((double)w->batch * training->latents);
 }

@@ -2,7 +2,8 @@
 #include "kernels/linear.h"
 #include "kernels/slice.h"
 #include "sae/architecture.h"
-#include "sae/decode.h"
+#include "sae/dense.h"
+#include "sae/turns.h"
 
 #include <math.h>
 #include <omp.h>
@@ -42,9 +43,9 @@ static bool has_auxk(const struct recipe *recipe)
     return recipe->architecture->aside == ASIDE_REST && recipe->auxk > 0;
 }
 
-/* Entries of a row for each latent.  Gated lists what its gate lets through twice.  What is dead
- * AuxK lists above 0, and that may come to be most latents. */
-static double first_listed(const struct recipe *recipe, struct shape shape)
+/* Entries by row and latent.  Gated lists what its gate lets through twice.  What is dead AuxK
+ * lists above 0, and that may come to be most latents. */
+static double first_density(const struct recipe *recipe, struct shape shape)
 {
     const struct architecture *architecture = recipe->architecture;
 
@@ -55,13 +56,25 @@ static double first_listed(const struct recipe *recipe, struct shape shape)
     return (architecture->aside == ASIDE_ROW ? 2 : 1) * first_above(0, shape.inputs);
 }
 
+/* Entries that the encoder finds in a turn: as many as there may be, unless a single tile has
+ * more. */
+static double first_listed(const struct recipe *recipe, struct shape shape)
+{
+    const double of_latent = first_density(recipe, shape) * (double)recipe->batch;
+    const double all = of_latent * shape.latents;
+    const double most = greatest((double)turn_entries(recipe, shape), of_latent * LATENT_TILE);
+
+    return recipe->architecture->select == NULL && all > most ? most : all;
+}
+
+/* And of these stay. */
 static double first_kept(const struct recipe *recipe, struct shape shape)
 {
-    if (!recipe->architecture->top_k)
+    if (recipe->architecture->select == NULL)
         return first_listed(recipe, shape);
     const double aside = has_auxk(recipe) ? (double)recipe->auxk_latents : 0;
 
-    return (recipe->target_l0 + aside) / shape.latents;
+    return (recipe->target_l0 + aside) * (double)recipe->batch;
 }
 
 void step_room_add(struct step_room *room, const struct recipe *recipe, struct shape shape)
@@ -79,7 +92,9 @@ void step_room_add(struct step_room *room, const struct recipe *recipe, struct s
     room->centred |= centred && recipe->precision == PRECISION_F32;
     room->shows_x |= !centred && !recipe->transcoder && recipe->precision == PRECISION_F32;
     room->overlaps |= aside;
-    room->dense |= !architecture->top_k || recipe->target_l0 > DENSE_ABOVE * shape.latents;
+    room->auxk |= has_auxk(recipe);
+    room->dense |= architecture->select == NULL;
+    room->skip |= recipe->skip;
     room->listed = greatest(room->listed, first_listed(recipe, shape));
     room->kept = greatest(room->kept, first_kept(recipe, shape));
     if (recipe->precision == PRECISION_BF16)
@@ -93,7 +108,8 @@ struct sizes {
     int64_t own_column_blocks, own_tiles;
     int64_t own_columns, own_latents;           /* with the last block and tile full */
     int64_t entries, own_entries;               /* the worst case */
-    int64_t scratch, used_scratch;              /* floats a thread; that are touched */
+    int64_t scratch;                            /* floats a thread */
+    int64_t shared;                             /* bytes */
     int64_t sums;
 };
 
@@ -108,27 +124,25 @@ static int64_t encode_scratch(const struct step_room *room)
     return floats;
 }
 
-/* Floats for two slices of a batch, and gradients made from them (gradients.c). */
+/* Floats for slices of a batch, and gradients made from them (gradients.c). */
 static int64_t gradient_scratch(const struct step_room *room)
 {
     const int64_t widest = most(room->shape.inputs, room->shape.outputs);
 
-    return (2 * slice_bytes(room->precision, room->batch, widest)
+    return ((room->auxk ? 2 : 1) * slice_bytes(room->precision, room->batch, widest)
             + slice_bytes(PRECISION_F32, LATENT_TILE, widest)) / (int64_t)sizeof(float);
-}
-
-/* Floats for dense products of a tile's latents with a batch (gradients.c). */
-static int64_t dense_scratch(const struct step_room *room)
-{
-    const int64_t widest = most(room->shape.inputs, room->shape.outputs);
-
-    return LATENT_TILE * (room->batch + widest) + COLUMNS * room->batch;
 }
 
 /* The first residual takes the place of rows that are lent, once the encoder has seen them. */
 static bool in_target(const struct step_room *room, int ranks)
 {
     return room->lent && !room->shows_x && ranks == 1;
+}
+
+/* Bytes of where the groups of some lists begin. */
+static int64_t starts_bytes(int64_t count, int64_t groups)
+{
+    return count * (2 * groups + 1) * (int64_t)sizeof(int32_t);
 }
 
 static struct sizes find_sizes(const struct step_room *room, int ranks)
@@ -147,10 +161,15 @@ static struct sizes find_sizes(const struct step_room *room, int ranks)
     s.own_columns = s.own_column_blocks * COLUMNS;
     s.own_latents = s.own_tiles * LATENT_TILE;
     s.own_entries = lists * batch * (s.own_latents < latents ? s.own_latents : latents);
-    s.used_scratch = most(encode_scratch(room), gradient_scratch(room));
-    s.scratch = most(s.used_scratch, most((int64_t)ROW_BLOCK * latents, dense_scratch(room)));
-    if (room->dense)
-        s.used_scratch = s.scratch;
+    s.scratch = most(encode_scratch(room), gradient_scratch(room));
+    if (room->skip)
+        s.scratch = most(s.scratch, (int64_t)COLUMNS * room->shape.inputs);
+    s.shared = most(slice_bytes(room->precision, latents, s.own_columns),
+                    starts_bytes(s.encode_blocks * s.own_tiles, ENCODE_ROWS));
+    if (room->dense) {
+        s.scratch = most(s.scratch, dense_scratch(room, s.own_columns) / (int64_t)sizeof(float));
+        s.shared = most(s.shared, dense_shared(room, s.own_columns));
+    }
     s.sums = room->shape.outputs + room->residuals * s.column_blocks + s.tiles;
     return s;
 }
@@ -184,6 +203,22 @@ static struct codes *make_lists(int64_t count, int64_t groups, int64_t entries)
     return lists;
 }
 
+/* Lists of the pieces, without memory for entries.  Where their rows begin lies in what is shared,
+ * which is free while they are made and joined. */
+static struct codes *make_pieces(const struct sizes *s, void *shared)
+{
+    const int64_t count = s->encode_blocks * s->own_tiles, each = 2 * ENCODE_ROWS + 1;
+    struct codes *pieces = allocate(count, sizeof *pieces);
+
+    for (int64_t i = 0; i < count; i++)
+        pieces[i] = (struct codes){
+            .groups = ENCODE_ROWS,
+            .start = (int32_t *)shared + i * each,
+            .middle = (int32_t *)shared + i * each + ENCODE_ROWS + 1,
+        };
+    return pieces;
+}
+
 static void free_lists(struct codes *lists, bool lent)
 {
     if (lists == NULL)
@@ -215,8 +250,10 @@ static void make_for_architectures(struct workspace *w, const struct step_room *
     w->threshold = allocate(s->own_latents, sizeof(float));
     w->floor = allocate(s->own_latents, sizeof(float));
     w->gain = allocate(s->own_latents, sizeof(float));
+    w->sparsity = allocate(batch, sizeof(double));
     w->slope = allocate(batch, sizeof(double));
     w->fired = allocate(room->shape.latents, sizeof(int32_t));
+    w->in_window = allocate(s->own_latents, sizeof(int32_t));
     w->row_cuts = allocate(2 * batch, sizeof(struct cut));
     for (int g = 1; g < room->residuals; g++)
         w->cuts[g] = allocate(batch, sizeof(int32_t));
@@ -234,7 +271,9 @@ static int64_t rounded_values(const struct step_room *room, const struct sizes *
 static void make_for_precision(struct workspace *w, const struct step_room *room,
                                const struct sizes *s)
 {
-    w->slice = allocate_big(slice_bytes(room->precision, room->shape.latents, s->own_columns), 1);
+    w->shared = allocate_aligned(s->shared);
+    w->pieces = make_pieces(s, w->shared);
+    square_make(&w->square, room->precision);
     w->rounded = allocate_big(rounded_values(room, s), sizeof *w->rounded);
     for (int i = 0; i < w->threads; i++) {
         w->scratch[i] = allocate_aligned(s->scratch * (int64_t)sizeof(float));
@@ -258,7 +297,6 @@ void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct ste
         .ranks = ranks,
         .threads = omp_get_max_threads(),
         .in_target = in_target(room, ranks),
-        .pieces = make_lists(s.encode_blocks * s.own_tiles, ENCODE_ROWS, 0),
         .found = { .index = allocate(s.own_entries, sizeof(int32_t)),
                    .value = allocate(s.own_entries, sizeof(float)) },
         .own = make_lists(1, batch, s.own_entries),
@@ -267,9 +305,10 @@ void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct ste
         .gradient = allocate(s.entries, sizeof(float)),
         .along = allocate(latents, sizeof(double)),
         .norms = allocate(latents, sizeof(double)),
-        .block_norms = allocate(block_norms(room, &s), sizeof(double)),
+        .gradient_norms = allocate(latents, sizeof(double)),
+        .block_norms = allocate(block_norms(room, &s), sizeof(float)),
         .decoder_bias_gradient = allocate(room->shape.outputs, sizeof(float)),
-        .tile_sums = allocate(s.own_tiles * inputs, sizeof(double)),
+        .tile_sums = allocate(s.own_tiles * inputs, sizeof(float)),
         .encoder_sums = allocate(inputs, sizeof(double)),
         .squares = allocate(room->residuals * s.own_column_blocks * s.row_blocks, sizeof(double)),
         .block_sums = allocate(s.row_blocks * s.own_columns, sizeof(double)),
@@ -296,8 +335,10 @@ static void free_for_architectures(struct workspace *w)
     for (int g = 1; g < w->room.residuals; g++)
         free(w->cuts[g]);
     free(w->row_cuts);
+    free(w->in_window);
     free(w->fired);
     free(w->slope);
+    free(w->sparsity);
     free(w->gain);
     free(w->floor);
     free(w->threshold);
@@ -317,7 +358,8 @@ void workspace_free(struct workspace *workspace)
     free(w->products);
     free(w->scratch);
     free(w->rounded);
-    free(w->slice);
+    square_free(&w->square);
+    free(w->shared);
     free(w->sums);
     free(w->block_sums);
     free(w->squares);
@@ -325,6 +367,7 @@ void workspace_free(struct workspace *workspace)
     free(w->tile_sums);
     free(w->decoder_bias_gradient);
     free(w->block_norms);
+    free(w->gradient_norms);
     free(w->norms);
     free(w->along);
     free(w->gradient);
@@ -337,7 +380,7 @@ void workspace_free(struct workspace *workspace)
     free_lists(w->gathered, false);
     free(w->found.index);
     free(w->found.value);
-    free_lists(w->pieces, true);
+    free(w->pieces);
     free_for_architectures(w);
     *w = (struct workspace){0};
 }
@@ -345,21 +388,18 @@ void workspace_free(struct workspace *workspace)
 /* Of `count` lists of so many groups, as far as they are used. */
 static double lists_bytes(int64_t count, int64_t groups, double entries)
 {
-    return (double)(count * (2 * groups + 1) * (int64_t)sizeof(int32_t))
-           + entries * (double)(sizeof(int32_t) + sizeof(float));
+    return (double)starts_bytes(count, groups) + entries * (double)(sizeof(int32_t) + sizeof(float));
 }
 
-/* The lists, the dot products and the gradients. */
+/* The lists, the dot products and the gradients.  What the encoder found makes room for the
+ * columns. */
 static double entries_bytes(const struct step_room *room, const struct sizes *s, int ranks)
 {
     const int64_t batch = room->batch, latents = room->shape.latents;
-    const double listed = room->listed * (double)(batch * s->own_latents);
-    const double kept = room->kept * (double)(batch * latents);
-    const int64_t pieces = s->encode_blocks * s->own_tiles;
-    /* What the encoder found makes room for the columns. */
-    const double shared = greatest(listed, kept);
+    const int64_t own = s->own_latents < latents ? s->own_latents : latents;
+    const double kept = room->kept, listed = room->listed * (double)own / (double)latents;
     double bytes = lists_bytes(1, batch, listed) + lists_bytes(1, latents, 0)
-                   + lists_bytes(pieces, ENCODE_ROWS, ranks > 1 ? listed : shared)
+                   + lists_bytes(0, 0, ranks > 1 ? listed : greatest(listed, kept))
                    + 2 * kept * (double)sizeof(float);
 
     if (ranks > 1)
@@ -375,15 +415,15 @@ int64_t workspace_bytes(const struct step_room *room, int ranks, int threads)
     const int64_t latents = room->shape.latents;
     const int64_t floats = (room->centred ? batch * inputs : 0)
                            + (room->residuals - in_target(room, ranks)) * batch * s.own_columns
-                           + (3 + VECTORS) * s.own_latents
-                           + room->shape.outputs + latents + threads * s.used_scratch;
-    const int64_t doubles = 2 * latents + block_norms(room, &s) + s.own_tiles * inputs
-                            + room->residuals * s.own_column_blocks * s.row_blocks + inputs + s.sums
+                           + (4 + VECTORS) * s.own_latents
+                           + room->shape.outputs + latents + threads * s.scratch
+                           + block_norms(room, &s) + s.own_tiles * inputs;
+    const int64_t doubles = 3 * latents + room->residuals * s.own_column_blocks * s.row_blocks + inputs + s.sums
                             + s.row_blocks * s.own_columns + s.own_latents
-                            + (4 + room->residuals) * batch;
+                            + (5 + room->residuals) * batch;
 
     return floats * (int64_t)sizeof(float) + doubles * (int64_t)sizeof(double)
            + (int64_t)entries_bytes(room, &s, ranks)
-           + slice_bytes(room->precision, latents, s.own_columns)
+           + s.shared
            + rounded_values(room, &s) * (int64_t)sizeof(uint16_t);
 }

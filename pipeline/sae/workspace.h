@@ -9,6 +9,7 @@
 
 #include "kernels/product.h"
 #include "kernels/select.h"
+#include "kernels/square.h"
 #include "sae/parts.h"
 #include "sae/training.h"
 
@@ -27,9 +28,11 @@ struct step_room {
     bool         lent;      /* by whom makes it: the target's rows may be overwritten by a step */
     bool         shows_x;   /* the gradients of some encoder are made of x itself, not a copy */
     bool         dense;     /* some training takes dense products, when it starts at least */
+    bool         skip;      /* some transcoder has a skip matrix */
     bool         overlaps;  /* some architecture may list an entry in both sections */
-    double       listed, kept;  /* entries of a row for each latent when training starts: that
-                                   the encoder lists, and that stay (workspace.c); the most */
+    bool         auxk;      /* some has two coefficients and rows for the decoder's gradients */
+    double       listed, kept;  /* entries that lists of all latents hold at a time: that the
+                                   encoder finds, and that stay (workspace.c); the most */
     enum precision precision;   /* bf16 if one training's is */
 };
 
@@ -39,7 +42,7 @@ static const float FIRST_BAR = 1;
 
 static inline float next_bar(float bar)
 {
-    return bar > 1e-3f ? 0.7f * bar : 0;
+    return bar > 1e-3f ? 0.9f * bar : 0;
 }
 
 void step_room_add(struct step_room *room, const struct recipe *recipe, struct shape shape);
@@ -60,17 +63,26 @@ struct workspace {
     bool          in_target;        /* the first residual takes the target's place */
     bool          aside_decoded;    /* there is one */
 
+    int64_t       turns, turn;      /* of this step, and whose lists these are (turns.h) */
+    bool          derived;          /* the columns are made of them, and have their gradients */
+    int64_t       active, aside;    /* entries of the batch, in all turns */
+
     float        *threshold;        /* [own latents] what active pre-activations exceed */
     float        *floor;            /* [own latents] what those aside exceed */
     float        *gain;             /* [own latents] of the encoder's product */
     float         bar;              /* a guess of what all entries that will stay exceed */
-    double       *slope;            /* [batch] derivative of the penalty by a row's sparsity */
+    double       *sparsity;         /* [batch] what the penalty counts of a row, in all turns */
+    double       *slope;            /* [batch] derivative of the penalty by it, where rows differ */
     double        aside_scale;      /* 2 times the derivative of the loss by |aside's residual|^2 */
     double        clipped;          /* factor that gradients were scaled by */
     int32_t      *fired;            /* [latents] active entries in the batch */
+    int32_t      *in_window;        /* [own latents] entries that move a threshold (jumprelu.c) */
 
     uint16_t     *rounded;          /* [batch, filled up to ENCODE_ROWS; inputs] input in bf16 */
-    void         *slice;            /* of all decoder rows (slice.h) */
+    void         *shared;           /* by all threads, one after the other: where the rows of the
+                                       pieces begin, a slice of all decoder rows (slice.h) or
+                                       blocks of dense products (dense.h) */
+    struct square square;           /* of these */
 
     struct codes *pieces;           /* [blocks of ENCODE_ROWS, own tiles] what each product gave */
     struct {
@@ -90,12 +102,14 @@ struct workspace {
     float        *gradient;         /* [entries of columns] dLoss / d pre-activation */
 
     double       *along;            /* [latents] how much of a decoder row its gradient loses */
-    double       *norms;            /* [latents] squared norms of decoder rows, or gradients */
-    double       *block_norms;      /* [own column blocks, latents], or of the encoder */
+    double       *norms;            /* [latents] squared norms of decoder rows */
+    double       *gradient_norms;   /* [latents] squared norms of gradients */
+    double        gradient_square;  /* of all gradients */
+    float        *block_norms;      /* [own column blocks, latents], or of the encoder */
     double       *input_sum;        /* [own latents] gradients by pre-activations */
     float        *vector_gradient[VECTORS]; /* [own latents] */
     float        *decoder_bias_gradient;    /* [outputs] */
-    double       *tile_sums;        /* [own tiles, inputs] */
+    float        *tile_sums;        /* [own tiles, inputs] of the encoder, by input_sum */
     double       *encoder_sums;     /* [inputs] */
     double       *squares;          /* [residuals, own column blocks, row blocks] */
     double       *block_sums;       /* [row blocks, own columns] of the first residual */

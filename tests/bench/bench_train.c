@@ -44,6 +44,7 @@ struct result {
     double  l0;
     int64_t peak;               /* bytes of all that is resident, in any of its steps */
     int64_t parameters;         /* bytes of them and their moments */
+    int64_t planned;            /* bytes, as train plans them */
 };
 
 static double ratio_of(const struct result *r)
@@ -165,6 +166,9 @@ static void measure(struct result *result, const struct trial *trial, const char
     scene_check(&scene);
     *result = time_steps(&scene);
     result->parameters = training_bytes(&scene.training.recipe, trial_shape(trial), 1);
+    result->planned = MEMORY_BASE + result->parameters
+                      + workspace_bytes(&scene.room, 1, omp_get_max_threads())
+                      + feed_bytes(trial->batch, trial->inputs, STORE_BF16);
     scene_free(&scene);
 }
 
@@ -229,17 +233,17 @@ static const char HEAD[] =
     "  update   the weights' gradients and Adam, made in one pass\n"
     "  comm.    sums over ranks\n"
     "MB that a rank sends in a step on 2, 4 and 8 ranks, and the bound 4 B d + 24 B L0.\n"
-    "  memory   the most that is resident in a step, and how much more that is than parameters\n"
-    "           and their moments\n";
+    "  memory   the most that is resident in a step, how much more that is than parameters and\n"
+    "           their moments, and as a share of what train plans for all steps\n";
 
 static void print_head(void)
 {
     printf("This machine, %d threads: %.1f GB/s (triad), %.0f GFLOP/s (float32 product).\n",
            omp_get_max_threads(), measure_triad(), measure_gemm());
     printf(HEAD, ROUNDS);
-    printf("%-15s %6s %7s %7s %5s %8s %6s %7s %6s %6s %6s %6s %5s %5s %5s %5s %5s %8s %6s\n", "",
+    printf("%-15s %6s %7s %7s %5s %8s %6s %7s %6s %6s %6s %6s %5s %5s %5s %5s %5s %8s %6s %5s\n", "",
            "L0", "step", "product", "ratio", "tokens/s", "read", "encode", "scan", "decode",
-           "lists", "update", "comm.", "on 2", "on 4", "on 8", "bound", "memory", "beyond");
+           "lists", "update", "comm.", "on 2", "on 4", "on 8", "bound", "memory", "beyond", "plan");
 }
 
 static void print_shape(const struct trial *trial, const struct trial *before)
@@ -269,8 +273,9 @@ static void print_result(const struct trial *trial, const struct result *r,
                1e-6 * (double)sent[2], 1e-6 * bound);
     else
         printf(" %5s %5s %5s %5s", "", "", "", "");
-    printf(" %8s %+5.0f %%\n", bytes_text((double)r->peak),
-           100 * ((double)r->peak / (double)r->parameters - 1));
+    printf(" %8s %+5.1f%% %5.2f\n", bytes_text((double)r->peak),
+           100 * ((double)r->peak / (double)r->parameters - 1),
+           (double)r->peak / (double)r->planned);
     fflush(stdout);
 }
 

@@ -83,11 +83,12 @@ static double bar_of(const struct training *training, const double *pre, int64_t
 }
 
 /* A row's latents: those on the wrong side of their bar, or of the wrong value.  A gated one's
- * value is the product, without the gate's bias. */
-static void check_latents(const struct scene *scene, const double *f, int64_t row)
+ * value is the product, without the gate's bias.  If latents take turns, the lists are those of
+ * the last one; what others made, f gets by definition. */
+static void check_latents(const struct scene *scene, double *f, int64_t row)
 {
     const struct training *training = &scene->training;
-    const int64_t inputs = training->inputs;
+    const int64_t turns = scene->workspace.turns, inputs = training->inputs;
     const float *bias = training->tensors[ENCODER_BIAS].value;
     double *pre = allocate(training->latents, sizeof *pre);
     float *x = allocate(inputs, sizeof *x);
@@ -103,6 +104,10 @@ static void check_latents(const struct scene *scene, const double *f, int64_t ro
         const double over = pre[i] - (same ? common : bar_of(training, pre, i));
         const double value = pre[i]
             - (training->recipe.architecture == &GATED ? (double)bias[i] : 0);
+        if (i / LATENT_TILE % turns != scene->workspace.turn) {
+            f[i] = over > 0 ? value : 0;
+            continue;
+        }
         if ((over > TOLERANCE && f[i] == 0) || (over < -TOLERANCE && f[i] != 0)
             || (f[i] != 0 && fabs(f[i] - value) > TOLERANCE))
             die("row %lld: latent %lld is %g; its pre-activation is %g, %g over the bar",
@@ -230,6 +235,7 @@ void scene_check(struct scene *scene)
     for (int64_t row = 0; row < ROWS; row++)
         check_row(scene, x, row);
     free(x);
+    const struct codes *rows = scene->workspace.rows;
     for (int64_t i = 0; i < LATENTS; i++)       /* some of the first row's */
-        check_latent(scene, scene->workspace.rows->index[i * llround(report.l0) / (2 * LATENTS)]);
+        check_latent(scene, rows->index[i * rows->middle[0] / LATENTS]);
 }

@@ -1,4 +1,5 @@
 #include "tests/bench/train_scene.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
@@ -136,6 +137,7 @@ void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
             write_shard(rows, &whole);
     }
     MPI_Barrier(comm);
+    memory_start_peak();        /* what writing has freed is given back */
     if (feed_open(&scene->feed, comm, rows, trial->batch) != OK
         || feed_batch(&scene->feed, 0) != OK)
         die("%s", status_reason());

@@ -27,6 +27,7 @@ static void train(struct training *training, int64_t steps)
     struct step_room room = {0};
     float *x = allocate(BATCH * INPUTS, sizeof *x);
 
+    training->listable = BATCH * LATENT_TILE / 2;       /* latents take turns while many are active */
     step_room_add(&room, &training->recipe, SHAPE);
     workspace_make(&workspace, training->comm, &room);
     while (training->step < steps) {

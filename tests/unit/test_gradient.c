@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "sae/architecture.h"
 #include "sae/step.h"
+#include "sae/turns.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -380,7 +381,8 @@ static void perturb(struct training *training)
         training->silent[i] = training->recipe.dead_after;
 }
 
-static void check_path(const struct recipe *recipe, double density)
+/* On the dense path or the sparse one, by the density; all at once or tile by tile. */
+static void check_path(const struct recipe *recipe, double density, bool in_turns)
 {
     const struct shape shape = { INPUTS, recipe->transcoder ? OUTPUTS : INPUTS, LATENTS };
     struct training training = {0};
@@ -396,10 +398,13 @@ static void check_path(const struct recipe *recipe, double density)
     training_make(&training, MPI_COMM_SELF, recipe, shape);
     perturb(&training);
     training.density = density;
+    if (in_turns)
+        training.listable = (int64_t)(density * BATCH * LATENT_TILE) + 1;
     struct reference *r = copy_training(&training, x, recipe->transcoder ? target : x);
     const double loss = loss_of(r);
     step_room_add(&room, recipe, shape);
     workspace_make(&workspace, MPI_COMM_SELF, &room);
+    assert_int_equal(turn_count(&training), in_turns && !recipe->architecture->top_k ? 2 : 1);
     assert_int_equal(training_step(&training, &workspace, x, recipe->transcoder ? target : x,
                                    &report), OK);
     double slope[BATCH];
@@ -422,8 +427,53 @@ static void check(const struct architecture *architecture, struct recipe recipe)
 {
     recipe.architecture = architecture;
     recipe.target_l0 = architecture->top_k ? K : recipe.target_l0;
-    check_path(&recipe, 0);
-    check_path(&recipe, 1);
+    for (int in_turns = 0; in_turns <= 1; in_turns++) {
+        check_path(&recipe, 0.2, in_turns);
+        check_path(&recipe, 1, in_turns);
+    }
+}
+
+/* The norm of all gradients together, from the second moments that a first step leaves. */
+static double norm_after(const struct recipe *recipe, bool in_turns)
+{
+    const struct shape shape = { INPUTS, INPUTS, LATENTS };
+    struct training training = {0};
+    struct workspace workspace = {0};
+    struct step_report report;
+    struct step_room room = {0};
+    float x[BATCH * INPUTS];
+    double sum = 0;
+
+    for (int k = 0; k < BATCH * INPUTS; k++)
+        x[k] = 0.3f * (random_uniform(5, 5, (uint64_t)k) - 0.5f);
+    training_make(&training, MPI_COMM_SELF, recipe, shape);
+    perturb(&training);
+    if (in_turns)
+        training.listable = (int64_t)(training.density * BATCH * LATENT_TILE) + 1;
+    step_room_add(&room, recipe, shape);
+    workspace_make(&workspace, MPI_COMM_SELF, &room);
+    assert_int_equal(training_step(&training, &workspace, x, x, &report), OK);
+    for (int t = 0; t < TENSORS; t++)
+        for (int64_t k = 0; k < training.tensors[t].rows * training.tensors[t].columns; k++)
+            sum += (double)training.tensors[t].square[k] / (1 - recipe->beta2);
+    workspace_free(&workspace);
+    training_free(&training);
+    return sqrt(sum);
+}
+
+/* A bound that is exceeded becomes the norm, one that is not changes nothing. */
+static void clipping(void **state)
+{
+    (void)state;
+    for (int in_turns = 0; in_turns <= 1; in_turns++) {
+        struct recipe recipe = RECIPE;
+        recipe.architecture = &JUMPRELU;
+        const double free_norm = norm_after(&recipe, in_turns);
+        recipe.clip = free_norm / 3;
+        assert_true(fabs(norm_after(&recipe, in_turns) / recipe.clip - 1) < 1e-4);
+        recipe.clip = 2 * free_norm;
+        assert_true(fabs(norm_after(&recipe, in_turns) / free_norm - 1) < 1e-6);
+    }
 }
 
 static void jumprelu(void **state)
@@ -508,6 +558,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(jumprelu), cmocka_unit_test(jumprelu_with_targets),
         cmocka_unit_test(gated), cmocka_unit_test(topk_with_auxk),
         cmocka_unit_test(matryoshka), cmocka_unit_test(relu_l1), cmocka_unit_test(transcoders),
+        cmocka_unit_test(clipping),
     };
 
     MPI_Init(&argc, &argv);

@@ -223,19 +223,18 @@ static void transposition_groups_by_latent(void **state)
 
 static void expansion_and_picking_are_inverse(void **state)
 {
-    float dense[ROWS * WIDTH];
-
     (void)state;
     for (int d = 0; d < DENSITIES; d++) {
         struct scene *scene = make_scene(THRESHOLDS[d], 8);
+        float dense[ROWS * WIDTH] = {0};
         struct codes k = codes_of(scene);
-        float picked[ROWS * WIDTH] = {0};
+        float picked[ROWS * WIDTH];
         int64_t zeros = 0;
 
-        fill(dense, ROWS * WIDTH, 9);       /* what was there before does not count */
+        fill(picked, ROWS * WIDTH, 9);      /* what was there before does not count */
         codes_scan(&k, scene->pre, scene->bias, scene->threshold, 0, 0, ROWS, WIDTH);
-        sparse_expand(dense, k.start, k.middle, k.index, k.value, ROWS, WIDTH);
-        sparse_pick(picked, k.start, k.middle, k.index, dense, ROWS, WIDTH);
+        sparse_expand(dense, k.start, k.middle, k.index, k.value, ROWS, 0, WIDTH);
+        sparse_pick(picked, k.start, k.middle, k.index, dense, ROWS, 0, WIDTH);
         for (int64_t i = 0; i < k.start[ROWS]; i++)
             assert_true(picked[i] == k.value[i]);
         for (int i = 0; i < ROWS * WIDTH; i++)
