@@ -60,8 +60,8 @@ BLAS_LIBS   = $(shell pkg-config --libs openblas)
 # tests/setup may install it first.
 ONEDNN      = $(shell echo "\#include <oneapi/dnnl/dnnl.h>" | $(CC) -E - > /dev/null 2>&1 && echo yes)
 CPPFLAGS   += $(if $(ONEDNN),-DHAVE_ONEDNN)
-LDLIBS      = $(if $(ONEDNN),-ldnnl) $(HDF5_LIBS) $(BLAS_LIBS) -lzstd -lcyaml -lyaml -ljansson -lzip \
-              -lsentencepiece -lpcre2-8 -lxxhash -lcrypto -lm -lstdc++
+LDLIBS      = -Wl,--as-needed $(if $(ONEDNN),-ldnnl) $(HDF5_LIBS) $(BLAS_LIBS) -lzstd -lcyaml \
+              -lyaml -ljansson -lzip -lsentencepiece -lpcre2-8 -lxxhash -lcrypto -lm -lstdc++
 
 # --- what there is to build ---------------------------------------------------------
 
@@ -106,16 +106,23 @@ $(BUILD)/%.o: %.css
 	@mkdir -p $(@D)
 	$(Q)ld -r -z noexecstack -b binary -o $@ $<
 
-$(BIN)/saemill-%: $(BUILD)/stages/%.o $(LIBRARY)
-	@mkdir -p $(@D)
-	$(Q)$(MPICC) $(OPT) -o $@ $^ $(LDLIBS)
+# A program takes of the library what it calls, and so loads only those of others that it needs.
+$(BUILD)/library.a: $(LIBRARY)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
 
-$(BIN)/saemill: $(BUILD)/stages/saemill.o $(LIBRARY)
-	@mkdir -p $(@D)
-	$(Q)$(MPICC) $(OPT) -o $@ $^ $(LDLIBS)
+LINK = $(MPICC) $(OPT) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
-$(UNIT) $(RANKED) $(BENCH): $(BUILD)/%: $(BUILD)/%.o $(LIBRARY)
-	$(Q)$(MPICC) $(OPT) -o $@ $^ $(LDLIBS)
+$(BIN)/saemill-%: $(BUILD)/stages/%.o $(BUILD)/library.a
+	@mkdir -p $(@D)
+	$(Q)$(LINK)
+
+$(BIN)/saemill: $(BUILD)/stages/saemill.o $(BUILD)/library.a
+	@mkdir -p $(@D)
+	$(Q)$(LINK)
+
+$(UNIT) $(RANKED) $(BENCH): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/library.a
+	$(Q)$(LINK)
 
 $(UNIT) $(RANKED): LDLIBS += -lcmocka
 
