@@ -367,7 +367,6 @@ static void add_dots(void *context, int64_t piece)
 {
     const struct back *back = context;
     struct workspace *w = back->workspace;
-
     const struct range rows = split_block(w->batch, rows_of_piece(w), piece);
 
     if (is_dense(back->training))

@@ -182,14 +182,23 @@ static void derive_turn(const struct training *training, struct workspace *w, in
     w->derived = true;
 }
 
+/* The i-th turn when they are taken once more, from the one whose lists are there, the first or the
+ * last, to the other. */
+static int64_t again(const struct workspace *w, bool backwards, int64_t i)
+{
+    return backwards ? w->turns - 1 - i : i;
+}
+
 /* The factor that brings the norm of all gradients to what the recipe allows.  Collective. */
 static void find_factor(const struct training *training, struct workspace *w)
 {
+    const bool backwards = w->turn > 0;
+
     w->clipped = 1;
     if (!(training->recipe.clip > 0))
         return;
-    for (int64_t turn = 0; turn < w->turns; turn++) {
-        derive_turn(training, w, turn);
+    for (int64_t i = 0; i < w->turns; i++) {
+        derive_turn(training, w, again(w, backwards, i));
         add_gradient_squares(training, w);
     }
     find_clipping(training, w);
@@ -199,8 +208,9 @@ static void find_factor(const struct training *training, struct workspace *w)
 static void update(struct training *training, struct workspace *w)
 {
     find_factor(training, w);
-    for (int64_t turn = 0; turn < w->turns; turn++) {
-        derive_turn(training, w, turn);
+    const bool backwards = w->turn > 0;
+    for (int64_t i = 0; i < w->turns; i++) {
+        derive_turn(training, w, again(w, backwards, i));
         const double since = omp_get_wtime();
         clip_entries(training, w);
         update_weights(training, w);

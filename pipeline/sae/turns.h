@@ -4,8 +4,8 @@
  * take several times the memory of the parameters.  While they are so long a step goes through
  * the latents twice.  In each turn some tiles are encoded and listed: first to add what they write
  * to the residuals, and, when these are complete, once more for their gradients, with which they
- * are moved at once.  That is one more product of the encoder a step.  Where one turn is enough,
- * as in most of a training, its lists serve for both.
+ * are moved at once.  The lists of the last turn serve for both, and so do those of a single one,
+ * which is enough in most of a training; the other latents' product is made twice.
  *
  * In turn number t of n come the tiles whose number leaves the remainder t, which are about as
  * many on every rank.  Sums run turn after turn, so their bits depend on n; it is found from the
