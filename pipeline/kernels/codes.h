@@ -16,10 +16,10 @@
 
 struct codes {              /* fewer than 2^31 entries, as MPI counts */
     int64_t  groups;
-    int32_t *start;     /* [groups + 1] first entry of each group; the last is the number of entries */
-    int32_t *middle;    /* [groups] first near entry of each group */
-    int32_t *index;     /* [entries] latent, or row after the transposition */
-    float   *value;     /* [entries] pre-activation */
+    int32_t *start;         /* [groups + 1] first entry of each group; last, the number of entries */
+    int32_t *middle;        /* [groups] first near entry of each group */
+    int32_t *index;         /* [entries] latent, or row after the transposition */
+    float   *value;         /* [entries] pre-activation */
 };
 
 /* List the entries of some rows within one tile of latents.

@@ -114,8 +114,8 @@ void linear_free(struct linear *linear)
 void linear_pack(struct linear *linear, int64_t block, const void *rows)
 {
     if (linear->precision == PRECISION_BF16)
-        product_pack(block_product(linear, block), block_weights(linear, block), rows, PRECISION_BF16,
-                     linear->inputs, 1);
+        product_pack(block_product(linear, block), block_weights(linear, block), rows,
+                     PRECISION_BF16, linear->inputs, 1);
     else
         memcpy(block_weights(linear, block), rows,
                (size_t)(linear_block_outputs(linear, block) * linear->inputs) * sizeof(float));

@@ -12,10 +12,10 @@
  *
  *   residual[g] = f W_dec + b_dec (+ W_skip x) - target    for the own columns
  *
- * To be called in every turn; with the last one they are complete.  Then `squares` gets the sum of squares of each block of rows and columns; then the residual of
- * group g becomes the sum of those from g on, on which its latents' gradients depend.  Rank 0
- * begins the dot products of decode_back().  `block_sums` gets the columns' sums of the first
- * one then.  Local. */
+ * To be called in every turn; with the last one they are complete.  Then `squares` gets the sum of
+ * squares of each block of rows and columns, and the residual of group g becomes the sum of those
+ * from g on, on which its latents' gradients depend.  `block_sums` gets the columns' sums of the
+ * first one.  Where there is one turn, rank 0 begins the dot products of decode_back().  Local. */
 void decode(const struct training *training, struct workspace *workspace);
 
 /* dots = residual . decoder row at every entry, over all columns, on every rank.  To be called

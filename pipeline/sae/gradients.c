@@ -168,7 +168,8 @@ static void visit_block(const struct gradients *g, struct range groups, struct r
     const int64_t batch = g->w->batch, width = length(columns), ld = slice_width(width);
     char *slice = (char *)g->w->scratch[omp_get_thread_num()];
     char *aside = slice + slice_bytes(precision, batch, width);
-    float *gradient = (float *)(g->with_aside ? aside + slice_bytes(precision, batch, width) : aside);
+    char *behind = g->with_aside ? aside + slice_bytes(precision, batch, width) : aside;
+    float *gradient = (float *)behind;
 
     if (g->with_aside)
         pack_rows(g, aside, &g->aside, columns);

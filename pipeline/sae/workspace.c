@@ -388,7 +388,8 @@ void workspace_free(struct workspace *workspace)
 /* Of `count` lists of so many groups, as far as they are used. */
 static double lists_bytes(int64_t count, int64_t groups, double entries)
 {
-    return (double)starts_bytes(count, groups) + entries * (double)(sizeof(int32_t) + sizeof(float));
+    return (double)starts_bytes(count, groups)
+           + entries * (double)(sizeof(int32_t) + sizeof(float));
 }
 
 /* The lists, the dot products and the gradients.  What the encoder found makes room for the
@@ -418,8 +419,8 @@ int64_t workspace_bytes(const struct step_room *room, int ranks, int threads)
                            + (4 + VECTORS) * s.own_latents
                            + room->shape.outputs + latents + threads * s.scratch
                            + block_norms(room, &s) + s.own_tiles * inputs;
-    const int64_t doubles = 3 * latents + room->residuals * s.own_column_blocks * s.row_blocks + inputs + s.sums
-                            + s.row_blocks * s.own_columns + s.own_latents
+    const int64_t doubles = 3 * latents + inputs + s.sums + s.row_blocks * s.own_columns
+                            + room->residuals * s.own_column_blocks * s.row_blocks + s.own_latents
                             + (5 + room->residuals) * batch;
 
     return floats * (int64_t)sizeof(float) + doubles * (int64_t)sizeof(double)

@@ -30,14 +30,15 @@ struct step_room {
     bool         dense;     /* some training takes dense products, when it starts at least */
     bool         skip;      /* some transcoder has a skip matrix */
     bool         overlaps;  /* some architecture may list an entry in both sections */
-    bool         auxk;      /* some has two coefficients and rows for the decoder's gradients */
+    bool         auxk;      /* some decoder's gradients are made of entries aside, too */
     double       listed, kept;  /* entries that lists of all latents hold at a time: that the
                                    encoder finds, and that stay (workspace.c); the most */
     enum precision precision;   /* bf16 if one training's is */
 };
 
 /* The bar (below) of a batch of which nothing is known, a row's norm; and what comes after one that
- * was too high.  From above, so that nearly all of a first batch need never be listed. */
+ * was too high.  From above, and by small steps, so that of a first batch little more than what
+ * stays is ever listed, for a few dozen products. */
 static const float FIRST_BAR = 1;
 
 static inline float next_bar(float bar)

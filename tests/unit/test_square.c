@@ -79,8 +79,9 @@ static void check(const struct square *square, const struct scene *scene, struct
     for (int row = 0; row < SIDE; row++)
         for (int column = 0; column < SIDE; column++)
             if (fabs((double)y[row * SIDE + column] - wanted(scene, s, row, column)) > 1e-5)
-                fail_msg("%d x %d x %d, way %d: y[%d, %d] is %g and not %g", s.m, s.k, s.n, way, row,
-                         column, (double)y[row * SIDE + column], wanted(scene, s, row, column));
+                fail_msg("%d x %d x %d, way %d: y[%d, %d] is %g and not %g", s.m, s.k, s.n, way,
+                         row, column, (double)y[row * SIDE + column],
+                         wanted(scene, s, row, column));
     free(y);
     free(b);
     free(a);
