@@ -8,7 +8,8 @@
  * which is enough in most of a training; the other latents' product is made twice.
  *
  * In turn number t of n come the tiles whose number leaves the remainder t, which are about as
- * many on every rank.  Sums run turn after turn, so their bits depend on n; it is found from the
+ * many on every rank (where there are fewer of them than ranks, some wait for the others to
+ * encode).  Sums run turn after turn, so their bits depend on n; it is found from the
  * recipe, the shape and the density of the last batch alone, which a checkpoint holds.
  */
 #ifndef TURNS_H
