@@ -171,7 +171,8 @@ static enum status teach(struct train *train, struct class *class, struct pupil 
     struct training *training = &pupil->training;
     enum status st;
 
-    st = training_step(training, &class->workspace, class->feed.x, target->x, &pupil->last);
+    st = training_step(training, &class->workspace, &class->feed.batch, &target->batch,
+                       &pupil->last);
     TRY(watch_loss(class, pupil, st));
     train->done += recipe->batch;
     if (train->run.rank == 0)

@@ -95,13 +95,14 @@ static inline struct planted_result planted_train(const struct planted *planted,
     struct step_report report = {0};
     struct step_room room = {0};
     float *x = allocate(recipe->batch * planted->inputs, sizeof *x);
+    const struct stored_rows rows = { x, STORE_F32, planted->inputs, 1, NULL };
 
     training_make(&training, MPI_COMM_SELF, recipe, shape);
     step_room_add(&room, recipe, shape);
     workspace_make(&workspace, MPI_COMM_SELF, &room);
     for (int64_t t = 0; t < recipe->steps; t++) {
         planted_rows(planted, x, t, recipe->batch);
-        if (training_step(&training, &workspace, x, x, &report) != OK)
+        if (training_step(&training, &workspace, &rows, &rows, &report) != OK)
             die("%s", status_reason());
     }
     const struct planted_result result = {

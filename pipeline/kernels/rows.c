@@ -38,3 +38,10 @@ void row_add(double *restrict sums, const float *restrict row, int64_t columns)
     for (int64_t j = 0; j < columns; j++)
         sums[j] += (double)row[j];
 }
+
+CLONES
+void row_subtract(float *restrict row, const float *restrict x, int64_t columns)
+{
+    for (int64_t j = 0; j < columns; j++)
+        row[j] -= x[j];
+}

@@ -27,4 +27,7 @@ void rows_combine(double *restrict sums, const double *restrict weight, const fl
 /* sums += row, column by column. */
 void row_add(double *restrict sums, const float *restrict row, int64_t columns);
 
+/* row -= x, column by column. */
+void row_subtract(float *restrict row, const float *restrict x, int64_t columns);
+
 #endif

@@ -12,9 +12,8 @@ enum {
     TOGETHER = 4,               /* dot products whose lanes are added up together */
 };
 
-/* Sixteen words, and half-words, from any address. */
+/* Sixteen words, from any address. */
 typedef uint32_t words __attribute__((vector_size(64), aligned(4), may_alias));
-typedef uint16_t halves __attribute__((vector_size(32), aligned(2), may_alias));
 
 static const uint32_t HIGH = 0xffff0000u;
 
@@ -52,27 +51,6 @@ static void slice_pack_bf16(uint32_t *restrict slice, const float *restrict x, i
         if (columns < width)
             memcpy(row, x + r * ld, (size_t)columns * sizeof *row);
         pack_row_bf16(slice + r * width / 2, columns < width ? row : x + r * ld, width);
-    }
-}
-
-CLONES
-void slice_pack_rounded(void *restrict slice, const uint16_t *restrict x, int64_t ld, int64_t rows,
-                        int64_t columns)
-{
-    const int64_t width = slice_width(columns);
-    uint16_t filled[SLICE_COLUMNS] = {0};
-    uint32_t *to = slice;
-
-    for (int64_t r = 0; r < rows; r++, to += width / 2) {
-        const uint16_t *row = x + r * ld;
-        if (columns < width)
-            row = memcpy(filled, row, (size_t)columns * sizeof *row);
-        for (int64_t v = 0; v < width / (2 * LANES); v++) {
-            const halves low = *(const halves *)(row + 2 * v * LANES);
-            const halves high = *(const halves *)(row + (2 * v + 1) * LANES);
-            *(words *)(to + v * LANES) = __builtin_convertvector(low, words)
-                                         | __builtin_convertvector(high, words) << 16;
-        }
     }
 }
 

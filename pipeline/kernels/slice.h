@@ -35,10 +35,6 @@ int64_t slice_bytes(enum precision precision, int64_t rows, int64_t columns);
 void slice_pack(void *restrict slice, enum precision precision, const float *restrict x,
                 int64_t ld, int64_t rows, int64_t columns);
 
-/* The same slice in bf16, of x that has been rounded. */
-void slice_pack_rounded(void *restrict slice, const uint16_t *restrict x, int64_t ld, int64_t rows,
-                        int64_t columns);
-
 /* In these a slice has `columns` columns, and what is as wide as it has slice_width() of them.
  *
  * sum[:] += sum over k of coefficient[k] * slice[index[k], :] */

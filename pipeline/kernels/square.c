@@ -82,20 +82,6 @@ void square_right_transposed(const struct square *square, void *b, const float *
             transposed[column * SIDE + row] = whole[row * SIDE + column];
 }
 
-void square_right_rounded(const struct square *square, void *b, const uint16_t *x, int64_t ld,
-                          int64_t rows, int64_t columns)
-{
-    uint16_t whole[SQUARE] = {0};
-
-    if (rows < SIDE || columns < SIDE) {
-        for (int64_t row = 0; row < rows; row++)
-            memcpy(whole + row * SIDE, x + row * ld, (size_t)columns * sizeof *whole);
-        x = whole;
-        ld = SIDE;
-    }
-    product_pack(square->product, b, x, PRECISION_BF16, 1, ld);
-}
-
 void square_add(const struct square *square, float *y, const void *a, const void *b)
 {
     if (square->precision == PRECISION_BF16)

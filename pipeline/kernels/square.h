@@ -35,11 +35,9 @@ void square_left(const struct square *square, void *a, const float *x, int64_t l
 void square_right(const struct square *square, void *b, const float *x, int64_t ld, int64_t rows,
                   int64_t columns);
 
-/* b of x^T, and of x that has been rounded, which only bf16 takes. */
+/* b of x^T. */
 void square_right_transposed(const struct square *square, void *b, const float *x, int64_t ld,
                              int64_t rows, int64_t columns);
-void square_right_rounded(const struct square *square, void *b, const uint16_t *x, int64_t ld,
-                          int64_t rows, int64_t columns);
 
 /* Multiply and add; y aligned to 64. */
 void square_add(const struct square *square, float *y, const void *a, const void *b);

@@ -70,20 +70,15 @@ static bool is_target(const struct class *class, int site)
     return false;
 }
 
-/* What the steps of all that are going need.  If it is one alone, nobody looks at a batch after
- * it. */
+/* What the steps of all that are going need. */
 static struct step_room room_of(const struct class *class)
 {
     struct step_room room = {0};
-    int going = 0;
 
-    for (int i = 0; i < class->count; i++) {
-        if (!class->pupils[i].going)
-            continue;
-        step_room_add(&room, &class->pupils[i].recipe, pupil_shape(class, &class->pupils[i]));
-        going++;
-    }
-    room.lent = going == 1;
+    for (int i = 0; i < class->count; i++)
+        if (class->pupils[i].going)
+            step_room_add(&room, &class->pupils[i].recipe,
+                          pupil_shape(class, &class->pupils[i]));
     return room;
 }
 
@@ -143,7 +138,7 @@ enum status class_batch(struct class *class, int64_t t)
 
     TRY(feed_batch(&class->feed, t));
     for (int s = 0; s < SITES; s++)
-        if (class->targets[s].x != NULL)
+        if (class->targets[s].batch.memory != NULL)
             TRY(feed_batch(&class->targets[s], t));
 done:
     return st;

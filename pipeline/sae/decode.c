@@ -22,12 +22,6 @@ static int64_t length(struct range range)
     return range.end - range.first;
 }
 
-/* Where a block begins in a residual. */
-static int64_t place_of(const struct training *training, struct block block)
-{
-    return block.rows.first * length(training->own_columns) + block.columns.first;
-}
-
 /* Number c of its blocks of COLUMNS: what has one width for all, since its bits depend on it. */
 static struct block part_of(struct block block, int64_t c)
 {
@@ -37,9 +31,8 @@ static struct block part_of(struct block block, int64_t c)
     return (struct block){ block.rows, { first + part.first, first + part.end } };
 }
 
-/* Copy a block of columns of the decoder rows whose turn it is, which is then the
- * slice that all threads share.  To be
- * called from outside of parallel regions. */
+/* Copy a block of columns of the decoder rows whose turn it is, which is then the slice that all
+ * threads share.  To be called from outside of parallel regions. */
 static void pack_decoder(const struct training *training, struct workspace *w,
                          struct range columns)
 {
@@ -64,8 +57,8 @@ static struct section section_of(const struct training *training, const struct w
     const int groups = group_count(training);
 
     if (r == groups)
-        return (struct section){ w->residual[r], w->rows->middle, w->rows->start + 1 };
-    return (struct section){ w->residual[r], group_start(w, r), group_end(w, r, groups) };
+        return (struct section){ &w->residual[r], w->rows->middle, w->rows->start + 1 };
+    return (struct section){ &w->residual[r], group_start(w, r), group_end(w, r, groups) };
 }
 
 static int residual_count(const struct training *training, const struct workspace *w)
@@ -80,51 +73,102 @@ static bool begins_bare(const struct training *training, int r)
                       && training->recipe.architecture->aside == ASIDE_ROW);
 }
 
-/* What is in a residual before any latent: b_dec (+ W_skip x) - target. */
+/* Are the residuals complete with this turn? */
+static bool is_last(const struct workspace *w)
+{
+    return w->turn == w->turns - 1;
+}
+
+/* A block of all residuals while it is worked on, in a thread's scratch.
+ *   value   [residuals][rows, SLICE_COLUMNS] */
+struct desk {
+    struct block block;
+    float       *value[RESIDUALS_MOST];
+    float       *x;         /* [rows, inputs], if there is a skip matrix */
+};
+
+static struct desk desk_of(const struct training *training, const struct workspace *w,
+                           struct block block)
+{
+    float *scratch = w->scratch[omp_get_thread_num()];
+    struct desk desk = { .block = block };
+
+    const int64_t each = ROW_BLOCK * SLICE_COLUMNS;
+    const int count = residual_count(training, w);
+
+    for (int r = 0; r < count; r++)
+        desk.value[r] = scratch + r * each;
+    desk.x = scratch + count * each;
+    if (length(block.columns) % COLUMNS != 0)       /* as slices are filled up */
+        memset(scratch, 0, (size_t)(count * each) * sizeof *scratch);
+    return desk;
+}
+
+/* What is in a residual before any latent: b_dec (+ W_skip x) - target.  Products are made in
+ * blocks of one width for all, since their bits depend on it. */
 static void start_residual(const struct training *training, const struct workspace *w,
-                           struct block block, float *residual)
+                           const struct desk *desk, float *residual)
 {
-    const int64_t inputs = training->inputs, outputs = training->outputs;
-    const int64_t own = length(training->own_columns), width = length(block.columns);
+    const struct block block = desk->block;
+    const int64_t inputs = training->inputs, rows = length(block.rows);
     const int64_t first = training->own_columns.first + block.columns.first;
+    const struct range columns = { first, first + length(block.columns) };
 
-    residual += place_of(training, block);
-    rows_subtract(residual, own, training->tensors[DECODER_BIAS].value + first,
-                  w->target + block.rows.first * outputs + first, outputs, length(block.rows),
-                  width);
-    if (training->recipe.skip)
-        gemm_nt(residual, own,
-                w->input + block.rows.first * inputs, inputs,
-                training->tensors[SKIP].value + block.columns.first * inputs, inputs,
-                length(block.rows), width, inputs, true);
-}
-
-static void copy_block(const struct training *training, struct block block, float *to,
-                       const float *from)
-{
-    const int64_t own = length(training->own_columns), at = place_of(training, block);
-
-    for (int64_t row = 0; row < length(block.rows); row++)
-        memcpy(to + at + row * own, from + at + row * own,
-               (size_t)length(block.columns) * sizeof *to);
-}
-
-/* Add what the entries of each row write. */
-static void add_entries(const struct training *training, const struct workspace *w,
-                        struct block block, struct section section)
-{
-    const struct codes *codes = w->rows;
-    const int64_t own = length(training->own_columns), width = length(block.columns);
-    float *to = section.residual + place_of(training, block);
-
-    for (int64_t row = block.rows.first; row < block.rows.end; row++, to += own) {
-        const int64_t first = section.start[row];
-        float sum[SLICE_COLUMNS] = {0};
-        memcpy(sum, to, (size_t)width * sizeof *sum);
-        slice_combine(sum, codes->index + first, codes->value + first, section.end[row] - first,
-                      w->shared, width, training->recipe.precision);
-        memcpy(to, sum, (size_t)width * sizeof *sum);
+    rows_load(residual, SLICE_COLUMNS, w->target, block.rows, columns);
+    rows_subtract(residual, SLICE_COLUMNS, training->tensors[DECODER_BIAS].value + first, residual,
+                  SLICE_COLUMNS, rows, length(columns));
+    if (!training->recipe.skip)
+        return;
+    rows_load(desk->x, inputs, w->x, block.rows, (struct range){ 0, inputs });
+    for (int64_t c = 0; c < split_blocks(length(columns), COLUMNS); c++) {
+        const struct range part = split_block(length(columns), COLUMNS, c);
+        gemm_nt(residual + part.first, SLICE_COLUMNS, desk->x, inputs,
+                training->tensors[SKIP].value + (block.columns.first + part.first) * inputs, inputs,
+                rows, length(part), inputs, true);
     }
+}
+
+static void start_block(const struct training *training, const struct workspace *w,
+                        const struct desk *desk)
+{
+    for (int r = 0; r < residual_count(training, w); r++)
+        if (begins_bare(training, r))
+            start_residual(training, w, desk, desk->value[r]);
+}
+
+static void load_block(const struct training *training, const struct workspace *w,
+                       const struct desk *desk)
+{
+    for (int r = 0; r < residual_count(training, w); r++)
+        rows_load(desk->value[r], SLICE_COLUMNS, &w->residual[r], desk->block.rows,
+                  desk->block.columns);
+}
+
+static void store_block(const struct training *training, const struct workspace *w,
+                        const struct desk *desk)
+{
+    for (int r = 0; r < residual_count(training, w); r++)
+        rows_store(&w->residual[r], desk->value[r], SLICE_COLUMNS, desk->block.rows,
+                   desk->block.columns);
+}
+
+/* Row number `row` of a block, as all below count them. */
+static float *row_at(const struct desk *desk, int r, int64_t row)
+{
+    return desk->value[r] + row * SLICE_COLUMNS;
+}
+
+/* Add what the entries of a row write. */
+static void add_entries(const struct training *training, const struct workspace *w,
+                        const struct desk *desk, int r, int64_t row)
+{
+    const struct section section = section_of(training, w, r);
+    const struct codes *codes = w->rows;
+    const int64_t first = section.start[desk->block.rows.first + row];
+    const int64_t end = section.end[desk->block.rows.first + row];
+
+    slice_combine(row_at(desk, r, row), codes->index + first, codes->value + first, end - first,
+                  w->shared, length(desk->block.columns), training->recipe.precision);
 }
 
 /* Where the sum of squares of residual number r is, of a block no wider than COLUMNS. */
@@ -139,52 +183,35 @@ static double *squares_at(const struct training *training, const struct workspac
 }
 
 static void add_squares(const struct training *training, const struct workspace *w,
-                        struct block block, int r)
+                        const struct desk *desk, int r, int64_t row)
 {
-    const int64_t own = length(training->own_columns);
-
-    for (int64_t c = 0; c < split_blocks(length(block.columns), COLUMNS); c++) {
-        const struct block part = part_of(block, c);
-        const float *residual = w->residual[r] + place_of(training, part);
-        for (int64_t row = 0; row < length(part.rows); row++)
-            *squares_at(training, w, part, r) +=
-                sum_squares(residual + row * own, length(part.columns));
+    for (int64_t c = 0; c < split_blocks(length(desk->block.columns), COLUMNS); c++) {
+        const struct block part = part_of(desk->block, c);
+        *squares_at(training, w, part, r) += sum_squares(row_at(desk, r, row) + c * COLUMNS,
+                                                         length(part.columns));
     }
+}
+
+static void start_squares(const struct training *training, const struct workspace *w,
+                          struct block block)
+{
+    for (int r = 0; r < residual_count(training, w); r++)
+        for (int64_t c = 0; c < split_blocks(length(block.columns), COLUMNS); c++)
+            *squares_at(training, w, part_of(block, c), r) = 0;
 }
 
 /* The residual of each group becomes the sum of those from it on: all depend on its latents. */
-static void add_groups(const struct training *training, const struct workspace *w,
-                       struct block block)
+static void add_groups(const struct training *training, const struct desk *desk, int64_t row)
 {
-    const int64_t own = length(training->own_columns), at = place_of(training, block);
-
-    for (int g = group_count(training) - 2; g >= 0; g--)
-        for (int64_t row = 0; row < length(block.rows); row++) {
-            float *to = w->residual[g] + at + row * own;
-            const float *from = w->residual[g + 1] + at + row * own;
-            for (int64_t j = 0; j < length(block.columns); j++)
-                to[j] += from[j];
-        }
+    for (int g = group_count(training) - 2; g >= 0; g--) {
+        float *to = row_at(desk, g, row);
+        const float *from = row_at(desk, g + 1, row);
+        for (int64_t j = 0; j < length(desk->block.columns); j++)
+            to[j] += from[j];
+    }
 }
 
 /* ---- dot products ------------------------------------------------------------------- */
-
-/* Add to the dots of some entries those with their residual in a block of columns. */
-static void dots_of_entries(const struct training *training, const struct workspace *w,
-                            struct block block, struct section section)
-{
-    const struct codes *codes = w->rows;
-    const int64_t own = length(training->own_columns), width = length(block.columns);
-    const float *residual = section.residual + place_of(training, block);
-
-    for (int64_t row = block.rows.first; row < block.rows.end; row++, residual += own) {
-        const int64_t first = section.start[row];
-        float mine[SLICE_COLUMNS] = {0};
-        memcpy(mine, residual, (size_t)width * sizeof *mine);
-        slice_dots(w->dots + first, codes->index + first, section.end[row] - first, mine,
-                   w->shared, width, training->recipe.precision);
-    }
-}
 
 /* Entries aside of which nothing is made are asked for with the last group. */
 static bool with_near(const struct training *training, const struct workspace *w, int r)
@@ -192,15 +219,29 @@ static bool with_near(const struct training *training, const struct workspace *w
     return r == group_count(training) - 1 && !w->aside_decoded;
 }
 
+/* Add to the dots of a row's entries those with their residuals in a block of columns. */
+static void add_dots_of_row(const struct training *training, const struct workspace *w,
+                            const struct desk *desk, int64_t row)
+{
+    const int64_t at = desk->block.rows.first + row;
+
+    for (int r = 0; r < residual_count(training, w); r++) {
+        const struct section section = section_of(training, w, r);
+        const int32_t *end = with_near(training, w, r) ? w->rows->start + 1 : section.end;
+        const int64_t first = section.start[at];
+        slice_dots(w->dots + first, w->rows->index + first, end[at] - first, row_at(desk, r, row),
+                   w->shared, length(desk->block.columns), training->recipe.precision);
+    }
+}
+
 static void dots_of_block(const struct training *training, const struct workspace *w,
                           struct block block)
 {
-    for (int r = 0; r < residual_count(training, w); r++) {
-        struct section section = section_of(training, w, r);
-        if (with_near(training, w, r))
-            section.end = w->rows->start + 1;
-        dots_of_entries(training, w, block, section);
-    }
+    const struct desk desk = desk_of(training, w, block);
+
+    load_block(training, w, &desk);
+    for (int64_t row = 0; row < length(block.rows); row++)
+        add_dots_of_row(training, w, &desk, row);
 }
 
 /* The dot products of some rows, over all own columns, by dense products. */
@@ -217,65 +258,56 @@ static void dots_of_rows(const struct training *training, struct workspace *w, s
 
 /* ---- both --------------------------------------------------------------------------- */
 
-/* The first residual is begun last: it may take the target's place. */
-static void begin_block(const struct training *training, const struct workspace *w,
-                        struct block block)
-{
-    for (int r = residual_count(training, w) - 1; r >= 0; r--)
-        for (int64_t c = 0; c < split_blocks(length(block.columns), COLUMNS); c++) {
-            const struct block part = part_of(block, c);
-            *squares_at(training, w, part, r) = 0;
-            if (begins_bare(training, r))
-                start_residual(training, w, part, w->residual[r]);
-        }
-}
-
 static void sum_block(const struct training *training, const struct workspace *w,
-                      struct block block)
+                      const struct desk *desk)
 {
     const int64_t own = length(training->own_columns);
+    const struct block block = desk->block;
 
     rows_sum(w->block_sums + block.rows.first / ROW_BLOCK * own + block.columns.first,
-             w->residual[0] + place_of(training, block), own, length(block.rows),
-             length(block.columns));
+             desk->value[0], SLICE_COLUMNS, length(block.rows), length(block.columns));
 }
 
-/* Are the residuals complete with this turn? */
-static bool is_last(const struct workspace *w)
+/* What is made of a row whose residuals are complete.  They go on as they will be stored, so that
+ * it does not matter who looks at them now and who later. */
+static void complete_row(const struct training *training, const struct workspace *w,
+                         const struct desk *desk, int64_t row)
 {
-    return w->turn == w->turns - 1;
-}
-
-/* What the entries of this turn write to all residuals of a row, in a block of columns, and what
- * is made of them when they are complete. */
-static void decode_row(const struct training *training, const struct workspace *w,
-                       struct block block)
-{
-    for (int r = 0; r < residual_count(training, w); r++) {
-        if (!begins_bare(training, r))
-            copy_block(training, block, w->residual[r], w->residual[r - 1]);
-        add_entries(training, w, block, section_of(training, w, r));
-        if (is_last(w))
-            add_squares(training, w, block, r);
-    }
-    if (!is_last(w))
-        return;
-    add_groups(training, w, block);
+    for (int r = 0; r < residual_count(training, w); r++)
+        add_squares(training, w, desk, r, row);
+    add_groups(training, desk, row);
+    for (int r = 0; r < residual_count(training, w); r++)
+        row_round(&w->residual[r], row_at(desk, r, row), length(desk->block.columns));
     if (w->dots_begun)
-        dots_of_block(training, w, block);
+        add_dots_of_row(training, w, desk, row);
 }
 
-/* Row by row, so that the decoder rows which one has brought near are used for all that is made of
- * it. */
+/* What the entries of this turn write to all residuals, in a block of columns, and what is made of
+ * them when they are complete.  Row by row, so that the decoder rows which one has brought near
+ * are used for all that is made of it. */
 static void decode_block(const struct training *training, const struct workspace *w,
                          struct block block)
 {
+    const struct desk desk = desk_of(training, w, block);
+    const size_t bytes = (size_t)length(block.columns) * sizeof(float);
+
     if (w->turn == 0)
-        begin_block(training, w, block);
-    for (int64_t row = block.rows.first; row < block.rows.end; row++)
-        decode_row(training, w, (struct block){ { row, row + 1 }, block.columns });
+        start_block(training, w, &desk);
+    else
+        load_block(training, w, &desk);
+    start_squares(training, w, block);
+    for (int64_t row = 0; row < length(block.rows); row++) {
+        for (int r = 0; r < residual_count(training, w); r++) {
+            if (!begins_bare(training, r))
+                memcpy(row_at(&desk, r, row), row_at(&desk, r - 1, row), bytes);
+            add_entries(training, w, &desk, r, row);
+        }
+        if (is_last(w))
+            complete_row(training, w, &desk, row);
+    }
     if (is_last(w))
-        sum_block(training, w, block);
+        sum_block(training, w, &desk);
+    store_block(training, w, &desk);
 }
 
 /* All residuals of some rows, or only their dot products.  The next block of columns is begun
@@ -302,34 +334,53 @@ static void visit_blocks(const struct training *training, struct workspace *w, s
     }
 }
 
-/* Some rows, over all own columns. */
-static struct block block_of_rows(const struct training *training, const struct workspace *w,
-                                  int64_t b)
+/* ---- by dense products -------------------------------------------------------------- */
+
+/* Of these only residuals that begin bare are made. */
+static void begin_dense(const struct training *training, const struct workspace *w,
+                        struct block block)
 {
-    return (struct block){ split_block(w->batch, ROW_BLOCK, b),
-                           { 0, length(training->own_columns) } };
+    const struct desk desk = desk_of(training, w, block);
+
+    start_block(training, w, &desk);
+    store_block(training, w, &desk);
 }
 
-/* The same by dense products, of which only residuals that begin bare are made. */
-static void decode_dense(const struct training *training, struct workspace *w)
+static void complete_dense(const struct training *training, const struct workspace *w,
+                           struct block block)
 {
-    const int64_t row_blocks = split_blocks(w->batch, ROW_BLOCK);
-    const int count = residual_count(training, w);
+    const struct desk desk = desk_of(training, w, block);
+
+    load_block(training, w, &desk);
+    start_squares(training, w, block);
+    for (int r = 0; r < residual_count(training, w); r++)
+        for (int64_t row = 0; row < length(block.rows); row++)
+            add_squares(training, w, &desk, r, row);
+    sum_block(training, w, &desk);
+}
+
+static void visit_all(const struct training *training, const struct workspace *w,
+                      void (*visit)(const struct training *, const struct workspace *,
+                                    struct block))
+{
+    const int64_t own = length(training->own_columns);
+    const int64_t across = split_blocks(own, SLICE_COLUMNS);
 
     #pragma omp parallel for schedule(dynamic)
-    for (int64_t b = 0; b < row_blocks; b++)
-        if (w->turn == 0)
-            begin_block(training, w, block_of_rows(training, w, b));
-    for (int r = 0; r < count; r++)
+    for (int64_t i = 0; i < split_blocks(w->batch, ROW_BLOCK) * across; i++)
+        visit(training, w, (struct block){ split_block(w->batch, ROW_BLOCK, i / across),
+                                           split_block(own, SLICE_COLUMNS, i % across) });
+}
+
+static void decode_dense(const struct training *training, struct workspace *w)
+{
+    if (w->turn == 0)
+        visit_all(training, w, begin_dense);
+    for (int r = 0; r < residual_count(training, w); r++)
         dense_decode(training, w, section_of(training, w, r));
     if (!is_last(w))
         return;
-    #pragma omp parallel for schedule(dynamic)
-    for (int64_t b = 0; b < row_blocks; b++) {
-        for (int r = 0; r < count; r++)
-            add_squares(training, w, block_of_rows(training, w, b), r);
-        sum_block(training, w, block_of_rows(training, w, b));
-    }
+    visit_all(training, w, complete_dense);
     if (w->dots_begun)
         dots_of_rows(training, w, (struct range){ 0, w->batch });
 }

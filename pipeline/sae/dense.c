@@ -151,15 +151,12 @@ static void decode_rows(const struct training *training, const struct workspace 
     }
     for (int64_t c = 0; c < blocks; c++) {
         const struct range columns = split_block(own, SIDE, c);
-        float *to = section.residual + rows.first * own + columns.first;
-        for (int64_t row = 0; row < length(rows); row++)
-            memcpy(room.y + row * SIDE, to + row * own, (size_t)length(columns) * sizeof *to);
+        rows_load(room.y, SIDE, section.residual, rows, columns);
         for (int64_t t = 0; t < length(tiles); t++)
             if (any[t])
                 square_add(&w->square, room.y, operand(w, room.operands, t),
                            operand(w, w->shared, t * blocks + c));
-        for (int64_t row = 0; row < length(rows); row++)
-            memcpy(to + row * own, room.y + row * SIDE, (size_t)length(columns) * sizeof *to);
+        rows_store(section.residual, room.y, SIDE, rows, columns);
     }
 }
 
@@ -211,11 +208,12 @@ static void dots_of_rows(const struct training *training, const struct workspace
 {
     const struct range all = { 0, training->latents };
     const int64_t own = length(training->own_columns), blocks = split_blocks(own, SIDE);
+    const struct room room = own_room(w);
 
     for (int64_t c = 0; c < blocks; c++) {
         const struct range columns = split_block(own, SIDE, c);
-        square_left(&w->square, operand(w, own_room(w).operands, c),
-                    sections->residual + rows.first * own + columns.first, own, length(rows),
+        rows_load(room.dense, SIDE, sections->residual, rows, columns);
+        square_left(&w->square, operand(w, room.operands, c), room.dense, SIDE, length(rows),
                     length(columns));
     }
     for (int64_t t = 0; t < length(tiles); t++)
@@ -270,17 +268,13 @@ static void expand_coefficients(const struct workspace *w, const struct dense_su
 
 /* A column of blocks of x, as right operands. */
 static void pack_x(const struct workspace *w, const struct dense_sum *sum, struct range columns,
-                   void *operands)
+                   struct room room)
 {
     for (int64_t b = 0; b < split_blocks(w->batch, SIDE); b++) {
         const struct range rows = split_block(w->batch, SIDE, b);
-        const int64_t at = rows.first * sum->columns + columns.first;
-        if (sum->rounded != NULL)
-            square_right_rounded(&w->square, operand(w, operands, b), sum->rounded + at,
-                                 sum->columns, length(rows), length(columns));
-        else
-            square_right(&w->square, operand(w, operands, b), sum->x + at, sum->columns,
-                         length(rows), length(columns));
+        rows_load(room.dense, SIDE, &sum->x, rows, columns);
+        square_right(&w->square, operand(w, room.operands, b), room.dense, SIDE, length(rows),
+                     length(columns));
     }
 }
 
@@ -292,7 +286,7 @@ static void visit_columns(const struct workspace *w, const struct dense_sum *sum
     const int64_t blocks = split_blocks(w->batch, SIDE);
     const struct room room = own_room(w);
 
-    pack_x(w, sum, columns, room.operands);
+    pack_x(w, sum, columns, room);
     for (int64_t t = some.first; t < some.end; t++) {
         memset(room.y, 0, SQUARE * sizeof *room.y);
         for (int64_t b = 0; b < blocks; b++)
@@ -308,7 +302,7 @@ void dense_gradients(struct workspace *workspace, const struct dense_sum *sum,
                      visit_gradient *visit, void *context)
 {
     const struct workspace *w = workspace;
-    const int64_t blocks = split_blocks(sum->columns, COLUMNS);
+    const int64_t blocks = split_blocks(sum->x.width, COLUMNS);
 
     for (int64_t g = 0; g < groups_of_tiles(w, sum->latents); g++) {
         const struct range tiles = group_of_tiles(w, sum->latents, g);
@@ -317,6 +311,6 @@ void dense_gradients(struct workspace *workspace, const struct dense_sum *sum,
         #pragma omp parallel for schedule(dynamic)
         for (int64_t p = 0; p < blocks * parts; p++)
             visit_columns(w, sum, tiles, split_range(length(tiles), (int)(p % parts), parts),
-                          split_block(sum->columns, COLUMNS, p / parts), visit, context);
+                          split_block(sum->x.width, COLUMNS, p / parts), visit, context);
     }
 }

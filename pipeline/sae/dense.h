@@ -32,11 +32,11 @@ int64_t dense_scratch(const struct step_room *room, int64_t own_columns);
  *   start, end   [batch] where those of each row begin and end, in ascending order of latents
  *   residual     [batch, own columns] */
 struct section {
-    float         *residual;
+    const struct stored_rows *residual;
     const int32_t *start, *end;
 };
 
-/* Add to a residual what the entries write.  Local. */
+/* Add to a residual what the entries write; in bf16 it is rounded with every few tiles.  Local. */
 void dense_decode(const struct training *training, struct workspace *workspace,
                   struct section section);
 
@@ -51,14 +51,12 @@ void dense_dots(const struct training *training, struct workspace *workspace, st
  * coefficient * x[row].
  *   latents      that have them, from a tile on
  *   start, end   [all latents] where their entries begin and end
- *   x            [batch, columns]   or `rounded` */
+ *   x            [batch, columns] */
 struct dense_sum {
-    struct range    latents;
-    const int32_t  *start, *end;
-    const float    *coefficient;
-    const float    *x;
-    const uint16_t *rounded;
-    int64_t         columns;
+    struct range       latents;
+    const int32_t     *start, *end;
+    const float       *coefficient;
+    struct stored_rows x;
 };
 
 /* Local. */

@@ -8,25 +8,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-void encode_rows(const struct training *training, struct workspace *workspace, const float *x)
+struct stored_rows encoder_input(const struct training *training,
+                                 const struct workspace *workspace)
 {
-    struct workspace *w = workspace;
-    const double since = omp_get_wtime();
-    const float *bias = training->tensors[DECODER_BIAS].value;
-    const bool round = training->recipe.precision == PRECISION_BF16;
-    const int64_t inputs = training->inputs;
+    struct stored_rows input = *workspace->x;
 
-    w->input = !training->centred ? x : round ? NULL : w->centred;
+    input.centre = training->centred ? training->tensors[DECODER_BIAS].value : NULL;
+    return input;
+}
+
+/* Make the input of some rows. */
+static void make_input(const struct training *training, struct workspace *w, struct range rows)
+{
+    const bool bf16 = training->recipe.precision == PRECISION_BF16;
+    const struct stored_rows from = encoder_input(training, w);
+    const struct range all = { 0, training->inputs };
+
     #pragma omp parallel for
-    for (int64_t row = 0; row < w->batch; row++) {
-        float *centred = round ? w->scratch[omp_get_thread_num()] : w->centred + row * inputs;
-        const float *from = x + row * inputs;
-        for (int64_t j = 0; j < inputs && training->centred; j++)
-            centred[j] = from[j] - bias[j];
-        if (round)
-            bf16_from_float(w->rounded + row * inputs, training->centred ? centred : from, inputs);
+    for (int64_t row = rows.first; row < rows.end; row++) {
+        const int64_t at = (row - rows.first) * training->inputs;
+        float *values = bf16 ? w->scratch[omp_get_thread_num()] : (float *)w->input + at;
+        rows_load(values, all.end, &from, (struct range){ row, row + 1 }, all);
+        if (bf16)
+            bf16_from_float((uint16_t *)w->input + at, values, all.end);
     }
-    part_done(w->spent, PART_ENCODE, 1, since);
 }
 
 /* One thread's scratch (encode_scratch(), workspace.c). */
@@ -75,20 +80,22 @@ static void narrow(float *pre, int64_t rows, int64_t width)
 
 /* Products of some rows with one tile's latents.
  *   pre      [rows, own]  out
+ *   first    of the rows, among those whose input is there
  *   packed   the tile for bf16, or NULL */
 static void multiply(const struct training *training, const struct workspace *w, float *pre,
-                     struct range rows, struct range own, const void *packed)
+                     int64_t first, int64_t rows, struct range own, const void *packed)
 {
     const int64_t inputs = training->inputs, width = own.end - own.first;
 
     if (packed == NULL) {
-        gemm_nt(pre, width, w->input + rows.first * inputs, inputs,
-                training->tensors[ENCODER].value + own.first * inputs, inputs,
-                rows.end - rows.first, width, inputs, false);
+        gemm_nt(pre, width, (const float *)w->input + first * inputs, inputs,
+                training->tensors[ENCODER].value + own.first * inputs, inputs, rows, width, inputs,
+                false);
         return;
     }
-    product_run(w->products[omp_get_thread_num()], pre, w->rounded + rows.first * inputs, packed);
-    narrow(pre, rows.end - rows.first, width);
+    product_run(w->products[omp_get_thread_num()], pre,
+                (const uint16_t *)w->input + first * inputs, packed);
+    narrow(pre, rows, width);
 }
 
 /* Move a piece's entries behind those that other threads have found: where does not matter, since
@@ -104,8 +111,8 @@ static void put_away(struct workspace *w, struct codes *piece)
     piece->value = memcpy(w->found.value + at, piece->value, (size_t)count * sizeof *piece->value);
 }
 
-/* Some blocks of rows with number `tile` of the turn's tiles: products, and what is found in
- * them. */
+/* Some blocks of the rows whose input is there with number `tile` of the turn's tiles: products,
+ * and what is found in them. */
 static void encode_tile(const struct training *training, struct workspace *w, int64_t tile,
                         struct range blocks)
 {
@@ -125,7 +132,8 @@ static void encode_tile(const struct training *training, struct workspace *w, in
 
         piece->index = room.index;
         piece->value = room.value;
-        multiply(training, w, room.pre, rows, latents, packed);
+        multiply(training, w, room.pre, rows.first % input_rows(training->recipe.precision), count,
+                 latents, packed);
         since = part_done(w->spent, PART_ENCODE, w->threads, since);
         training->recipe.architecture->scan(training, w, piece, room.pre, count, latents);
         put_away(w, piece);
@@ -133,19 +141,30 @@ static void encode_tile(const struct training *training, struct workspace *w, in
     }
 }
 
-/* A tile is packed for all rows at once, unless there are too few tiles for all threads. */
-static void encode_own(const struct training *training, struct workspace *w)
+/* All that the own tiles of the turn find in some blocks of rows.  A tile is packed for all of them
+ * at once, unless there are too few tiles for all threads. */
+static void encode_blocks(const struct training *training, struct workspace *w,
+                          struct range blocks)
+{
+    const int64_t tiles = turn_pieces(w, training->own_latents, LATENT_TILE);
+    const int64_t count = blocks.end - blocks.first;
+    const int parts = tiles >= 3 * w->threads ? 1 : (int)count;
+
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t p = 0; p < tiles * parts; p++) {
+        const struct range some = split_range(count, (int)(p % parts), parts);
+        encode_tile(training, w, p / parts,
+                    (struct range){ blocks.first + some.first, blocks.first + some.end });
+    }
+}
+
+/* Side by side what was found in the tiles. */
+static void join_pieces(const struct training *training, struct workspace *w)
 {
     const int64_t tiles = turn_pieces(w, training->own_latents, LATENT_TILE);
     const int64_t blocks = split_blocks(w->batch, ENCODE_ROWS);
-    const int parts = tiles >= 3 * w->threads ? 1 : (int)blocks;
-
-    w->found.count = 0;
-    #pragma omp parallel for schedule(dynamic)
-    for (int64_t p = 0; p < tiles * parts; p++)
-        encode_tile(training, w, p / parts, split_range(blocks, (int)(p % parts), parts));
-
     const double since = omp_get_wtime();
+
     w->own->groups = w->batch;
     #pragma omp parallel for
     for (int64_t block = 0; block < blocks; block++) {
@@ -162,6 +181,23 @@ static void encode_own(const struct training *training, struct workspace *w)
                    rows.first % ENCODE_ROWS);
     }
     part_done(w->spent, PART_SCAN, 1, since);
+}
+
+/* The lists of the own latents.  The input of all rows never exists. */
+static void encode_own(const struct training *training, struct workspace *w)
+{
+    const int64_t each = input_rows(training->recipe.precision);
+
+    w->found.count = 0;
+    for (int64_t i = 0; i < split_blocks(w->batch, each); i++) {
+        const struct range rows = split_block(w->batch, each, i);
+        const double since = omp_get_wtime();
+        make_input(training, w, rows);
+        part_done(w->spent, PART_ENCODE, 1, since);
+        encode_blocks(training, w, (struct range){ rows.first / ENCODE_ROWS,
+                                                   split_blocks(rows.end, ENCODE_ROWS) });
+    }
+    join_pieces(training, w);
 }
 
 /* Where each rank's lists begin in the gathered ones, from the lengths of their rows. */

@@ -4,10 +4,9 @@
 
 #include "sae/workspace.h"
 
-/* Get the rows of a batch ready: fills input and rounded of the workspace.
- *   x   [batch, inputs], the same on every rank; must stay while the step lasts
- * Local. */
-void encode_rows(const struct training *training, struct workspace *workspace, const float *x);
+/* x as the encoder sees it.  Local. */
+struct stored_rows encoder_input(const struct training *training,
+                                 const struct workspace *workspace);
 
 /* List the entries of the latents whose turn it is: fills own, rows and cuts.  The dense
  * pre-activations of the batch never exist: they are scanned tile by tile.

@@ -1,6 +1,4 @@
 #include "sae/feed.h"
-#include "kernels/adam.h"
-#include "kernels/bf16.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,21 +10,21 @@ static int64_t row_bytes(const struct feed *feed)
 }
 
 /* A rank's share of a batch: whole chunks, as long as batches are whole chunks. */
-static struct range share_of(int64_t batch, int rank, int size)
+static struct range share_of(int64_t rows, int rank, int size)
 {
-    const struct range chunks = split_range(split_blocks(batch, CHUNK_ROWS), rank, size);
+    const struct range chunks = split_range(split_blocks(rows, CHUNK_ROWS), rank, size);
     const int64_t first = chunks.first * CHUNK_ROWS, end = chunks.end * CHUNK_ROWS;
 
-    return (struct range){ first < batch ? first : batch, end < batch ? end : batch };
+    return (struct range){ first < rows ? first : rows, end < rows ? end : rows };
 }
 
 /* Read this rank's share of batch t, going round at the end of the stream.  Local. */
 static enum status read_share(struct feed *feed, int64_t t)
 {
     const int64_t rows = feed->activations.statistics.rows;
-    char *to = feed->raw + feed->share.first * row_bytes(feed);
+    char *to = feed->next + feed->share.first * row_bytes(feed);
     int64_t left = feed->share.end - feed->share.first;
-    int64_t at = (t * feed->batch + feed->share.first) % rows;
+    int64_t at = (t * feed->rows + feed->share.first) % rows;
 
     while (left > 0) {
         const int64_t count = left < rows - at ? left : rows - at;
@@ -89,19 +87,24 @@ done:
     return st;
 }
 
-enum status feed_open(struct feed *feed, MPI_Comm comm, const char *folder, int64_t batch)
+enum status feed_open(struct feed *feed, MPI_Comm comm, const char *folder, int64_t rows)
 {
     int rank, size;
     enum status st;
 
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &size);
-    *feed = (struct feed){ .comm = comm, .batch = batch, .share = share_of(batch, rank, size),
+    *feed = (struct feed){ .comm = comm, .rows = rows, .share = share_of(rows, rank, size),
                            .ahead_of = -1 };
     worker_start(&feed->worker);
     TRY_ALL(comm, open_stream(feed, folder));
-    feed->x = allocate_big(batch * feed->activations.stream.width, sizeof *feed->x);
-    feed->raw = allocate(batch, row_bytes(feed));
+    feed->batch = (struct stored_rows){
+        .memory = allocate_big(rows, row_bytes(feed)),
+        .store = feed->activations.stream.store,
+        .width = feed->activations.stream.width,
+        .factor = (float)(1 / feed->scale),
+    };
+    feed->next = allocate_big(rows, row_bytes(feed));
 done:
     return st;
 }
@@ -150,15 +153,15 @@ done:
 void feed_close(struct feed *feed)
 {
     worker_stop(&feed->worker);
-    free(feed->raw);
-    free(feed->x);
+    free(feed->next);
+    free(feed->batch.memory);
     activations_close(&feed->activations);
     *feed = (struct feed){0};
 }
 
-int64_t feed_bytes(int64_t batch, int32_t width, enum store store)
+int64_t feed_bytes(int64_t rows, int32_t width, enum store store)
 {
-    return width * batch * ((int64_t)sizeof(float) + store_bytes(store));
+    return 2 * rows * width * store_bytes(store);
 }
 
 /* The shares of all ranks.  A single rank has read all that there is. */
@@ -173,32 +176,24 @@ static void gather(struct feed *feed)
     counts = allocate(2 * size, sizeof *counts);
     places = counts + size;
     for (int r = 0; r < size; r++) {
-        const struct range share = share_of(feed->batch, r, size);
+        const struct range share = share_of(feed->rows, r, size);
         counts[r] = mpi_count(share.end - share.first);
         places[r] = mpi_count(share.first);
     }
     MPI_Type_contiguous(mpi_count(row_bytes(feed)), MPI_BYTE, &row);
     MPI_Type_commit(&row);
-    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, feed->raw, counts, places, row, feed->comm);
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, feed->next, counts, places, row, feed->comm);
     MPI_Type_free(&row);
     free(counts);
 }
 
-static void normalise(struct feed *feed)
+/* What has been read is the batch from now on; in the place of the one before comes the next. */
+static void turn_over(struct feed *feed)
 {
-    const int64_t width = feed->activations.stream.width;
-    const float factor = (float)(1 / feed->scale);
+    char *read = feed->next;
 
-    #pragma omp parallel for
-    for (int64_t row = 0; row < feed->batch; row++) {
-        float *x = feed->x + row * width;
-        const char *raw = feed->raw + row * row_bytes(feed);
-        if (feed->activations.stream.store == STORE_BF16)
-            bf16_to_float(x, (const uint16_t *)raw, width);
-        else
-            memcpy(x, raw, (size_t)row_bytes(feed));
-        scale_values(x, factor, width);
-    }
+    feed->next = feed->batch.memory;
+    feed->batch.memory = read;
 }
 
 enum status feed_batch(struct feed *feed, int64_t t)
@@ -212,7 +207,7 @@ enum status feed_batch(struct feed *feed, int64_t t)
     feed_rest(feed);
     TRY_ALL(feed->comm, feed->read);
     gather(feed);
-    normalise(feed);
+    turn_over(feed);
     start_reading(feed, t + 1);
 done:
     return st;

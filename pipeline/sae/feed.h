@@ -2,24 +2,25 @@
  *
  * Batch t is rows t * batch, ..., (t + 1) * batch - 1 of the shuffled stream; after the last
  * row comes the first again.  Each rank reads and decompresses its share, the shares are
- * gathered as they lie on disk, and every rank scales the whole.  The next batch is read
- * ahead in a thread while this one is worked on.
+ * gathered as they lie on disk.  The next batch is read ahead in a thread while this one is
+ * worked on.
  */
 #ifndef FEED_H
 #define FEED_H
 
 #include "base/worker.h"
+#include "sae/stored.h"
 #include "shard/activations.h"
 
 struct feed {
     struct activations activations;
     MPI_Comm     comm;
-    int64_t      batch;
+    int64_t      rows;      /* of a batch */
     double       scale;     /* root mean squared norm of a row, over the whole stream */
     double       variance;  /* mean squared distance from the mean row, in normalised units */
-    float       *x;         /* [batch, width] the batch, normalised: row / scale */
-    char        *raw;       /* [batch, width] as on disk: the next batch, of which this rank's */
-    struct range share;     /* share of the rows is read, or has been */
+    struct stored_rows batch;   /* [rows, width] normalised: row / scale */
+    char        *next;      /* [rows, width] of the next batch this rank's share is read, or has */
+    struct range share;     /* been */
     struct worker worker;   /* that reads it */
     bool         reading;   /* what came of it is not known yet */
     int64_t      ahead_of;  /* which batch it reads */
@@ -28,7 +29,7 @@ struct feed {
 
 /* Open the shards 00000.h5, 00001.h5, ... in a folder.  Collective.  E_IO, E_FORMAT;
  * E_NUMERIC if all values are zero. */
-enum status feed_open(struct feed *feed, MPI_Comm comm, const char *folder, int64_t batch);
+enum status feed_open(struct feed *feed, MPI_Comm comm, const char *folder, int64_t rows);
 void        feed_close(struct feed *feed);
 
 /* Is row i of both streams the same token, for every i?  Compares their lengths and some of the
@@ -36,9 +37,9 @@ void        feed_close(struct feed *feed);
 enum status feed_check_aligned(struct feed *a, struct feed *b, const char *folder);
 
 /* Bytes feed_open() allocates. */
-int64_t feed_bytes(int64_t batch, int32_t width, enum store store);
+int64_t feed_bytes(int64_t rows, int32_t width, enum store store);
 
-/* Batch number t, in feed->x; batch t + 1 is then read ahead.  Collective.  E_IO, E_FORMAT. */
+/* Batch number t, in feed->batch; batch t + 1 is then read ahead.  Collective.  E_IO, E_FORMAT. */
 enum status feed_batch(struct feed *feed, int64_t t);
 
 /* Wait for the thread that reads ahead: HDF5 must not be used by two at a time.  Local. */

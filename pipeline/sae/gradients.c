@@ -1,19 +1,20 @@
 #include "sae/gradients.h"
 #include "base/chain.h"
-#include "kernels/bf16.h"
 #include "kernels/gemm.h"
 #include "kernels/rows.h"
 #include "kernels/slice.h"
 #include "sae/architecture.h"
 #include "sae/decode.h"
 #include "sae/dense.h"
+#include "sae/encode.h"
 #include "sae/turns.h"
 
 #include <math.h>
 #include <omp.h>
 #include <string.h>
 
-enum { LATENT_GROUP = 32 };     /* latents whose gradients exist at the same time */
+enum { LATENT_GROUP = 32,       /* latents whose gradients exist at the same time */
+       PACK_ROWS = 16 };        /* rows that are float32 while they become part of a slice */
 
 static int64_t length(struct range range)
 {
@@ -108,8 +109,7 @@ struct term {
     struct range    latents;
     const int32_t  *start, *end;
     const float    *coefficient;
-    const float    *x;          /* [batch, columns]; or, if they have been rounded: */
-    const uint16_t *rounded;
+    struct stored_rows x;       /* [batch, columns] */
 };
 
 /* The gradients of a matrix: each latent's is the sum that one of the terms gives, and another
@@ -143,12 +143,15 @@ static void add_entries(const struct gradients *g, const struct term *term, floa
 static void pack_rows(const struct gradients *g, void *slice, const struct term *term,
                       struct range columns)
 {
-    if (term->rounded != NULL)
-        slice_pack_rounded(slice, term->rounded + columns.first, g->columns, g->w->batch,
-                           length(columns));
-    else
-        slice_pack(slice, g->training->recipe.precision, term->x + columns.first, g->columns,
-                   g->w->batch, length(columns));
+    const enum precision precision = g->training->recipe.precision;
+    float values[PACK_ROWS * SLICE_COLUMNS];
+
+    for (int64_t p = 0; p < split_blocks(g->w->batch, PACK_ROWS); p++) {
+        const struct range rows = split_block(g->w->batch, PACK_ROWS, p);
+        rows_load(values, SLICE_COLUMNS, &term->x, rows, columns);
+        slice_pack((char *)slice + slice_bytes(precision, rows.first, length(columns)), precision,
+                   values, SLICE_COLUMNS, length(rows), length(columns));
+    }
 }
 
 /* From the first to the last of some of the turn's groups of latents. */
@@ -212,8 +215,7 @@ static void visit_sparse(const struct gradients *g)
 static void visit_all(const struct gradients *g)
 {
     const struct term *term = g->terms;
-    const struct dense_sum sum = { g->latents, term->start, term->end, term->coefficient, term->x,
-                                   term->rounded, g->columns };
+    const struct dense_sum sum = { g->latents, term->start, term->end, term->coefficient, term->x };
 
     if (is_dense(g->training))
         dense_gradients(g->w, &sum, g->visit, g->context);
@@ -231,7 +233,7 @@ void visit_decoder_gradients(const struct training *training, struct workspace *
         .training = training,
         .w = workspace,
         .aside = { all, codes->middle, codes->start + 1, codes->value,
-                   workspace->residual[groups], NULL },
+                   workspace->residual[groups] },
         .count = groups,
         .with_aside = workspace->aside_decoded
                       && training->recipe.architecture->aside == ASIDE_REST,
@@ -244,7 +246,7 @@ void visit_decoder_gradients(const struct training *training, struct workspace *
     for (int g = 0; g < groups; g++)
         gradients.terms[g] = (struct term){ recipe_group(&training->recipe, training->latents, g),
                                             codes->start, codes->middle, codes->value,
-                                            workspace->residual[g], NULL };
+                                            workspace->residual[g] };
     visit_all(&gradients);
 }
 
@@ -254,14 +256,12 @@ void visit_encoder_gradients(const struct training *training, struct workspace *
     const struct codes *codes = workspace->columns;
     const enum aside aside = training->recipe.architecture->aside;
     const struct range own = training->own_latents;
-    const bool rounded = training->recipe.precision == PRECISION_BF16;
     const struct gradients gradients = {
         .training = training,
         .w = workspace,
         .terms = { { own, aside == ASIDE_ROW ? codes->middle : codes->start,
                      aside == ASIDE_NEAR ? codes->middle : codes->start + 1,
-                     workspace->gradient, workspace->input,
-                     rounded ? workspace->rounded : NULL } },
+                     workspace->gradient, encoder_input(training, workspace) } },
         .count = 1,
         .latents = own,
         .columns = training->inputs,
@@ -275,12 +275,17 @@ void visit_encoder_gradients(const struct training *training, struct workspace *
 float *skip_gradient(const struct training *training, struct workspace *workspace,
                      struct range columns)
 {
-    const int64_t own = length(training->own_columns), inputs = training->inputs;
-    float *gradient = workspace->scratch[omp_get_thread_num()];
+    const struct workspace *w = workspace;
+    const int64_t inputs = training->inputs, width = length(columns);
+    float *gradient = w->scratch[omp_get_thread_num()];
+    float *x = gradient + COLUMNS * inputs, *residual = x + ROW_BLOCK * inputs;
 
-    gemm_tn(gradient, inputs, workspace->residual[0] + columns.first, own, workspace->input,
-            inputs, length(columns), inputs, workspace->batch, false);
-    scale_values(gradient, (float)(residual_scale(training, workspace) * workspace->clipped),
-                 length(columns) * inputs);
+    for (int64_t b = 0; b < split_blocks(w->batch, ROW_BLOCK); b++) {
+        const struct range rows = split_block(w->batch, ROW_BLOCK, b);
+        rows_load(x, inputs, w->x, rows, (struct range){ 0, inputs });
+        rows_load(residual, COLUMNS, &w->residual[0], rows, columns);
+        gemm_tn(gradient, inputs, residual, COLUMNS, x, inputs, width, inputs, length(rows), b > 0);
+    }
+    scale_values(gradient, (float)(residual_scale(training, w) * w->clipped), width * inputs);
     return gradient;
 }

@@ -107,19 +107,19 @@ static void report_step(struct step_report *report, const struct training *train
 
 /* ---- turns -------------------------------------------------------------------------- */
 
-static void begin_step(const struct training *training, struct workspace *w, const float *x,
-                       float *target)
+static void begin_step(const struct training *training, struct workspace *w,
+                       const struct stored_rows *x, const struct stored_rows *target)
 {
+    w->x = x;
     w->target = target;
-    if (w->in_target)
-        w->residual[0] = target;
+    for (int r = 0; r < w->room.residuals; r++)
+        w->residual[r].width = training->own_columns.end - training->own_columns.first;
     w->turns = turn_count(training);
     w->turn = -1;
     w->active = w->aside = 0;
     w->gradient_square = 0;
     memset(w->sparsity, 0, (size_t)w->batch * sizeof *w->sparsity);
     memset(w->fired, 0, (size_t)training->latents * sizeof *w->fired);
-    encode_rows(training, w, x);
 }
 
 /* The lists of a turn, unless they are there.  Collective. */
@@ -233,8 +233,9 @@ static void count_silence(struct training *training, const struct workspace *w)
             training->silent[i] += w->batch;
 }
 
-enum status training_step(struct training *training, struct workspace *workspace, const float *x,
-                          float *target, struct step_report *report)
+enum status training_step(struct training *training, struct workspace *workspace,
+                          const struct stored_rows *x, const struct stored_rows *target,
+                          struct step_report *report)
 {
     struct workspace *w = workspace;
 

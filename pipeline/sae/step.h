@@ -37,12 +37,12 @@ struct step_report {
 
 /* Train on one batch of normalised rows, the same on every rank.
  *   x        [batch, inputs]
- *   target   [batch, outputs]; x itself but for transcoders.  If the workspace's room says that it
- *            is lent, it holds nothing of use afterwards.
+ *   target   [batch, outputs]; x itself but for transcoders
  * The parameters after it are the same bits on any number of ranks and threads.
  * Collective.  E_NUMERIC, on every rank, if the loss is not finite: nothing has been moved
  * then. */
-enum status training_step(struct training *training, struct workspace *workspace, const float *x,
-                          float *target, struct step_report *report);
+enum status training_step(struct training *training, struct workspace *workspace,
+                          const struct stored_rows *x, const struct stored_rows *target,
+                          struct step_report *report);
 
 #endif

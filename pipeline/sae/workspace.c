@@ -81,7 +81,6 @@ void step_room_add(struct step_room *room, const struct recipe *recipe, struct s
 {
     const struct architecture *architecture = recipe->architecture;
     const bool aside = architecture->aside == ASIDE_ROW || has_auxk(recipe);
-    const bool centred = architecture->centred && !recipe->transcoder;
     const int residuals = (recipe->prefixes > 0 ? recipe->prefixes : 1) + aside;
 
     room->batch = most(room->batch, recipe->batch);
@@ -89,8 +88,6 @@ void step_room_add(struct step_room *room, const struct recipe *recipe, struct s
     room->shape.outputs = (int32_t)most(room->shape.outputs, shape.outputs);
     room->shape.latents = (int32_t)most(room->shape.latents, shape.latents);
     room->residuals = (int)most(room->residuals, residuals);
-    room->centred |= centred && recipe->precision == PRECISION_F32;
-    room->shows_x |= !centred && !recipe->transcoder && recipe->precision == PRECISION_F32;
     room->overlaps |= aside;
     room->auxk |= has_auxk(recipe);
     room->dense |= architecture->select == NULL;
@@ -133,16 +130,41 @@ static int64_t gradient_scratch(const struct step_room *room)
             + slice_bytes(PRECISION_F32, LATENT_TILE, widest)) / (int64_t)sizeof(float);
 }
 
-/* The first residual takes the place of rows that are lent, once the encoder has seen them. */
-static bool in_target(const struct step_room *room, int ranks)
+/* Floats for a block of each residual, and for rows that a skip matrix takes (decode.c). */
+static int64_t decode_scratch(const struct step_room *room)
 {
-    return room->lent && !room->shows_x && ranks == 1;
+    return (int64_t)ROW_BLOCK * (room->residuals * SLICE_COLUMNS
+                                 + (room->skip ? room->shape.inputs : 0));
+}
+
+/* Floats for the gradient of a block of rows of a skip matrix, and what it is made of. */
+static int64_t skip_scratch(const struct step_room *room)
+{
+    return (COLUMNS + (int64_t)ROW_BLOCK) * room->shape.inputs + ROW_BLOCK * COLUMNS;
+}
+
+static enum store store_of(enum precision precision)
+{
+    return precision == PRECISION_BF16 ? STORE_BF16 : STORE_F32;
+}
+
+/* Bytes of the input of some rows. */
+static int64_t input_bytes(const struct step_room *room)
+{
+    return input_rows(room->precision) * room->shape.inputs
+           * store_bytes(store_of(room->precision));
 }
 
 /* Bytes of where the groups of some lists begin. */
 static int64_t starts_bytes(int64_t count, int64_t groups)
 {
     return count * (2 * groups + 1) * (int64_t)sizeof(int32_t);
+}
+
+/* Bytes of where the rows of the pieces begin, filled up so that what is behind them is aligned. */
+static int64_t piece_starts(const struct sizes *s)
+{
+    return split_blocks(starts_bytes(s->encode_blocks * s->own_tiles, ENCODE_ROWS), 64) * 64;
 }
 
 static struct sizes find_sizes(const struct step_room *room, int ranks)
@@ -162,10 +184,11 @@ static struct sizes find_sizes(const struct step_room *room, int ranks)
     s.own_latents = s.own_tiles * LATENT_TILE;
     s.own_entries = lists * batch * (s.own_latents < latents ? s.own_latents : latents);
     s.scratch = most(encode_scratch(room), gradient_scratch(room));
+    s.scratch = most(s.scratch, decode_scratch(room));
     if (room->skip)
-        s.scratch = most(s.scratch, (int64_t)COLUMNS * room->shape.inputs);
+        s.scratch = most(s.scratch, skip_scratch(room));
     s.shared = most(slice_bytes(room->precision, latents, s.own_columns),
-                    starts_bytes(s.encode_blocks * s.own_tiles, ENCODE_ROWS));
+                    piece_starts(&s) + input_bytes(room));
     if (room->dense) {
         s.scratch = most(s.scratch, dense_scratch(room, s.own_columns) / (int64_t)sizeof(float));
         s.shared = most(s.shared, dense_shared(room, s.own_columns));
@@ -243,10 +266,12 @@ static void make_for_architectures(struct workspace *w, const struct step_room *
 {
     const int64_t batch = room->batch;
 
-    if (room->centred)
-        w->centred = allocate_big(batch * room->shape.inputs, sizeof(float));
-    for (int r = w->in_target; r < room->residuals; r++)
-        w->residual[r] = allocate_big(batch * s->own_columns, sizeof(float));
+    for (int r = 0; r < room->residuals; r++)
+        w->residual[r] = (struct stored_rows){
+            .memory = allocate_big(batch * s->own_columns, store_bytes(store_of(room->precision))),
+            .store = store_of(room->precision),
+            .factor = 1,
+        };
     w->threshold = allocate(s->own_latents, sizeof(float));
     w->floor = allocate(s->own_latents, sizeof(float));
     w->gain = allocate(s->own_latents, sizeof(float));
@@ -262,19 +287,13 @@ static void make_for_architectures(struct workspace *w, const struct step_room *
         w->vector_gradient[v] = allocate(s->own_latents, sizeof(float));
 }
 
-static int64_t rounded_values(const struct step_room *room, const struct sizes *s)
-{
-    return room->precision == PRECISION_BF16
-        ? s->encode_blocks * ENCODE_ROWS * room->shape.inputs : 0;
-}
-
 static void make_for_precision(struct workspace *w, const struct step_room *room,
                                const struct sizes *s)
 {
     w->shared = allocate_aligned(s->shared);
     w->pieces = make_pieces(s, w->shared);
+    w->input = (char *)w->shared + piece_starts(s);
     square_make(&w->square, room->precision);
-    w->rounded = allocate_big(rounded_values(room, s), sizeof *w->rounded);
     for (int i = 0; i < w->threads; i++) {
         w->scratch[i] = allocate_aligned(s->scratch * (int64_t)sizeof(float));
         if (room->precision == PRECISION_BF16)
@@ -296,7 +315,6 @@ void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct ste
         .batch = batch,
         .ranks = ranks,
         .threads = omp_get_max_threads(),
-        .in_target = in_target(room, ranks),
         .found = { .index = allocate(s.own_entries, sizeof(int32_t)),
                    .value = allocate(s.own_entries, sizeof(float)) },
         .own = make_lists(1, batch, s.own_entries),
@@ -342,9 +360,8 @@ static void free_for_architectures(struct workspace *w)
     free(w->gain);
     free(w->floor);
     free(w->threshold);
-    for (int r = w->in_target; r < w->room.residuals; r++)
-        free(w->residual[r]);
-    free(w->centred);
+    for (int r = 0; r < w->room.residuals; r++)
+        free(w->residual[r].memory);
 }
 
 void workspace_free(struct workspace *workspace)
@@ -357,7 +374,6 @@ void workspace_free(struct workspace *workspace)
     }
     free(w->products);
     free(w->scratch);
-    free(w->rounded);
     square_free(&w->square);
     free(w->shared);
     free(w->sums);
@@ -414,9 +430,7 @@ int64_t workspace_bytes(const struct step_room *room, int ranks, int threads)
     const struct sizes s = find_sizes(room, ranks);
     const int64_t batch = room->batch, inputs = room->shape.inputs;
     const int64_t latents = room->shape.latents;
-    const int64_t floats = (room->centred ? batch * inputs : 0)
-                           + (room->residuals - in_target(room, ranks)) * batch * s.own_columns
-                           + (4 + VECTORS) * s.own_latents
+    const int64_t floats = (4 + VECTORS) * s.own_latents
                            + room->shape.outputs + latents + threads * s.scratch
                            + block_norms(room, &s) + s.own_tiles * inputs;
     const int64_t doubles = 3 * latents + inputs + s.sums + s.row_blocks * s.own_columns
@@ -425,6 +439,6 @@ int64_t workspace_bytes(const struct step_room *room, int ranks, int threads)
 
     return floats * (int64_t)sizeof(float) + doubles * (int64_t)sizeof(double)
            + (int64_t)entries_bytes(room, &s, ranks)
-           + s.shared
-           + rounded_values(room, &s) * (int64_t)sizeof(uint16_t);
+           + room->residuals * batch * s.own_columns * store_bytes(store_of(room->precision))
+           + s.shared;
 }

@@ -11,11 +11,19 @@
 #include "kernels/select.h"
 #include "kernels/square.h"
 #include "sae/parts.h"
+#include "sae/stored.h"
 #include "sae/training.h"
 
 /* Shapes that do not depend on ranks or threads: rows of a product of the encoder's, and of
  * the decoder's. */
 enum { ENCODE_ROWS = 512, ROW_BLOCK = 128 };
+
+/* Rows whose input is there at a time, to be met by all tiles: in bf16, where tiles are packed anew
+ * for each, more. */
+static inline int64_t input_rows(enum precision precision)
+{
+    return precision == PRECISION_BF16 ? 4 * ENCODE_ROWS : ENCODE_ROWS;
+}
 
 enum { RESIDUALS_MOST = PREFIXES_MOST + 1 };
 
@@ -24,9 +32,6 @@ struct step_room {
     int64_t      batch;
     struct shape shape;     /* the widest of each */
     int          residuals; /* the most */
-    bool         centred;   /* some architecture is, in float32 */
-    bool         lent;      /* by whom makes it: the target's rows may be overwritten by a step */
-    bool         shows_x;   /* the gradients of some encoder are made of x itself, not a copy */
     bool         dense;     /* some training takes dense products, when it starts at least */
     bool         skip;      /* some transcoder has a skip matrix */
     bool         overlaps;  /* some architecture may list an entry in both sections */
@@ -53,15 +58,12 @@ struct workspace {
     int64_t       batch;
     int           ranks, threads;
 
-    const float  *input;            /* [batch, inputs] what the encoder sees: x or `centred`; NULL
-                                       if only `rounded` has it */
-    const float  *target;           /* [batch, outputs] what is to be reconstructed */
-    float        *centred;          /* [batch, inputs] x - b_dec, for products in float32 */
-    float        *residual[RESIDUALS_MOST];
-                                    /* [batch, own columns] y - x; of a Matryoshka, one a prefix,
-                                       each with the sum of those from there on; last, if there
-                                       is one, that of the entries aside */
-    bool          in_target;        /* the first residual takes the target's place */
+    const struct stored_rows *x;        /* [batch, inputs] */
+    const struct stored_rows *target;   /* [batch, outputs] what is to be reconstructed */
+    struct stored_rows residual[RESIDUALS_MOST];
+                                    /* [batch, own columns] y - target; of a Matryoshka, one a
+                                       prefix, each with the sum of those from there on; last, if
+                                       there is one, that of the entries aside */
     bool          aside_decoded;    /* there is one */
 
     int64_t       turns, turn;      /* of this step, and whose lists these are (turns.h) */
@@ -79,10 +81,11 @@ struct workspace {
     int32_t      *fired;            /* [latents] active entries in the batch */
     int32_t      *in_window;        /* [own latents] entries that move a threshold (jumprelu.c) */
 
-    uint16_t     *rounded;          /* [batch, filled up to ENCODE_ROWS; inputs] input in bf16 */
     void         *shared;           /* by all threads, one after the other: where the rows of the
-                                       pieces begin, a slice of all decoder rows (slice.h) or
-                                       blocks of dense products (dense.h) */
+                                       pieces begin, with the input; a slice of all decoder rows
+                                       (slice.h); or blocks of dense products (dense.h) */
+    void         *input;            /* [input_rows(), inputs] what the encoder sees of some
+                                       rows, in its precision; in `shared` */
     struct square square;           /* of these */
 
     struct codes *pieces;           /* [blocks of ENCODE_ROWS, own tiles] what each product gave */

@@ -95,15 +95,18 @@ static int descending(const void *a, const void *b)
 }
 
 /* What the products of a row with `l0` latents exceed, on average. */
-static double find_bar(const struct training *whole, const float *x, double l0)
+static double find_bar(const struct training *whole, const struct stored_rows *rows, double l0)
 {
     const int64_t inputs = whole->inputs, latents = whole->latents;
     float *pre = allocate(PROBE * latents, sizeof *pre);
+    float *x = allocate(PROBE * inputs, sizeof *x);
 
+    rows_load(x, inputs, rows, (struct range){ 0, PROBE }, (struct range){ 0, inputs });
     gemm_nt(pre, latents, x, inputs, whole->tensors[ENCODER].value, inputs, PROBE, latents,
             inputs, false);
     qsort(pre, (size_t)(PROBE * latents), sizeof *pre, descending);
     const double bar = (double)pre[(int64_t)(PROBE * l0)];
+    free(x);
     free(pre);
     return bar;
 }
@@ -142,7 +145,7 @@ void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
         || feed_batch(&scene->feed, 0) != OK)
         die("%s", status_reason());
     if (rank == 0 && trial->l0 > 0)
-        bar = find_bar(&whole, scene->feed.x, trial->l0);
+        bar = find_bar(&whole, &scene->feed.batch, trial->l0);
     training_free(&whole);
     MPI_Bcast(&bar, 1, MPI_DOUBLE, 0, comm);
     training_make(&scene->training, comm, &recipe, trial_shape(trial));
@@ -150,7 +153,6 @@ void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
     if (trial->l0 > 0)
         scene->training.density = trial->l0 / trial->latents;
     step_room_add(&scene->room, &recipe, trial_shape(trial));
-    scene->room.lent = true;
     workspace_make(&scene->workspace, comm, &scene->room);
 }
 
@@ -164,7 +166,7 @@ void scene_free(struct scene *scene)
 void scene_step(struct scene *scene, int64_t t, struct step_report *report)
 {
     if (feed_batch(&scene->feed, t) != OK
-        || training_step(&scene->training, &scene->workspace, scene->feed.x, scene->feed.x,
-                         report) != OK)
+        || training_step(&scene->training, &scene->workspace, &scene->feed.batch,
+                         &scene->feed.batch, report) != OK)
         die("%s", status_reason());
 }

@@ -26,13 +26,14 @@ static void train(struct training *training, int64_t steps)
     struct step_report report;
     struct step_room room = {0};
     float *x = allocate(BATCH * INPUTS, sizeof *x);
+    const struct stored_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
 
     training->listable = BATCH * LATENT_TILE / 2;       /* latents take turns while many are active */
     step_room_add(&room, &training->recipe, SHAPE);
     workspace_make(&workspace, training->comm, &room);
     while (training->step < steps) {
         synthetic_rows(x, training->step * BATCH, BATCH, INPUTS);
-        CHECK(training_step(training, &workspace, x, x, &report) == OK);
+        CHECK(training_step(training, &workspace, &rows, &rows, &report) == OK);
     }
     workspace_free(&workspace);
     free(x);
@@ -285,11 +286,13 @@ static void feeds_the_rows_in_order(const struct ranked *here)
     CHECK(fabs(feed.scale / sqrt(squares / ROWS) - 1) < 1e-9);
     for (int64_t t = 0; t < 9; t += t == 4 ? 3 : 1) {       /* 4, then 7: not the next */
         CHECK(feed_batch(&feed, t) == OK);
-        for (int64_t row = 0; row < 700; row++)
-            for (int64_t j = 0; j < INPUTS; j++) {
-                const float raw = rows[(t * 700 + row) % ROWS * INPUTS + j];
-                CHECK(feed.x[row * INPUTS + j] == raw * (float)(1 / feed.scale));
-            }
+        for (int64_t row = 0; row < 700; row++) {
+            float x[INPUTS];
+            rows_load(x, INPUTS, &feed.batch, (struct range){ row, row + 1 },
+                      (struct range){ 0, INPUTS });
+            for (int64_t j = 0; j < INPUTS; j++)
+                CHECK(x[j] == rows[(t * 700 + row) % ROWS * INPUTS + j] * (float)(1 / feed.scale));
+        }
     }
     feed_close(&feed);
     free(origins);

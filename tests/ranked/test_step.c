@@ -33,19 +33,20 @@ static void train(struct training *training, struct step_report reports[STEPS], 
     struct step_room room = {0};
     float *x = allocate(BATCH * INPUTS, sizeof *x);
     float *target = allocate(BATCH * OUTPUTS, sizeof *target);
+    const struct stored_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
+    const struct stored_rows targets = { target, STORE_F32, OUTPUTS, 1, NULL };
 
     omp_set_num_threads(threads);
     training_make(training, comm, recipe, shape);
     training->listable = listable;
     step_room_add(&room, recipe, (struct shape){ INPUTS, INPUTS, LATENTS });     /* room to spare */
-    room.lent = true;
     workspace_make(&workspace, comm, &room);
     for (int64_t step = 0; step < STEPS; step++) {
         synthetic_rows(x, step * BATCH, BATCH, INPUTS);
         if (comm == MPI_COMM_WORLD && step % 2 == 1)
             training->bar = 1000;       /* what is left out is found again */
         synthetic_rows(target, step * BATCH, BATCH, OUTPUTS);
-        if (training_step(training, &workspace, x, recipe->transcoder ? target : x,
+        if (training_step(training, &workspace, &rows, recipe->transcoder ? &targets : &rows,
                           &reports[step]) != OK)
             die("a step failed: %s", status_reason());
     }

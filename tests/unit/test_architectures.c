@@ -207,18 +207,18 @@ static void follow(const char *path, double density)
     double *rows = golden_read(&golden, "", "x");
     const int64_t batch = golden.recipe.batch * golden.inputs;
     float *x = allocate(batch, sizeof *x);
+    const struct stored_rows stored = { x, STORE_F32, golden.inputs, 1, NULL };
 
     start_as_golden(&training, &golden);
     step_room_add(&room, &golden.recipe,
                   (struct shape){ golden.inputs, golden.inputs, golden.latents });
-    room.lent = density == 0;
     workspace_make(&workspace, MPI_COMM_SELF, &room);
     for (int64_t step = 0; step < golden.recipe.steps; step++) {
         char group[48];
         training.density = density;
         for (int64_t k = 0; k < batch; k++)
             x[k] = (float)rows[step * batch + k];
-        assert_int_equal(training_step(&training, &workspace, x, x, &report), OK);
+        assert_int_equal(training_step(&training, &workspace, &stored, &stored, &report), OK);
         assert_close(report.loss, loss[step], "loss", step);
         if (golden.recipe.prefixes == 0)    /* there mse is the mean over the prefixes */
             assert_close(report.mse, mse[step], "mse", step);
@@ -314,16 +314,16 @@ static void follow_in_bf16(const char *path)
     double *loss = golden_read(&golden, "log/", "loss"), *rows = golden_read(&golden, "", "x");
     const int64_t batch = golden.recipe.batch * golden.inputs;
     float *x = allocate(batch, sizeof *x);
+    const struct stored_rows stored = { x, STORE_F32, golden.inputs, 1, NULL };
 
     start_as_golden(&training, &golden);
     step_room_add(&room, &golden.recipe, (struct shape){ golden.inputs, golden.inputs, golden.latents });
-    room.lent = true;
     workspace_make(&workspace, MPI_COMM_SELF, &room);
     for (int64_t step = 0; step < golden.recipe.steps; step++) {
         training.density = step % 2 == 0;   /* dense and sparse in turn */
         for (int64_t k = 0; k < batch; k++)
             x[k] = (float)rows[step * batch + k];
-        assert_int_equal(training_step(&training, &workspace, x, x, &report), OK);
+        assert_int_equal(training_step(&training, &workspace, &stored, &stored, &report), OK);
         if (fabs(report.loss / loss[step] - 1) > 2e-2)
             fail_msg("%s: the loss of step %lld is %g and not %g", path, (long long)step,
                      report.loss, loss[step]);

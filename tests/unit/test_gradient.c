@@ -405,8 +405,10 @@ static void check_path(const struct recipe *recipe, double density, bool in_turn
     step_room_add(&room, recipe, shape);
     workspace_make(&workspace, MPI_COMM_SELF, &room);
     assert_int_equal(turn_count(&training), in_turns && !recipe->architecture->top_k ? 2 : 1);
-    assert_int_equal(training_step(&training, &workspace, x, recipe->transcoder ? target : x,
-                                   &report), OK);
+    const struct stored_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
+    const struct stored_rows targets = { target, STORE_F32, shape.outputs, 1, NULL };
+    assert_int_equal(training_step(&training, &workspace, &rows,
+                                   recipe->transcoder ? &targets : &rows, &report), OK);
     double slope[BATCH];
     const double penalty = recipe->architecture == &JUMPRELU ? penalty_of(r, slope) : 0;
     if (!(report.l0 > 5 && fabs((report.loss - penalty) / loss - 1) < 1e-5))
@@ -452,7 +454,8 @@ static double norm_after(const struct recipe *recipe, bool in_turns)
         training.listable = (int64_t)(training.density * BATCH * LATENT_TILE) + 1;
     step_room_add(&room, recipe, shape);
     workspace_make(&workspace, MPI_COMM_SELF, &room);
-    assert_int_equal(training_step(&training, &workspace, x, x, &report), OK);
+    const struct stored_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
+    assert_int_equal(training_step(&training, &workspace, &rows, &rows, &report), OK);
     for (int t = 0; t < TENSORS; t++)
         for (int64_t k = 0; k < training.tensors[t].rows * training.tensors[t].columns; k++)
             sum += (double)training.tensors[t].square[k] / (1 - recipe->beta2);

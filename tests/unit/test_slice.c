@@ -189,24 +189,6 @@ static void two_blocks_are_one_after_the_other(void **state)
     }
 }
 
-/* It does not matter who rounds. */
-static void rows_may_come_rounded(void **state)
-{
-    (void)state;
-    for (int w = 0; w < WIDTHS_COUNT; w++) {
-        struct scene *s = make_scene(PRECISION_BF16, WIDTHS[w]);
-        const int64_t bytes = slice_bytes(PRECISION_BF16, ROWS, WIDTHS[w]);
-        uint16_t rounded[ROWS * LD];
-        void *slice = allocate(1, bytes);
-
-        bf16_from_float(rounded, s->x, ROWS * LD);
-        slice_pack_rounded(slice, rounded + 3, LD, ROWS, WIDTHS[w]);
-        assert_memory_equal(slice, s->slice, (size_t)bytes);
-        free(slice);
-        free_scene(s);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,7 +196,6 @@ int main(void)
         cmocka_unit_test(dot_products_equal_their_definition),
         cmocka_unit_test(entries_may_come_in_parts),
         cmocka_unit_test(two_blocks_are_one_after_the_other),
-        cmocka_unit_test(rows_may_come_rounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
