@@ -60,15 +60,25 @@ void *allocate(long long count, long long bytes)
     return memory;
 }
 
-/* Whole pages only; a system that has no huge ones goes on without. */
-static void *in_huge_pages(char *memory, long long bytes)
+/* Tell the system of whole pages; what it does not know, it goes on without. */
+static void *advise(char *memory, long long bytes, int advice)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     const uintptr_t skipped = (page - (uintptr_t)memory % page) % page, all = (uintptr_t)bytes;
 
     if (all > skipped + page)
-        madvise(memory + skipped, (all - skipped) / page * page, MADV_HUGEPAGE);
+        madvise(memory + skipped, (all - skipped) / page * page, advice);
     return memory;
+}
+
+static void *in_huge_pages(char *memory, long long bytes)
+{
+    return advise(memory, bytes, MADV_HUGEPAGE);
+}
+
+void release_pages(void *memory, long long bytes)
+{
+    advise(memory, bytes, MADV_DONTNEED);
 }
 
 void *allocate_big(long long count, long long bytes)

@@ -47,6 +47,10 @@ void *allocate_big(long long count, long long bytes);
 /* The same from a multiple of 64 on, which oneDNN wants; with anything in it. */
 void *allocate_aligned(long long bytes);
 
+/* Give back to the system what can be of memory that is written before it is read again, if it ever
+ * is: it may be used as before. */
+void release_pages(void *memory, long long bytes);
+
 /* Go to `done` at the first failure: for local calls in local functions, and for
  * collective calls, whose status is the same on every rank already. */
 #define TRY(call) do { st = (call); if (st != OK) goto done; } while (0)

@@ -188,12 +188,12 @@ void codes_join_sizes(struct codes *codes, int64_t first, int64_t rows,
     }
 }
 
-void codes_join_places(struct codes *codes)
+void codes_join_places(struct codes *codes, int64_t first, int64_t rows)
 {
-    int64_t n = 0;
+    int64_t n = first > 0 ? codes->start[first] : 0;
 
-    codes->start[0] = 0;
-    for (int64_t g = 0; g < codes->groups; g++) {
+    codes->start[first] = (int32_t)n;
+    for (int64_t g = first; g < first + rows; g++) {
         codes->middle[g] += (int32_t)n;
         n += codes->start[g + 1];
         assert(n <= INT32_MAX);

@@ -54,12 +54,12 @@ void codes_scan_two_ref(struct codes *codes, const float *pre, const struct two_
 
 /* Put side by side lists of the same rows over ascending ranges of latents.  Three calls, so
  * that the first and the last can be shared among threads: codes_join_sizes() counts the entries
- * of groups first, ..., first + rows - 1; codes_join_places() makes start and middle of the counts
- * of all groups; codes_join() copies the entries.
+ * of groups first, ..., first + rows - 1; codes_join_places() makes start and middle of the counts,
+ * behind the groups before, which have theirs; codes_join() copies the entries.
  *   parts   in  [count]; their groups `from`, ..., from + rows - 1 are taken */
 void codes_join_sizes(struct codes *codes, int64_t first, int64_t rows,
                       const struct codes *parts, int64_t count, int64_t from);
-void codes_join_places(struct codes *codes);
+void codes_join_places(struct codes *codes, int64_t first, int64_t rows);
 void codes_join(struct codes *codes, int64_t first, int64_t rows,
                 const struct codes *parts, int64_t count, int64_t from);
 

@@ -148,8 +148,9 @@ static void store_block(const struct training *training, const struct workspace 
                         const struct desk *desk)
 {
     for (int r = 0; r < residual_count(training, w); r++)
-        rows_store(&w->residual[r], desk->value[r], SLICE_COLUMNS, desk->block.rows,
-                   desk->block.columns);
+        if (w->kept[r])
+            rows_store(&w->residual[r], desk->value[r], SLICE_COLUMNS, desk->block.rows,
+                       desk->block.columns);
 }
 
 /* Row number `row` of a block, as all below count them. */
@@ -158,17 +159,20 @@ static float *row_at(const struct desk *desk, int r, int64_t row)
     return desk->value[r] + row * SLICE_COLUMNS;
 }
 
-/* Add what the entries of a row write. */
+/* Add what the entries of a row write to residual number r.  One that does not begin bare begins
+ * with the one before. */
 static void add_entries(const struct training *training, const struct workspace *w,
                         const struct desk *desk, int r, int64_t row)
 {
     const struct section section = section_of(training, w, r);
-    const struct codes *codes = w->rows;
+    const int64_t width = length(desk->block.columns);
     const int64_t first = section.start[desk->block.rows.first + row];
     const int64_t end = section.end[desk->block.rows.first + row];
 
-    slice_combine(row_at(desk, r, row), codes->index + first, codes->value + first, end - first,
-                  w->shared, length(desk->block.columns), training->recipe.precision);
+    if (!begins_bare(training, r))
+        memcpy(row_at(desk, r, row), row_at(desk, r - 1, row), (size_t)width * sizeof(float));
+    slice_combine(row_at(desk, r, row), w->rows->index + first, w->rows->value + first,
+                  end - first, w->shared, width, training->recipe.precision);
 }
 
 /* Where the sum of squares of residual number r is, of a block no wider than COLUMNS. */
@@ -200,14 +204,43 @@ static void start_squares(const struct training *training, const struct workspac
             *squares_at(training, w, part_of(block, c), r) = 0;
 }
 
-/* The residual of each group becomes the sum of those from it on: all depend on its latents. */
-static void add_groups(const struct training *training, const struct desk *desk, int64_t row)
+/* What is to be looked at of a row that is complete: the residual of each group becomes the sum of
+ * those from it on, since all depend on its latents; and all go on as they would be stored, so
+ * that it does not matter which are. */
+static void finish_row(const struct training *training, const struct workspace *w,
+                       const struct desk *desk, int count, int64_t row)
 {
+    const int64_t width = length(desk->block.columns);
+
     for (int g = group_count(training) - 2; g >= 0; g--) {
         float *to = row_at(desk, g, row);
         const float *from = row_at(desk, g + 1, row);
-        for (int64_t j = 0; j < length(desk->block.columns); j++)
+        for (int64_t j = 0; j < width; j++)
             to[j] += from[j];
+    }
+    for (int r = 0; r < count; r++)
+        row_round(&w->residual[r], row_at(desk, r, row), width);
+}
+
+/* The first `count` residuals once more, when they are complete: what is not kept is made anew. */
+static void have_block(const struct training *training, const struct workspace *w,
+                       const struct desk *desk, int count)
+{
+    bool all = true;
+
+    for (int r = 0; r < count; r++) {
+        all &= w->kept[r];
+        if (w->kept[r])
+            rows_load(desk->value[r], SLICE_COLUMNS, &w->residual[r], desk->block.rows,
+                      desk->block.columns);
+        else if (begins_bare(training, r))
+            start_residual(training, w, desk, desk->value[r]);
+    }
+    for (int64_t row = 0; row < length(desk->block.rows) && !all; row++) {
+        for (int r = 0; r < count; r++)
+            if (!w->kept[r])
+                add_entries(training, w, desk, r, row);
+        finish_row(training, w, desk, count, row);
     }
 }
 
@@ -239,7 +272,7 @@ static void dots_of_block(const struct training *training, const struct workspac
 {
     const struct desk desk = desk_of(training, w, block);
 
-    load_block(training, w, &desk);
+    have_block(training, w, &desk, residual_count(training, w));
     for (int64_t row = 0; row < length(block.rows); row++)
         add_dots_of_row(training, w, &desk, row);
 }
@@ -268,20 +301,6 @@ static void sum_block(const struct training *training, const struct workspace *w
              desk->value[0], SLICE_COLUMNS, length(block.rows), length(block.columns));
 }
 
-/* What is made of a row whose residuals are complete.  They go on as they will be stored, so that
- * it does not matter who looks at them now and who later. */
-static void complete_row(const struct training *training, const struct workspace *w,
-                         const struct desk *desk, int64_t row)
-{
-    for (int r = 0; r < residual_count(training, w); r++)
-        add_squares(training, w, desk, r, row);
-    add_groups(training, desk, row);
-    for (int r = 0; r < residual_count(training, w); r++)
-        row_round(&w->residual[r], row_at(desk, r, row), length(desk->block.columns));
-    if (w->dots_begun)
-        add_dots_of_row(training, w, desk, row);
-}
-
 /* What the entries of this turn write to all residuals, in a block of columns, and what is made of
  * them when they are complete.  Row by row, so that the decoder rows which one has brought near
  * are used for all that is made of it. */
@@ -289,7 +308,7 @@ static void decode_block(const struct training *training, const struct workspace
                          struct block block)
 {
     const struct desk desk = desk_of(training, w, block);
-    const size_t bytes = (size_t)length(block.columns) * sizeof(float);
+    const int count = residual_count(training, w);
 
     if (w->turn == 0)
         start_block(training, w, &desk);
@@ -297,13 +316,15 @@ static void decode_block(const struct training *training, const struct workspace
         load_block(training, w, &desk);
     start_squares(training, w, block);
     for (int64_t row = 0; row < length(block.rows); row++) {
-        for (int r = 0; r < residual_count(training, w); r++) {
-            if (!begins_bare(training, r))
-                memcpy(row_at(&desk, r, row), row_at(&desk, r - 1, row), bytes);
+        for (int r = 0; r < count; r++)
             add_entries(training, w, &desk, r, row);
-        }
-        if (is_last(w))
-            complete_row(training, w, &desk, row);
+        if (!is_last(w))
+            continue;
+        for (int r = 0; r < count; r++)
+            add_squares(training, w, &desk, r, row);
+        finish_row(training, w, &desk, count, row);
+        if (w->dots_begun)
+            add_dots_of_row(training, w, &desk, row);
     }
     if (is_last(w))
         sum_block(training, w, &desk);
@@ -383,6 +404,48 @@ static void decode_dense(const struct training *training, struct workspace *w)
     visit_all(training, w, complete_dense);
     if (w->dots_begun)
         dots_of_rows(training, w, (struct range){ 0, w->batch });
+}
+
+/* A skip matrix's gradient is made of its residual when the decoder has been moved. */
+bool residual_kept_at_once(const struct recipe *recipe, int r)
+{
+    if (recipe->skip)
+        return true;
+    if (recipe->architecture->aside == ASIDE_ROW)
+        return r == 0;
+    return recipe->prefixes == 0;
+}
+
+bool residual_kept(const struct training *training, const struct workspace *workspace, int r)
+{
+    return workspace->turns > 1 || is_dense(training) || residual_kept_at_once(&training->recipe, r);
+}
+
+void *slice_residuals(const struct training *training, struct workspace *workspace, int count,
+                      struct range columns)
+{
+    struct workspace *w = workspace;
+    const enum precision precision = training->recipe.precision;
+    const int64_t each = slice_bytes(precision, w->batch, length(columns));
+    char *slices = w->shared;
+    bool all = true;
+
+    for (int r = 0; r < count; r++)
+        all &= w->kept[r];
+    if (!all) {
+        slices += slice_bytes(precision, training->latents, length(columns));
+        pack_decoder(training, w, columns);
+    }
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t b = 0; b < split_blocks(w->batch, ROW_BLOCK); b++) {
+        const struct range rows = split_block(w->batch, ROW_BLOCK, b);
+        const struct desk desk = desk_of(training, w, (struct block){ rows, columns });
+        have_block(training, w, &desk, count);
+        for (int r = 0; r < count; r++)
+            slice_pack(slices + r * each + slice_bytes(precision, rows.first, length(columns)),
+                       precision, desk.value[r], SLICE_COLUMNS, length(rows), length(columns));
+    }
+    return slices;
 }
 
 void decode(const struct training *training, struct workspace *workspace)

@@ -22,6 +22,21 @@ void decode(const struct training *training, struct workspace *workspace);
  * after decode().  Collective. */
 void decode_back(const struct training *training, struct workspace *workspace);
 
+/* Copy some of the own columns of the first `count` residuals, SLICE_COLUMNS of them at most, into
+ * slices (slice.h), one behind the other.  Those that are not kept are made anew, with the decoder
+ * as it is.  To be called after decode(), from outside of parallel regions.
+ *   returns   [count][batch, columns]   in `shared`
+ * Local. */
+void *slice_residuals(const struct training *training, struct workspace *workspace, int count,
+                      struct range columns);
+
+/* Is residual number r of a step kept until its end?  While latents take turns, and where products
+ * are dense, all are.  Else those that need not be are made where they are used: of a Matryoshka
+ * all, of Gated that of its gates, of which only dot products are made.  It costs the entries' part
+ * of decode() once more, and spares two bytes a value, or four. */
+bool residual_kept(const struct training *training, const struct workspace *workspace, int r);
+bool residual_kept_at_once(const struct recipe *recipe, int r);
+
 /* How many groups of latents have a residual of their own. */
 static inline int group_count(const struct training *training)
 {

@@ -39,22 +39,25 @@ struct encode_room {
     float    *pre;          /* [ENCODE_ROWS, LATENT_TILE] */
     int32_t  *index;        /* entries of these, twice as many if they are listed in both */
     float    *value;        /* sections; pages that get none are never touched */
-    uint16_t *plain;        /* [LATENT_TILE, inputs] */
-    void     *packed;
+    void     *packed;       /* a tile of the encoder */
+    float    *plain;        /* [LATENT_TILE, inputs] if that is short */
 };
 
-static struct encode_room room_of(const struct training *training, const struct workspace *w)
+static struct encode_room room_of(const struct workspace *w)
 {
+    const struct product *product = w->products[omp_get_thread_num()];
     const int64_t most = ENCODE_ROWS * LATENT_TILE;
     float *scratch = w->scratch[omp_get_thread_num()];
-
-    return (struct encode_room){
+    struct encode_room room = {
         .pre = scratch,
         .index = (int32_t *)(scratch + most),
         .value = scratch + 3 * most,
-        .plain = (uint16_t *)(scratch + 5 * most),
-        .packed = scratch + 5 * most + LATENT_TILE * (int64_t)training->inputs / 2,
+        .packed = scratch + 5 * most,
     };
+
+    if (product != NULL)
+        room.plain = (float *)((char *)room.packed + product_bytes(product));
+    return room;
 }
 
 /* The encoder's own rows of one tile as oneDNN wants them.  A short tile is filled up with
@@ -63,11 +66,14 @@ static const void *pack_tile(const struct training *training, const struct works
                              struct encode_room room, struct range own)
 {
     const int64_t inputs = training->inputs, count = (own.end - own.first) * inputs;
+    const float *tile = training->tensors[ENCODER].value + own.first * inputs;
 
-    bf16_from_float(room.plain, training->tensors[ENCODER].value + own.first * inputs, count);
-    memset(room.plain + count, 0, (size_t)(LATENT_TILE * inputs - count) * sizeof *room.plain);
-    product_pack(w->products[omp_get_thread_num()], room.packed, room.plain,
-                 PRECISION_BF16, inputs, 1);
+    if (own.end - own.first < LATENT_TILE) {
+        memset(room.plain + count, 0,
+               (size_t)(LATENT_TILE * inputs - count) * sizeof *room.plain);
+        tile = memcpy(room.plain, tile, (size_t)count * sizeof *tile);
+    }
+    product_pack(w->products[omp_get_thread_num()], room.packed, tile, PRECISION_F32, inputs, 1);
     return room.packed;
 }
 
@@ -112,28 +118,27 @@ static void put_away(struct workspace *w, struct codes *piece)
 }
 
 /* Some blocks of the rows whose input is there with number `tile` of the turn's tiles: products,
- * and what is found in them. */
-static void encode_tile(const struct training *training, struct workspace *w, int64_t tile,
-                        struct range blocks)
+ * and what is found in them.  Blocks are counted from the first of these rows on. */
+static void encode_tile(const struct training *training, struct workspace *w, struct range rows,
+                        int64_t tile, struct range blocks)
 {
     const struct range all = training->own_latents;
     const int64_t tiles = turn_pieces(w, all, LATENT_TILE);
     const struct range part = turn_piece(w, all, LATENT_TILE, tile);
     const struct range latents = { part.first - all.first, part.end - all.first };
     const bool bf16 = training->recipe.precision == PRECISION_BF16;
-    const struct encode_room room = room_of(training, w);
+    const struct encode_room room = room_of(w);
     double since = omp_get_wtime();
     const void *packed = bf16 ? pack_tile(training, w, room, latents) : NULL;
 
     for (int64_t block = blocks.first; block < blocks.end; block++) {
-        const struct range rows = split_block(w->batch, ENCODE_ROWS, block);
-        const int64_t count = rows.end - rows.first;
+        const struct range some = split_block(rows.end - rows.first, ENCODE_ROWS, block);
+        const int64_t count = some.end - some.first;
         struct codes *piece = &w->pieces[block * tiles + tile];
 
         piece->index = room.index;
         piece->value = room.value;
-        multiply(training, w, room.pre, rows.first % input_rows(training->recipe.precision), count,
-                 latents, packed);
+        multiply(training, w, room.pre, some.first, count, latents, packed);
         since = part_done(w->spent, PART_ENCODE, w->threads, since);
         training->recipe.architecture->scan(training, w, piece, room.pre, count, latents);
         put_away(w, piece);
@@ -141,63 +146,58 @@ static void encode_tile(const struct training *training, struct workspace *w, in
     }
 }
 
-/* All that the own tiles of the turn find in some blocks of rows.  A tile is packed for all of them
- * at once, unless there are too few tiles for all threads. */
-static void encode_blocks(const struct training *training, struct workspace *w,
-                          struct range blocks)
+/* All that the own tiles of the turn find in the rows whose input is there.  A tile is packed for
+ * all of them at once, unless there are too few tiles for all threads. */
+static void find_entries(const struct training *training, struct workspace *w, struct range rows)
 {
     const int64_t tiles = turn_pieces(w, training->own_latents, LATENT_TILE);
-    const int64_t count = blocks.end - blocks.first;
-    const int parts = tiles >= 3 * w->threads ? 1 : (int)count;
+    const int64_t blocks = split_blocks(rows.end - rows.first, ENCODE_ROWS);
+    const int parts = tiles >= 3 * w->threads ? 1 : (int)blocks;
 
+    w->found.count = 0;
     #pragma omp parallel for schedule(dynamic)
-    for (int64_t p = 0; p < tiles * parts; p++) {
-        const struct range some = split_range(count, (int)(p % parts), parts);
-        encode_tile(training, w, p / parts,
-                    (struct range){ blocks.first + some.first, blocks.first + some.end });
-    }
+    for (int64_t p = 0; p < tiles * parts; p++)
+        encode_tile(training, w, rows, p / parts, split_range(blocks, (int)(p % parts), parts));
 }
 
-/* Side by side what was found in the tiles. */
-static void join_pieces(const struct training *training, struct workspace *w)
+/* Put side by side what was found in the tiles. */
+static void join_pieces(const struct training *training, struct workspace *w, struct range rows)
 {
     const int64_t tiles = turn_pieces(w, training->own_latents, LATENT_TILE);
-    const int64_t blocks = split_blocks(w->batch, ENCODE_ROWS);
-    const double since = omp_get_wtime();
+    const int64_t count = rows.end - rows.first;
 
-    w->own->groups = w->batch;
     #pragma omp parallel for
-    for (int64_t block = 0; block < blocks; block++) {
-        const struct range rows = split_block(w->batch, ENCODE_ROWS, block);
-        codes_join_sizes(w->own, rows.first, rows.end - rows.first, &w->pieces[block * tiles],
-                         tiles, 0);
+    for (int64_t block = 0; block < split_blocks(count, ENCODE_ROWS); block++) {
+        const struct range some = split_block(count, ENCODE_ROWS, block);
+        codes_join_sizes(w->own, rows.first + some.first, some.end - some.first,
+                         &w->pieces[block * tiles], tiles, 0);
     }
-    codes_join_places(w->own);
+    codes_join_places(w->own, rows.first, count);
     #pragma omp parallel for schedule(dynamic)
-    for (int64_t b = 0; b < split_blocks(w->batch, ROW_BLOCK); b++) {
-        const struct range rows = split_block(w->batch, ROW_BLOCK, b);
-        const int64_t block = rows.first / ENCODE_ROWS;
-        codes_join(w->own, rows.first, rows.end - rows.first, &w->pieces[block * tiles], tiles,
-                   rows.first % ENCODE_ROWS);
+    for (int64_t b = 0; b < split_blocks(count, ROW_BLOCK); b++) {
+        const struct range some = split_block(count, ROW_BLOCK, b);
+        const int64_t block = some.first / ENCODE_ROWS;
+        codes_join(w->own, rows.first + some.first, some.end - some.first,
+                   &w->pieces[block * tiles], tiles, some.first % ENCODE_ROWS);
     }
-    part_done(w->spent, PART_SCAN, 1, since);
 }
 
-/* The lists of the own latents.  The input of all rows never exists. */
+/* The lists of the own latents.  The input of all rows never exists, nor do all pieces. */
 static void encode_own(const struct training *training, struct workspace *w)
 {
     const int64_t each = input_rows(training->recipe.precision);
 
-    w->found.count = 0;
+    w->own->groups = w->batch;
     for (int64_t i = 0; i < split_blocks(w->batch, each); i++) {
         const struct range rows = split_block(w->batch, each, i);
-        const double since = omp_get_wtime();
+        double since = omp_get_wtime();
         make_input(training, w, rows);
         part_done(w->spent, PART_ENCODE, 1, since);
-        encode_blocks(training, w, (struct range){ rows.first / ENCODE_ROWS,
-                                                   split_blocks(rows.end, ENCODE_ROWS) });
+        find_entries(training, w, rows);
+        since = omp_get_wtime();
+        join_pieces(training, w, rows);
+        part_done(w->spent, PART_SCAN, 1, since);
     }
-    join_pieces(training, w);
 }
 
 /* Where each rank's lists begin in the gathered ones, from the lengths of their rows. */
@@ -244,7 +244,7 @@ static void gather(const struct training *training, struct workspace *w)
 
     w->rows->groups = w->batch;
     codes_join_sizes(w->rows, 0, w->batch, w->gathered, w->ranks, 0);
-    codes_join_places(w->rows);
+    codes_join_places(w->rows, 0, w->batch);
     #pragma omp parallel for
     for (int64_t block = 0; block < blocks; block++) {
         const struct range rows = split_block(w->batch, ROW_BLOCK, block);

@@ -13,8 +13,7 @@
 #include <omp.h>
 #include <string.h>
 
-enum { LATENT_GROUP = 32,       /* latents whose gradients exist at the same time */
-       PACK_ROWS = 16 };        /* rows that are float32 while they become part of a slice */
+enum { LATENT_GROUP = 32 };     /* latents whose gradients exist at the same time */
 
 static int64_t length(struct range range)
 {
@@ -106,20 +105,20 @@ void find_decoder_bias_gradient(const struct training *training, struct workspac
 /* Sums over entries of coefficient * x[row], for some latents.
  *   start, end   [all latents] where the entries of each begin and end */
 struct term {
-    struct range    latents;
-    const int32_t  *start, *end;
-    const float    *coefficient;
-    struct stored_rows x;       /* [batch, columns] */
+    struct range   latents;
+    const int32_t *start, *end;
+    const float   *coefficient;
 };
 
 /* The gradients of a matrix: each latent's is the sum that one of the terms gives, and another
- * one for its entries aside. */
+ * one for its entries aside.  The x of term number i is residual number i, or the only one is what
+ * the encoder sees; that of the entries aside is the residual behind. */
 struct gradients {
     const struct training *training;
     struct workspace *w;
     struct term       terms[RESIDUALS_MOST], aside;
     int               count;
-    bool              with_aside;
+    bool              of_decoder, with_aside;
     struct range      latents;
     int64_t           columns;
     visit_gradient   *visit;
@@ -131,6 +130,26 @@ static struct range overlap(struct range a, struct range b)
     return (struct range){ a.first > b.first ? a.first : b.first, a.end < b.end ? a.end : b.end };
 }
 
+/* What the encoder sees, some columns of it.
+ *   returns   [batch, columns]   in `shared` */
+static void *slice_input(const struct gradients *g, struct range columns)
+{
+    const enum precision precision = g->training->recipe.precision;
+    const struct stored_rows input = encoder_input(g->training, g->w);
+    const int64_t width = length(columns);
+    char *slice = g->w->shared;
+
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t b = 0; b < split_blocks(g->w->batch, ROW_BLOCK); b++) {
+        const struct range rows = split_block(g->w->batch, ROW_BLOCK, b);
+        float *values = g->w->scratch[omp_get_thread_num()];
+        rows_load(values, SLICE_COLUMNS, &input, rows, columns);
+        slice_pack(slice + slice_bytes(precision, rows.first, width), precision, values,
+                   SLICE_COLUMNS, length(rows), width);
+    }
+    return slice;
+}
+
 static void add_entries(const struct gradients *g, const struct term *term, float *gradient,
                         int64_t latent, const void *slice, int64_t columns)
 {
@@ -140,82 +159,53 @@ static void add_entries(const struct gradients *g, const struct term *term, floa
                   term->end[latent] - first, slice, columns, g->training->recipe.precision);
 }
 
-static void pack_rows(const struct gradients *g, void *slice, const struct term *term,
-                      struct range columns)
+/* One block of columns of a few latents.
+ *   slices   of each term, and of the entries aside */
+static void visit_latents(const struct gradients *g, struct range latents, struct range columns,
+                          const char *slices)
 {
-    const enum precision precision = g->training->recipe.precision;
-    float values[PACK_ROWS * SLICE_COLUMNS];
+    const int64_t width = length(columns), ld = slice_width(width);
+    const int64_t each = slice_bytes(g->training->recipe.precision, g->w->batch, width);
+    float *gradient = g->w->scratch[omp_get_thread_num()];
 
-    for (int64_t p = 0; p < split_blocks(g->w->batch, PACK_ROWS); p++) {
-        const struct range rows = split_block(g->w->batch, PACK_ROWS, p);
-        rows_load(values, SLICE_COLUMNS, &term->x, rows, columns);
-        slice_pack((char *)slice + slice_bytes(precision, rows.first, length(columns)), precision,
-                   values, SLICE_COLUMNS, length(rows), length(columns));
-    }
-}
-
-/* From the first to the last of some of the turn's groups of latents. */
-static struct range span_of(const struct gradients *g, struct range groups)
-{
-    if (groups.first >= groups.end)
-        return (struct range){0};
-    return (struct range){ turn_piece(g->w, g->latents, LATENT_GROUP, groups.first).first,
-                           turn_piece(g->w, g->latents, LATENT_GROUP, groups.end - 1).end };
-}
-
-/* One block of columns of some of the turn's groups of latents: the batch's slices are packed once
- * for all of them. */
-static void visit_block(const struct gradients *g, struct range groups, struct range columns)
-{
-    const enum precision precision = g->training->recipe.precision;
-    const int64_t batch = g->w->batch, width = length(columns), ld = slice_width(width);
-    char *slice = (char *)g->w->scratch[omp_get_thread_num()];
-    char *aside = slice + slice_bytes(precision, batch, width);
-    char *behind = g->with_aside ? aside + slice_bytes(precision, batch, width) : aside;
-    float *gradient = (float *)behind;
-
-    if (g->with_aside)
-        pack_rows(g, aside, &g->aside, columns);
     for (int t = 0; t < g->count; t++) {
-        const struct term *term = &g->terms[t];
-        if (length(overlap(span_of(g, groups), term->latents)) <= 0)
+        const struct range group = overlap(latents, g->terms[t].latents);
+        if (length(group) <= 0)
             continue;
-        pack_rows(g, slice, term, columns);
-        for (int64_t p = groups.first; p < groups.end; p++) {
-            const struct range group = overlap(turn_piece(g->w, g->latents, LATENT_GROUP, p),
-                                               term->latents);
-            if (length(group) <= 0)
-                continue;
-            memset(gradient, 0, (size_t)(length(group) * ld) * sizeof *gradient);
-            for (int64_t i = group.first; i < group.end; i++) {
-                float *row = gradient + (i - group.first) * ld;
-                add_entries(g, term, row, i, slice, width);
-                if (g->with_aside)
-                    add_entries(g, &g->aside, row, i, aside, width);
-            }
-            g->visit(g->context, group, columns, gradient, ld);
+        memset(gradient, 0, (size_t)(length(group) * ld) * sizeof *gradient);
+        for (int64_t i = group.first; i < group.end; i++) {
+            float *row = gradient + (i - group.first) * ld;
+            add_entries(g, &g->terms[t], row, i, slices + t * each, width);
+            if (g->with_aside)
+                add_entries(g, &g->aside, row, i, slices + g->count * each, width);
         }
+        g->visit(g->context, group, columns, gradient, ld);
     }
 }
 
-/* Block of columns by block; if there are too few for all threads, the latents are cut too. */
+/* Block of columns by block: all threads share the slices of one. */
 static void visit_sparse(const struct gradients *g)
 {
-    const int64_t blocks = split_blocks(g->columns, SLICE_COLUMNS);
     const int64_t groups = turn_pieces(g->w, g->latents, LATENT_GROUP);
-    const int parts = (int)split_blocks(3 * g->w->threads, blocks > 0 ? blocks : 1);
 
-    #pragma omp parallel for schedule(dynamic)
-    for (int64_t p = 0; p < blocks * parts; p++)
-        visit_block(g, split_range(groups, (int)(p % parts), parts),
-                    split_block(g->columns, SLICE_COLUMNS, p / parts));
+    for (int64_t c = 0; c < split_blocks(g->columns, SLICE_COLUMNS); c++) {
+        const struct range columns = split_block(g->columns, SLICE_COLUMNS, c);
+        const char *slices = g->of_decoder
+            ? slice_residuals(g->training, g->w, g->count + g->with_aside, columns)
+            : slice_input(g, columns);
+        #pragma omp parallel for schedule(dynamic)
+        for (int64_t p = 0; p < groups; p++)
+            visit_latents(g, turn_piece(g->w, g->latents, LATENT_GROUP, p), columns, slices);
+    }
 }
 
 /* Where products are dense there is one term, and nothing is made of entries aside. */
 static void visit_all(const struct gradients *g)
 {
     const struct term *term = g->terms;
-    const struct dense_sum sum = { g->latents, term->start, term->end, term->coefficient, term->x };
+    const struct dense_sum sum = { g->latents, term->start, term->end, term->coefficient,
+                                   g->of_decoder ? g->w->residual[0]
+                                                 : encoder_input(g->training, g->w) };
 
     if (is_dense(g->training))
         dense_gradients(g->w, &sum, g->visit, g->context);
@@ -228,13 +218,12 @@ void visit_decoder_gradients(const struct training *training, struct workspace *
 {
     const struct codes *codes = workspace->columns;
     const struct range all = { 0, training->latents };
-    const int groups = group_count(training);
     struct gradients gradients = {
         .training = training,
         .w = workspace,
-        .aside = { all, codes->middle, codes->start + 1, codes->value,
-                   workspace->residual[groups] },
-        .count = groups,
+        .aside = { all, codes->middle, codes->start + 1, codes->value },
+        .count = group_count(training),
+        .of_decoder = true,
         .with_aside = workspace->aside_decoded
                       && training->recipe.architecture->aside == ASIDE_REST,
         .latents = all,
@@ -243,10 +232,9 @@ void visit_decoder_gradients(const struct training *training, struct workspace *
         .context = context,
     };
 
-    for (int g = 0; g < groups; g++)
+    for (int g = 0; g < gradients.count; g++)
         gradients.terms[g] = (struct term){ recipe_group(&training->recipe, training->latents, g),
-                                            codes->start, codes->middle, codes->value,
-                                            workspace->residual[g] };
+                                            codes->start, codes->middle, codes->value };
     visit_all(&gradients);
 }
 
@@ -261,7 +249,7 @@ void visit_encoder_gradients(const struct training *training, struct workspace *
         .w = workspace,
         .terms = { { own, aside == ASIDE_ROW ? codes->middle : codes->start,
                      aside == ASIDE_NEAR ? codes->middle : codes->start + 1,
-                     workspace->gradient, encoder_input(training, workspace) } },
+                     workspace->gradient } },
         .count = 1,
         .latents = own,
         .columns = training->inputs,

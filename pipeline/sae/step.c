@@ -107,14 +107,26 @@ static void report_step(struct step_report *report, const struct training *train
 
 /* ---- turns -------------------------------------------------------------------------- */
 
+/* Which residuals are kept; the memory of the others is not wanted. */
+static void choose_residuals(const struct training *training, struct workspace *w)
+{
+    for (int r = 0; r < w->room.residuals; r++) {
+        struct stored_rows *residual = &w->residual[r];
+        residual->width = training->own_columns.end - training->own_columns.first;
+        w->kept[r] = residual_kept(training, w, r);
+        if (!w->kept[r])
+            release_pages(residual->memory,
+                          w->batch * residual->width * store_bytes(residual->store));
+    }
+}
+
 static void begin_step(const struct training *training, struct workspace *w,
                        const struct stored_rows *x, const struct stored_rows *target)
 {
     w->x = x;
     w->target = target;
-    for (int r = 0; r < w->room.residuals; r++)
-        w->residual[r].width = training->own_columns.end - training->own_columns.first;
     w->turns = turn_count(training);
+    choose_residuals(training, w);
     w->turn = -1;
     w->active = w->aside = 0;
     w->gradient_square = 0;

@@ -123,7 +123,7 @@ void training_make(struct training *training, MPI_Comm comm, const struct recipe
         .own_columns = owned(shape.outputs, COLUMNS, rank, size),
         .silent = allocate(shape.latents, sizeof(int64_t)),
         .density = first_density(recipe, shape.latents),
-        .listable = turn_entries(recipe, shape),
+        .listable = turn_entries(shape),
     };
     make_tensors(training);
     draw_weights(training);

@@ -17,11 +17,13 @@
 
 #include "sae/workspace.h"
 
-/* The entries that lists may hold at a time: what takes 1/40 of the memory of the parameters and
- * their second moments, but no fewer than a small dictionary needs; twice as many for architectures
- * that list a row's latents twice. */
-int64_t turn_entries(const struct recipe *recipe, struct shape shape);
+/* The entries that a turn's lists may hold: what takes 1/40 of the memory of the parameters and
+ * their second moments, but no fewer than a small dictionary needs. */
+int64_t turn_entries(struct shape shape);
 
+/* What lists of all latents at once may hold where a turn's may hold so many: twice as many for
+ * architectures that list a row's latents twice.  For these a residual less is kept then. */
+int64_t entries_at_once(const struct recipe *recipe, int64_t turn_entries);
 /* How many turns a step takes.  Architectures that drop entries need all of them at once. */
 int64_t turn_count(const struct training *training);
 

@@ -2,6 +2,7 @@
 #include "kernels/linear.h"
 #include "kernels/slice.h"
 #include "sae/architecture.h"
+#include "sae/decode.h"
 #include "sae/dense.h"
 #include "sae/turns.h"
 
@@ -56,44 +57,81 @@ static double first_density(const struct recipe *recipe, struct shape shape)
     return (architecture->aside == ASIDE_ROW ? 2 : 1) * first_above(0, shape.inputs);
 }
 
-/* Entries that the encoder finds in a turn: as many as there may be, unless a single tile has
- * more. */
-static double first_listed(const struct recipe *recipe, struct shape shape)
+/* Entries of a batch in all turns. */
+static double first_entries(const struct recipe *recipe, struct shape shape)
 {
-    const double of_latent = first_density(recipe, shape) * (double)recipe->batch;
-    const double all = of_latent * shape.latents;
-    const double most = greatest((double)turn_entries(recipe, shape), of_latent * LATENT_TILE);
-
-    return recipe->architecture->select == NULL && all > most ? most : all;
+    return first_density(recipe, shape) * (double)recipe->batch * shape.latents;
 }
 
-/* And of these stay. */
-static double first_kept(const struct recipe *recipe, struct shape shape)
+/* The number of residuals with that of entries aside. */
+static int residual_count(const struct recipe *recipe)
 {
-    if (recipe->architecture->select == NULL)
-        return first_listed(recipe, shape);
-    const double aside = has_auxk(recipe) ? (double)recipe->auxk_latents : 0;
+    const bool aside = recipe->architecture->aside == ASIDE_ROW || has_auxk(recipe);
 
-    return (recipe->target_l0 + aside) * (double)recipe->batch;
+    return (recipe->prefixes > 0 ? recipe->prefixes : 1) + aside;
+}
+
+/* More, and latents take turns. */
+static double most_at_once(const struct recipe *recipe, struct shape shape)
+{
+    return (double)entries_at_once(recipe, turn_entries(shape));
+}
+
+/* While latents take turns a turn has as many entries as there may be, unless a single tile has
+ * more. */
+static struct step_phase phase_in_turns(const struct recipe *recipe, struct shape shape)
+{
+    const double all = first_entries(recipe, shape);
+    const double of_tile = all / (double)split_blocks(shape.latents, LATENT_TILE);
+
+    if (recipe->architecture->select != NULL || all <= most_at_once(recipe, shape))
+        return (struct step_phase){0};
+    const double listed = greatest((double)turn_entries(shape), of_tile);
+    return (struct step_phase){ residual_count(recipe), listed, listed };
+}
+
+static struct step_phase phase_at_once(const struct recipe *recipe, struct shape shape)
+{
+    const double all = first_entries(recipe, shape), most = most_at_once(recipe, shape);
+    const double aside = has_auxk(recipe) ? (double)recipe->auxk_latents : 0;
+    const bool all_kept = first_density(recipe, shape) > DENSE_ABOVE && all <= most;
+    struct step_phase phase = { .listed = all > most ? most : all };
+
+    phase.kept = phase.listed;
+    if (recipe->architecture->select != NULL) {
+        phase.listed = all;
+        phase.kept = (recipe->target_l0 + aside) * (double)recipe->batch;
+    }
+    for (int r = 0; r < residual_count(recipe); r++)
+        phase.residuals += all_kept || residual_kept_at_once(recipe, r);
+    return phase;
+}
+
+static void phase_add(struct step_phase *to, struct step_phase phase)
+{
+    to->residuals = (int)most(to->residuals, phase.residuals);
+    to->listed = greatest(to->listed, phase.listed);
+    to->kept = greatest(to->kept, phase.kept);
 }
 
 void step_room_add(struct step_room *room, const struct recipe *recipe, struct shape shape)
 {
     const struct architecture *architecture = recipe->architecture;
-    const bool aside = architecture->aside == ASIDE_ROW || has_auxk(recipe);
-    const int residuals = (recipe->prefixes > 0 ? recipe->prefixes : 1) + aside;
+    const int residuals = residual_count(recipe);
 
     room->batch = most(room->batch, recipe->batch);
     room->shape.inputs = (int32_t)most(room->shape.inputs, shape.inputs);
     room->shape.outputs = (int32_t)most(room->shape.outputs, shape.outputs);
     room->shape.latents = (int32_t)most(room->shape.latents, shape.latents);
     room->residuals = (int)most(room->residuals, residuals);
-    room->overlaps |= aside;
-    room->auxk |= has_auxk(recipe);
+    room->overlaps |= architecture->aside == ASIDE_ROW || has_auxk(recipe);
+    room->slices = (int)most(room->slices, residuals - (architecture->aside == ASIDE_ROW));
+    room->remade |= !residual_kept_at_once(recipe, 0);
     room->dense |= architecture->select == NULL;
     room->skip |= recipe->skip;
-    room->listed = greatest(room->listed, first_listed(recipe, shape));
-    room->kept = greatest(room->kept, first_kept(recipe, shape));
+    room->short_tile |= shape.latents % LATENT_TILE != 0;
+    phase_add(&room->in_turns, phase_in_turns(recipe, shape));
+    phase_add(&room->at_once, phase_at_once(recipe, shape));
     if (recipe->precision == PRECISION_BF16)
         room->precision = PRECISION_BF16;
 }
@@ -101,7 +139,7 @@ void step_room_add(struct step_room *room, const struct recipe *recipe, struct s
 /* The sizes of everything, for the rank that gets most. */
 struct sizes {
     int64_t row_blocks, column_blocks, tiles;   /* in all */
-    int64_t encode_blocks;
+    int64_t encode_blocks;                      /* whose input is there at a time */
     int64_t own_column_blocks, own_tiles;
     int64_t own_columns, own_latents;           /* with the last block and tile full */
     int64_t entries, own_entries;               /* the worst case */
@@ -110,27 +148,30 @@ struct sizes {
     int64_t sums;
 };
 
-/* Floats for a product, its entries, its tile in bf16 and that as oneDNN wants it (encode.c). */
+/* Floats for a product, its entries, and its tile as oneDNN wants it, which must be filled up first if
+ * it is short (encode.c). */
 static int64_t encode_scratch(const struct step_room *room)
 {
-    const int64_t tile = (int64_t)LATENT_TILE * room->shape.inputs / 2;
+    const int64_t inputs = room->shape.inputs;
     int64_t floats = 5 * (int64_t)ENCODE_ROWS * LATENT_TILE;
 
     if (room->precision == PRECISION_BF16)
-        floats += tile + linear_bytes(PRECISION_BF16, LATENT_TILE, room->shape.inputs) / 4 + 16;
+        floats += linear_bytes(PRECISION_BF16, LATENT_TILE, inputs) / (int64_t)sizeof(float)
+                  + (room->short_tile ? LATENT_TILE * inputs : 0);
     return floats;
 }
 
-/* Floats for slices of a batch, and gradients made from them (gradients.c). */
-static int64_t gradient_scratch(const struct step_room *room)
+/* Bytes of slices of a batch, behind one of all decoder rows if residuals are made anew. */
+static int64_t gradient_slices(const struct step_room *room)
 {
     const int64_t widest = most(room->shape.inputs, room->shape.outputs);
 
-    return ((room->auxk ? 2 : 1) * slice_bytes(room->precision, room->batch, widest)
-            + slice_bytes(PRECISION_F32, LATENT_TILE, widest)) / (int64_t)sizeof(float);
+    return room->slices * slice_bytes(room->precision, room->batch, widest)
+           + (room->remade ? slice_bytes(room->precision, room->shape.latents, widest) : 0);
 }
 
-/* Floats for a block of each residual, and for rows that a skip matrix takes (decode.c). */
+/* Floats for a block of each residual, and for rows that a skip matrix takes (decode.c); for one of
+ * the input, or of gradients, too (gradients.c). */
 static int64_t decode_scratch(const struct step_room *room)
 {
     return (int64_t)ROW_BLOCK * (room->residuals * SLICE_COLUMNS
@@ -148,10 +189,18 @@ static enum store store_of(enum precision precision)
     return precision == PRECISION_BF16 ? STORE_BF16 : STORE_F32;
 }
 
-/* Bytes of the input of some rows. */
+/* Blocks of ENCODE_ROWS whose input is there at a time, and its bytes. */
+static int64_t encode_blocks(const struct step_room *room)
+{
+    const int64_t all = split_blocks(room->batch, ENCODE_ROWS);
+    const int64_t some = input_rows(room->precision) / ENCODE_ROWS;
+
+    return all < some ? all : some;
+}
+
 static int64_t input_bytes(const struct step_room *room)
 {
-    return input_rows(room->precision) * room->shape.inputs
+    return encode_blocks(room) * ENCODE_ROWS * room->shape.inputs
            * store_bytes(store_of(room->precision));
 }
 
@@ -173,7 +222,7 @@ static struct sizes find_sizes(const struct step_room *room, int ranks)
     const int lists = room->overlaps ? 2 : 1;
     struct sizes s = {
         .row_blocks = split_blocks(batch, ROW_BLOCK),
-        .encode_blocks = split_blocks(batch, ENCODE_ROWS),
+        .encode_blocks = encode_blocks(room),
         .column_blocks = split_blocks(room->shape.outputs, COLUMNS),
         .tiles = split_blocks(latents, LATENT_TILE),
         .entries = lists * batch * latents,
@@ -183,12 +232,12 @@ static struct sizes find_sizes(const struct step_room *room, int ranks)
     s.own_columns = s.own_column_blocks * COLUMNS;
     s.own_latents = s.own_tiles * LATENT_TILE;
     s.own_entries = lists * batch * (s.own_latents < latents ? s.own_latents : latents);
-    s.scratch = most(encode_scratch(room), gradient_scratch(room));
-    s.scratch = most(s.scratch, decode_scratch(room));
+    s.scratch = most(encode_scratch(room), decode_scratch(room));
     if (room->skip)
         s.scratch = most(s.scratch, skip_scratch(room));
     s.shared = most(slice_bytes(room->precision, latents, s.own_columns),
                     piece_starts(&s) + input_bytes(room));
+    s.shared = most(s.shared, gradient_slices(room));
     if (room->dense) {
         s.scratch = most(s.scratch, dense_scratch(room, s.own_columns) / (int64_t)sizeof(float));
         s.shared = most(s.shared, dense_shared(room, s.own_columns));
@@ -408,21 +457,33 @@ static double lists_bytes(int64_t count, int64_t groups, double entries)
            + entries * (double)(sizeof(int32_t) + sizeof(float));
 }
 
-/* The lists, the dot products and the gradients.  What the encoder found makes room for the
- * columns. */
-static double entries_bytes(const struct step_room *room, const struct sizes *s, int ranks)
+/* The lists, the dot products and the gradients.  What the encoder found in the rows whose input was
+ * there makes room for the columns. */
+static double entries_bytes(const struct step_room *room, const struct sizes *s, int ranks,
+                            const struct step_phase *phase)
 {
     const int64_t batch = room->batch, latents = room->shape.latents;
     const int64_t own = s->own_latents < latents ? s->own_latents : latents;
-    const double kept = room->kept, listed = room->listed * (double)own / (double)latents;
+    const double kept = phase->kept, listed = phase->listed * (double)own / (double)latents;
+    const double rows = (double)(encode_blocks(room) * ENCODE_ROWS);
+    const double found = rows < (double)batch ? listed * rows / (double)batch : listed;
     double bytes = lists_bytes(1, batch, listed) + lists_bytes(1, latents, 0)
-                   + lists_bytes(0, 0, ranks > 1 ? listed : greatest(listed, kept))
+                   + lists_bytes(0, 0, ranks > 1 ? found : greatest(found, kept))
                    + 2 * kept * (double)sizeof(float);
 
     if (ranks > 1)
         bytes += lists_bytes(ranks, batch, kept) + lists_bytes(1, batch, kept)
                  + (double)(ranks * 2 * batch) * sizeof(int32_t);
     return bytes;
+}
+
+/* The lists, and the residuals that are kept. */
+static int64_t phase_bytes(const struct step_room *room, const struct sizes *s, int ranks,
+                           const struct step_phase *phase)
+{
+    return (int64_t)entries_bytes(room, s, ranks, phase)
+           + phase->residuals * room->batch * s->own_columns
+             * store_bytes(store_of(room->precision));
 }
 
 int64_t workspace_bytes(const struct step_room *room, int ranks, int threads)
@@ -438,7 +499,7 @@ int64_t workspace_bytes(const struct step_room *room, int ranks, int threads)
                             + (5 + room->residuals) * batch;
 
     return floats * (int64_t)sizeof(float) + doubles * (int64_t)sizeof(double)
-           + (int64_t)entries_bytes(room, &s, ranks)
-           + room->residuals * batch * s.own_columns * store_bytes(store_of(room->precision))
+           + most(phase_bytes(room, &s, ranks, &room->in_turns),
+                  phase_bytes(room, &s, ranks, &room->at_once))
            + s.shared;
 }

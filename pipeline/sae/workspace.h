@@ -27,6 +27,13 @@ static inline int64_t input_rows(enum precision precision)
 
 enum { RESIDUALS_MOST = PREFIXES_MOST + 1 };
 
+/* What a step has of things that depend on whether latents take turns (turns.h); the most. */
+struct step_phase {
+    int    residuals;       /* that are kept */
+    double listed, kept;    /* entries that lists of all latents hold at a time: that the encoder
+                               finds, and that stay (workspace.c) */
+};
+
 /* What there must be room for.  step_room_add() makes it hold a training besides what it holds. */
 struct step_room {
     int64_t      batch;
@@ -34,10 +41,11 @@ struct step_room {
     int          residuals; /* the most */
     bool         dense;     /* some training takes dense products, when it starts at least */
     bool         skip;      /* some transcoder has a skip matrix */
+    bool         short_tile;    /* some dictionary does not end with a whole tile */
     bool         overlaps;  /* some architecture may list an entry in both sections */
-    bool         auxk;      /* some decoder's gradients are made of entries aside, too */
-    double       listed, kept;  /* entries that lists of all latents hold at a time: that the
-                                   encoder finds, and that stay (workspace.c); the most */
+    int          slices;    /* the most residuals that gradients are made of at a time */
+    bool         remade;    /* some of these are not kept */
+    struct step_phase in_turns, at_once;
     enum precision precision;   /* bf16 if one training's is */
 };
 
@@ -65,6 +73,7 @@ struct workspace {
                                        prefix, each with the sum of those from there on; last, if
                                        there is one, that of the entries aside */
     bool          aside_decoded;    /* there is one */
+    bool          kept[RESIDUALS_MOST];     /* residuals that are, until the step ends (decode.h) */
 
     int64_t       turns, turn;      /* of this step, and whose lists these are (turns.h) */
     bool          derived;          /* the columns are made of them, and have their gradients */
@@ -88,7 +97,7 @@ struct workspace {
                                        rows, in its precision; in `shared` */
     struct square square;           /* of these */
 
-    struct codes *pieces;           /* [blocks of ENCODE_ROWS, own tiles] what each product gave */
+    struct codes *pieces;           /* [blocks of input_rows(), own tiles] what each product gave */
     struct {
         int32_t  *index;
         float    *value;

@@ -32,6 +32,7 @@ static const struct trial TRIALS[] = {
     { "relu_l1",        &RELU_L1,    2304,  16384, 4096, PRECISION_BF16, 100 },
     { "jumprelu f32",   &JUMPRELU,   2304,  16384, 4096, PRECISION_F32,  100 },
     { "jumprelu start", &JUMPRELU,   2304,  16384, 4096, PRECISION_BF16,   0 },
+    { "gated start",    &GATED,      2304,  16384, 4096, PRECISION_BF16,   0 },
     { "jumprelu wide",  &JUMPRELU,    768, 131072, 4096, PRECISION_BF16, 100 },
     { "jumprelu small", &JUMPRELU,    256,   2048, 2048, PRECISION_BF16,  40 },
     { "the same, f32",  &JUMPRELU,    256,   2048, 2048, PRECISION_F32,   40 },

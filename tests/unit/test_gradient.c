@@ -399,7 +399,7 @@ static void check_path(const struct recipe *recipe, double density, bool in_turn
     perturb(&training);
     training.density = density;
     if (in_turns)
-        training.listable = (int64_t)(density * BATCH * LATENT_TILE) + 1;
+        training.listable = (int64_t)(density * BATCH * LATENT_TILE / 2);
     struct reference *r = copy_training(&training, x, recipe->transcoder ? target : x);
     const double loss = loss_of(r);
     step_room_add(&room, recipe, shape);
@@ -451,7 +451,7 @@ static double norm_after(const struct recipe *recipe, bool in_turns)
     training_make(&training, MPI_COMM_SELF, recipe, shape);
     perturb(&training);
     if (in_turns)
-        training.listable = (int64_t)(training.density * BATCH * LATENT_TILE) + 1;
+        training.listable = (int64_t)(training.density * BATCH * LATENT_TILE / 2);
     step_room_add(&room, recipe, shape);
     workspace_make(&workspace, MPI_COMM_SELF, &room);
     const struct stored_rows rows = { x, STORE_F32, INPUTS, 1, NULL };

@@ -161,7 +161,8 @@ static void check_joining(float half)
         }
         codes_join_sizes(&out, 10, ROWS - 10, parts, 4, 10);
         codes_join_sizes(&out, 0, 10, parts, 4, 0);
-        codes_join_places(&out);
+        codes_join_places(&out, 0, 7);
+        codes_join_places(&out, 7, ROWS - 7);
         codes_join(&out, 10, ROWS - 10, parts, 4, 10);
         codes_join(&out, 0, 10, parts, 4, 0);
         assert_same_codes(&out, &whole);
