@@ -271,35 +271,40 @@ static void cut_groups(const struct training *training, struct workspace *w)
     }
 }
 
-/* The lists of all ranks, of which those that will not stay are dropped.  False if the
- * workspace's bar was too high.  Collective, the same on every rank. */
-static bool list_entries(const struct training *training, struct workspace *w)
+/* The lists of all ranks, of which those that will not stay are dropped.  Returns which of the
+ * workspace's bars were too high, as select() does.  Collective, the same on every rank. */
+static unsigned list_entries(const struct training *training, struct workspace *w)
 {
     const struct architecture *architecture = training->recipe.architecture;
-    bool complete = true;
+    unsigned high = 0;
     double since;
 
     architecture->prepare(training, w);
     encode_own(training, w);
     since = omp_get_wtime();
     if (architecture->select != NULL)
-        complete = architecture->select(training, w, w->own);
+        high = architecture->select(training, w, w->own);
     since = part_done(w->spent, PART_SCAN, 1, since);
     if (w->ranks == 1)
-        return complete;
+        return high;
     gather(training, w);
     since = part_done(w->spent, PART_EXCHANGE, 1, since);
     if (architecture->select != NULL)
-        complete = architecture->select(training, w, w->rows);
+        high = architecture->select(training, w, w->rows);
     part_done(w->spent, PART_SCAN, 1, since);
-    return complete;
+    return high;
 }
 
 void encode_turn(const struct training *training, struct workspace *workspace)
 {
-    workspace->bar = training->bar > 0 ? (float)training->bar : FIRST_BAR;
-    while (!list_entries(training, workspace))
-        workspace->bar = next_bar(workspace->bar);
+    unsigned high;
+
+    for (int b = 0; b < BARS; b++)
+        workspace->bar[b] = training->bar[b] >= 0 ? (float)training->bar[b] : FIRST_BAR;
+    while ((high = list_entries(training, workspace)) != 0)
+        for (int b = 0; b < BARS; b++)
+            if (high >> b & 1)
+                workspace->bar[b] = next_bar(workspace->bar[b]);
     const double since = omp_get_wtime();
     cut_groups(training, workspace);
     part_done(workspace->spent, PART_SCAN, 1, since);

@@ -28,19 +28,27 @@ static void start(struct training *training)
 
 /* Values below this share of the least f of the last batches are not even listed; should that
  * leave out an f, the batch is listed again above a lower bar, which costs as much as a product.
- * So the bar falls at once and rises slowly.  It saves time and changes no result. */
+ * So the bar falls at once and rises slowly.  It saves time and memory and changes no result. */
 static const double BAR_SHARE = 0.9, BAR_RISE = 0.1;
 
-/* Dead latents are listed aside above 0, the others above infinity. */
+/* What of dead latents is listed.  Where few are dead that is all above 0, which is not much more
+ * than what may stay. */
+static float bar_aside(const struct training *training, const struct workspace *w)
+{
+    return training_dead(training) > 2 * training->recipe.auxk_latents ? w->bar[BAR_ASIDE] : 0;
+}
+
+/* Dead latents are listed aside, the others above infinity. */
 static void prepare(const struct training *training, struct workspace *w)
 {
     const struct recipe *recipe = &training->recipe;
     const int64_t first = training->own_latents.first;
+    const float aside = bar_aside(training, w);
 
     for (int64_t i = 0; i < own_count(training); i++) {
-        w->threshold[i] = w->bar;
+        w->threshold[i] = w->bar[BAR_ACTIVE];
         w->gain[i] = 1;
-        w->floor[i] = training->silent[first + i] >= recipe->dead_after ? 0 : INFINITY;
+        w->floor[i] = training->silent[first + i] >= recipe->dead_after ? aside : INFINITY;
     }
     w->aside_decoded = recipe->architecture->aside == ASIDE_REST && recipe->auxk > 0
                        && training_dead(training) > 0;
@@ -73,16 +81,35 @@ static void cut_rows(struct cut *cuts, const struct codes *codes, const int32_t 
         cuts[row] = cut_largest(codes->value, start + row, end + row, 1, k);
 }
 
-/* The largest of each row's entries aside, if there are any.  NULL: all. */
-static struct cut *cut_aside(const struct training *training, struct workspace *w,
-                             const struct codes *codes)
+/* Has some row fewer entries than k, from start to end? */
+static bool some_lack(const struct codes *codes, const int32_t *start, const int32_t *end, int64_t k)
 {
-    struct cut *cuts = w->row_cuts + w->batch;
+    for (int64_t row = 0; row < codes->groups; row++)
+        if (end[row] - start[row] < k)
+            return true;
+    return false;
+}
 
-    if (!w->aside_decoded)
-        return NULL;
-    cut_rows(cuts, codes, codes->middle, codes->start + 1, training->recipe.auxk_latents);
-    return cuts;
+static unsigned high_if(bool high, int bar)
+{
+    return high ? 1u << bar : 0;
+}
+
+/* Keep the largest of each row's entries aside, if there are any, and the active ones that `cuts`
+ * say.  Returns whether the bar of the former was too high. */
+static unsigned keep(const struct training *training, struct workspace *w, struct codes *codes,
+                     struct cut *cuts, bool by_row)
+{
+    const int64_t k = training->recipe.auxk_latents;
+    struct cut *aside = w->row_cuts + w->batch;
+    bool high = false;
+
+    if (w->aside_decoded) {
+        high = bar_aside(training, w) > 0 && some_lack(codes, codes->middle, codes->start + 1, k);
+        cut_rows(aside, codes, codes->middle, codes->start + 1, k);
+    }
+    codes_keep(codes, cuts, by_row, w->aside_decoded ? aside : NULL);
+    return high_if(high, BAR_ASIDE);
 }
 
 static int64_t k_of(const struct training *training)
@@ -90,31 +117,27 @@ static int64_t k_of(const struct training *training)
     return llround(training->recipe.target_l0);
 }
 
-static bool select_by_row(const struct training *training, struct workspace *w,
-                          struct codes *codes)
+static unsigned select_by_row(const struct training *training, struct workspace *w,
+                              struct codes *codes)
 {
-    int64_t fewest = INT64_MAX;
+    const bool high = w->bar[BAR_ACTIVE] > 0
+                      && some_lack(codes, codes->start, codes->middle, k_of(training));
 
-    for (int64_t row = 0; row < codes->groups; row++) {
-        const int64_t actives = codes->middle[row] - codes->start[row];
-        fewest = actives < fewest ? actives : fewest;
-    }
     cut_rows(w->row_cuts, codes, codes->start, codes->middle, k_of(training));
-    codes_keep(codes, w->row_cuts, true, cut_aside(training, w, codes));
-    return fewest >= k_of(training) || !(w->bar > 0);
+    return high_if(high, BAR_ACTIVE) | keep(training, w, codes, w->row_cuts, true);
 }
 
-static bool select_by_batch(const struct training *training, struct workspace *w,
-                            struct codes *codes)
+static unsigned select_by_batch(const struct training *training, struct workspace *w,
+                                struct codes *codes)
 {
     const int64_t k = k_of(training) * codes->groups;
     struct cut cut = cut_largest(codes->value, codes->start, codes->middle, codes->groups, k);
+    const unsigned aside = keep(training, w, codes, &cut, false);
     int64_t actives = 0;
 
-    codes_keep(codes, &cut, false, cut_aside(training, w, codes));
     for (int64_t row = 0; row < codes->groups; row++)
         actives += codes->middle[row] - codes->start[row];
-    return actives >= k || !(w->bar > 0);
+    return high_if(w->bar[BAR_ACTIVE] > 0 && actives < k, BAR_ACTIVE) | aside;
 }
 
 /* mean |e - mean e|^2 = mean |e|^2 - |mean e|^2. */
@@ -171,21 +194,46 @@ static void differentiate(const struct training *training, struct workspace *w, 
     w->vector_gradient[0][own] = (float)bias;
 }
 
-static void settle(struct training *training, const struct workspace *w)
+static float least_of(const struct codes *codes, const int32_t *start, const int32_t *end)
 {
-    const struct codes *rows = w->rows;
     float least = INFINITY;
 
-    for (int64_t row = 0; row < w->batch; row++)
-        for (int64_t k = rows->start[row]; k < rows->middle[row]; k++)
-            least = fminf(least, rows->value[k]);
+    for (int64_t row = 0; row < codes->groups; row++)
+        for (int64_t k = start[row]; k < end[row]; k++)
+            least = fminf(least, codes->value[k]);
+    return least;
+}
+
+/* The next bar, where `least` was the least that stayed. */
+static void move_bar(double *bar, double least)
+{
+    const double next = BAR_SHARE * least;
+    const bool rises = *bar >= 0 && next > *bar;
+
+    *bar = rises ? *bar + BAR_RISE * (next - *bar) : next;
+}
+
+/* If some row has fewer entries aside than may stay there is nothing to leave out. */
+static void settle_aside(struct training *training, const struct workspace *w)
+{
+    const struct codes *rows = w->rows;
+    const bool all = some_lack(rows, rows->middle, rows->start + 1, training->recipe.auxk_latents);
+
+    if (w->aside_decoded)
+        move_bar(&training->bar[BAR_ASIDE],
+                 all ? 0 : (double)least_of(rows, rows->middle, rows->start + 1));
+}
+
+static void settle(struct training *training, const struct workspace *w)
+{
+    const float least = least_of(w->rows, w->rows->start, w->rows->middle);
+
+    settle_aside(training, w);
     if (isinf(least)) {
-        training->bar = 0;
+        training->bar[BAR_ACTIVE] = -1;
         return;
     }
-    const double bar = BAR_SHARE * (double)least;
-    const bool rises = training->bar > 0 && bar > training->bar;
-    training->bar = rises ? training->bar + BAR_RISE * (bar - training->bar) : bar;
+    move_bar(&training->bar[BAR_ACTIVE], (double)least);
     training->cut += (training->step == 0 ? 1 : CUT_SHARE) * ((double)least - training->cut);
 }
 

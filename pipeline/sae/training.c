@@ -124,6 +124,7 @@ void training_make(struct training *training, MPI_Comm comm, const struct recipe
         .silent = allocate(shape.latents, sizeof(int64_t)),
         .density = first_density(recipe, shape.latents),
         .listable = turn_entries(shape),
+        .bar = { -1, -1 },
     };
     make_tensors(training);
     draw_weights(training);

@@ -20,6 +20,11 @@ static double greatest(double a, double b)
     return a > b ? a : b;
 }
 
+static double least(double a, double b)
+{
+    return a < b ? a : b;
+}
+
 /* The share of a row's pre-activations above `low` when training starts.  The latents' directions
  * are random then: of a row of norm 1 they are spread nearly as a normal distribution of variance
  * 1 / inputs. */
@@ -44,16 +49,18 @@ static bool has_auxk(const struct recipe *recipe)
     return recipe->architecture->aside == ASIDE_REST && recipe->auxk > 0;
 }
 
-/* Entries by row and latent.  Gated lists what its gate lets through twice.  What is dead AuxK
- * lists above 0, and that may come to be most latents. */
+/* Entries by row and latent.  Gated lists what its gate lets through twice.  Of dead latents AuxK lists
+ * about twice as many as it keeps, if so many are dead. */
 static double first_density(const struct recipe *recipe, struct shape shape)
 {
     const struct architecture *architecture = recipe->architecture;
 
     if (architecture == &JUMPRELU)
         return first_above(recipe->threshold - recipe->bandwidth / 2, shape.inputs);
-    if (architecture->top_k && !has_auxk(recipe))
-        return first_above_bar(recipe, shape);
+    if (architecture->top_k) {
+        const double aside = has_auxk(recipe) ? 2 * (double)recipe->auxk_latents : 0;
+        return first_above_bar(recipe, shape) + least(aside / shape.latents, 0.5);
+    }
     return (architecture->aside == ASIDE_ROW ? 2 : 1) * first_above(0, shape.inputs);
 }
 

@@ -82,7 +82,7 @@ struct workspace {
     float        *threshold;        /* [own latents] what active pre-activations exceed */
     float        *floor;            /* [own latents] what those aside exceed */
     float        *gain;             /* [own latents] of the encoder's product */
-    float         bar;              /* a guess of what all entries that will stay exceed */
+    float         bar[BARS];        /* of this batch */
     double       *sparsity;         /* [batch] what the penalty counts of a row, in all turns */
     double       *slope;            /* [batch] derivative of the penalty by it, where rows differ */
     double        aside_scale;      /* 2 times the derivative of the loss by |aside's residual|^2 */
