@@ -48,11 +48,11 @@ struct architecture {
     void (*scan)(const struct training *training, const struct workspace *workspace,
                  struct codes *piece, const float *pre, int64_t rows, struct range own);
 
-    /* Drop entries that others displace.  Called for a rank's own lists and again for all together;
-     * then it returns which of the workspace's bars were too high, so that entries may not have been
-     * listed that would have been kept: a bit each, 1 << BAR_ACTIVE or 1 << BAR_ASIDE.  NULL: none
-     * are dropped, and latents may take turns (turns.h), whose entries the other functions see one
-     * after the other.  Local. */
+    /* Drop entries that others displace.  Called for a rank's own lists and again for all
+     * together; then it returns which of the workspace's bars were too high, so that entries may
+     * not have been listed that would have been kept: a bit each, 1 << BAR_ACTIVE or
+     * 1 << BAR_ASIDE.  NULL: none are dropped, and latents may take turns (turns.h), whose entries
+     * the other functions see one after the other.  Local. */
     unsigned (*select)(const struct training *training, struct workspace *workspace,
                        struct codes *codes);
 

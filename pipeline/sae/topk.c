@@ -82,7 +82,8 @@ static void cut_rows(struct cut *cuts, const struct codes *codes, const int32_t 
 }
 
 /* Has some row fewer entries than k, from start to end? */
-static bool some_lack(const struct codes *codes, const int32_t *start, const int32_t *end, int64_t k)
+static bool some_lack(const struct codes *codes, const int32_t *start, const int32_t *end,
+                      int64_t k)
 {
     for (int64_t row = 0; row < codes->groups; row++)
         if (end[row] - start[row] < k)

@@ -19,8 +19,8 @@ enum { LATENT_TILE = 128 };
 enum { ENCODER, DECODER, DECODER_BIAS, SKIP, ENCODER_BIAS, VECTORS = 3,
        TENSORS = ENCODER_BIAS + VECTORS };
 
-/* Of architectures that keep a number of latents: a guess of what all entries exceed that will stay,
- * active ones and those aside.  What is below need not be listed. */
+/* Of architectures that keep a number of latents: a guess of what all entries exceed that will
+ * stay, active ones and those aside.  What is below need not be listed. */
 enum { BAR_ACTIVE, BAR_ASIDE, BARS };
 
 /* A matrix of parameters, of which this rank holds a rectangle.  A vector is a matrix of one
@@ -53,8 +53,8 @@ struct training {
     int64_t       step;                 /* steps done */
     double        density;              /* entries of the last batch's lists, by row and latent */
     int64_t       listable;             /* entries that its lists may hold at a time: turns.h */
-    double        bar[BARS];            /* the next batch's (workspace.h), below 0 if nothing is known
-                                           of it; not in checkpoints */
+    double        bar[BARS];            /* the next batch's, below 0 if nothing is known of it; not
+                                           in checkpoints */
     double        least;                /* mean squared error of its steps so far; 0 at the start */
     double        cut;                  /* running mean of a batch's least kept value (BatchTopK) */
 };

@@ -2,8 +2,8 @@
 #include "kernels/linear.h"
 #include "kernels/slice.h"
 #include "sae/architecture.h"
-#include "sae/decode.h"
 #include "sae/dense.h"
+#include "sae/residual.h"
 #include "sae/turns.h"
 
 #include <math.h>
@@ -49,8 +49,8 @@ static bool has_auxk(const struct recipe *recipe)
     return recipe->architecture->aside == ASIDE_REST && recipe->auxk > 0;
 }
 
-/* Entries by row and latent.  Gated lists what its gate lets through twice.  Of dead latents AuxK lists
- * about twice as many as it keeps, if so many are dead. */
+/* Entries by row and latent.  Gated lists what its gate lets through twice.  Of dead latents AuxK
+ * lists half as many again as it keeps, if so many are dead. */
 static double first_density(const struct recipe *recipe, struct shape shape)
 {
     const struct architecture *architecture = recipe->architecture;
@@ -58,7 +58,7 @@ static double first_density(const struct recipe *recipe, struct shape shape)
     if (architecture == &JUMPRELU)
         return first_above(recipe->threshold - recipe->bandwidth / 2, shape.inputs);
     if (architecture->top_k) {
-        const double aside = has_auxk(recipe) ? 2 * (double)recipe->auxk_latents : 0;
+        const double aside = has_auxk(recipe) ? 1.5 * (double)recipe->auxk_latents : 0;
         return first_above_bar(recipe, shape) + least(aside / shape.latents, 0.5);
     }
     return (architecture->aside == ASIDE_ROW ? 2 : 1) * first_above(0, shape.inputs);
@@ -71,7 +71,7 @@ static double first_entries(const struct recipe *recipe, struct shape shape)
 }
 
 /* The number of residuals with that of entries aside. */
-static int residual_count(const struct recipe *recipe)
+static int residuals_of(const struct recipe *recipe)
 {
     const bool aside = recipe->architecture->aside == ASIDE_ROW || has_auxk(recipe);
 
@@ -94,7 +94,7 @@ static struct step_phase phase_in_turns(const struct recipe *recipe, struct shap
     if (recipe->architecture->select != NULL || all <= most_at_once(recipe, shape))
         return (struct step_phase){0};
     const double listed = greatest((double)turn_entries(shape), of_tile);
-    return (struct step_phase){ residual_count(recipe), listed, listed };
+    return (struct step_phase){ residuals_of(recipe), listed, listed };
 }
 
 static struct step_phase phase_at_once(const struct recipe *recipe, struct shape shape)
@@ -109,7 +109,7 @@ static struct step_phase phase_at_once(const struct recipe *recipe, struct shape
         phase.listed = all;
         phase.kept = (recipe->target_l0 + aside) * (double)recipe->batch;
     }
-    for (int r = 0; r < residual_count(recipe); r++)
+    for (int r = 0; r < residuals_of(recipe); r++)
         phase.residuals += all_kept || residual_kept_at_once(recipe, r);
     return phase;
 }
@@ -124,7 +124,7 @@ static void phase_add(struct step_phase *to, struct step_phase phase)
 void step_room_add(struct step_room *room, const struct recipe *recipe, struct shape shape)
 {
     const struct architecture *architecture = recipe->architecture;
-    const int residuals = residual_count(recipe);
+    const int residuals = residuals_of(recipe);
 
     room->batch = most(room->batch, recipe->batch);
     room->shape.inputs = (int32_t)most(room->shape.inputs, shape.inputs);
@@ -155,8 +155,8 @@ struct sizes {
     int64_t sums;
 };
 
-/* Floats for a product, its entries, and its tile as oneDNN wants it, which must be filled up first if
- * it is short (encode.c). */
+/* Floats for a product, its entries, and its tile as oneDNN wants it, which must be filled up first
+ * if it is short (encode.c). */
 static int64_t encode_scratch(const struct step_room *room)
 {
     const int64_t inputs = room->shape.inputs;
@@ -464,8 +464,8 @@ static double lists_bytes(int64_t count, int64_t groups, double entries)
            + entries * (double)(sizeof(int32_t) + sizeof(float));
 }
 
-/* The lists, the dot products and the gradients.  What the encoder found in the rows whose input was
- * there makes room for the columns. */
+/* The lists, the dot products and the gradients.  What the encoder found in the rows whose input
+ * was there makes room for the columns. */
 static double entries_bytes(const struct step_room *room, const struct sizes *s, int ranks,
                             const struct step_phase *phase)
 {

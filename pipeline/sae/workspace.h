@@ -49,7 +49,7 @@ struct step_room {
     enum precision precision;   /* bf16 if one training's is */
 };
 
-/* The bar (below) of a batch of which nothing is known, a row's norm; and what comes after one that
+/* The bar (training.h) of a batch of which nothing is known, a row's norm; and what comes after one that
  * was too high.  From above, and by small steps, so that of a first batch little more than what
  * stays is ever listed, for a few dozen products. */
 static const float FIRST_BAR = 1;
@@ -71,9 +71,9 @@ struct workspace {
     struct stored_rows residual[RESIDUALS_MOST];
                                     /* [batch, own columns] y - target; of a Matryoshka, one a
                                        prefix, each with the sum of those from there on; last, if
-                                       there is one, that of the entries aside */
+                                       there is one, that of the entries aside (residual.h) */
     bool          aside_decoded;    /* there is one */
-    bool          kept[RESIDUALS_MOST];     /* residuals that are, until the step ends (decode.h) */
+    bool          kept[RESIDUALS_MOST];     /* residuals that are until the step ends */
 
     int64_t       turns, turn;      /* of this step, and whose lists these are (turns.h) */
     bool          derived;          /* the columns are made of them, and have their gradients */

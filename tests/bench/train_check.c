@@ -11,9 +11,9 @@
 
 enum { ROWS = 4, LATENTS = 4 };
 
-/* For products of rows and encoder rows of norm 1 in bf16; relative, of sums; of residuals that were
- * rounded to bf16 in each of many turns, and of gradients if the residual is not there to be looked
- * at, which has an error of half a percent itself. */
+/* For products of rows and encoder rows of norm 1 in bf16; relative, of sums; of residuals that
+ * were rounded to bf16 in each of many turns, and of gradients if the residual is not there to be
+ * looked at, which has an error of half a percent itself. */
 static const double TOLERANCE = 2e-3, RELATIVE = 1e-2, ROUNDED = 3e-2;
 
 static double dot(const float *a, const float *b, int64_t n)
@@ -183,8 +183,8 @@ static int64_t group_of(const struct training *training, int64_t latent)
     return group;
 }
 
-/* The residual that a latent's gradients are made of in a row: that of its group and all behind it, by
- * definition if it is not kept. */
+/* The residual that a latent's gradients are made of in a row: that of its group and all behind it,
+ * by definition if it is not kept. */
 static void residual_behind(float *out, const struct scene *scene, int64_t latent, int64_t row)
 {
     const struct training *training = &scene->training;

@@ -44,8 +44,8 @@ static void train(struct training *training, struct step_report reports[STEPS], 
     for (int64_t step = 0; step < STEPS; step++) {
         synthetic_rows(x, step * BATCH, BATCH, INPUTS);
         if (comm == MPI_COMM_WORLD && step % 2 == 1)
-            training->bar[BAR_ACTIVE] = training->bar[BAR_ASIDE] = 1000;    /* what is left out is found
-                                                                               again */
+            training->bar[BAR_ACTIVE] = training->bar[BAR_ASIDE] = 1000;    /* all is left out, and
+                                                                               found again */
         synthetic_rows(target, step * BATCH, BATCH, OUTPUTS);
         if (training_step(training, &workspace, &rows, recipe->transcoder ? &targets : &rows,
                           &reports[step]) != OK)

@@ -76,7 +76,8 @@ static void check(const struct square *square, const struct scene *scene, struct
         for (int column = 0; column < SIDE; column++)
             if (fabs((double)y[row * SIDE + column] - wanted(scene, s, row, column)) > 1e-5)
                 fail_msg("%d x %d x %d%s: y[%d, %d] is %g and not %g", s.m, s.k, s.n,
-                         transposed ? ", transposed" : "", row, column, (double)y[row * SIDE + column],
+                         transposed ? ", transposed" : "", row, column,
+                         (double)y[row * SIDE + column],
                          wanted(scene, s, row, column));
     free(y);
     free(b);

@@ -53,7 +53,8 @@ static void check_block(struct stored_rows rows)
     fill(out, ROWS * LD, 3);
     rows_load(out, LD, &rows, SOME_ROWS, SOME_COLUMNS);     /* nothing else is touched */
     fill(x, ROWS * WIDTH, 3);
-    assert_true(out[SOME_COLUMNS.end - SOME_COLUMNS.first] == x[SOME_COLUMNS.end - SOME_COLUMNS.first]);
+    assert_true(out[SOME_COLUMNS.end - SOME_COLUMNS.first]
+                == x[SOME_COLUMNS.end - SOME_COLUMNS.first]);
 }
 
 static void blocks_come_back(void **state)
