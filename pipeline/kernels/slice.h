@@ -20,6 +20,12 @@
 
 enum { COLUMNS = 128, SLICE_COLUMNS = 2 * COLUMNS };
 
+/* Columns of a slice that takes as much of the cache, and of memory, in either precision. */
+static inline int64_t slice_columns(enum precision precision)
+{
+    return precision == PRECISION_BF16 ? SLICE_COLUMNS : COLUMNS;
+}
+
 /* Columns of the slice that holds so many, SLICE_COLUMNS at most: whole blocks. */
 static inline int64_t slice_width(int64_t columns)
 {

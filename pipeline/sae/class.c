@@ -1,4 +1,5 @@
 #include "sae/class.h"
+#include "sae/turns.h"
 #include "lm/forward.h"
 
 #include <stdlib.h>
@@ -132,14 +133,24 @@ done:
     return st;
 }
 
+/* While latents take turns a step takes seconds, and memory is what counts. */
+static bool reads_ahead(const struct class *class)
+{
+    for (int i = 0; i < class->count; i++)
+        if (class->pupils[i].going && turn_count(&class->pupils[i].training) > 1)
+            return false;
+    return true;
+}
+
 enum status class_batch(struct class *class, int64_t t)
 {
+    const bool ahead = reads_ahead(class);
     enum status st;
 
-    TRY(feed_batch(&class->feed, t));
+    TRY(feed_batch(&class->feed, t, ahead));
     for (int s = 0; s < SITES; s++)
         if (class->targets[s].batch.memory != NULL)
-            TRY(feed_batch(&class->targets[s], t));
+            TRY(feed_batch(&class->targets[s], t, ahead));
 done:
     return st;
 }

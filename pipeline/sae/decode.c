@@ -163,10 +163,11 @@ static void visit_blocks(const struct training *training, struct workspace *w, s
                          bool dots_only)
 {
     const int64_t own = length(training->own_columns);
+    const int64_t wide = slice_columns(training->recipe.precision);
     const int64_t row_blocks = split_blocks(length(rows), ROW_BLOCK);
 
-    for (int64_t c = 0; c < split_blocks(own, SLICE_COLUMNS); c++) {
-        const struct range columns = split_block(own, SLICE_COLUMNS, c);
+    for (int64_t c = 0; c < split_blocks(own, wide); c++) {
+        const struct range columns = split_block(own, wide, c);
         pack_decoder(training, w, columns);
         #pragma omp parallel for schedule(dynamic)
         for (int64_t b = 0; b < row_blocks; b++) {

@@ -13,4 +13,14 @@ struct stored_rows encoder_input(const struct training *training,
  * Collective: the lists are gathered, 8 bytes an entry. */
 void encode_turn(const struct training *training, struct workspace *workspace);
 
+/* The bar (training.h) of a batch of which nothing is known, a row's norm; and what comes after one
+ * that was too high.  From above, and by small steps, so that of a first batch little more than
+ * what stays is ever listed, for a few dozen products. */
+static const float FIRST_BAR = 1;
+
+static inline float next_bar(float bar)
+{
+    return bar > 1e-3f ? 0.9f * bar : 0;
+}
+
 #endif

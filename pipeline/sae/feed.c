@@ -196,19 +196,24 @@ static void turn_over(struct feed *feed)
     feed->batch.memory = read;
 }
 
-enum status feed_batch(struct feed *feed, int64_t t)
+enum status feed_batch(struct feed *feed, int64_t t, bool ahead)
 {
     enum status st;
 
-    if (feed->ahead_of != t)
+    if (feed->ahead_of != t) {
         feed_rest(feed);
-    if (!feed->reading && feed->ahead_of != t)
+        turn_over(feed);        /* it is read over the one before, which nobody wants any more */
         start_reading(feed, t);
+    }
     feed_rest(feed);
     TRY_ALL(feed->comm, feed->read);
     gather(feed);
     turn_over(feed);
-    start_reading(feed, t + 1);
+    feed->ahead_of = -1;
+    if (ahead)
+        start_reading(feed, t + 1);
+    else
+        release_pages(feed->next, feed->rows * row_bytes(feed));
 done:
     return st;
 }

@@ -3,7 +3,7 @@
  * Batch t is rows t * batch, ..., (t + 1) * batch - 1 of the shuffled stream; after the last
  * row comes the first again.  Each rank reads and decompresses its share, the shares are
  * gathered as they lie on disk.  The next batch is read ahead in a thread while this one is
- * worked on.
+ * worked on, unless that takes so long that memory is dearer than the time to read.
  */
 #ifndef FEED_H
 #define FEED_H
@@ -39,8 +39,9 @@ enum status feed_check_aligned(struct feed *a, struct feed *b, const char *folde
 /* Bytes feed_open() allocates. */
 int64_t feed_bytes(int64_t rows, int32_t width, enum store store);
 
-/* Batch number t, in feed->batch; batch t + 1 is then read ahead.  Collective.  E_IO, E_FORMAT. */
-enum status feed_batch(struct feed *feed, int64_t t);
+/* Batch number t, in feed->batch.  Batch t + 1 is then read ahead, or else the memory for it is given
+ * back until the next call.  Collective.  E_IO, E_FORMAT. */
+enum status feed_batch(struct feed *feed, int64_t t, bool ahead);
 
 /* Wait for the thread that reads ahead: HDF5 must not be used by two at a time.  Local. */
 void feed_rest(struct feed *feed);

@@ -187,9 +187,10 @@ static void visit_latents(const struct gradients *g, struct range latents, struc
 static void visit_sparse(const struct gradients *g)
 {
     const int64_t groups = turn_pieces(g->w, g->latents, LATENT_GROUP);
+    const int64_t wide = slice_columns(g->training->recipe.precision);
 
-    for (int64_t c = 0; c < split_blocks(g->columns, SLICE_COLUMNS); c++) {
-        const struct range columns = split_block(g->columns, SLICE_COLUMNS, c);
+    for (int64_t c = 0; c < split_blocks(g->columns, wide); c++) {
+        const struct range columns = split_block(g->columns, wide, c);
         const char *slices = g->of_decoder
             ? slice_residuals(g->training, g->w, g->count + g->with_aside, columns)
             : slice_input(g, columns);

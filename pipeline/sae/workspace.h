@@ -11,8 +11,8 @@
 #include "kernels/select.h"
 #include "kernels/square.h"
 #include "sae/parts.h"
+#include "sae/room.h"
 #include "sae/stored.h"
-#include "sae/training.h"
 
 /* Shapes that do not depend on ranks or threads: rows of a product of the encoder's, and of
  * the decoder's. */
@@ -26,40 +26,6 @@ static inline int64_t input_rows(enum precision precision)
 }
 
 enum { RESIDUALS_MOST = PREFIXES_MOST + 1 };
-
-/* What a step has of things that depend on whether latents take turns (turns.h); the most. */
-struct step_phase {
-    int    residuals;       /* that are kept */
-    double listed, kept;    /* entries that lists of all latents hold at a time: that the encoder
-                               finds, and that stay (workspace.c) */
-};
-
-/* What there must be room for.  step_room_add() makes it hold a training besides what it holds. */
-struct step_room {
-    int64_t      batch;
-    struct shape shape;     /* the widest of each */
-    int          residuals; /* the most */
-    bool         dense;     /* some training takes dense products, when it starts at least */
-    bool         skip;      /* some transcoder has a skip matrix */
-    bool         short_tile;    /* some dictionary does not end with a whole tile */
-    bool         overlaps;  /* some architecture may list an entry in both sections */
-    int          slices;    /* the most residuals that gradients are made of at a time */
-    bool         remade;    /* some of these are not kept */
-    struct step_phase in_turns, at_once;
-    enum precision precision;   /* bf16 if one training's is */
-};
-
-/* The bar (training.h) of a batch of which nothing is known, a row's norm; and what comes after one that
- * was too high.  From above, and by small steps, so that of a first batch little more than what
- * stays is ever listed, for a few dozen products. */
-static const float FIRST_BAR = 1;
-
-static inline float next_bar(float bar)
-{
-    return bar > 1e-3f ? 0.9f * bar : 0;
-}
-
-void step_room_add(struct step_room *room, const struct recipe *recipe, struct shape shape);
 
 struct workspace {
     struct step_room   room;

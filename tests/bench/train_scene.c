@@ -4,6 +4,7 @@
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
 #include "kernels/product.h"
+#include "sae/turns.h"
 #include "shard/activation_writer.h"
 
 #include <math.h>
@@ -142,7 +143,7 @@ void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
     MPI_Barrier(comm);
     memory_start_peak();        /* what writing has freed is given back */
     if (feed_open(&scene->feed, comm, rows, trial->batch) != OK
-        || feed_batch(&scene->feed, 0) != OK)
+        || feed_batch(&scene->feed, 0, false) != OK)
         die("%s", status_reason());
     if (rank == 0 && trial->l0 > 0)
         bar = find_bar(&whole, &scene->feed.batch, trial->l0);
@@ -165,7 +166,7 @@ void scene_free(struct scene *scene)
 
 void scene_step(struct scene *scene, int64_t t, struct step_report *report)
 {
-    if (feed_batch(&scene->feed, t) != OK
+    if (feed_batch(&scene->feed, t, turn_count(&scene->training) == 1) != OK
         || training_step(&scene->training, &scene->workspace, &scene->feed.batch,
                          &scene->feed.batch, report) != OK)
         die("%s", status_reason());

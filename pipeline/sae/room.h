@@ -1,0 +1,36 @@
+/* room.h -- what there must be room for in a step of some trainings.
+ *
+ * Found from their recipes and shapes alone, before anything is allocated: so plan can ask, too.
+ * Of the lists it is what the start of training fills, when the thresholds have not yet learnt to
+ * leave out anything.
+ */
+#ifndef SAE_ROOM_H
+#define SAE_ROOM_H
+
+#include "sae/training.h"
+
+/* What a step has of things that depend on whether latents take turns (turns.h); the most. */
+struct step_phase {
+    int    residuals;       /* that are kept */
+    double listed, kept;    /* entries that lists of all latents hold at a time: that the encoder
+                               finds, and that stay */
+};
+
+struct step_room {
+    int64_t      batch;
+    struct shape shape;     /* the widest of each */
+    int          residuals; /* the most */
+    bool         dense;     /* some training takes dense products, when it starts at least */
+    bool         skip;      /* some transcoder has a skip matrix */
+    bool         short_tile;    /* some dictionary does not end with a whole tile */
+    bool         overlaps;  /* some architecture may list an entry in both sections */
+    int          slices;    /* the most residuals that gradients are made of at a time */
+    bool         remade;    /* some of these are not kept */
+    struct step_phase in_turns, at_once;
+    enum precision precision;   /* bf16 if one training's is */
+};
+
+/* Make it hold a training besides what it holds.  Local. */
+void step_room_add(struct step_room *room, const struct recipe *recipe, struct shape shape);
+
+#endif
