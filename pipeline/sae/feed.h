@@ -39,8 +39,8 @@ enum status feed_check_aligned(struct feed *a, struct feed *b, const char *folde
 /* Bytes feed_open() allocates. */
 int64_t feed_bytes(int64_t rows, int32_t width, enum store store);
 
-/* Batch number t, in feed->batch.  Batch t + 1 is then read ahead, or else the memory for it is given
- * back until the next call.  Collective.  E_IO, E_FORMAT. */
+/* Batch number t, in feed->batch.  Batch t + 1 is then read ahead, or else the memory for it is
+ * given back until the next call.  Collective.  E_IO, E_FORMAT. */
 enum status feed_batch(struct feed *feed, int64_t t, bool ahead);
 
 /* Wait for the thread that reads ahead: HDF5 must not be used by two at a time.  Local. */

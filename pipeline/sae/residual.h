@@ -50,8 +50,8 @@ int            residual_count(const struct training *training, const struct work
 struct section residual_section(const struct training *training,
                                 const struct workspace *workspace, int r);
 
-/* Is residual number r of the step that begins kept?  And if lists of all latents are there at once,
- * with sparse products? */
+/* Is residual number r of the step that begins kept?  And if lists of all latents are there at
+ * once, with sparse products? */
 bool residual_kept(const struct training *training, const struct workspace *workspace, int r);
 bool residual_kept_at_once(const struct recipe *recipe, int r);
 
