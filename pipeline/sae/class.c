@@ -1,6 +1,6 @@
 #include "sae/class.h"
-#include "sae/turns.h"
 #include "lm/forward.h"
+#include "sae/turns.h"
 
 #include <stdlib.h>
 #include <string.h>
