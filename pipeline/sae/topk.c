@@ -31,11 +31,16 @@ static void start(struct training *training)
  * So the bar falls at once and rises slowly.  It saves time and memory and changes no result. */
 static const double BAR_SHARE = 0.9, BAR_RISE = 0.1;
 
-/* What of dead latents is listed.  Where few are dead that is all above 0, which is not much more
- * than what may stay. */
+/* Are there so many that more would be listed than may stay? */
+static bool many_dead(const struct training *training)
+{
+    return training_dead(training) > 2 * training->recipe.auxk_latents;
+}
+
+/* What the entries of dead latents must exceed to be listed. */
 static float bar_aside(const struct training *training, const struct workspace *w)
 {
-    return training_dead(training) > 2 * training->recipe.auxk_latents ? w->bar[BAR_ASIDE] : 0;
+    return many_dead(training) ? w->bar[BAR_ASIDE] : 0;
 }
 
 /* Dead latents are listed aside, the others above infinity. */
@@ -214,15 +219,17 @@ static void move_bar(double *bar, double least)
     *bar = rises ? *bar + BAR_RISE * (next - *bar) : next;
 }
 
-/* If some row has fewer entries aside than may stay there is nothing to leave out. */
+/* If some row has fewer entries aside than may stay there is nothing to leave out; but what was
+ * found while few were dead says nothing of more. */
 static void settle_aside(struct training *training, const struct workspace *w)
 {
     const struct codes *rows = w->rows;
-    const bool all = some_lack(rows, rows->middle, rows->start + 1, training->recipe.auxk_latents);
+    const int32_t *start = rows->middle, *end = rows->start + 1;
 
-    if (w->aside_decoded)
-        move_bar(&training->bar[BAR_ASIDE],
-                 all ? 0 : (double)least_of(rows, rows->middle, rows->start + 1));
+    if (!w->aside_decoded || !many_dead(training))
+        return;
+    const bool all = some_lack(rows, start, end, training->recipe.auxk_latents);
+    move_bar(&training->bar[BAR_ASIDE], all ? 0 : (double)least_of(rows, start, end));
 }
 
 static void settle(struct training *training, const struct workspace *w)

@@ -50,10 +50,14 @@ static void check_block(struct stored_rows rows)
             const float centre = rows.centre != NULL ? rows.centre[j] : 0;
             assert_true(out[row * LD + j] == kept * rows.factor - centre);
         }
-    fill(out, ROWS * LD, 3);
-    rows_load(out, LD, &rows, SOME_ROWS, SOME_COLUMNS);     /* nothing else is touched */
     fill(x, ROWS * WIDTH, 3);
-    assert_true(out[SOME_COLUMNS.end - SOME_COLUMNS.first]
+    fill(block, ROWS * LD, 3);
+    rows_load(block, LD, &rows, SOME_ROWS, SOME_COLUMNS);
+    for (int64_t row = SOME_ROWS.first; row < SOME_ROWS.end; row++)
+        for (int64_t j = SOME_COLUMNS.first; j < SOME_COLUMNS.end; j++)
+            assert_true(block[(row - SOME_ROWS.first) * LD + j - SOME_COLUMNS.first]
+                        == out[row * LD + j]);
+    assert_true(block[SOME_COLUMNS.end - SOME_COLUMNS.first]    /* nothing else is touched */
                 == x[SOME_COLUMNS.end - SOME_COLUMNS.first]);
 }
 
