@@ -87,41 +87,57 @@ struct cut cut_largest_ref(const float *value, const int32_t *start, const int32
     return (struct cut){ room[k - 1], k - above };
 }
 
-/* Entries start to end - 1 move to `at` as far as they are in; returns where they end.  Each is
- * written before it is known whether it stays, since a guess would often be wrong. */
-static int32_t keep(struct codes *codes, int32_t at, int32_t start, int32_t end, struct cut *cut)
+void cuts_keep_all(struct cut *cuts, int64_t count)
 {
-    const float least = cut->value;
-    int64_t ties = cut->ties;
+    for (int64_t g = 0; g < count; g++)
+        cuts[g] = (struct cut){ -INFINITY, 0 };
+}
 
+void cut_each(struct cut *cuts, struct cut cut, const float *value, const int32_t *start,
+              const int32_t *end, int64_t groups)
+{
+    int64_t left = cut.ties;
+
+    for (int64_t g = 0; g < groups; g++) {
+        int64_t ties = 0;
+        for (int32_t k = start[g]; k < end[g]; k++)
+            ties += (value[k] >= cut.value) & (value[k] <= cut.value);
+        cuts[g] = (struct cut){ cut.value, ties < left ? ties : left };
+        left -= cuts[g].ties;
+    }
+}
+
+/* Entries start to end - 1 go to `at` as far as they are in; returns where they end.  Each is
+ * written before it is known whether it stays, since a guess would often be wrong. */
+static int32_t keep(struct codes *out, int32_t at, const struct codes *codes, int32_t start,
+                    int32_t end, struct cut cut)
+{
     for (int32_t k = start; k < end; k++) {
         const float value = codes->value[k];
-        int in = value > least;
+        int in = value > cut.value;
 
-        if ((value <= least) & (value >= least) & (ties > 0)) {
+        if ((value <= cut.value) & (value >= cut.value) & (cut.ties > 0)) {
             in = 1;
-            ties--;
+            cut.ties--;
         }
-        codes->index[at] = codes->index[k];
-        codes->value[at] = value;
+        out->index[at] = codes->index[k];
+        out->value[at] = value;
         at += in;
     }
-    cut->ties = ties;
     return at;
 }
 
-void codes_keep(struct codes *codes, struct cut *active, bool each, struct cut *near)
+void codes_keep(struct codes *out, int64_t first, const struct codes *codes,
+                const struct cut *active, const struct cut *near)
 {
-    struct cut all = { -INFINITY, 0 };
-    int32_t at = codes->start[0], start = at;
+    int32_t at = first > 0 ? out->start[first] : 0, start = codes->start[0];
 
+    out->start[first] = at;
     for (int64_t g = 0; g < codes->groups; g++) {
         const int32_t middle = codes->middle[g], end = codes->start[g + 1];
 
-        at = keep(codes, at, start, middle, each ? &active[g] : active);
-        codes->middle[g] = at;
-        at = keep(codes, at, middle, end, near != NULL ? &near[g] : &all);
-        codes->start[g + 1] = at;
+        out->middle[first + g] = at = keep(out, at, codes, start, middle, active[g]);
+        out->start[first + g + 1] = at = keep(out, at, codes, middle, end, near[g]);
         start = end;
     }
 }

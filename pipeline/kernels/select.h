@@ -17,6 +17,9 @@ struct cut {
     int64_t ties;
 };
 
+/* The cuts that leave all. */
+void cuts_keep_all(struct cut *cuts, int64_t count);
+
 /* The cut that leaves the k largest of some values, or all if there are no more than k.
  *   value       [entries]   above 0
  *   start, end  [groups]    the groups' values are value[start[g]] to value[end[g] - 1]
@@ -29,10 +32,18 @@ struct cut cut_largest(const float *value, const int32_t *start, const int32_t *
 struct cut cut_largest_ref(const float *value, const int32_t *start, const int32_t *end,
                            int64_t groups, int64_t k, float *room);
 
-/* Keep of each group's active entries what `active` lets in, of its near ones what `near`
- * does; the lists move together in place.
- *   active   [1] for all groups together, or [groups] if `each`; its ties are used up
- *   near     [groups]; NULL: all are kept */
-void codes_keep(struct codes *codes, struct cut *active, bool each, struct cut *near);
+/* A cut through several groups, as one for each of them.
+ *   cuts         [groups]   out
+ * the rest as for cut_largest(). */
+void cut_each(struct cut *cuts, struct cut cut, const float *value, const int32_t *start,
+              const int32_t *end, int64_t groups);
+
+/* Keep of each group's active entries what its cut among `active` lets in, of its near ones that
+ * among `near`.
+ *   out            out  its groups `first`, ... become those of `codes`, behind what it has;
+ *                       it may be `codes` itself, with first = 0: then they move together
+ *   active, near   in   [groups] */
+void codes_keep(struct codes *out, int64_t first, const struct codes *codes,
+                const struct cut *active, const struct cut *near);
 
 #endif

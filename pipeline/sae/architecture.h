@@ -29,7 +29,10 @@ struct architecture {
     bool        centred;            /* the encoder sees x - b_dec, and not x */
     bool        unit_decoder;       /* decoder rows are kept at norm 1 */
     double      decoder_norm;       /* of the first decoder rows */
-    bool        top_k;              /* the recipe's target_l0 is the number k of latents kept */
+    bool        top_k;              /* the recipe's target_l0 is the number k of latents kept; it
+                                       needs the lists of all latents at once.  Else they may take
+                                       turns (turns.h), and the functions below see their entries
+                                       one turn after the other */
     enum aside  aside;
     enum sae_form form;             /* what it comes to */
 
@@ -48,13 +51,15 @@ struct architecture {
     void (*scan)(const struct training *training, const struct workspace *workspace,
                  struct codes *piece, const float *pre, int64_t rows, struct range own);
 
-    /* Drop entries that others displace.  Called for a rank's own lists and again for all
-     * together; then it returns which of the workspace's bars were too high, so that entries may
-     * not have been listed that would have been kept: a bit each, 1 << BAR_ACTIVE or
-     * 1 << BAR_ASIDE.  NULL: none are dropped, and latents may take turns (turns.h), whose entries
-     * the other functions see one after the other.  Local. */
-    unsigned (*select)(const struct training *training, struct workspace *workspace,
-                       struct codes *codes);
+    /* If it keeps a number of latents: which entries stay, in active_cuts and aside_cuts of their
+     * rows.  First of some rows, `first` and those behind; then, with what has stayed, of the whole
+     * batch (NULL: all stay).  Called for a rank's own lists and again for all together; then they
+     * return which of the workspace's bars were too high, so that entries may not have been listed
+     * that would have been kept: a bit each, 1 << BAR_ACTIVE or 1 << BAR_ASIDE.  Local. */
+    unsigned (*cut_rows)(const struct training *training, struct workspace *workspace,
+                         const struct codes *codes, int64_t first);
+    unsigned (*cut_batch)(const struct training *training, struct workspace *workspace,
+                          const struct codes *codes);
 
     /* What the penalty counts of the entries of a row.  NULL: the active ones.  Local. */
     double (*sparsity)(const struct workspace *workspace, int64_t row);
@@ -83,6 +88,12 @@ struct architecture {
      * Local. */
     void (*infer)(const struct training *training, float *gain, float *bias, float *threshold);
 };
+
+/* Does it make something of dead latents?  Then its entries aside are those of the dead. */
+static inline bool has_auxk(const struct recipe *recipe)
+{
+    return recipe->architecture->aside == ASIDE_REST && recipe->auxk > 0;
+}
 
 /* JumpReLU's second vector. */
 enum { THRESHOLD = ENCODER_BIAS + 1 };

@@ -87,16 +87,16 @@ int64_t class_bytes(const struct class *class, int ranks, int threads)
 {
     const struct step_room room = room_of(class);
     const int64_t batch = class->suite->train.batch;
-    int64_t bytes = 0;
+    int64_t bytes = 0, of_batch = 0;
 
     for (int s = 0; s < SITES; s++)
         if (s == (int)class->tap.site || is_target(class, s))
-            bytes += feed_bytes(batch, class->width[s], class->store);
+            of_batch += feed_bytes(batch, class->width[s], class->store);
     for (int i = 0; i < class->count; i++)
         if (class->pupils[i].going)
             bytes += training_bytes(&class->pupils[i].recipe,
                                     pupil_shape(class, &class->pupils[i]), ranks);
-    return bytes + workspace_bytes(&room, ranks, threads);
+    return bytes + of_batch + workspace_bytes(&room, ranks, threads, of_batch);
 }
 
 /* Collective. */
@@ -133,11 +133,11 @@ done:
     return st;
 }
 
-/* While latents take turns a step takes seconds, and memory is what counts. */
+/* Not while lists are long: then a step takes long, and memory is what counts. */
 static bool reads_ahead(const struct class *class)
 {
     for (int i = 0; i < class->count; i++)
-        if (class->pupils[i].going && turn_count(&class->pupils[i].training) > 1)
+        if (class->pupils[i].going && lists_are_long(&class->pupils[i].training))
             return false;
     return true;
 }

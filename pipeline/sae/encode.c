@@ -160,32 +160,72 @@ static void find_entries(const struct training *training, struct workspace *w, s
         encode_tile(training, w, rows, p / parts, split_range(blocks, (int)(p % parts), parts));
 }
 
-/* Put side by side what was found in the tiles. */
-static void join_pieces(const struct training *training, struct workspace *w, struct range rows)
+/* Put side by side what was found in the tiles, as groups `first`, ... of `lists`. */
+static void join_pieces(const struct training *training, struct workspace *w, struct codes *lists,
+                        int64_t first, int64_t count)
 {
     const int64_t tiles = turn_pieces(w, training->own_latents, LATENT_TILE);
-    const int64_t count = rows.end - rows.first;
 
     #pragma omp parallel for
     for (int64_t block = 0; block < split_blocks(count, ENCODE_ROWS); block++) {
         const struct range some = split_block(count, ENCODE_ROWS, block);
-        codes_join_sizes(w->own, rows.first + some.first, some.end - some.first,
+        codes_join_sizes(lists, first + some.first, some.end - some.first,
                          &w->pieces[block * tiles], tiles, 0);
     }
-    codes_join_places(w->own, rows.first, count);
+    codes_join_places(lists, first, count);
     #pragma omp parallel for schedule(dynamic)
     for (int64_t b = 0; b < split_blocks(count, ROW_BLOCK); b++) {
         const struct range some = split_block(count, ROW_BLOCK, b);
         const int64_t block = some.first / ENCODE_ROWS;
-        codes_join(w->own, rows.first + some.first, some.end - some.first,
+        codes_join(lists, first + some.first, some.end - some.first,
                    &w->pieces[block * tiles], tiles, some.first % ENCODE_ROWS);
     }
 }
 
-/* The lists of the own latents.  The input of all rows never exists, nor do all pieces. */
-static void encode_own(const struct training *training, struct workspace *w)
+/* Drop entries of the lists of some rows, `first` and those behind, that others displace.
+ *   to   with those of the rows before, or the same lists
+ * Returns which bars were too high. */
+static unsigned keep_of_rows(const struct training *training, struct workspace *w,
+                             struct codes *to, const struct codes *lists, int64_t first)
+{
+    const unsigned high = training->recipe.architecture->cut_rows(training, w, lists, first);
+
+    codes_keep(to, first, lists, w->active_cuts + first, w->aside_cuts + first);
+    return high;
+}
+
+static unsigned keep_of_batch(const struct training *training, struct workspace *w,
+                              struct codes *lists)
+{
+    const struct architecture *architecture = training->recipe.architecture;
+
+    if (architecture->cut_batch == NULL)
+        return 0;
+    const unsigned high = architecture->cut_batch(training, w, lists);
+    codes_keep(lists, 0, lists, w->active_cuts, w->aside_cuts);
+    return high;
+}
+
+/* The pieces of some rows become their lists. */
+static unsigned list_rows(const struct training *training, struct workspace *w, struct range rows)
+{
+    const int64_t count = rows.end - rows.first;
+
+    if (!training->recipe.architecture->top_k) {
+        join_pieces(training, w, w->own, rows.first, count);
+        return 0;
+    }
+    w->listed->groups = count;
+    join_pieces(training, w, w->listed, 0, count);
+    return keep_of_rows(training, w, w->own, w->listed, rows.first);
+}
+
+/* The lists of the own latents.  The input of all rows never exists, nor do all pieces, nor what
+ * will not stay of all rows.  Returns which bars were too high, if these are all latents. */
+static unsigned encode_own(const struct training *training, struct workspace *w)
 {
     const int64_t each = input_rows(training->recipe.precision);
+    unsigned high = 0;
 
     w->own->groups = w->batch;
     for (int64_t i = 0; i < split_blocks(w->batch, each); i++) {
@@ -195,9 +235,13 @@ static void encode_own(const struct training *training, struct workspace *w)
         part_done(w->spent, PART_ENCODE, 1, since);
         find_entries(training, w, rows);
         since = omp_get_wtime();
-        join_pieces(training, w, rows);
+        high |= list_rows(training, w, rows);
         part_done(w->spent, PART_SCAN, 1, since);
     }
+    const double since = omp_get_wtime();
+    high |= keep_of_batch(training, w, w->own);
+    part_done(w->spent, PART_SCAN, 1, since);
+    return high;
 }
 
 /* Where each rank's lists begin in the gathered ones, from the lengths of their rows. */
@@ -272,25 +316,20 @@ static void cut_groups(const struct training *training, struct workspace *w)
 }
 
 /* The lists of all ranks, of which those that will not stay are dropped.  Returns which of the
- * workspace's bars were too high, as select() does.  Collective, the same on every rank. */
+ * workspace's bars were too high, as cut_rows() does.  Collective, the same on every rank. */
 static unsigned list_entries(const struct training *training, struct workspace *w)
 {
-    const struct architecture *architecture = training->recipe.architecture;
-    unsigned high = 0;
-    double since;
-
-    architecture->prepare(training, w);
-    encode_own(training, w);
-    since = omp_get_wtime();
-    if (architecture->select != NULL)
-        high = architecture->select(training, w, w->own);
-    since = part_done(w->spent, PART_SCAN, 1, since);
+    training->recipe.architecture->prepare(training, w);
+    unsigned high = encode_own(training, w);
     if (w->ranks == 1)
         return high;
+    double since = omp_get_wtime();
     gather(training, w);
     since = part_done(w->spent, PART_EXCHANGE, 1, since);
-    if (architecture->select != NULL)
-        high = architecture->select(training, w, w->rows);
+    if (!training->recipe.architecture->top_k)
+        return 0;
+    high = keep_of_rows(training, w, w->rows, w->rows, 0);
+    high |= keep_of_batch(training, w, w->rows);
     part_done(w->spent, PART_SCAN, 1, since);
     return high;
 }

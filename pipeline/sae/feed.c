@@ -161,7 +161,7 @@ void feed_close(struct feed *feed)
 
 int64_t feed_bytes(int64_t rows, int32_t width, enum store store)
 {
-    return 2 * rows * width * store_bytes(store);
+    return rows * width * store_bytes(store);
 }
 
 /* The shares of all ranks.  A single rank has read all that there is. */

@@ -3,7 +3,7 @@
  * Batch t is rows t * batch, ..., (t + 1) * batch - 1 of the shuffled stream; after the last
  * row comes the first again.  Each rank reads and decompresses its share, the shares are
  * gathered as they lie on disk.  The next batch is read ahead in a thread while this one is
- * worked on, unless that takes so long that memory is dearer than the time to read.
+ * worked on, unless memory is dearer than the time to read it (turns.h).
  */
 #ifndef FEED_H
 #define FEED_H
@@ -36,7 +36,7 @@ void        feed_close(struct feed *feed);
  * origins.  E_USAGE, naming `folder`, from where b comes.  Local. */
 enum status feed_check_aligned(struct feed *a, struct feed *b, const char *folder);
 
-/* Bytes feed_open() allocates. */
+/* Bytes of a batch; there are two of them if one is read ahead. */
 int64_t feed_bytes(int64_t rows, int32_t width, enum store store);
 
 /* Batch number t, in feed->batch.  Batch t + 1 is then read ahead, or else the memory for it is

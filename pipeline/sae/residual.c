@@ -3,6 +3,7 @@
 #include "kernels/rows.h"
 #include "kernels/slice.h"
 #include "sae/architecture.h"
+#include "sae/turns.h"
 
 #include <omp.h>
 #include <string.h>
@@ -26,19 +27,19 @@ struct section residual_section(const struct training *training, const struct wo
     return (struct section){ &w->residual[r], group_start(w, r), group_end(w, r, groups) };
 }
 
-/* A skip matrix's gradient is made of its residual when the decoder has been moved. */
-bool residual_kept_at_once(const struct recipe *recipe, int r)
+/* A skip matrix's gradient is made of the first when the decoder has been moved; a Matryoshka's
+ * first is the sum of all. */
+bool residual_kept_at_once(const struct recipe *recipe, int r, bool long_lists)
 {
-    if (recipe->skip)
-        return true;
-    if (recipe->architecture->aside == ASIDE_ROW)
-        return r == 0;
-    return recipe->prefixes == 0;
+    if (recipe->prefixes > 0)
+        return recipe->skip;
+    return r == 0 && (recipe->skip || !long_lists);
 }
 
 bool residual_kept(const struct training *training, const struct workspace *w, int r)
 {
-    return w->turns > 1 || is_dense(training) || residual_kept_at_once(&training->recipe, r);
+    return w->turns > 1 || is_dense(training)
+           || residual_kept_at_once(&training->recipe, r, lists_are_long(training));
 }
 
 /* ---- a block of all ----------------------------------------------------------------- */
@@ -61,6 +62,12 @@ static bool begins_bare(const struct training *training, int r)
 {
     return r == 0 || (r == group_count(training)
                       && training->recipe.architecture->aside == ASIDE_ROW);
+}
+
+/* Is it AuxK's: of what the others have left? */
+static bool is_of_rest(const struct training *training, int r)
+{
+    return r == group_count(training) && training->recipe.architecture->aside == ASIDE_REST;
 }
 
 /* b_dec (+ W_skip x) - target.  Products are made in blocks of one width for all, since their bits
@@ -106,6 +113,8 @@ static void add(const struct training *training, const struct workspace *w,
 
     if (!begins_bare(training, r))
         memcpy(to, residual_row(residuals, r - 1, row), (size_t)width * sizeof *to);
+    if (is_of_rest(training, r))
+        row_round(&w->residual[r - 1], to, width);      /* as it may be kept */
     slice_combine(to, w->rows->index + first, w->rows->value + first, section.end[at] - first,
                   w->shared, width, training->recipe.precision);
 }

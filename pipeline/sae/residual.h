@@ -9,9 +9,9 @@
  * gradients depend, and all are rounded to the precision in which they are multiplied.
  *
  * While latents take turns, and where products are dense, residuals are kept until the step ends.
- * Else those that need not be are made anew where they are used: of a Matryoshka all, of Gated that
- * of its gates, of which only dot products are made.  It costs the entries' part of decode() once
- * more, and spares two bytes a value, or four.
+ * Else those that need not be are made anew where they are used: of a Matryoshka all, those of the
+ * entries aside, and the first while lists are long (turns.h).  It costs their entries' part of
+ * decode() once more, and spares two bytes a value, or four.
  *
  * All here is local, and but for what is asked of a recipe called by all threads.
  */
@@ -53,7 +53,7 @@ struct section residual_section(const struct training *training,
 /* Is residual number r of the step that begins kept?  And if lists of all latents are there at
  * once, with sparse products? */
 bool residual_kept(const struct training *training, const struct workspace *workspace, int r);
-bool residual_kept_at_once(const struct recipe *recipe, int r);
+bool residual_kept_at_once(const struct recipe *recipe, int r, bool long_lists);
 
 /* A block of rows in a block of own columns, SLICE_COLUMNS of them at most. */
 struct block {

@@ -41,27 +41,20 @@ static double first_above_bar(const struct recipe *recipe, struct shape shape)
     return first_above((double)next_bar(bar), shape.inputs);
 }
 
-static bool has_auxk(const struct recipe *recipe)
-{
-    return recipe->architecture->aside == ASIDE_REST && recipe->auxk > 0;
-}
-
-/* Entries by row and latent.  Gated lists what its gate lets through twice.  Of dead latents AuxK
- * lists half as many again as it keeps, if so many are dead. */
+/* Entries by row and latent that are found, of dead latents apart.  Gated lists what its gate lets
+ * through twice. */
 static double first_density(const struct recipe *recipe, struct shape shape)
 {
     const struct architecture *architecture = recipe->architecture;
 
     if (architecture == &JUMPRELU)
         return first_above(recipe->threshold - recipe->bandwidth / 2, shape.inputs);
-    if (architecture->top_k) {
-        const double aside = has_auxk(recipe) ? 1.5 * (double)recipe->auxk_latents : 0;
-        return first_above_bar(recipe, shape) + least(aside / shape.latents, 0.5);
-    }
+    if (architecture->top_k)
+        return first_above_bar(recipe, shape);
     return (architecture->aside == ASIDE_ROW ? 2 : 1) * first_above(0, shape.inputs);
 }
 
-/* Entries of a batch in all turns. */
+/* Of a batch, in all turns. */
 static double first_entries(const struct recipe *recipe, struct shape shape)
 {
     return first_density(recipe, shape) * (double)recipe->batch * shape.latents;
@@ -78,50 +71,90 @@ static int residuals_of(const struct recipe *recipe)
 /* More, and latents take turns. */
 static double most_at_once(const struct recipe *recipe, struct shape shape)
 {
-    return (double)entries_at_once(recipe, turn_entries(shape));
+    return entries_at_once(recipe, turn_entries(shape));
 }
 
-/* While latents take turns a turn has as many entries as there may be, unless a single tile has
- * more. */
+static int kept_at_once(const struct recipe *recipe, bool long_lists)
+{
+    int count = 0;
+
+    for (int r = 0; r < residuals_of(recipe); r++)
+        count += residual_kept_at_once(recipe, r, long_lists);
+    return count;
+}
+
+/* A turn has as many entries as there may be, unless a single tile has more. */
 static struct step_phase phase_in_turns(const struct recipe *recipe, struct shape shape)
 {
     const double all = first_entries(recipe, shape);
     const double of_tile = all / (double)split_blocks(shape.latents, LATENT_TILE);
+    const double entries = greatest((double)turn_entries(shape), of_tile);
 
-    if (recipe->architecture->select != NULL || all <= most_at_once(recipe, shape))
+    if (all <= most_at_once(recipe, shape))
         return (struct step_phase){0};
-    const double listed = greatest((double)turn_entries(shape), of_tile);
-    return (struct step_phase){ residuals_of(recipe), listed, listed };
+    return (struct step_phase){ residuals_of(recipe), entries, entries, entries };
 }
 
 static struct step_phase phase_at_once(const struct recipe *recipe, struct shape shape)
 {
-    const double all = first_entries(recipe, shape), most = most_at_once(recipe, shape);
-    const double aside = has_auxk(recipe) ? (double)recipe->auxk_latents : 0;
-    const bool all_kept = first_density(recipe, shape) > DENSE_ABOVE && all <= most;
-    struct step_phase phase = { .listed = all > most ? most : all };
+    const double all = first_entries(recipe, shape);
+    const double entries = least(all, most_at_once(recipe, shape));
+    const bool dense = first_density(recipe, shape) > DENSE_ABOVE && all <= entries;
 
-    phase.kept = phase.listed;
-    if (recipe->architecture->select != NULL) {
-        phase.listed = all;
-        phase.kept = (recipe->target_l0 + aside) * (double)recipe->batch;
-    }
-    for (int r = 0; r < residuals_of(recipe); r++)
-        phase.residuals += all_kept || residual_kept_at_once(recipe, r);
-    return phase;
+    return (struct step_phase){ dense ? residuals_of(recipe) : kept_at_once(recipe, false),
+                                entries, entries, entries };
+}
+
+/* Where a number of latents is kept: of so many entries.  Of dead latents half as many again are
+ * found as stay.  BatchTopK's active ones stay in the lists until those of all rows are there. */
+static struct step_phase phase_of_kept(const struct recipe *recipe, struct shape shape, double kept,
+                                       bool long_lists)
+{
+    const double aside = kept - entries_kept(recipe, 0), active = first_entries(recipe, shape);
+
+    return (struct step_phase){
+        .residuals = kept_at_once(recipe, long_lists),
+        .found = active + 1.5 * aside,
+        .listed = recipe->architecture->cut_batch != NULL ? active + aside : kept,
+        .kept = kept,
+    };
 }
 
 static void phase_add(struct step_phase *to, struct step_phase phase)
 {
     to->residuals = (int)most(to->residuals, phase.residuals);
+    to->found = greatest(to->found, phase.found);
     to->listed = greatest(to->listed, phase.listed);
     to->kept = greatest(to->kept, phase.kept);
+}
+
+/* Can the lists of entries that displace each other be long? */
+static bool may_keep_many(const struct recipe *recipe, struct shape shape)
+{
+    return recipe->architecture->top_k
+           && entries_kept(recipe, shape.latents) > most_at_once(recipe, shape);
+}
+
+static void add_phases(struct step_room *room, const struct recipe *recipe, struct shape shape)
+{
+    const double all = entries_kept(recipe, shape.latents), most = most_at_once(recipe, shape);
+
+    if (!recipe->architecture->top_k) {
+        phase_add(&room->while_long, phase_in_turns(recipe, shape));
+        phase_add(&room->while_short, phase_at_once(recipe, shape));
+        return;
+    }
+    if (may_keep_many(recipe, shape))
+        phase_add(&room->while_long, phase_of_kept(recipe, shape, all, true));
+    if (entries_kept(recipe, 0) <= most)
+        phase_add(&room->while_short, phase_of_kept(recipe, shape, least(all, most), false));
 }
 
 void step_room_add(struct step_room *room, const struct recipe *recipe, struct shape shape)
 {
     const struct architecture *architecture = recipe->architecture;
     const int residuals = residuals_of(recipe);
+    const int slices = residuals - (architecture->aside == ASIDE_ROW);
 
     room->batch = most(room->batch, recipe->batch);
     room->shape.inputs = (int32_t)most(room->shape.inputs, shape.inputs);
@@ -129,13 +162,12 @@ void step_room_add(struct step_room *room, const struct recipe *recipe, struct s
     room->shape.latents = (int32_t)most(room->shape.latents, shape.latents);
     room->residuals = (int)most(room->residuals, residuals);
     room->overlaps |= architecture->aside == ASIDE_ROW || has_auxk(recipe);
-    room->slices = (int)most(room->slices, residuals - (architecture->aside == ASIDE_ROW));
-    room->remade |= !residual_kept_at_once(recipe, 0);
-    room->dense |= architecture->select == NULL;
+    room->slices = (int)most(room->slices, slices);
+    room->remade |= kept_at_once(recipe, may_keep_many(recipe, shape)) < slices;
+    room->dense |= !architecture->top_k;
     room->skip |= recipe->skip;
     room->short_tile |= shape.latents % LATENT_TILE != 0;
-    phase_add(&room->in_turns, phase_in_turns(recipe, shape));
-    phase_add(&room->at_once, phase_at_once(recipe, shape));
+    add_phases(room, recipe, shape);
     if (recipe->precision == PRECISION_BF16)
         room->precision = PRECISION_BF16;
 }

@@ -9,11 +9,11 @@
 
 #include "sae/training.h"
 
-/* What a step has of things that depend on whether latents take turns (turns.h); the most. */
+/* What a step has of things that depend on whether lists are long (turns.h); the most. */
 struct step_phase {
     int    residuals;       /* that are kept */
-    double listed, kept;    /* entries that lists of all latents hold at a time: that the encoder
-                               finds, and that stay */
+    double found;           /* entries that the encoder finds in a turn, or in all rows */
+    double listed, kept;    /* that rows' lists hold of them, and that stay */
 };
 
 struct step_room {
@@ -26,7 +26,7 @@ struct step_room {
     bool         overlaps;  /* some architecture may list an entry in both sections */
     int          slices;    /* the most residuals that gradients are made of at a time */
     bool         remade;    /* some of these are not kept */
-    struct step_phase in_turns, at_once;
+    struct step_phase while_long, while_short;
     enum precision precision;   /* bf16 if one training's is */
 };
 

@@ -55,8 +55,7 @@ static void prepare(const struct training *training, struct workspace *w)
         w->gain[i] = 1;
         w->floor[i] = training->silent[first + i] >= recipe->dead_after ? aside : INFINITY;
     }
-    w->aside_decoded = recipe->architecture->aside == ASIDE_REST && recipe->auxk > 0
-                       && training_dead(training) > 0;
+    w->aside_decoded = has_auxk(recipe) && training_dead(training) > 0;
 }
 
 static void scan(const struct training *training, const struct workspace *w, struct codes *piece,
@@ -78,8 +77,9 @@ static void scan(const struct training *training, const struct workspace *w, str
         scan_active(training, w, piece, pre, rows, own);
 }
 
-static void cut_rows(struct cut *cuts, const struct codes *codes, const int32_t *start,
-                     const int32_t *end, int64_t k)
+/* The cuts that leave k entries of each row, from start to end. */
+static void cut_to(struct cut *cuts, const struct codes *codes, const int32_t *start,
+                   const int32_t *end, int64_t k)
 {
     #pragma omp parallel for
     for (int64_t row = 0; row < codes->groups; row++)
@@ -101,21 +101,19 @@ static unsigned high_if(bool high, int bar)
     return high ? 1u << bar : 0;
 }
 
-/* Keep the largest of each row's entries aside, if there are any, and the active ones that `cuts`
- * say.  Returns whether the bar of the former was too high. */
-static unsigned keep(const struct training *training, struct workspace *w, struct codes *codes,
-                     struct cut *cuts, bool by_row)
+/* Of the entries aside, if there are any, the largest of each row stay. */
+static unsigned cut_aside(const struct training *training, struct workspace *w,
+                          const struct codes *codes, int64_t first)
 {
     const int64_t k = training->recipe.auxk_latents;
-    struct cut *aside = w->row_cuts + w->batch;
-    bool high = false;
+    const int32_t *start = codes->middle, *end = codes->start + 1;
 
-    if (w->aside_decoded) {
-        high = bar_aside(training, w) > 0 && some_lack(codes, codes->middle, codes->start + 1, k);
-        cut_rows(aside, codes, codes->middle, codes->start + 1, k);
+    if (!w->aside_decoded) {
+        cuts_keep_all(w->aside_cuts + first, codes->groups);
+        return 0;
     }
-    codes_keep(codes, cuts, by_row, w->aside_decoded ? aside : NULL);
-    return high_if(high, BAR_ASIDE);
+    cut_to(w->aside_cuts + first, codes, start, end, k);
+    return high_if(bar_aside(training, w) > 0 && some_lack(codes, start, end, k), BAR_ASIDE);
 }
 
 static int64_t k_of(const struct training *training)
@@ -123,27 +121,38 @@ static int64_t k_of(const struct training *training)
     return llround(training->recipe.target_l0);
 }
 
-static unsigned select_by_row(const struct training *training, struct workspace *w,
-                              struct codes *codes)
+/* TopK: of the active ones, too. */
+static unsigned cut_rows(const struct training *training, struct workspace *w,
+                         const struct codes *codes, int64_t first)
 {
-    const bool high = w->bar[BAR_ACTIVE] > 0
-                      && some_lack(codes, codes->start, codes->middle, k_of(training));
+    const int64_t k = k_of(training);
 
-    cut_rows(w->row_cuts, codes, codes->start, codes->middle, k_of(training));
-    return high_if(high, BAR_ACTIVE) | keep(training, w, codes, w->row_cuts, true);
+    cut_to(w->active_cuts + first, codes, codes->start, codes->middle, k);
+    return high_if(w->bar[BAR_ACTIVE] > 0 && some_lack(codes, codes->start, codes->middle, k),
+                   BAR_ACTIVE)
+           | cut_aside(training, w, codes, first);
 }
 
-static unsigned select_by_batch(const struct training *training, struct workspace *w,
-                                struct codes *codes)
+/* BatchTopK: of the active ones the largest of all rows stay. */
+static unsigned cut_rows_aside(const struct training *training, struct workspace *w,
+                               const struct codes *codes, int64_t first)
 {
-    const int64_t k = k_of(training) * codes->groups;
-    struct cut cut = cut_largest(codes->value, codes->start, codes->middle, codes->groups, k);
-    const unsigned aside = keep(training, w, codes, &cut, false);
+    cuts_keep_all(w->active_cuts + first, codes->groups);
+    return cut_aside(training, w, codes, first);
+}
+
+static unsigned cut_batch(const struct training *training, struct workspace *w,
+                          const struct codes *codes)
+{
+    const int64_t rows = codes->groups, k = k_of(training) * rows;
+    const struct cut cut = cut_largest(codes->value, codes->start, codes->middle, rows, k);
     int64_t actives = 0;
 
-    for (int64_t row = 0; row < codes->groups; row++)
+    cut_each(w->active_cuts, cut, codes->value, codes->start, codes->middle, rows);
+    cuts_keep_all(w->aside_cuts, rows);
+    for (int64_t row = 0; row < rows; row++)
         actives += codes->middle[row] - codes->start[row];
-    return high_if(w->bar[BAR_ACTIVE] > 0 && actives < k, BAR_ACTIVE) | aside;
+    return high_if(w->bar[BAR_ACTIVE] > 0 && actives < k, BAR_ACTIVE);
 }
 
 /* mean |e - mean e|^2 = mean |e|^2 - |mean e|^2. */
@@ -264,7 +273,7 @@ const struct architecture TOPK = {
     .aside = ASIDE_REST,
     .form = FORM_TOPK,
     .scan = scan,
-    .select = select_by_row,
+    .cut_rows = cut_rows,
     .penalise = penalise,
     .infer = infer_plain,
 };
@@ -275,7 +284,8 @@ const struct architecture BATCH_TOPK = {
     .aside = ASIDE_REST,
     .form = FORM_JUMPRELU,
     .scan = scan,
-    .select = select_by_batch,
+    .cut_rows = cut_rows_aside,
+    .cut_batch = cut_batch,
     .penalise = penalise_by_batch,
     .infer = infer_cut,
 };
@@ -287,7 +297,8 @@ const struct architecture MATRYOSHKA = {
     .aside = ASIDE_NEAR,
     .form = FORM_JUMPRELU,
     .scan = scan_active,
-    .select = select_by_batch,
+    .cut_rows = cut_rows_aside,
+    .cut_batch = cut_batch,
     .penalise = penalise_by_batch,
     .infer = infer_cut,
 };

@@ -14,9 +14,29 @@ int64_t turn_entries(struct shape shape)
     return entries > 1 << 19 ? entries : 1 << 19;
 }
 
-int64_t entries_at_once(const struct recipe *recipe, int64_t turn_entries)
+double entries_at_once(const struct recipe *recipe, int64_t turn_entries)
 {
-    return (recipe->architecture->aside == ASIDE_ROW ? 2 : 1) * turn_entries;
+    if (recipe->architecture->top_k)
+        return (double)turn_entries * 4 / 3;
+    return (double)turn_entries * (recipe->architecture->aside == ASIDE_ROW ? 2 : 1);
+}
+
+double entries_kept(const struct recipe *recipe, int64_t dead)
+{
+    const double half = (double)dead / 2, most = (double)recipe->auxk_latents;
+    const double aside = !has_auxk(recipe) ? 0 : half < most ? half : most;
+
+    return (recipe->target_l0 + aside) * (double)recipe->batch;
+}
+
+bool lists_are_long(const struct training *training)
+{
+    const struct recipe *recipe = &training->recipe;
+    const double all = training->density * (double)(recipe->batch * training->latents);
+    const double entries = recipe->architecture->top_k
+        ? entries_kept(recipe, training_dead(training)) : all;
+
+    return entries > entries_at_once(recipe, training->listable);
 }
 
 int64_t turn_count(const struct training *training)
@@ -25,9 +45,7 @@ int64_t turn_count(const struct training *training)
     const double of_tile = training->density * (double)(training->recipe.batch * LATENT_TILE);
     const double most = floor((double)training->listable / of_tile);    /* tiles a turn */
 
-    if (training->recipe.architecture->select != NULL
-        || of_tile * (double)tiles <= (double)entries_at_once(&training->recipe,
-                                                              training->listable))
+    if (training->recipe.architecture->top_k || !lists_are_long(training))
         return 1;
     return most > 1 ? split_blocks(tiles, (int64_t)most) : tiles;
 }

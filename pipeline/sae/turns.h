@@ -7,6 +7,10 @@
  * are moved at once.  The lists of the last turn serve for both, and so do those of a single one,
  * which is enough in most of a training; the other latents' product is made twice.
  *
+ * Where entries displace each other the lists of all latents are needed at once.  They are long
+ * while AuxK takes many dead latents, and memory is found elsewhere: residuals are made anew where
+ * they are used (residual.h).  While lists are long for either reason no batch is read ahead.
+ *
  * In turn number t of n come the tiles whose number leaves the remainder t, which are about as
  * many on every rank (where there are fewer of them than ranks, some wait for the others to
  * encode).  Sums run turn after turn, so their bits depend on n; it is found from the
@@ -21,10 +25,18 @@
  * their second moments, but no fewer than a small dictionary needs. */
 int64_t turn_entries(struct shape shape);
 
-/* What lists of all latents at once may hold where a turn's may hold so many: twice as many for
- * architectures that list a row's latents twice.  For these a residual less is kept then. */
-int64_t entries_at_once(const struct recipe *recipe, int64_t turn_entries);
-/* How many turns a step takes.  Architectures that drop entries need all of them at once. */
+/* What lists of all latents at once may hold where a turn's may hold so many.  More, where entries
+ * aside have no residual that is kept: twice as many for architectures that list a row's latents
+ * twice, a third more for those that keep a number. */
+double entries_at_once(const struct recipe *recipe, int64_t turn_entries);
+
+/* What the latter keep of a batch: of dead latents as many as AuxK takes, or half of them. */
+double entries_kept(const struct recipe *recipe, int64_t dead);
+
+/* Would the lists of all latents at once hold more, in the step that comes? */
+bool lists_are_long(const struct training *training);
+
+/* How many turns it takes. */
 int64_t turn_count(const struct training *training);
 
 /* A range of latents that begins with a tile has, in this turn, so many pieces of `size` latents,

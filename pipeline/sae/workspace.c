@@ -186,9 +186,12 @@ static void free_lists(struct codes *lists, bool lent)
     free(lists);
 }
 
-/* When the columns are made, what the encoder listed lies in the rows. */
+/* When the columns are made, what the encoder listed lies in the rows; and while it lists, there
+ * are no dot products and gradients. */
 static void lend_entries(struct workspace *w)
 {
+    w->listed->index = (int32_t *)w->dots;
+    w->listed->value = w->gradient;
     w->columns->index = w->ranks > 1 ? w->gathered->index : w->found.index;
     w->columns->value = w->ranks > 1 ? w->gathered->value : w->found.value;
 }
@@ -212,7 +215,8 @@ static void make_for_architectures(struct workspace *w, const struct step_room *
     w->slope = allocate(batch, sizeof(double));
     w->fired = allocate(room->shape.latents, sizeof(int32_t));
     w->in_window = allocate(s->own_latents, sizeof(int32_t));
-    w->row_cuts = allocate(2 * batch, sizeof(struct cut));
+    w->active_cuts = allocate(batch, sizeof(struct cut));
+    w->aside_cuts = allocate(batch, sizeof(struct cut));
     for (int g = 1; g < room->residuals; g++)
         w->cuts[g] = allocate(batch, sizeof(int32_t));
     w->input_sum = allocate(s->own_latents, sizeof(double));
@@ -251,6 +255,7 @@ void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct ste
         .found = { .index = allocate(s.own_entries, sizeof(int32_t)),
                    .value = allocate(s.own_entries, sizeof(float)) },
         .own = make_lists(1, batch, s.own_entries),
+        .listed = make_lists(1, s.encode_blocks * ENCODE_ROWS, 0),
         .columns = make_lists(1, latents, 0),
         .dots = allocate(s.entries, sizeof(float)),
         .gradient = allocate(s.entries, sizeof(float)),
@@ -285,7 +290,8 @@ static void free_for_architectures(struct workspace *w)
     free(w->input_sum);
     for (int g = 1; g < w->room.residuals; g++)
         free(w->cuts[g]);
-    free(w->row_cuts);
+    free(w->aside_cuts);
+    free(w->active_cuts);
     free(w->in_window);
     free(w->fired);
     free(w->slope);
@@ -322,6 +328,7 @@ void workspace_free(struct workspace *workspace)
     free(w->gradient);
     free(w->dots);
     free_lists(w->columns, true);
+    free_lists(w->listed, true);
     if (w->rows != w->own)
         free_lists(w->rows, false);
     free_lists(w->own, false);
@@ -342,18 +349,19 @@ static double lists_bytes(int64_t count, int64_t groups, double entries)
 }
 
 /* The lists, the dot products and the gradients.  What the encoder found in the rows whose input
- * was there makes room for the columns. */
+ * was there makes room for the columns, and what it listed of them for the others. */
 static double entries_bytes(const struct step_room *room, const struct sizes *s, int ranks,
                             const struct step_phase *phase)
 {
     const int64_t batch = room->batch, latents = room->shape.latents;
     const int64_t own = s->own_latents < latents ? s->own_latents : latents;
-    const double kept = phase->kept, listed = phase->listed * (double)own / (double)latents;
-    const double rows = (double)(encode_blocks(room) * ENCODE_ROWS);
-    const double found = rows < (double)batch ? listed * rows / (double)batch : listed;
-    double bytes = lists_bytes(1, batch, listed) + lists_bytes(1, latents, 0)
+    const double share = (double)own / (double)latents, kept = phase->kept;
+    const double rows = (double)(s->encode_blocks * ENCODE_ROWS);
+    const double found = phase->found * share * (rows < (double)batch ? rows / (double)batch : 1);
+    const double listed = kept < phase->found ? found : 0;
+    double bytes = lists_bytes(1, batch, phase->listed * share) + lists_bytes(1, latents, 0)
                    + lists_bytes(0, 0, ranks > 1 || found > kept ? found : kept)
-                   + 2 * kept * (double)sizeof(float);
+                   + lists_bytes(1, (int64_t)rows, listed > kept ? listed : kept);
 
     if (ranks > 1)
         bytes += lists_bytes(ranks, batch, kept) + lists_bytes(1, batch, kept)
@@ -370,7 +378,7 @@ static int64_t phase_bytes(const struct step_room *room, const struct sizes *s, 
              * store_bytes(store_of(room->precision));
 }
 
-int64_t workspace_bytes(const struct step_room *room, int ranks, int threads)
+int64_t workspace_bytes(const struct step_room *room, int ranks, int threads, int64_t ahead)
 {
     const struct sizes s = find_sizes(room, ranks);
     const int64_t batch = room->batch, inputs = room->shape.inputs;
@@ -383,7 +391,7 @@ int64_t workspace_bytes(const struct step_room *room, int ranks, int threads)
                             + (5 + room->residuals) * batch;
 
     return floats * (int64_t)sizeof(float) + doubles * (int64_t)sizeof(double)
-           + most(phase_bytes(room, &s, ranks, &room->in_turns),
-                  phase_bytes(room, &s, ranks, &room->at_once))
+           + most(phase_bytes(room, &s, ranks, &room->while_long),
+                  phase_bytes(room, &s, ranks, &room->while_short) + ahead)
            + s.shared;
 }

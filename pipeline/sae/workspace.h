@@ -74,7 +74,9 @@ struct workspace {
     int32_t      *lengths;          /* [ranks, 2, batch] active and near entries of their rows */
     struct codes *rows;             /* by row, all latents, on every rank; with one rank `own` */
     int32_t      *cuts[RESIDUALS_MOST]; /* [batch] where group g > 0 of a row's entries begins */
-    struct cut   *row_cuts;         /* [2, batch] for choices row by row */
+    struct cut   *active_cuts, *aside_cuts;     /* [batch] of rows whose entries displace others */
+    struct codes *listed;           /* by row, all that was found in the rows whose input is there,
+                                       before; in `dots` and `gradient` */
     float        *dots;             /* [entries of rows] residual . decoder row */
     bool          dots_begun;       /* decode() has made this rank's: it is rank 0 */
     struct codes *columns;          /* by latent; its values become the decoder's coefficients */
@@ -104,7 +106,8 @@ void workspace_make(struct workspace *workspace, MPI_Comm comm, const struct ste
 void workspace_free(struct workspace *workspace);
 
 /* Bytes of it that are used, at most, on the rank that gets most: of the lists, what the start of
- * training fills, when the thresholds have not yet learnt to leave out anything. */
-int64_t workspace_bytes(const struct step_room *room, int ranks, int threads);
+ * training fills, when the thresholds have not yet learnt to leave out anything.
+ *   ahead   bytes of the batch that is read ahead while lists are short; counted too */
+int64_t workspace_bytes(const struct step_room *room, int ranks, int threads, int64_t ahead);
 
 #endif

@@ -209,8 +209,29 @@ static void residual_behind(float *out, const struct scene *scene, int64_t laten
     free(f);
 }
 
-/* A latent's gradients from the lists and residuals, by which it is active, with the part along
- * the decoder's row taken away from the decoder's.
+/* That of the entries aside: what these are to make of the rest. */
+static void residual_aside(float *out, const struct scene *scene, int64_t row)
+{
+    const struct training *training = &scene->training;
+    const struct codes *codes = scene->workspace.rows;
+    const int64_t inputs = training->inputs;
+
+    residual_behind(out, scene, 0, row);
+    for (int64_t k = codes->middle[row]; k < codes->start[row + 1]; k++)
+        for (int64_t j = 0; j < inputs; j++)
+            out[j] += codes->value[k]
+                      * training->tensors[DECODER].value[codes->index[k] * inputs + j];
+}
+
+/* Are the dictionary's gradients made of entries aside, too? */
+static bool with_aside(const struct scene *scene)
+{
+    return scene->workspace.aside_decoded
+           && scene->trial->architecture->aside == ASIDE_REST;
+}
+
+/* A latent's gradients from the lists and residuals, by which it is active, or has entries aside,
+ * with the part along the decoder's row taken away from the decoder's.
  *   encoder, decoder   [inputs]   out */
 static void gradients_of(double *encoder, double *decoder, const struct scene *scene,
                          int64_t latent)
@@ -219,15 +240,19 @@ static void gradients_of(double *encoder, double *decoder, const struct scene *s
     const struct workspace *w = &scene->workspace;
     const int64_t inputs = training->inputs;
     const float *row_of = training->tensors[DECODER].value + latent * inputs;
-    const double scale = residual_scale(training, w);
     float *x = allocate(inputs, sizeof *x), *residual = allocate(inputs, sizeof *residual);
     double along = 0;
 
     for (int64_t row = 0; row < w->batch; row++)
-        for (int64_t k = w->rows->start[row]; k < w->rows->middle[row]; k++) {
-            if (w->rows->index[k] != latent)
+        for (int64_t k = w->rows->start[row]; k < w->rows->start[row + 1]; k++) {
+            const bool aside = k >= w->rows->middle[row];
+            const double scale = aside ? w->aside_scale : residual_scale(training, w);
+            if (w->rows->index[k] != latent || (aside && !with_aside(scene)))
                 continue;
-            residual_behind(residual, scene, latent, row);
+            if (aside)
+                residual_aside(residual, scene, row);
+            else
+                residual_behind(residual, scene, latent, row);
             const double f = (double)w->rows->value[k];
             const double g = scale * dot(residual, row_of, inputs);
             encoder_sees(x, scene, row);
@@ -268,7 +293,7 @@ static void check_latent(const struct scene *scene, int64_t latent)
 
     gradients_of(encoder, decoder, scene, latent);
     check_gradient(scene, DECODER, latent, decoder);
-    if (!scene->workspace.aside_decoded)
+    if (scene->trial->architecture->aside != ASIDE_ROW)
         check_gradient(scene, ENCODER, latent, encoder);
     free(decoder);
     free(encoder);
@@ -279,8 +304,8 @@ void scene_check(struct scene *scene)
     struct step_report report;
 
     scene_step(scene, 0, &report);
-    for (int64_t row = 0; row < ROWS; row++)
-        check_row(scene, row);
+    for (int64_t i = 0; i < ROWS; i++)          /* from the first to the last */
+        check_row(scene, i * (scene->trial->batch - 1) / (ROWS - 1));
     const struct codes *rows = scene->workspace.rows;
     for (int64_t i = 0; i < LATENTS; i++)       /* some of the first row's */
         check_latent(scene, rows->index[i * rows->middle[0] / LATENTS]);

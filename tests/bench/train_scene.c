@@ -15,7 +15,7 @@ enum { BATCHES = 2, ATOMS = 100, PROBE = 32 };
 /* A rate at which the parameters stay what they are, to seven digits. */
 static const struct recipe RECIPE = {
     .steps = 1000000, .learning_rate = 1e-7, .bandwidth = 0.001, .threshold = 0.001,
-    .beta2 = 0.999, .epsilon = 1e-8, .dead_after = INT64_MAX, .seed = 1,
+    .beta2 = 0.999, .epsilon = 1e-8, .dead_after = INT64_MAX / 2, .auxk_latents = 512, .seed = 1,
 };
 
 static struct recipe recipe_of(const struct trial *trial)
@@ -26,6 +26,7 @@ static struct recipe recipe_of(const struct trial *trial)
     recipe.batch = trial->batch;
     recipe.precision = product_offered() ? trial->precision : PRECISION_F32;
     recipe.target_l0 = trial->architecture->top_k ? trial->l0 : 0;
+    recipe.auxk = trial->dead > 0 ? 1.0 / 32 : 0;
     recipe.prefixes = trial->architecture == &MATRYOSHKA ? 3 : 0;
     recipe.prefix[0] = 0.0625;
     recipe.prefix[1] = 0.25;
@@ -164,9 +165,18 @@ void scene_free(struct scene *scene)
     training_free(&scene->training);
 }
 
+/* They are spread evenly, and stay dead even if one of them fires. */
+static void let_die(struct training *training, double share)
+{
+    for (int64_t i = 0; i < training->latents; i++)
+        if ((int64_t)((double)(i + 1) * share) > (int64_t)((double)i * share))
+            training->silent[i] = training->recipe.dead_after;
+}
+
 void scene_step(struct scene *scene, int64_t t, struct step_report *report)
 {
-    if (feed_batch(&scene->feed, t, turn_count(&scene->training) == 1) != OK
+    let_die(&scene->training, scene->trial->dead);
+    if (feed_batch(&scene->feed, t, !lists_are_long(&scene->training)) != OK
         || training_step(&scene->training, &scene->workspace, &scene->feed.batch,
                          &scene->feed.batch, report) != OK)
         die("%s", status_reason());

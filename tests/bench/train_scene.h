@@ -18,6 +18,7 @@ struct trial {
     int64_t     batch;
     enum precision precision;
     double      l0;         /* 0: where training starts */
+    double      dead;       /* share of the latents that are, for AuxK */
 };
 
 struct scene {

@@ -4,6 +4,7 @@
 #include "sae/architecture.h"
 #include "sae/dense.h"
 #include "sae/step.h"
+#include "sae/turns.h"
 #include "tests/ranked/synthetic.h"
 
 #include <omp.h>
@@ -14,9 +15,13 @@
 /* Nothing divides evenly; three tiles, three blocks of columns, three blocks of rows. */
 enum { INPUTS = 300, OUTPUTS = 140, LATENTS = 333, BATCH = 290, STEPS = 6 };
 
+/* What is kept of a row, and of dead latents. */
+enum { K = 7, K_DEAD = 5 };
+
 /* Entries that lists may hold: all, or so few that dense steps take as many turns as there are
- * tiles, and sparse ones fewer and fewer. */
-enum { ALL = BATCH * LATENTS * 2, FEW = BATCH * LATENT_TILE / 3 };
+ * tiles, and sparse ones fewer and fewer; or what is kept, but not that of many dead latents. */
+enum { ALL = BATCH * LATENTS * 2, FEW = BATCH * LATENT_TILE / 3,
+       FEW_DEAD = BATCH * (K + K_DEAD / 2) * 3 / 4 };
 
 static const struct recipe RECIPE = {
     .architecture = &JUMPRELU, .batch = BATCH, .steps = STEPS,
@@ -69,6 +74,13 @@ static int differences(const struct tensor *part, const float *mine, const float
     return bad;
 }
 
+/* Did lists become long? */
+static bool grew(const struct training *training, const struct recipe *recipe)
+{
+    return lists_are_long(training)
+           && entries_kept(recipe, 0) <= entries_at_once(recipe, training->listable);
+}
+
 /* Train together and alone; returns how many rows and reports differ. */
 static int compare(const struct recipe *recipe, int latents, int64_t listable, int threads,
                    struct step_report wanted[STEPS])
@@ -91,6 +103,8 @@ static int compare(const struct recipe *recipe, int latents, int64_t listable, i
     bad += memcmp(together.silent, alone.silent, (size_t)latents * sizeof *alone.silent) != 0;
     bad += memcmp(reports, wanted, sizeof reports) != 0;
     bad += memcmp(&together.cut, &alone.cut, sizeof alone.cut) != 0;
+    if (has_auxk(recipe) && listable == FEW_DEAD && !grew(&together, recipe))
+        die("this test wants to see the lists of %s grow", recipe->architecture->name);
     training_free(&together);
     training_free(&alone);
     return bad;
@@ -137,19 +151,20 @@ static int compare_others(void)
     for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
         struct recipe recipe = RECIPE;
         recipe.architecture = OTHERS[i];
-        recipe.target_l0 = OTHERS[i]->top_k ? 7 : 0;
+        recipe.target_l0 = OTHERS[i]->top_k ? K : 0;
         recipe.clip = i % 2 == 0 || OTHERS[i] == &MATRYOSHKA ? 0.01 : 0;
         recipe.auxk = 0.1;
-        recipe.auxk_latents = 5;
+        recipe.auxk_latents = K_DEAD;
         recipe.dead_after = BATCH;
         recipe.prefixes = OTHERS[i] == &MATRYOSHKA ? 2 : 0;
         recipe.prefix[0] = 0.4;
         recipe.prefix[1] = 1;
-        bad += compare(&recipe, LATENTS, FEW, 2, reports);
+        bad += compare(&recipe, LATENTS, OTHERS[i]->top_k ? FEW_DEAD : FEW, 2, reports);
         if (OTHERS[i]->aside == ASIDE_REST && !(reports[STEPS - 1].auxiliary > 0))
             die("this test wants to see dead latents of %s", OTHERS[i]->name);
         recipe.precision = PRECISION_BF16;
-        bad += product_offered() ? compare(&recipe, LATENTS, ALL, 2, reports) : 0;
+        for (int few = 0; few <= OTHERS[i]->top_k && product_offered(); few++)
+            bad += compare(&recipe, LATENTS, few ? FEW_DEAD : ALL, 2, reports);
     }
     return bad;
 }

@@ -95,7 +95,7 @@ static void keeps_row_by_row(void **state)
         active[row] = cut_largest(value, start + row, middle + row, 1, 2);
         near[row] = cut_largest(value, middle + row, start + row + 1, 1, 1);
     }
-    codes_keep(&codes, active, true, near);
+    codes_keep(&codes, 0, &codes, active, near);
     assert_memory_equal(index, WANT, sizeof WANT);
     assert_int_equal(start[1], 3);
     assert_int_equal(start[2], 6);
@@ -104,19 +104,47 @@ static void keeps_row_by_row(void **state)
     assert_true(value[0] == 2 && value[1] == 3 && value[2] == 5 && value[5] == 4);
 }
 
-/* The same rows, the three largest of both together: 3, 2 and the first of equal 2s. */
+/* Row by row they may become the last rows of another list. */
+static void keeps_behind_others(void **state)
+{
+    int32_t start[] = { 0, 2 }, middle[] = { 1 }, index[] = { 5, 6 };
+    float value[] = { 7, 8 };
+    int32_t out_start[] = { 0, 1, 9 }, out_middle[] = { 1, 9 }, out_index[] = { 3, 9, 9 };
+    float out_value[] = { 2, 9, 9 };
+    const struct codes codes = { 1, start, middle, index, value };
+    struct codes out = { 2, out_start, out_middle, out_index, out_value };
+    const struct cut none = { INFINITY, 0 };
+    struct cut all;
+
+    (void)state;
+    cuts_keep_all(&all, 1);
+    codes_keep(&out, 1, &codes, &none, &all);
+    assert_int_equal(out_start[1], 1);
+    assert_int_equal(out_middle[1], 1);
+    assert_int_equal(out_start[2], 2);
+    assert_int_equal(out_index[0], 3);
+    assert_int_equal(out_index[1], 6);
+    assert_true(out_value[0] == 2 && out_value[1] == 8);
+}
+
+/* The two rows again, the three largest of both together: 3, 2 and the first of equal 2s. */
 static void keeps_of_all_rows_together(void **state)
 {
     int32_t start[] = { 0, 5, 9 }, middle[] = { 3, 8 };
     int32_t index[] = { 1, 4, 6, 2, 3,   0, 5, 8, 7 };
     float value[] = { 2, 3, 2, 1, 5,     1, 2, 1, 4 };
     struct codes codes = { 2, start, middle, index, value };
-    struct cut cut = cut_largest(value, start, middle, 2, 3);
+    const struct cut cut = cut_largest(value, start, middle, 2, 3);
+    struct cut active[2], near[2];
     static const int32_t WANT[] = { 1, 4, 6, 2, 3,   7 };
 
     (void)state;
     assert_true(cut.value == 2 && cut.ties == 2);
-    codes_keep(&codes, &cut, false, NULL);
+    cut_each(active, cut, value, start, middle, 2);
+    assert_int_equal(active[0].ties, 2);
+    assert_int_equal(active[1].ties, 0);
+    cuts_keep_all(near, 2);
+    codes_keep(&codes, 0, &codes, active, near);
     assert_memory_equal(index, WANT, sizeof WANT);
     assert_int_equal(start[1], 5);
     assert_int_equal(middle[1], 5);
@@ -129,6 +157,7 @@ int main(void)
         cmocka_unit_test(cuts_are_those_of_sorting),
         cmocka_unit_test(cuts_let_in_k),
         cmocka_unit_test(keeps_row_by_row),
+        cmocka_unit_test(keeps_behind_others),
         cmocka_unit_test(keeps_of_all_rows_together),
     };
 

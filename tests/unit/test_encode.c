@@ -1,0 +1,112 @@
+/* The lists of a batch: a row's depend on it alone, wherever it lies among rows that are encoded
+ * some at a time, and threads find them in any order. */
+#include "kernels/product.h"
+#include "sae/architecture.h"
+#include "sae/encode.h"
+#include "sae/step.h"
+#include "tests/ranked/synthetic.h"
+
+#include <math.h>
+#include <omp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* Rows come again behind so many, so that none lies where it lay among those of a product. */
+enum { INPUTS = 40, LATENTS = 300, PERIOD = 601 };
+
+/* More rows than are encoded at a time, and the last of them not a whole block. */
+static int64_t batch_of(enum precision precision)
+{
+    return 2 * input_rows(precision) + 90;
+}
+
+static struct recipe recipe_of(const struct architecture *architecture, enum precision precision)
+{
+    return (struct recipe){
+        .architecture = architecture, .precision = precision, .batch = batch_of(precision),
+        .steps = 10, .learning_rate = 1e-9, .bandwidth = 0.02, .threshold = 0.05, .beta2 = 0.999,
+        .epsilon = 1e-8, .target_l0 = architecture->top_k ? 9 : 0, .auxk = 0.1, .auxk_latents = 4,
+        .dead_after = 1, .seed = 3,
+    };
+}
+
+/* Multiples of 1/64, of which few are added: their products are exact, in any order. */
+static void coarsen(float *values, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        values[i] = roundf(values[i] * 64) / 64;
+}
+
+/* A section of two rows: of the active entries, or of those aside. */
+static void assert_same_section(const struct codes *codes, int64_t row, int64_t other, bool aside)
+{
+    const int32_t *start = aside ? codes->middle : codes->start;
+    const int32_t *end = aside ? codes->start + 1 : codes->middle;
+    const int32_t count = end[row] - start[row];
+
+    assert_int_equal(end[other] - start[other], count);
+    assert_memory_equal(codes->index + start[other], codes->index + start[row],
+                        (size_t)count * sizeof *codes->index);
+    assert_memory_equal(codes->value + start[other], codes->value + start[row],
+                        (size_t)count * sizeof *codes->value);
+}
+
+static void check(const struct architecture *architecture, enum precision precision)
+{
+    const struct recipe recipe = recipe_of(architecture, precision);
+    const struct shape shape = { INPUTS, INPUTS, LATENTS };
+    struct training training = {0};
+    struct workspace workspace = {0};
+    struct step_report report;
+    struct step_room room = {0};
+    float *x = allocate(recipe.batch * INPUTS, sizeof *x);
+    const struct stored_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
+
+    for (int64_t row = 0; row < recipe.batch; row++)
+        synthetic_rows(x + row * INPUTS, row % PERIOD, 1, INPUTS);
+    coarsen(x, recipe.batch * INPUTS);
+    training_make(&training, MPI_COMM_SELF, &recipe, shape);
+    coarsen(training.tensors[ENCODER].value, LATENTS * INPUTS);
+    for (int i = 0; i < LATENTS; i += 2)
+        training.silent[i] = recipe.dead_after;
+    step_room_add(&room, &recipe, shape);
+    workspace_make(&workspace, MPI_COMM_SELF, &room);
+    assert_int_equal(training_step(&training, &workspace, &rows, &rows, &report), OK);
+    assert_true(report.l0 > 5 && (architecture == &JUMPRELU || report.near > 3));
+    for (int64_t row = PERIOD; row < recipe.batch; row++) {
+        assert_same_section(workspace.rows, row % PERIOD, row, false);
+        assert_same_section(workspace.rows, row % PERIOD, row, true);
+    }
+    workspace_free(&workspace);
+    training_free(&training);
+    free(x);
+}
+
+static void a_rows_lists_depend_on_it_alone(void **state)
+{
+    static const struct architecture *const BY_ROW[] = { &JUMPRELU, &GATED, &TOPK };
+
+    (void)state;
+    omp_set_num_threads(2);
+    for (size_t i = 0; i < sizeof BY_ROW / sizeof *BY_ROW; i++) {
+        check(BY_ROW[i], PRECISION_F32);
+        if (product_offered())
+            check(BY_ROW[i], PRECISION_BF16);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_rows_lists_depend_on_it_alone),
+    };
+
+    MPI_Init(&argc, &argv);
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    MPI_Finalize();
+    return failed;
+}
