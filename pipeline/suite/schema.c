@@ -145,7 +145,8 @@ const struct key SUITE_KEYS[] = {
     { KEY(train, auxk), NUMBER(0, ANY), .value = "0.03125", .unit = "",
       .meaning = "Coefficient of AuxK, by which topk and batch_topk revive dead latents." },
     { KEY(train, auxk_latents), INTEGER(1, ANY), .value = "512", .unit = "latents",
-      .meaning = "How many dead latents of a row AuxK takes, at most." },
+      .meaning = "How many dead latents of a row AuxK takes, at most; each takes time and memory "
+                 "while many are dead." },
     { KEY(train, clip), NUMBER(0, ANY), .value = "0", .unit = "normalised units",
       .meaning = "Most norm of all gradients together, to which longer ones are scaled; costs "
                  "a second pass over them.  0: any." },
