@@ -349,24 +349,25 @@ static double lists_bytes(int64_t count, int64_t groups, double entries)
 }
 
 /* The lists, the dot products and the gradients.  What the encoder found in the rows whose input
- * was there makes room for the columns, and what it listed of them for the others. */
+ * was there makes room for the columns, and what it listed of them for the others.  On several
+ * ranks some of what each keeps of its own latents is dropped only when all are together. */
 static double entries_bytes(const struct step_room *room, const struct sizes *s, int ranks,
                             const struct step_phase *phase)
 {
     const int64_t batch = room->batch, latents = room->shape.latents;
     const int64_t own = s->own_latents < latents ? s->own_latents : latents;
-    const double share = (double)own / (double)latents, kept = phase->kept;
-    const double rows = (double)(s->encode_blocks * ENCODE_ROWS);
-    const double found = phase->found * share * (rows < (double)batch ? rows / (double)batch : 1);
-    const double listed = kept < phase->found ? found : 0;
-    double bytes = lists_bytes(1, batch, phase->listed * share) + lists_bytes(1, latents, 0)
-                   + lists_bytes(0, 0, ranks > 1 || found > kept ? found : kept)
-                   + lists_bytes(1, (int64_t)rows, listed > kept ? listed : kept);
+    const double found = phase->found * (double)own / (double)latents, kept = phase->kept;
+    const int64_t rows = s->encode_blocks * ENCODE_ROWS;
+    const double some = rows < batch ? found * (double)rows / (double)batch : found;
+    const double listed = kept < phase->found && some > kept ? some : kept;
+    const double bytes = lists_bytes(1, latents, 0) + lists_bytes(1, rows, listed);
 
-    if (ranks > 1)
-        bytes += lists_bytes(ranks, batch, kept) + lists_bytes(1, batch, kept)
-                 + (double)(ranks * 2 * batch) * sizeof(int32_t);
-    return bytes;
+    if (ranks == 1)
+        return bytes + lists_bytes(1, batch, phase->listed)
+               + lists_bytes(0, 0, some > kept ? some : kept);
+    return bytes + lists_bytes(1, batch, found) + lists_bytes(0, 0, some)
+           + lists_bytes(ranks, batch, phase->found) + lists_bytes(1, batch, phase->found)
+           + (double)(ranks * 2 * batch) * sizeof(int32_t);
 }
 
 /* The lists, and the residuals that are kept. */

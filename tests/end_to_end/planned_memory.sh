@@ -34,6 +34,7 @@ of_few_active()     { as_planned 'widths: [16384], target_l0: [50]' 2048 'thresh
 of_gated()          { as_planned 'widths: [8192], sparsities: [1e-3], recipe: gated' 1024 'beta2: 0.999' 1; }
 of_topk_on_two()    { as_planned 'widths: [16384], target_l0: [50], recipe: topk' 2048 'auxk: 0' 2 1e-4; }
 of_dead_latents()   { as_planned 'widths: [16384], target_l0: [50], recipe: topk' 2048 'dead_after: 2048' 1 1e-4; }
+of_dead_on_two()    { as_planned 'widths: [16384], target_l0: [50], recipe: batch_topk' 2048 'dead_after: 2048' 2 1e-4; }
 of_first_moments()  { as_planned 'widths: [32768], sparsities: [1e-3], recipe: relu_l1' 512 'beta1: 0.9' 1; }
 
 refuses_what_does_not_fit() {
@@ -46,7 +47,7 @@ for stage in tokenize harvest shuffle; do
     stage 2 $stage "$dir/suite.yaml" > /dev/null
 done
 for claim in refuses_what_does_not_fit of_jumprelu of_jumprelu_on_two of_few_active of_gated \
-        of_topk_on_two of_dead_latents of_first_moments; do
+        of_topk_on_two of_dead_latents of_dead_on_two of_first_moments; do
     try $claim
 done
 finish
