@@ -192,6 +192,7 @@ $(UNIT:=.ok) $(VARIED:=.ok): %.ok: %
 # A ranked test must pass alone, on two ranks, and on three: three divides nothing evenly.  Their
 # threads may be more than the cores, so those that wait for others must sleep.
 COUNTS = 1 2 3
+$(BUILD)/tests/ranked/test_step.ok: COUNTS = 1 2 3 $(if $(SANITIZE),,4)
 $(BUILD)/tests/ranked/test_reorder.ok: COUNTS = 1 2 3 $(if $(SANITIZE),,4 5)
 $(RANKED:=.ok): %.ok: %
 	$(Q)export OMP_WAIT_POLICY=passive; \

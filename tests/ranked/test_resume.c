@@ -7,7 +7,7 @@
 #include "sae/steplog.h"
 #include "shard/activation_writer.h"
 #include "tests/ranked/ranked.h"
-#include "tests/ranked/synthetic.h"
+#include "tests/synthetic.h"
 
 #include <math.h>
 

@@ -5,7 +5,7 @@
 #include "sae/dense.h"
 #include "sae/step.h"
 #include "sae/turns.h"
-#include "tests/ranked/synthetic.h"
+#include "tests/synthetic.h"
 
 #include <omp.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include "sae/architecture.h"
 #include "sae/encode.h"
 #include "sae/step.h"
-#include "tests/ranked/synthetic.h"
+#include "tests/synthetic.h"
 
 #include <math.h>
 #include <omp.h>
