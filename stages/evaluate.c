@@ -12,7 +12,7 @@
  * sums are added in the order of the blocks, so that the scores have the same bits on any
  * number of ranks.
  */
-#include "base/deal.h"
+#include "base/block_sum.h"
 #include "base/memory.h"
 #include "base/run.h"
 #include "corpus/selection.h"
@@ -314,7 +314,7 @@ static enum status read_saes(struct evaluate *evaluate, struct tap_work *work)
     for (int i = 0; i < work->missing->count; i++) {
         const struct sae_task *task = work->missing->saes[i];
         path_sae(path, &evaluate->suite, work->missing->place.read, task->name, ".h5");
-        TRY(sae_read_h5(&work->saes[i], path));
+        TRY(saefile_read(&work->saes[i], path));
         TRY(work->saes[i].latents == task->width ? OK
             : refuse(E_FORMAT, "%s has %d latents, but the suite asks for %d", path,
                      (int)work->saes[i].latents, (int)task->width));

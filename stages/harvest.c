@@ -9,14 +9,14 @@
  * in blocks of a fixed number, each by one rank, so that the values do not depend on the
  * number of ranks.  BOS, EOS and padding are fed to the model, but their rows are not stored:
  * an autoencoder should not spend latents on them (Gemma Scope, arXiv:2408.05147, 3.1).
- * Tokens whose norm stands out may be dropped as well (sieve.h), once a shard is written.
+ * Tokens whose norm stands out may be dropped as well (norm_filter.h), once a shard is written.
  */
 #include "base/memory.h"
 #include "base/run.h"
-#include "base/words.h"
+#include "base/human.h"
 #include "corpus/selection.h"
 #include "harvest/taps.h"
-#include "shard/sieve.h"
+#include "harvest/norm_filter.h"
 #include "suite/tasks.h"
 
 #include <omp.h>

@@ -99,7 +99,7 @@ static enum status export_entry(const struct work *work, const struct entry *ent
     enum status st;
 
     path_sae(from, &work->suite, entry->tap, entry->sae.name, ".h5");
-    TRY(sae_read_h5(&sae, from));
+    TRY(saefile_read(&sae, from));
     path_print(to, "%s/%s/params.npz", work->part, entry->folder);
     TRY(folder_make_above(to));
     TRY(sae_write_npz(&sae, to));

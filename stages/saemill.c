@@ -10,13 +10,13 @@
 #include "driver/layout.h"
 #include "driver/lock.h"
 #include "driver/results.h"
-#include "driver/measure.h"
+#include "driver/calibrate.h"
 #include "driver/plan.h"
 #include "driver/record.h"
 #include "driver/submit.h"
 #include "driver/survey.h"
 #include "driver/task.h"
-#include "suite/claim.h"
+#include "suite/ownership.h"
 #include "suite/explain.h"
 
 #include <hdf5.h>

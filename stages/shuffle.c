@@ -11,7 +11,7 @@
 #include "base/run.h"
 #include "corpus/selection.h"
 #include "lm/config.h"
-#include "shard/reorder.h"
+#include "shuffle/reorder.h"
 #include "suite/tasks.h"
 
 #include <stdlib.h>

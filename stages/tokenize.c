@@ -14,7 +14,7 @@
 #include "corpus/documents.h"
 #include "corpus/sequences.h"
 #include "lm/config.h"
-#include "lm/tokenizer.h"
+#include "corpus/tokenizer.h"
 #include "suite/tasks.h"
 
 #include <math.h>

@@ -14,10 +14,10 @@
 #include "base/memory.h"
 #include "base/run.h"
 #include "lm/weights.h"
-#include "sae/class.h"
-#include "sae/resume.h"
-#include "sae/saefile.h"
-#include "sae/watch.h"
+#include "train/trainings.h"
+#include "train/resume.h"
+#include "train/publish.h"
+#include "train/monitor.h"
 #include "suite/tasks.h"
 
 #include <omp.h>
@@ -151,7 +151,7 @@ static enum status finish_pupil(struct train *train, struct class *class, struct
     class_rest(class);
     TRY_ALL(comm, train->run.rank == 0 ? steplog_publish(&pupil->log) : OK);
     pupil_path(path, class, pupil, ".h5");
-    TRY(sae_write_h5(training, &origin, path));
+    TRY(publish_sae(training, &origin, path));
     pupil_path(stem, class, pupil, "");
     TRY_ALL(comm, train->run.rank == 0 ? checkpoint_remove(stem) : OK);
     training_free(&pupil->training);

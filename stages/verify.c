@@ -8,7 +8,7 @@
  */
 #include "release/rescore.h"
 #include "release/streams.h"
-#include "release/verify.h"
+#include "release/checks.h"
 
 static const char HELP[] =
     "saemill-verify FOLDER [--task N]\n"

@@ -11,8 +11,8 @@
 #include "kernels/adam.h"
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
-#include "sae/architecture.h"
-#include "sae/step.h"
+#include "step/architecture.h"
+#include "step/step.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 #include "base/file.h"
-#include "base/words.h"
+#include "base/human.h"
 
 #include <dirent.h>
 #include <errno.h>

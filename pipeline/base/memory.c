@@ -1,7 +1,7 @@
 #include "base/memory.h"
 #include "base/cgroup.h"
 #include "base/file.h"
-#include "base/words.h"
+#include "base/human.h"
 
 #include <inttypes.h>
 #include <malloc.h>

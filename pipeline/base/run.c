@@ -1,7 +1,7 @@
 #include "base/run.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/words.h"
+#include "base/human.h"
 
 #include <hdf5.h>
 #include <signal.h>

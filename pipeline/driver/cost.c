@@ -4,9 +4,9 @@
 #include "corpus/selection.h"
 #include "driver/layout.h"
 #include "lm/forward.h"
-#include "sae/resume.h"
+#include "train/resume.h"
 #include "shard/stream.h"
-#include "shard/passes.h"
+#include "shuffle/shuffle_plan.h"
 
 #include <math.h>
 #include <stdlib.h>

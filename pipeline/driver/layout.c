@@ -3,7 +3,7 @@
 #include "driver/cores.h"
 #include "lm/forward.h"
 #include "lm/weights.h"
-#include "sae/class.h"
+#include "train/trainings.h"
 
 #include <string.h>
 

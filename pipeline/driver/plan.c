@@ -3,7 +3,7 @@
 #include "base/split.h"
 #include "driver/cores.h"
 #include "driver/layout.h"
-#include "driver/model.h"
+#include "driver/suite_model.h"
 #include "lm/forward.h"
 
 #include <math.h>

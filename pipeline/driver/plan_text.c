@@ -1,5 +1,5 @@
 #include "driver/plan.h"
-#include "base/words.h"
+#include "base/human.h"
 
 #include <jansson.h>
 

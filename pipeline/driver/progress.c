@@ -1,6 +1,6 @@
 #include "driver/progress.h"
 #include "base/split.h"
-#include "sae/resume.h"
+#include "train/resume.h"
 #include "shard/h5.h"
 
 #include <fts.h>

@@ -3,7 +3,7 @@
  * They are effective rates: work that any implementation must do, over the time that this
  * one took with all it does besides, but for what each task takes that does not grow with its
  * work: opening, publishing and syncing files, reading weights.  They come from the suite, from
- * a measurement of this machine (measure.h) that is kept in ~/.cache/saemill/rates.json, or, for
+ * a measurement of this machine (calibrate.h) that is kept in ~/.cache/saemill/rates.json, or, for
  * want of both, from the machine that this was written on.
  */
 #ifndef RATES_H

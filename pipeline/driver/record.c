@@ -1,5 +1,5 @@
 #include "driver/record.h"
-#include "lm/utf8.h"
+#include "base/utf8.h"
 
 #include <dirent.h>
 #include <jansson.h>

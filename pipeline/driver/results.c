@@ -1,5 +1,5 @@
 #include "driver/results.h"
-#include "driver/model.h"
+#include "driver/suite_model.h"
 #include "release/entries.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 #include "driver/state.h"
 #include "corpus/corpus.h"
 #include "corpus/selection.h"
-#include "driver/model.h"
+#include "driver/suite_model.h"
 #include "suite/tasks.h"
 
 #include <fts.h>

@@ -1,9 +1,9 @@
 #include "driver/submit.h"
 #include "driver/command.h"
-#include "driver/model.h"
+#include "driver/suite_model.h"
 #include "driver/sbatch.h"
 #include "driver/survey.h"
-#include "suite/claim.h"
+#include "suite/ownership.h"
 
 #include <errno.h>
 #include <libgen.h>

@@ -1,4 +1,4 @@
-#include "base/words.h"
+#include "base/human.h"
 #include "driver/record.h"
 #include "driver/survey.h"
 

@@ -2,7 +2,7 @@
 #include "corpus/selection.h"
 #include "driver/command.h"
 #include "driver/lock.h"
-#include "driver/model.h"
+#include "driver/suite_model.h"
 #include "driver/progress.h"
 #include "driver/record.h"
 #include "driver/state.h"

@@ -8,7 +8,7 @@
 #ifndef SCORES_H
 #define SCORES_H
 
-#include "base/site.h"
+#include "suite/site.h"
 
 #include <jansson.h>
 #include <stdint.h>

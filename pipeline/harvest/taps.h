@@ -8,7 +8,7 @@
 #define TAPS_H
 
 #include "lm/forward.h"
-#include "shard/spool.h"
+#include "harvest/spool.h"
 #include "shard/tokens.h"
 
 struct taps {

@@ -25,7 +25,7 @@
 #ifndef FORWARD_H
 #define FORWARD_H
 
-#include "base/site.h"
+#include "suite/site.h"
 #include "lm/weights.h"
 
 /* What the time of a forward pass goes into. */

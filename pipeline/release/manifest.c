@@ -1,7 +1,7 @@
 #include "release/manifest.h"
 #include "base/version.h"
 #include "corpus/corpus.h"
-#include "lm/tokenizer.h"
+#include "corpus/tokenizer.h"
 #include "release/plot.h"
 #include "release/digests.h"
 #include "shard/tokens.h"

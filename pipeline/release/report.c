@@ -1,5 +1,5 @@
 #include "release/report.h"
-#include "base/words.h"
+#include "base/human.h"
 #include "release/figures.h"
 
 #include <math.h>

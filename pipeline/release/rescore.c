@@ -1,5 +1,5 @@
 #include "release/rescore.h"
-#include "base/deal.h"
+#include "base/block_sum.h"
 #include "base/memory.h"
 #include "corpus/selection.h"
 #include "evaluate/splice.h"

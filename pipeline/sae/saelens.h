@@ -12,7 +12,7 @@
 #ifndef SAELENS_H
 #define SAELENS_H
 
-#include "base/site.h"
+#include "suite/site.h"
 #include "sae/sae.h"
 
 /* Where the rows come from that an autoencoder was trained on. */

@@ -6,7 +6,7 @@
 #ifndef ACTIVATIONS_H
 #define ACTIVATIONS_H
 
-#include "shard/chunks.h"
+#include "shard/chunk_reader.h"
 #include "shard/shards.h"
 #include "shard/statistics.h"
 

@@ -1,7 +1,7 @@
 /* frame.h -- bytes as one zstd frame with the content checksum, which makes a flipped bit an
  * error and not a number.
  *
- * Chunks of HDF5 files are such frames (filter.h), and so are those of dealt files (dealt.h).
+ * Chunks of HDF5 files are such frames (filter.h), and so are those of dealt files (spill.h).
  * Nothing here but zstd, since the plug-in for other programs is made of it.
  */
 #ifndef FRAME_H

@@ -2,7 +2,7 @@
 #ifndef STREAM_H
 #define STREAM_H
 
-#include "base/site.h"
+#include "suite/site.h"
 #include "shard/h5.h"
 
 /* What their files call themselves. */

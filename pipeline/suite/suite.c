@@ -1,9 +1,9 @@
 #include "suite/suite.h"
 #include "base/file.h"
-#include "base/words.h"
-#include "suite/blame.h"
-#include "suite/claim.h"
-#include "suite/slots.h"
+#include "base/human.h"
+#include "suite/diagnosis.h"
+#include "suite/ownership.h"
+#include "suite/yaml_tree.h"
 #include "suite/value.h"
 
 #include <stdio.h>

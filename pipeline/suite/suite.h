@@ -8,7 +8,7 @@
 #define SUITE_H
 
 #include "base/comm.h"
-#include "base/site.h"
+#include "suite/site.h"
 
 enum { SUITE_PLACE = 1100 };
 
@@ -128,7 +128,7 @@ struct suite {
 /* Refuse what is far too long to be a suite file, before it is read.  Local.  E_IO, E_USAGE. */
 enum status suite_check_file(const char *path);
 
-/* Read and check a suite file, and make the run folder its own (claim.h).  Rank 0 reads, all
+/* Read and check a suite file, and make the run folder its own (ownership.h).  Rank 0 reads, all
  * ranks parse the same bytes.  `suite` is filled from the file and the defaults;
  * suite_free() empties it.
  * Collective.  E_IO, E_ROOM, E_USAGE (with file, line and what would be right). */

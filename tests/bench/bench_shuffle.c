@@ -17,11 +17,11 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/worker.h"
-#include "base/words.h"
+#include "base/human.h"
 #include "kernels/bf16.h"
 #include "kernels/permute.h"
 #include "shard/activation_writer.h"
-#include "shard/reorder.h"
+#include "shuffle/reorder.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
  * on 2, 4 and 8 ranks is counted where it is given to MPI.
  */
 #include "base/memory.h"
-#include "base/words.h"
+#include "base/human.h"
 #include "kernels/gemm.h"
 #include "kernels/product.h"
 #include "tests/bench/sent.h"

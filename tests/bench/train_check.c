@@ -1,8 +1,8 @@
 /* What a step must have found, by its definitions in double.  The step moves the parameters by
  * no more than 1e-7, so it does not matter that they are looked at behind it. */
 #include "kernels/bf16.h"
-#include "sae/decode.h"
-#include "sae/encode.h"
+#include "step/decode.h"
+#include "step/encode.h"
 #include "tests/bench/train_scene.h"
 
 #include <math.h>

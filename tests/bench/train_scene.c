@@ -4,7 +4,7 @@
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
 #include "kernels/product.h"
-#include "sae/turns.h"
+#include "step/turns.h"
 #include "shard/activation_writer.h"
 
 #include <math.h>

@@ -7,9 +7,9 @@
 #ifndef TRAIN_SCENE_H
 #define TRAIN_SCENE_H
 
-#include "sae/architecture.h"
-#include "sae/feed.h"
-#include "sae/step.h"
+#include "step/architecture.h"
+#include "train/batch_reader.h"
+#include "step/step.h"
 
 struct trial {
     const char *name;

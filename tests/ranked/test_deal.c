@@ -1,5 +1,5 @@
 /* deal_sum(): every block once, and the bits of adding the blocks one after the other. */
-#include "base/deal.h"
+#include "base/block_sum.h"
 #include "tests/ranked/ranked.h"
 
 enum { COUNT = 3 };

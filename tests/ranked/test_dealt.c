@@ -1,6 +1,6 @@
 /* Dealt files: every record is found in its group, in order; a flipped bit is refused. */
 #include "base/random.h"
-#include "shard/dealt.h"
+#include "shuffle/spill.h"
 #include "tests/ranked/ranked.h"
 
 enum { ROW_BYTES = 6, UNITS = 3, ROWS = 100, GROUPS = 4 };

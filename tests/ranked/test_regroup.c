@@ -1,5 +1,5 @@
 /* regroup(): every row arrives where it is wanted, whoever had it. */
-#include "base/regroup.h"
+#include "base/redistribute.h"
 #include "tests/ranked/ranked.h"
 
 enum { ROWS = 1000, WORDS = 3 };

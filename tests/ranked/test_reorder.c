@@ -8,8 +8,8 @@
 #include "kernels/bf16.h"
 #include "kernels/permute.h"
 #include "shard/activation_writer.h"
-#include "shard/passes.h"
-#include "shard/reorder.h"
+#include "shuffle/shuffle_plan.h"
+#include "shuffle/reorder.h"
 #include "tests/ranked/ranked.h"
 
 #include <unistd.h>

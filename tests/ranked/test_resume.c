@@ -1,10 +1,11 @@
 /* A training that was written to disk and read again, also on another number of ranks, goes
  * on as if nothing had been; its log has every step once; its batches are the stream's rows. */
-#include "sae/architecture.h"
-#include "sae/resume.h"
-#include "sae/feed.h"
+#include "step/architecture.h"
+#include "train/resume.h"
+#include "train/batch_reader.h"
 #include "sae/saefile.h"
-#include "sae/steplog.h"
+#include "train/publish.h"
+#include "train/steplog.h"
 #include "shard/activation_writer.h"
 #include "tests/ranked/ranked.h"
 #include "tests/synthetic.h"
@@ -188,10 +189,10 @@ static void publishes_the_parameters(const struct ranked *here)
     training_make(&whole, MPI_COMM_SELF, &logarithms, SHAPE);
     train(&training, 2);
     train(&whole, 2);
-    CHECK(sae_write_h5(&training, &(struct sae_origin){ .scale = scale, .target_scale = scale,
+    CHECK(publish_sae(&training, &(struct sae_origin){ .scale = scale, .target_scale = scale,
                                                         .variance = 1,
                                                         .suite = "none" }, path) == OK);
-    CHECK(sae_read_h5(&sae, path) == OK);
+    CHECK(saefile_read(&sae, path) == OK);
     sae_make(&want, INPUTS, INPUTS, LATENTS);
     memcpy(want.encoder, whole.tensors[ENCODER].value, sizeof(float) * LATENTS * INPUTS);
     memcpy(want.decoder, whole.tensors[DECODER].value, sizeof(float) * LATENTS * INPUTS);

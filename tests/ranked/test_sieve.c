@@ -1,7 +1,7 @@
 /* Rows whose norm stands out are dropped from all streams, whoever looks. */
 #include "kernels/bf16.h"
 #include "shard/activation_writer.h"
-#include "shard/sieve.h"
+#include "harvest/norm_filter.h"
 #include "tests/ranked/ranked.h"
 
 enum { ROWS = 9 * CHUNK_ROWS + 101, WIDE = 24, NARROW = 8 };

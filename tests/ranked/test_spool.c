@@ -1,7 +1,7 @@
 /* A spool: what goes in round by round lies in the shards row by row, whoever brought it. */
 #include "base/random.h"
 #include "shard/activations.h"
-#include "shard/spool.h"
+#include "harvest/spool.h"
 #include "tests/ranked/ranked.h"
 
 #include <math.h>

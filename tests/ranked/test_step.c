@@ -1,10 +1,10 @@
 /* training_step() gives the same bits on all ranks together as on one rank alone, and on one
  * thread as on two, for every architecture. */
 #include "kernels/product.h"
-#include "sae/architecture.h"
-#include "sae/dense.h"
-#include "sae/step.h"
-#include "sae/turns.h"
+#include "step/architecture.h"
+#include "step/dense.h"
+#include "step/step.h"
+#include "step/turns.h"
 #include "tests/synthetic.h"
 
 #include <omp.h>

@@ -1,6 +1,6 @@
 /* Verification finds whatever is wrong with a release, and nothing else. */
 #include "release/digests.h"
-#include "release/verify.h"
+#include "release/checks.h"
 #include "sae/saelens.h"
 #include "tests/ranked/ranked.h"
 

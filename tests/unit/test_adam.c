@@ -1,7 +1,7 @@
 /* adam_update() against Adam's definition in double; the recipe's schedules by hand. */
 #include "base/random.h"
 #include "kernels/adam.h"
-#include "sae/recipe.h"
+#include "step/recipe.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* training_step() against forty steps computed in float64 by automatic differentiation
  * (tests/golden/README.md, "sae/"). */
-#include "sae/architecture.h"
-#include "sae/step.h"
+#include "step/architecture.h"
+#include "step/step.h"
 
 #include <hdf5.h>
 #include <jansson.h>

@@ -1,5 +1,5 @@
 /* A run folder belongs to the suite that made what is in it. */
-#include "suite/claim.h"
+#include "suite/ownership.h"
 #include "tests/unit/scratch.h"
 
 #include <dirent.h>

@@ -1,9 +1,9 @@
 /* The lists of a batch: a row's depend on it alone, wherever it lies among rows that are encoded
  * some at a time, and threads find them in any order. */
 #include "kernels/product.h"
-#include "sae/architecture.h"
-#include "sae/encode.h"
-#include "sae/step.h"
+#include "step/architecture.h"
+#include "step/encode.h"
+#include "step/step.h"
 #include "tests/synthetic.h"
 
 #include <math.h>

@@ -6,9 +6,9 @@
  * does, and so is what an auxiliary loss takes as given; the rest is smooth.  JumpReLU's
  * thresholds have no derivatives; theirs are compared with the estimator's definition. */
 #include "base/random.h"
-#include "sae/architecture.h"
-#include "sae/step.h"
-#include "sae/turns.h"
+#include "step/architecture.h"
+#include "step/step.h"
+#include "step/turns.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* passes_*(): windows cover the output, ranks have a place for every row, memory is kept. */
 #include "base/status.h"
-#include "shard/passes.h"
+#include "shuffle/shuffle_plan.h"
 #include "shard/stream.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* What a suite costs: counted by hand for a small one, and what rates a plan counts on. */
-#include "driver/model.h"
+#include "driver/suite_model.h"
 #include "driver/plan.h"
 
 #include <math.h>

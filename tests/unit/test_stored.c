@@ -2,7 +2,7 @@
  * scaled and centred. */
 #include "base/random.h"
 #include "kernels/bf16.h"
-#include "sae/stored.h"
+#include "step/packed_rows.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Tokenizers give the ids of a reference (the SentencePiece library's own Python module; GPT-2's
  * definition in Python, tests/golden/gpt2-random/tokenizer.py), and take any bytes. */
-#include "lm/tokenizer.h"
+#include "corpus/tokenizer.h"
 #include "tests/unit/scratch.h"
 
 #include <jansson.h>

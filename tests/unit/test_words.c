@@ -1,5 +1,5 @@
 /* Amounts as people read them. */
-#include "base/words.h"
+#include "base/human.h"
 #include "tests/unit/scratch.h"
 
 static void bytes_are_told_in_decimal_units(void **state)

@@ -1,0 +1,14 @@
+/* human.h -- amounts as people write them, each way in one place.
+ *
+ * Texts are valid until eight more of their kind were asked for.  Local.
+ */
+#ifndef HUMAN_H
+#define HUMAN_H
+
+/* "1.5 GB": bytes in decimal units. */
+const char *bytes_text(double bytes);
+
+/* "12 s", "4 min 10 s", "3 h 05 min", "2.5 days", "12 years". */
+const char *duration_text(double seconds);
+
+#endif

@@ -1,0 +1,53 @@
+#include "corpus/tokenizer.h"
+#include "corpus/tokenizer_kind.h"
+
+#include <stddef.h>
+
+void tokenizer_path(char path[PATH_LENGTH], const char *given, const char *folder)
+{
+    if (given[0] != '\0') {
+        path_print(path, "%s", given);
+        return;
+    }
+    path_print(path, "%s/tokenizer.model", folder);
+    if (!file_exists(path))
+        path_print(path, "%s/tokenizer.json", folder);
+}
+
+enum status tokenizer_open(struct tokenizer *tokenizer, const char *path)
+{
+    *tokenizer = (struct tokenizer){0};
+    if (!file_exists(path))
+        return refuse(E_IO, "there is no tokenizer %s; a checkpoint's folder should hold a "
+                      "tokenizer.model or tokenizer.json, or model.tokenizer should name one",
+                      path);
+    return path_ends(path, ".json") ? byte_level_open(tokenizer, path)
+                                    : sentencepiece_open(tokenizer, path);
+}
+
+void tokenizer_close(struct tokenizer *tokenizer)
+{
+    if (tokenizer->kind != NULL)
+        tokenizer->kind->close(tokenizer->model);
+    *tokenizer = (struct tokenizer){0};
+}
+
+enum status tokenizer_encode(const struct tokenizer *tokenizer, const char *text, int64_t bytes,
+                             int32_t **ids, int64_t *count)
+{
+    *ids = NULL;
+    *count = 0;
+    return tokenizer->kind->encode(tokenizer->model, text, bytes, ids, count);
+}
+
+enum status tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids,
+                             int64_t count, char **text, int64_t *bytes)
+{
+    *text = NULL;
+    *bytes = 0;
+    for (int64_t i = 0; i < count; i++)
+        if (ids[i] < 0 || ids[i] >= tokenizer->vocabulary)
+            return refuse(E_FORMAT, "token id %d is not in the tokenizer's vocabulary of %d",
+                          ids[i], tokenizer->vocabulary);
+    return tokenizer->kind->decode(tokenizer->model, ids, count, text, bytes);
+}

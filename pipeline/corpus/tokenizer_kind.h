@@ -1,0 +1,28 @@
+/* tokenizer_kind.h -- what tokenizer.c asks of each kind of tokenizer.  Everything is Local. */
+#ifndef TOKENIZER_KIND_H
+#define TOKENIZER_KIND_H
+
+#include "corpus/tokenizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* As the functions of tokenizer.h; ids to decode are in the vocabulary. */
+struct tokenizer_kind {
+    enum status (*encode)(const void *model, const char *text, int64_t bytes, int32_t **ids,
+                          int64_t *count);
+    enum status (*decode)(const void *model, const int32_t *ids, int64_t count, char **text,
+                          int64_t *bytes);
+    void        (*close)(void *model);
+};
+
+/* Fill an empty tokenizer, or leave it empty.  E_IO, E_FORMAT. */
+enum status sentencepiece_open(struct tokenizer *tokenizer, const char *path);
+enum status byte_level_open(struct tokenizer *tokenizer, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,232 @@
+#include "harvest/spool.h"
+#include "base/file.h"
+#include "base/phase.h"
+#include "base/redistribute.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t ORIGIN_BYTES = sizeof(struct row_origin);
+
+static int64_t row_bytes(struct stream stream)
+{
+    return stream.width * store_bytes(stream.store);
+}
+
+/* Bytes of the longest row that is under way. */
+static int64_t widest(const struct stream *streams, int count)
+{
+    int64_t most = ORIGIN_BYTES;
+
+    for (int s = 0; s < count; s++)
+        most = row_bytes(streams[s]) > most ? row_bytes(streams[s]) : most;
+    return most;
+}
+
+/* --- what the worker does ------------------------------------------------------------ */
+
+/* The rows of a job that this rank has: on rank 0 the rest of the round before comes first. */
+static struct range rows_had(const struct spool *spool, const struct spool_job *job)
+{
+    return (struct range){ spool->rank == 0 ? job->written : job->mine.first, job->mine.end };
+}
+
+/* The rows that it is to write: at the end of a shard of all, else of those of whole chunks. */
+static struct range rows_wanted(const struct spool *spool, const struct spool_job *job)
+{
+    const struct range chunks = split_range(split_blocks(job->upto - job->written, CHUNK_ROWS),
+                                            spool->rank, spool->size);
+    const int64_t from = job->written + chunks.first * CHUNK_ROWS;
+    const int64_t to = job->written + chunks.end * CHUNK_ROWS;
+
+    return (struct range){ from < job->upto ? from : job->upto, to < job->upto ? to : job->upto };
+}
+
+/* Bring the rows of a job to where they are written, and those that fill no chunk to rank 0.
+ *   out   [rows_wanted()]       out; NULL if there is but one rank, which has what it wants
+ *   rest  [< CHUNK_ROWS]        in and out
+ * Returns where the rows to be written lie.  Collective. */
+static void *deal_rows(const struct spool *spool, const struct spool_job *job, void *out,
+                       void *rest, int64_t bytes)
+{
+    const struct range had = rows_had(spool, job), wanted = rows_wanted(spool, job);
+    const struct range later = { spool->rank == 0 ? job->upto : job->end, job->end };
+    const int64_t rests = job->mine.first - had.first;
+    char *values = (char *)job->values + (CHUNK_ROWS - rests) * bytes;
+
+    if (rests > 0)
+        memcpy(values, rest, (size_t)(rests * bytes));
+    if (out != NULL)
+        regroup(out, wanted, values, had, bytes, spool->comm);
+    regroup(rest, later, values, had, bytes, spool->comm);
+    return out != NULL ? out : values;
+}
+
+/* A round's origins are dealt and kept for its streams, whose rows follow: those are dealt,
+ * compressed and written.  Collective. */
+static enum status write_job(void *context)
+{
+    const struct spool_job *job = context;
+    struct spool *spool = job->spool;
+    enum status st;
+
+    phase_enter(PHASE_EXCHANGE);
+    comm_meet(spool->comm);
+    if (job->stream < 0) {
+        deal_rows(spool, job, spool->origins, spool->rest, ORIGIN_BYTES);
+        return OK;
+    }
+    struct spool_stream *to = &spool->streams[job->stream];
+    const void *values = deal_rows(spool, job, spool->values, to->rest, row_bytes(to->stream));
+    phase_enter(PHASE_WRITE);
+    st = activation_write(&to->writer, rows_wanted(spool, job), values, spool->origins);
+    file_let_go(to->writer.path);
+    return st;
+}
+
+/* --- room ---------------------------------------------------------------------------- */
+
+int64_t spool_bytes(const struct stream *streams, int count, int64_t rows, int rank, int size)
+{
+    const int64_t row = widest(streams, count), room = rows + 2 * CHUNK_ROWS;
+    int64_t bytes = SPOOL_SLOTS * (CHUNK_ROWS + rows) * row;
+
+    bytes += room * ORIGIN_BYTES + (size > 1 ? room * row : 0);
+    bytes += room * row;        /* HDF5 keeps the chunks that it has compressed */
+    for (int s = 0; rank == 0 && s < count; s++)
+        bytes += CHUNK_ROWS * row_bytes(streams[s]);
+    return bytes;
+}
+
+void spool_make(struct spool *spool, MPI_Comm comm, const struct stream *streams, int count,
+                int64_t rows)
+{
+    const int64_t row = widest(streams, count), room = rows + 2 * CHUNK_ROWS;
+
+    *spool = (struct spool){ .count = count, .rows = rows };
+    MPI_Comm_dup(comm, &spool->comm);
+    MPI_Comm_rank(comm, &spool->rank);
+    MPI_Comm_size(comm, &spool->size);
+    spool->streams = allocate(count, sizeof *spool->streams);
+    for (int s = 0; s < count; s++) {
+        spool->streams[s].stream = streams[s];
+        spool->streams[s].rest = allocate(spool->rank == 0 ? CHUNK_ROWS : 0,
+                                          row_bytes(streams[s]));
+    }
+    for (int j = 0; j < SPOOL_SLOTS; j++)
+        spool->jobs[j].values = allocate_big(CHUNK_ROWS + rows, row);
+    spool->values = spool->size > 1 ? allocate_big(room, row) : NULL;
+    spool->origins = allocate(room, ORIGIN_BYTES);
+    spool->rest = allocate(CHUNK_ROWS, ORIGIN_BYTES);
+    worker_start(&spool->worker);
+}
+
+void spool_free(struct spool *spool)
+{
+    if (spool->streams == NULL)
+        return;
+    worker_stop(&spool->worker);
+    for (int s = 0; s < spool->count; s++)
+        free(spool->streams[s].rest);
+    for (int j = 0; j < SPOOL_SLOTS; j++)
+        free(spool->jobs[j].values);
+    free(spool->streams);
+    free(spool->values);
+    free(spool->origins);
+    free(spool->rest);
+    if (!comm_broken)
+        MPI_Comm_free(&spool->comm);
+    *spool = (struct spool){0};
+}
+
+/* --- a shard ------------------------------------------------------------------------- */
+
+enum status spool_open(struct spool *spool, const char *folder, int64_t rows, const char *suite)
+{
+    char path[PATH_LENGTH], name[32];
+    enum status st = OK;
+
+    spool->total = rows;
+    spool->round = (struct spool_job){0};
+    for (int s = 0; s < spool->count; s++) {
+        struct spool_stream *to = &spool->streams[s];
+        path_print(path, "%s/%s.h5", folder, tap_name(name, to->stream.tap));
+        TRY(activation_create(&to->writer, spool->comm, path, to->stream, rows, suite));
+    }
+done:
+    return st;
+}
+
+/* The next job; waits until the one that had its place is done. */
+static struct spool_job *next_job(struct spool *spool)
+{
+    worker_await(&spool->worker, SPOOL_SLOTS - 1);
+    return &spool->jobs[spool->given % SPOOL_SLOTS];
+}
+
+/* Its values, behind room for the rest of the round before. */
+static void *next_room(struct spool *spool, int64_t bytes)
+{
+    return (char *)next_job(spool)->values + CHUNK_ROWS * bytes;
+}
+
+static void give(struct spool *spool, int stream)
+{
+    struct spool_job *job = next_job(spool);
+    void *values = job->values;
+
+    *job = spool->round;
+    job->spool = spool;
+    job->stream = stream;
+    job->values = values;
+    spool->given++;
+    worker_queue(&spool->worker, write_job, job);
+}
+
+struct row_origin *spool_origins(struct spool *spool)
+{
+    return next_room(spool, ORIGIN_BYTES);
+}
+
+void spool_round(struct spool *spool, struct range mine, int64_t end)
+{
+    assert(mine.end - mine.first <= spool->rows);
+    spool->round = (struct spool_job){
+        .mine = mine,
+        .written = spool->round.upto,
+        .upto = end == spool->total ? end : end / CHUNK_ROWS * CHUNK_ROWS,
+        .end = end,
+    };
+    give(spool, -1);
+}
+
+void *spool_values(struct spool *spool, int stream)
+{
+    return next_room(spool, row_bytes(spool->streams[stream].stream));
+}
+
+void spool_give(struct spool *spool, int stream)
+{
+    give(spool, stream);
+}
+
+enum status spool_status(struct spool *spool)
+{
+    return worker_status(&spool->worker);
+}
+
+enum status spool_close(struct spool *spool, enum status st)
+{
+    enum status written;
+
+    if (spool->streams == NULL)
+        return st;
+    written = worker_wait(&spool->worker);
+    comm_meet(spool->comm);
+    written = agree(spool->comm, written);
+    st = st != OK ? st : written;
+    for (int s = 0; s < spool->count; s++)
+        st = activation_close(&spool->streams[s].writer, st);
+    return st;
+}

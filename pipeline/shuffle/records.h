@@ -1,0 +1,28 @@
+/* records.h -- a row on its way: where it goes, where it comes from, its values.
+ *
+ * Records lie one behind the other in memory, in messages and in dealt files (spill.h).
+ */
+#ifndef RECORDS_H
+#define RECORDS_H
+
+#include "shard/stream.h"
+
+struct record {
+    int64_t           row;      /* of the output */
+    struct row_origin origin;
+    char              values[]; /* in the stream's store, zeros up to a multiple of 8 bytes */
+};
+
+/* Bytes of a record whose values take row_bytes. */
+static inline int64_t record_bytes(int64_t row_bytes)
+{
+    return (int64_t)sizeof(struct record) + (row_bytes + 7) / 8 * 8;
+}
+
+/* Record number `at`. */
+static inline struct record *record_at(void *records, int64_t bytes, int64_t at)
+{
+    return (struct record *)(void *)((char *)records + at * bytes);
+}
+
+#endif

@@ -1,0 +1,200 @@
+#include "suite/diagnosis.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <yaml.h>
+
+/* ---- which line ---- */
+
+/* The value of `name` in a mapping, or NULL; *line is that of the key, of its last one if
+ * there are several. */
+static yaml_node_t *value_of(yaml_document_t *document, yaml_node_t *node, const char *name,
+                             int *line)
+{
+    if (node == NULL || node->type != YAML_MAPPING_NODE)
+        return NULL;
+    for (yaml_node_pair_t *p = node->data.mapping.pairs.top;
+         p-- > node->data.mapping.pairs.start; ) {
+        const yaml_node_t *key = yaml_document_get_node(document, p->key);
+        if (key->type == YAML_SCALAR_NODE && strcmp((char *)key->data.scalar.value, name) == 0) {
+            *line = (int)key->start_mark.line + 1;
+            return yaml_document_get_node(document, p->value);
+        }
+    }
+    return NULL;
+}
+
+static yaml_node_t *item_of(yaml_document_t *document, yaml_node_t *node, unsigned item, int *line)
+{
+    if (node == NULL || node->type != YAML_SEQUENCE_NODE
+        || node->data.sequence.items.start + item >= node->data.sequence.items.top)
+        return NULL;
+    node = yaml_document_get_node(document, node->data.sequence.items.start[item]);
+    *line = (int)node->start_mark.line + 1;
+    return node;
+}
+
+/* The line of a key, or of what should hold it; that of the fault if this is not YAML, with
+ * *problem what libyaml says. */
+static int line_of(const char *yaml, const char *section, unsigned entry, const char *name,
+                   const char **problem)
+{
+    yaml_document_t document;
+    yaml_parser_t parser;
+    int line = 1;
+
+    yaml_parser_initialize(&parser);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)yaml, strlen(yaml));
+    if (yaml_parser_load(&parser, &document)) {
+        yaml_node_t *node = yaml_document_get_root_node(&document);
+        if (section[0] != '\0')
+            node = value_of(&document, node, section, &line);
+        if (strcmp(section, "saes") == 0)
+            node = item_of(&document, node, entry, &line);
+        value_of(&document, node, name, &line);
+        yaml_document_delete(&document);
+    } else {
+        line = (int)parser.problem_mark.line + 1;
+        *problem = parser.problem;
+    }
+    yaml_parser_delete(&parser);
+    return line;
+}
+
+int blame_line_in(const char *yaml, const char *section, unsigned entry, const char *name)
+{
+    const char *problem;
+
+    return line_of(yaml, section, entry, name, &problem);
+}
+
+int blame_line(const struct slots *slots, const struct key *key, unsigned entry)
+{
+    return blame_line_in(slots->yaml, key->section, entry, key->name);
+}
+
+/* The line of `name`, which stands where the trouble is. */
+static int trouble_line(const struct slots *slots, const struct trouble *trouble, const char *name)
+{
+    const bool top = strcmp(trouble->section, name) == 0;
+    const char *problem;
+
+    return line_of(slots->yaml, top ? "" : trouble->section,
+                   trouble->entry > 0 ? trouble->entry - 1 : 0, name, &problem);
+}
+
+/* ---- one clear sentence ---- */
+
+/* Changes of one letter (or swaps of two neighbours) that turn a into b. */
+static int distance(const char *a, const char *b)
+{
+    enum { MOST = 32 };
+    int d[MOST + 1][MOST + 1];
+    const int m = (int)strnlen(a, MOST), n = (int)strnlen(b, MOST);
+
+    for (int i = 0; i <= m; i++) {
+        for (int j = 0; j <= n; j++) {
+            int best = i == 0 ? j : j == 0 ? i : d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (i > 0 && j > 0) {
+                best = d[i - 1][j] + 1 < best ? d[i - 1][j] + 1 : best;
+                best = d[i][j - 1] + 1 < best ? d[i][j - 1] + 1 : best;
+            }
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]
+                && d[i - 2][j - 2] + 1 < best)
+                best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
+        }
+    }
+    return d[m][n];
+}
+
+/* What the writer of an unknown key may have meant: " (did you mean 'train'?)", or "". */
+static void suggest(char text[128], const char *found, const char *section)
+{
+    int best = 3;
+
+    text[0] = '\0';
+    for (int k = 0; k < SUITE_KEYS_COUNT; k++)
+        if (strcmp(SUITE_KEYS[k].section, section) == 0
+            && distance(found, SUITE_KEYS[k].name) < best) {
+            best = distance(found, SUITE_KEYS[k].name);
+            snprintf(text, 128, " (did you mean '%s'?)", SUITE_KEYS[k].name);
+        }
+    for (int s = 1; s < SUITE_SECTIONS_COUNT && section[0] == '\0'; s++)
+        if (distance(found, SUITE_SECTIONS[s].name) < best) {
+            best = distance(found, SUITE_SECTIONS[s].name);
+            snprintf(text, 128, " (did you mean '%s'?)", SUITE_SECTIONS[s].name);
+        }
+    for (int k = 0; k < SUITE_KEYS_COUNT && text[0] == '\0'; k++)
+        if (strcmp(SUITE_KEYS[k].name, found) == 0)
+            snprintf(text, 128, " (there is one under '%s')", SUITE_KEYS[k].section);
+}
+
+static enum status refuse_unknown(const struct slots *slots, const struct trouble *trouble)
+{
+    const char *found = strrchr(trouble->finding, ' ') + 1;
+    char hint[128], place[96] = "a suite file";
+
+    suggest(hint, found, trouble->section);
+    if (trouble->section[0] != '\0')
+        snprintf(place, sizeof place, "'%s'", trouble->section);
+    return refuse(E_USAGE, "%s:%d: '%s' is not a key of %s%s; `saemill explain` lists all keys",
+                  slots->path, trouble_line(slots, trouble, found), found, place, hint);
+}
+
+/* A list where a value belongs, or the reverse. */
+static enum status refuse_shape(const struct slots *slots, const struct trouble *trouble)
+{
+    const int line = trouble_line(slots, trouble, trouble->field);
+
+    for (int k = 0; k < SUITE_KEYS_COUNT; k++) {
+        const struct key *key = &SUITE_KEYS[k];
+        const char *outer = key->section[0] != '\0' ? key->section : key->name;
+        if (strcmp(key->name, trouble->field) == 0 && strcmp(outer, trouble->section) == 0)
+            return refuse(E_USAGE, "%s:%d: '%s' must be %s, like '%s: %s'", slots->path,
+                          line, key->name,
+                          !key->list ? "a single value"
+                          : key->empty ? "a list" : "a list that is not empty",
+                          key->name, key->value);
+    }
+    if (strcmp(trouble->section, "saes") == 0)
+        return refuse(E_USAGE, "%s:%d: 'saes' must be a list of groups of keys, each begun with "
+                      "'- '", slots->path, line);
+    if (trouble->section[0] != '\0')
+        return refuse(E_USAGE, "%s:%d: '%s' must be followed by lines 'KEY: VALUE', indented",
+                      slots->path, line, trouble->section);
+    return refuse(E_USAGE, "%s is not a suite file: it does not consist of lines 'KEY: VALUE'",
+                  slots->path);
+}
+
+static enum status refuse_yaml(const struct slots *slots)
+{
+    const char *problem = NULL;
+    const int line = line_of(slots->yaml, "", 0, "", &problem);
+
+    return refuse(E_USAGE, "%s:%d: this is not YAML: %s", slots->path, line,
+                  problem != NULL ? problem : "it cannot be read");
+}
+
+enum status blame(const struct slots *slots, cyaml_err_t error, const struct trouble *trouble)
+{
+    const int line = trouble_line(slots, trouble, trouble->field);
+
+    switch (error) {
+    case CYAML_ERR_INVALID_KEY:
+        return refuse_unknown(slots, trouble);
+    case CYAML_ERR_INVALID_VALUE:
+    case CYAML_ERR_SEQUENCE_ENTRIES_MIN:
+        return refuse_shape(slots, trouble);
+    case CYAML_ERR_LIBYAML_PARSER:
+        return refuse_yaml(slots);
+    case CYAML_ERR_UNEXPECTED_EVENT:
+        return refuse(E_USAGE, "%s:%d: '%s' is given twice", slots->path, line,
+                      trouble->field);
+    case CYAML_ERR_ALIAS:
+        return refuse(E_USAGE, "%s:%d: YAML aliases (*) are not understood; write the value "
+                      "out", slots->path, line);
+    default:
+        return refuse(E_USAGE, "%s:%d: %s", slots->path, line, cyaml_strerror(error));
+    }
+}

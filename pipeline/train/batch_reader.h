@@ -1,0 +1,49 @@
+/* batch_reader.h -- the batches of a stream, in order, for all ranks.
+ *
+ * Batch t is rows t * batch, ..., (t + 1) * batch - 1 of the shuffled stream; after the last
+ * row comes the first again.  Each rank reads and decompresses its share, the shares are
+ * gathered as they lie on disk.  The next batch is read ahead in a thread while this one is
+ * worked on, unless memory is dearer than the time to read it (turns.h).
+ */
+#ifndef BATCH_READER_H
+#define BATCH_READER_H
+
+#include "base/worker.h"
+#include "step/packed_rows.h"
+#include "shard/activations.h"
+
+struct feed {
+    struct activations activations;
+    MPI_Comm     comm;
+    int64_t      rows;      /* of a batch */
+    double       scale;     /* root mean squared norm of a row, over the whole stream */
+    double       variance;  /* mean squared distance from the mean row, in normalised units */
+    struct stored_rows batch;   /* [rows, width] normalised: row / scale */
+    char        *next;      /* [rows, width] of the next batch this rank's share is read, or has */
+    struct range share;     /* been */
+    struct worker worker;   /* that reads it */
+    bool         reading;   /* what came of it is not known yet */
+    int64_t      ahead_of;  /* which batch it reads */
+    enum status  read;      /* what came of it */
+};
+
+/* Open the shards 00000.h5, 00001.h5, ... in a folder.  Collective.  E_IO, E_FORMAT;
+ * E_NUMERIC if all values are zero. */
+enum status feed_open(struct feed *feed, MPI_Comm comm, const char *folder, int64_t rows);
+void        feed_close(struct feed *feed);
+
+/* Is row i of both streams the same token, for every i?  Compares their lengths and some of the
+ * origins.  E_USAGE, naming `folder`, from where b comes.  Local. */
+enum status feed_check_aligned(struct feed *a, struct feed *b, const char *folder);
+
+/* Bytes of a batch; there are two of them if one is read ahead. */
+int64_t feed_bytes(int64_t rows, int32_t width, enum store store);
+
+/* Batch number t, in feed->batch.  Batch t + 1 is then read ahead, or else the memory for it is
+ * given back until the next call.  Collective.  E_IO, E_FORMAT. */
+enum status feed_batch(struct feed *feed, int64_t t, bool ahead);
+
+/* Wait for the thread that reads ahead: HDF5 must not be used by two at a time.  Local. */
+void feed_rest(struct feed *feed);
+
+#endif

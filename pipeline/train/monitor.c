@@ -1,0 +1,142 @@
+#include "train/monitor.h"
+#include "step/architecture.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* When to tell. */
+static const double FAR = 0.2;          /* of an L0: this share of the target off it */
+static const double MANY_DEAD = 0.1;    /* of the latents */
+static const double HARDLY = 0.1;       /* moved by this share of where thresholds began */
+static const double EXPLODED = 100;     /* times what the error has been, or the rows are */
+
+enum { LOOKS = 20 };    /* at a training for warnings */
+
+static double dead_share(const struct pupil *pupil)
+{
+    return (double)pupil->last.dead / pupil->task->width;
+}
+
+void watch_text(const struct class *class, char *text, size_t size)
+{
+    size_t n = 0;
+
+    text[0] = '\0';
+    for (int i = 0; i < class->count && n < size; i++) {
+        const struct pupil *p = &class->pupils[i];
+        if (p->last.loss > 0)
+            n += (size_t)snprintf(text + n, size - n,
+                                  "%s%s loss %.4g, FVU %.3f, L0 %.1f, dead %.1f %%",
+                                  n > 0 ? "; " : "", p->task->name, p->last.loss,
+                                  p->last.mse / pupil_target(class, p)->variance, p->last.l0,
+                                  100 * dead_share(p));
+    }
+}
+
+enum status watch_loss(const struct class *class, struct pupil *pupil, enum status st)
+{
+    double *least = &pupil->training.least;
+
+    if (*least == 0 || pupil->last.mse < *least)
+        *least = pupil->last.mse;
+    /* Normalised rows have a mean square of 1. */
+    if (st == OK && pupil->last.mse <= EXPLODED * fmax(*least, 1))
+        return OK;
+    status_clear();
+    return refuse(E_NUMERIC, "%s %s: the loss of step %lld is %g, it has exploded; lower "
+                  "train.learning_rate, or raise train.warmup, and remove the checkpoints to "
+                  "begin anew (they are kept as they were)", class->name, pupil->task->name,
+                  (long long)pupil->last.step, pupil->last.loss);
+}
+
+/* Mean distance of the thresholds from where they began.  Collective. */
+static double thresholds_moved(const struct training *training)
+{
+    const float *trained = training->tensors[THRESHOLD].value;
+    double sum = 0;
+
+    for (int64_t i = 0; i < own_count(training); i++)
+        sum += fabs((training->recipe.log_threshold ? exp((double)trained[i]) : (double)trained[i])
+                    - training->recipe.threshold);
+    MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, training->comm);
+    return sum / training->latents;
+}
+
+/* The share of the last batch's pre-activations that moved the thresholds: those within half a
+ * bandwidth of them, on either side.  Collective. */
+static double share_in_window(const struct class *class, const struct pupil *pupil)
+{
+    const struct workspace *w = &class->workspace;
+    const struct training *training = &pupil->training;
+    int64_t count = 0;
+
+    for (int64_t i = 0; i < own_count(training); i++)
+        count += w->in_window[i];
+    MPI_Allreduce(MPI_IN_PLACE, &count, 1, MPI_INT64_T, MPI_SUM, training->comm);
+    return (double)count / ((double)w->batch * training->latents);
+}
+
+/* Each of these says whether there is reason to warn; the text then tells what is seen, and
+ * what to do. */
+
+static bool l0_is_far(const struct class *class, const struct pupil *pupil, char *text, size_t size)
+{
+    const double l0 = pupil->last.l0, target = pupil->recipe.target_l0;
+
+    (void)class;
+    snprintf(text, size, "L0 is %.1f where %g was asked for; %s", l0, target,
+             pupil->recipe.architecture->top_k
+             ? "fewer latents than that are above 0: lower train.learning_rate"
+             : "train longer, or raise train.target_strength or train.learning_rate");
+    return target > 0 && fabs(l0 / target - 1) > FAR;
+}
+
+static bool many_are_dead(const struct class *class, const struct pupil *pupil, char *text,
+                          size_t size)
+{
+    (void)class;
+    snprintf(text, size, "%.0f %% of the latents are dead; a %s, a lower train.learning_rate or a "
+             "smaller width leaves fewer", 100 * dead_share(pupil),
+             pupil->recipe.architecture->top_k ? "larger train.auxk"
+                                               : "longer train.sparsity_warmup");
+    return dead_share(pupil) > MANY_DEAD;
+}
+
+/* Collective. */
+static bool thresholds_stay(const struct class *class, const struct pupil *pupil, char *text,
+                            size_t size)
+{
+    if (pupil->recipe.architecture != &JUMPRELU)
+        return false;
+    const double first = pupil->recipe.threshold, moved = thresholds_moved(&pupil->training);
+    snprintf(text, size, "the thresholds hardly move: by %.2g in the mean, from %.4g; %.2g %% of "
+             "the pre-activations lie within half of train.bandwidth of them, and only what is so "
+             "near moves them: raise train.bandwidth or train.learning_rate", moved, first,
+             100 * share_in_window(class, pupil));
+    return moved < HARDLY * first;
+}
+
+static bool (*const REASONS[])(const struct class *, const struct pupil *, char *, size_t) = {
+    l0_is_far, many_are_dead, thresholds_stay,
+};
+enum { REASONS_COUNT = sizeof REASONS / sizeof *REASONS };
+
+void watch_warn(struct run *run, const struct class *class, struct pupil *pupil)
+{
+    const struct recipe *recipe = &pupil->recipe;
+    const int64_t step = pupil->training.step, each = split_blocks(recipe->steps, LOOKS);
+    const bool last = step == recipe->steps;
+    const bool warm = step > recipe->warmup && step > recipe->sparsity_warmup;
+    char text[512];
+
+    if (!last && (!warm || step % each != 0))
+        return;
+    for (int r = 0; r < REASONS_COUNT; r++) {
+        const unsigned bit = 1u << r;
+        if ((!last && (pupil->warned & bit) != 0) || !REASONS[r](class, pupil, text, sizeof text))
+            continue;
+        pupil->warned |= bit;
+        run_warn(run, "%s %s, step %lld of %lld: %s", class->name, pupil->task->name,
+                 (long long)step, (long long)recipe->steps, text);
+    }
+}

@@ -1,0 +1,77 @@
+#include "train/steplog.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static const char HEADER[] =
+    "step\trows\tloss\tmse\tfvu\tl0\tdead\tlr\tsparsity\tthreshold\tnear\tauxiliary\n";
+
+/* Keep the header and `steps` lines, and stand behind them.  E_FORMAT if there are fewer. */
+static enum status cut(struct steplog *log, int64_t steps)
+{
+    int64_t lines = 0;
+    int c;
+
+    while (lines <= steps && (c = fgetc(log->file)) != EOF)
+        lines += c == '\n';
+    if (lines <= steps)
+        return refuse(E_FORMAT, "the log %s.part ends before step %lld, where its checkpoint "
+                      "stands; remove the checkpoint to train this autoencoder anew",
+                      log->path, (long long)steps);
+    if (ftruncate(fileno(log->file), ftell(log->file)) != 0
+        || fseek(log->file, 0, SEEK_END) != 0)
+        return refuse(E_IO, "cannot cut the log %s.part", log->path);
+    return OK;
+}
+
+enum status steplog_open(struct steplog *log, const char *path, int64_t steps)
+{
+    char part[PATH_LENGTH];
+
+    path_print(log->path, "%s", path);
+    path_print(part, "%s.part", path);
+    /* A run that was killed between publishing the log and the autoencoder. */
+    if (file_exists(path) && rename(path, part) != 0)
+        return refuse(E_IO, "cannot rename %s", path);
+    log->file = fopen(part, steps > 0 ? "r+" : "w");
+    if (log->file == NULL)
+        return refuse(E_IO, "cannot open the log %s", part);
+    if (steps > 0)
+        return cut(log, steps);
+    fputs(HEADER, log->file);
+    return OK;
+}
+
+void steplog_add(struct steplog *log, const struct step_report *r, int64_t rows,
+                 double variance)
+{
+    fprintf(log->file, "%lld\t%lld\t%.9g\t%.9g\t%.9g\t%.9g\t%lld\t%.9g\t%.9g\t%.9g\t%.9g\t%.9g\n",
+            (long long)r->step, (long long)rows, r->loss, r->mse, r->mse / variance, r->l0,
+            (long long)r->dead, r->rate, r->slope, r->threshold, r->near,
+            r->auxiliary);
+}
+
+enum status steplog_sync(struct steplog *log)
+{
+    if (fflush(log->file) != 0 || fsync(fileno(log->file)) != 0)
+        return refuse(E_IO, "cannot write the log %s.part", log->path);
+    return OK;
+}
+
+enum status steplog_publish(struct steplog *log)
+{
+    enum status st;
+
+    TRY(steplog_sync(log));
+    steplog_close(log);
+    TRY(file_publish(log->path));
+done:
+    return st;
+}
+
+void steplog_close(struct steplog *log)
+{
+    if (log->file != NULL)
+        fclose(log->file);
+    log->file = NULL;
+}

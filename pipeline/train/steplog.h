@@ -1,0 +1,39 @@
+/* steplog.h -- a line for every step of one autoencoder's training.
+ *
+ * FORMATS.md, "Training log".  The log grows as NAME.tsv.part; on disk it is never behind
+ * the checkpoint, and what lies after the checkpoint is cut off when training goes on, so
+ * the finished log has each step once.  Everything here is Local, for one rank.
+ */
+#ifndef STEPLOG_H
+#define STEPLOG_H
+
+#include "base/file.h"
+#include "step/step.h"
+
+#include <stdio.h>
+
+struct steplog {
+    char  path[PATH_LENGTH];    /* without .part */
+    FILE *file;
+};
+
+/* Start a log, or go on with one behind its first `steps` steps.  E_IO; E_FORMAT if it has
+ * fewer. */
+enum status steplog_open(struct steplog *log, const char *path, int64_t steps);
+
+/* One line.
+ *   rows      trained on, this batch included
+ *   variance  of the data, in normalised units */
+void steplog_add(struct steplog *log, const struct step_report *report, int64_t rows,
+                 double variance);
+
+/* Bring to disk what was added.  E_IO, E_ROOM. */
+enum status steplog_sync(struct steplog *log);
+
+/* Give it its name.  E_IO, E_ROOM. */
+enum status steplog_publish(struct steplog *log);
+
+/* Close; accepts a log that was never opened, or published. */
+void steplog_close(struct steplog *log);
+
+#endif

@@ -1,0 +1,23 @@
+/* tensorfile.h -- the tensors of a training, whole, in an HDF5 file of one rank.
+ *
+ * What lies in the file does not depend on how the tensor lies over the ranks.
+ */
+#ifndef TENSORFILE_H
+#define TENSORFILE_H
+
+#include "step/training.h"
+#include "shard/h5.h"
+
+/* Write one array of a tensor as data set `name`: rank 0 writes what the owners send it, a
+ * tile of rows at a time.
+ *   values  [own_rows, own_columns]
+ *   file    open for writing on rank 0; ignored elsewhere
+ * Collective.  E_IO, E_ROOM. */
+enum status tensor_write(const struct tensor *tensor, const float *values, hid_t file,
+                         const char *path, const char *name, MPI_Comm comm);
+
+/* Read this rank's rectangle.  Local.  E_IO, E_FORMAT. */
+enum status tensor_read(const struct tensor *tensor, float *values, hid_t file, const char *path,
+                        const char *name);
+
+#endif
