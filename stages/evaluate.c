@@ -12,12 +12,15 @@
  * sums are added in the order of the blocks, so that the scores have the same bits on any
  * number of ranks.
  */
+#include "base/agree.h"
+#include "base/allocate.h"
 #include "base/block_sum.h"
 #include "base/memory.h"
 #include "base/run.h"
 #include "corpus/selection.h"
 #include "evaluate/splice.h"
 #include "sae/saefile.h"
+#include "suite/paths.h"
 #include "suite/tasks.h"
 
 #include <math.h>
@@ -79,7 +82,7 @@ static void note_missing(struct evaluate *evaluate, const struct tap_task *task,
     *missing = (struct missing){ .place = { task->tap, { site, task->tap.layer } } };
     missing->saes = allocate(task->count, sizeof(struct sae_task *));
     for (int i = 0; i < task->count; i++) {
-        path_scores(path, &evaluate->suite, task->tap, task->saes[i].name);
+        paths_scores(path, &evaluate->suite, task->tap, task->saes[i].name);
         if (task->saes[i].target.site != site || comm_file_exists(evaluate->run->comm, path))
             continue;
         missing->saes[missing->count++] = &task->saes[i];
@@ -102,7 +105,7 @@ static enum status check_trained(const struct evaluate *evaluate)
 
     for (int t = 0; t < evaluate->places; t++)
         for (int i = 0; i < evaluate->missing[t].count; i++) {
-            path_sae(path, &evaluate->suite, evaluate->missing[t].place.read,
+            paths_sae(path, &evaluate->suite, evaluate->missing[t].place.read,
                      evaluate->missing[t].saes[i]->name, ".h5");
             if (!file_exists(path))
                 return refuse(E_USAGE, "cannot evaluate %s: it is not there; run train first",
@@ -224,13 +227,13 @@ static enum status start_block(struct evaluate *evaluate, int64_t block)
 }
 
 /* Sum up all blocks of the text.  Collective. */
-static enum status sum_text(struct evaluate *evaluate, struct deal deal, double *total)
+static enum status sum_text(struct evaluate *evaluate, struct block_sum deal, double *total)
 {
     enum status st;
 
     deal.run = evaluate->run;
     deal.blocks = split_blocks(evaluate->selection.sequences, evaluate->suite.harvest.block);
-    st = deal_sum(&deal, total);
+    st = block_sum_run(&deal, total);
     evaluate->passes++;
     return st;
 }
@@ -257,7 +260,7 @@ done:
 /* Collective. */
 static enum status find_means(struct evaluate *evaluate)
 {
-    struct deal deal = { .context = evaluate, .compute = add_rows_of_all_taps, .count = 1 };
+    struct block_sum deal = { .context = evaluate, .compute = add_rows_of_all_taps, .count = 1 };
     double *sums;
     enum status st;
 
@@ -313,7 +316,7 @@ static enum status read_saes(struct evaluate *evaluate, struct tap_work *work)
 
     for (int i = 0; i < work->missing->count; i++) {
         const struct sae_task *task = work->missing->saes[i];
-        path_sae(path, &evaluate->suite, work->missing->place.read, task->name, ".h5");
+        paths_sae(path, &evaluate->suite, work->missing->place.read, task->name, ".h5");
         TRY(saefile_read(&work->saes[i], path));
         TRY(work->saes[i].latents == task->width ? OK
             : refuse(E_FORMAT, "%s has %d latents, but the suite asks for %d", path,
@@ -337,11 +340,11 @@ static enum status write_scores(struct evaluate *evaluate, const struct tap_work
     json_object_set_new(scores, "recipe", json_string(task->recipe));
     json_object_set_new(scores, "target", json_string(site_name(task->target.site)));
     json_object_set_new(scores, "sequences", json_integer(evaluate->selection.sequences));
-    path_sae(path, &evaluate->suite, tap, task->name, ".h5");
+    paths_sae(path, &evaluate->suite, tap, task->name, ".h5");
     if (!json_is_number(json_object_get(scores, "ce_spliced")))
         st = refuse(E_NUMERIC, "cannot score %s: spliced in, it makes the model's loss infinite or "
                     "not a number; remove it and train it again", path);
-    path_scores(path, &evaluate->suite, tap, task->name);
+    paths_scores(path, &evaluate->suite, tap, task->name);
     if (st == OK && evaluate->run->rank == 0)
         st = scores_write(scores, path);
     if (st == OK)
@@ -367,12 +370,12 @@ static enum status evaluate_tap(struct evaluate *evaluate, const struct missing 
     work.fired = allocate(missing->count, sizeof *work.fired);
     for (int i = 0; i < missing->count; i++)
         work.fired[i] = allocate(missing->saes[i]->width, sizeof **work.fired);
-    sums_make(&work.sums, evaluate->suite.corpus.context, missing->count);
+    scores_sums_make(&work.sums, evaluate->suite.corpus.context, missing->count);
     TRY_ALL(comm, read_saes(evaluate, &work));
-    TRY(sum_text(evaluate, (struct deal){ .context = &work, .compute = score_block,
+    TRY(sum_text(evaluate, (struct block_sum){ .context = &work, .compute = score_block,
                                           .count = work.sums.count }, work.sums.values));
     for (int i = 0; i < missing->count; i++) {
-        MPI_Allreduce(MPI_IN_PLACE, work.fired[i], mpi_count(missing->saes[i]->width), MPI_INT64_T,
+        MPI_Allreduce(MPI_IN_PLACE, work.fired[i], comm_count(missing->saes[i]->width), MPI_INT64_T,
                       MPI_SUM, comm);
         TRY_ALL(comm, write_scores(evaluate, &work, i));
     }
@@ -383,7 +386,7 @@ done:
     }
     free(work.saes);
     free(work.fired);
-    sums_free(&work.sums);
+    scores_sums_free(&work.sums);
     return st;
 }
 

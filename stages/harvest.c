@@ -11,12 +11,16 @@
  * an autoencoder should not spend latents on them (Gemma Scope, arXiv:2408.05147, 3.1).
  * Tokens whose norm stands out may be dropped as well (norm_filter.h), once a shard is written.
  */
+#include "base/agree.h"
+#include "base/allocate.h"
+#include "base/human.h"
 #include "base/memory.h"
 #include "base/run.h"
-#include "base/human.h"
 #include "corpus/selection.h"
-#include "harvest/taps.h"
 #include "harvest/norm_filter.h"
+#include "harvest/taps.h"
+#include "shard/store.h"
+#include "suite/paths.h"
 #include "suite/tasks.h"
 
 #include <omp.h>
@@ -68,7 +72,7 @@ static int64_t bytes_needed(const struct harvest *harvest, const struct lm_confi
 
     bytes += suite->harvest.shard * context * (int64_t)sizeof *harvest->ids;
     if (suite->harvest.max_norm > 0)
-        bytes += sieve_bytes(harvest->taps.streams, harvest->taps.count,
+        bytes += norm_filter_bytes(harvest->taps.streams, harvest->taps.count,
                              suite->harvest.shard * context);
     bytes = bytes > reading ? bytes : reading;
     if (comm_first_of_node(harvest->run->comm))
@@ -100,9 +104,9 @@ static enum status measure_shard(struct harvest *harvest, struct range shard, in
 
     TRY(selection_read(&harvest->selection, shard, ids, origins));
     for (int64_t i = 0; i < sequences * context; i++)
-        rows += token_is_text(harvest->selection.tokens.special, ids[i]);
+        rows += tokens_is_text(harvest->selection.tokens.special, ids[i]);
     for (int t = 0; t < harvest->taps.count; t++)
-        *bytes += activation_bytes(rows, harvest->taps.streams[t]);
+        *bytes += activation_writer_bytes(rows, harvest->taps.streams[t]);
 done:
     free(origins);
     free(ids);
@@ -119,7 +123,7 @@ static enum status check_disk(struct harvest *harvest)
     enum status st = OK;
 
     for (int64_t shard = 0; shard < harvest->shards; shard++) {
-        path_harvest(folder, &harvest->suite, shard);
+        paths_harvest(folder, &harvest->suite, shard);
         if (!run_does_task(harvest->run, shard) || file_exists(folder))
             continue;
         path_print(part, "%s.part", folder);
@@ -130,7 +134,7 @@ static enum status check_disk(struct harvest *harvest)
     snprintf(purpose, sizeof purpose, "harvest (%lld shards of %d streams, before compression)",
              (long long)missing, harvest->taps.count);
     path_print(folder, "%s/harvest", harvest->suite.run);
-    TRY(disk_check(folder, missing * bytes, purpose));
+    TRY(file_check_disk(folder, missing * bytes, purpose));
 done:
     return st;
 }
@@ -159,7 +163,7 @@ static enum status set_up(struct harvest *harvest)
     start = MPI_Wtime();
     TRY(weights_read(&harvest->weights, &config, precision, suite->model.path, comm));
     run_note(harvest->run, "%d layers, %s of weights on a node, read in %.1f s", (int)config.layers,
-             bytes_text((double)weights_bytes(&config, precision)), MPI_Wtime() - start);
+             human_bytes((double)weights_bytes(&config, precision)), MPI_Wtime() - start);
     allocate_all(harvest);
 done:
     return st;
@@ -232,7 +236,7 @@ static void count_rows(struct harvest *harvest, int64_t sequences)
     for (int64_t s = 0; s < sequences; s++) {
         int64_t count = 0;
         for (int64_t i = 0; i < context; i++)
-            count += token_is_text(harvest->selection.tokens.special,
+            count += tokens_is_text(harvest->selection.tokens.special,
                                    harvest->ids[s * context + i]);
         harvest->rows_before[s + 1] = harvest->rows_before[s] + count;
     }
@@ -240,9 +244,9 @@ static void count_rows(struct harvest *harvest, int64_t sequences)
 
 /* Drop the rows of a written shard whose norm stands out, if the suite asks for it.
  * Collective. */
-static enum status sieve_rows(struct harvest *harvest, const char *folder)
+static enum status filter_rows(struct harvest *harvest, const char *folder)
 {
-    const struct sieve sieve = {
+    const struct norm_filter filter = {
         .comm = harvest->run->comm,
         .folder = folder,
         .streams = harvest->taps.streams,
@@ -254,8 +258,8 @@ static enum status sieve_rows(struct harvest *harvest, const char *folder)
 
     harvest->dropped = 0;
     phase_enter(PHASE_WRITE);
-    if (sieve.most > 0)
-        st = sieve_shard(&sieve, &harvest->dropped);
+    if (filter.most > 0)
+        st = norm_filter_shard(&filter, &harvest->dropped);
     phase_enter(PHASE_COMPUTE);
     return st;
 }
@@ -269,9 +273,9 @@ static enum status harvest_shard(struct harvest *harvest, int64_t number, double
     char folder[PATH_LENGTH], part[PATH_LENGTH];
     enum status st;
 
-    path_harvest(folder, &harvest->suite, number);
+    paths_harvest(folder, &harvest->suite, number);
     path_print(part, "%s.part", folder);
-    TRY_ALL(comm, harvest->run->rank == 0 ? folder_make(part) : OK);
+    TRY_ALL(comm, harvest->run->rank == 0 ? file_make_folder(part) : OK);
     TRY_ALL(comm, selection_read(&harvest->selection, shard, harvest->ids, harvest->sequences));
     count_rows(harvest, shard.end - shard.first);
     TRY(spool_open(&harvest->taps.spool, part, harvest->rows_before[shard.end - shard.first],
@@ -282,7 +286,7 @@ done:
     st = spool_close(&harvest->taps.spool, st);
     phase_enter(PHASE_COMPUTE);
     if (st == OK)
-        st = sieve_rows(harvest, part);
+        st = filter_rows(harvest, part);
     if (st == OK)
         st = agree(comm, harvest->run->rank == 0 ? file_publish(folder) : OK);
     return st;
@@ -319,7 +323,7 @@ static enum status harvest_shards(struct harvest *harvest)
 
     for (int64_t shard = 0; shard < harvest->shards; shard++) {
         const struct range range = shard_range(harvest, shard);
-        path_harvest(folder, &harvest->suite, shard);
+        paths_harvest(folder, &harvest->suite, shard);
         if (!run_does_task(harvest->run, shard))
             continue;
         if (comm_file_exists(harvest->run->comm, folder)) {

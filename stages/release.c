@@ -10,6 +10,7 @@
  * Every rank writes whole autoencoders; rank 0 writes the rest.  The same inputs give the
  * same bytes.  The folder appears when it is complete, with the digests of all its files.
  */
+#include "base/agree.h"
 #include "base/memory.h"
 #include "base/run.h"
 #include "lm/forward.h"
@@ -19,6 +20,7 @@
 #include "release/report.h"
 #include "sae/saefile.h"
 #include "sae/saelens.h"
+#include "suite/paths.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +51,7 @@ static enum status prepare(struct work *work, struct run *run)
     TRY_ALL(run->comm, config_read(&work->model, work->suite.model.path));
     TRY_ALL(run->comm, tasks_make(&work->tasks, &work->suite, work->model.layers));
     TRY_ALL(run->comm, entries_read(&work->entries, &work->suite, &work->tasks));
-    path_release(work->path, &work->suite);
+    paths_release(work->path, &work->suite);
     path_print(work->part, "%s.part", work->path);
 done:
     return st;
@@ -73,8 +75,8 @@ static enum status make_room(const struct work *work, struct run *run)
     TRY(memory_check(run->comm, largest / 2 * 3, "release"));
     TRY_ALL(run->comm, run->rank == 0 ? plot_version(version) : OK);
     TRY_ALL(run->comm, run->rank == 0 ? file_remove(work->part) : OK);
-    TRY_ALL(run->comm, run->rank == 0 ? disk_check(work->part, all, "release") : OK);
-    TRY_ALL(run->comm, run->rank == 0 ? folder_make(work->part) : OK);
+    TRY_ALL(run->comm, run->rank == 0 ? file_check_disk(work->part, all, "release") : OK);
+    TRY_ALL(run->comm, run->rank == 0 ? file_make_folder(work->part) : OK);
 done:
     return st;
 }
@@ -98,19 +100,19 @@ static enum status export_entry(const struct work *work, const struct entry *ent
     struct sae sae = {0};
     enum status st;
 
-    path_sae(from, &work->suite, entry->tap, entry->sae.name, ".h5");
+    paths_sae(from, &work->suite, entry->tap, entry->sae.name, ".h5");
     TRY(saefile_read(&sae, from));
     path_print(to, "%s/%s/params.npz", work->part, entry->folder);
-    TRY(folder_make_above(to));
+    TRY(file_make_folder_above(to));
     TRY(sae_write_npz(&sae, to));
     path_print(to, "%s/%s/sae_weights.safetensors", work->part, entry->folder);
     TRY(saelens_write_weights(&sae, to));
     path_print(to, "%s/%s/cfg.json", work->part, entry->folder);
-    model_name(model, &work->suite);
+    manifest_model_name(model, &work->suite);
     TRY(saelens_write_config(&sae, (struct saelens_origin){ model, entry->tap,
                                                             entry->sae.target,
                                                             work->suite.corpus.context }, to));
-    path_scores(from, &work->suite, entry->tap, entry->sae.name);
+    paths_scores(from, &work->suite, entry->tap, entry->sae.name);
     path_print(to, "%s/%s/scores.json", work->part, entry->folder);
     TRY(copy_file(from, to));
 done:

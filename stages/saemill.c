@@ -5,19 +5,19 @@
  */
 #include "base/file.h"
 #include "base/memory.h"
+#include "driver/calibrate.h"
 #include "driver/cores.h"
 #include "driver/launch.h"
 #include "driver/layout.h"
 #include "driver/lock.h"
-#include "driver/results.h"
-#include "driver/calibrate.h"
 #include "driver/plan.h"
 #include "driver/record.h"
+#include "driver/results.h"
 #include "driver/submit.h"
 #include "driver/survey.h"
 #include "driver/task.h"
-#include "suite/ownership.h"
 #include "suite/explain.h"
+#include "suite/ownership.h"
 
 #include <hdf5.h>
 #include <stdio.h>
@@ -82,7 +82,7 @@ static enum status run_stage(enum stage stage, const char *path, const struct su
     enum status st, ended;
 
     snprintf(program, sizeof program, "saemill-%s", stage_name(stage));
-    path_log(log, suite, stage, WHOLE_STAGE);
+    record_log_path(log, suite, stage, WHOLE_STAGE);
     TRY(record_write(&record, suite, stage, WHOLE_STAGE));
     ended = launch(&(struct launch){ .program = program, .argument = path, .log = log,
                                      .ranks = layout.ranks, .threads = layout.threads,
@@ -92,7 +92,7 @@ static enum status run_stage(enum stage stage, const char *path, const struct su
     } else {
         record.ending = ended == E_STOPPED ? ENDED_STOPPED : ENDED_FAILED;
         if (record_write(&record, suite, stage, WHOLE_STAGE) != OK)
-            status_clear();     /* the stage has said why it failed, perhaps for a full disk */
+            refuse_clear();     /* the stage has said why it failed, perhaps for a full disk */
     }
     st = ended;
 done:
@@ -106,15 +106,15 @@ static enum status complete_stage(enum stage stage, const char *path, const stru
     struct stage_state *of = &state->stage[stage];
     enum status st = OK;
 
-    if (stage_complete(of)) {
+    if (state_stage_complete(of)) {
         printf("%s: complete, %lld %s\n", stage_name(stage), (long long)of->total,
                stage_makes(stage));
         return OK;
     }
-    TRY(run_stage(stage, path, suite, layout_of(stage, suite, model, nodes_here())));
+    TRY(run_stage(stage, path, suite, layout_of(stage, suite, model, layout_nodes_here())));
     state_free(state);
     TRY(state_read(state, suite));
-    TRY(stage_complete(of) ? OK
+    TRY(state_stage_complete(of) ? OK
         : refuse(E_IO, "%s ended well, but its work is not complete: %lld of %lld %s",
                  stage_name(stage), (long long)of->done, (long long)of->total,
                  stage_makes(stage)));
@@ -137,7 +137,7 @@ static enum status run(const char *path, bool unused)
     TRY(config_read(&model, suite.model.path));
     TRY(state_read(&state, &suite));
     TRY(lock_take(suite.run));
-    TRY(suite_claim(&suite));
+    TRY(ownership_claim(&suite));
     for (int stage = 0; stage < STAGES; stage++)
         TRY(complete_stage((enum stage)stage, path, &suite, &model, &state));
     puts("");
@@ -299,7 +299,7 @@ static enum status command(int argc, char **argv)
     if (argc == 6 && strcmp(verb, "task") == 0)
         return task(argv + 2);
     if (argc == 2 && strcmp(verb, "explain") == 0) {
-        suite_explain(stdout);
+        explain_suite(stdout);
         return OK;
     }
     return refuse(E_USAGE, "'%s' is not a command; try saemill --help", verb);
@@ -311,7 +311,7 @@ int main(int argc, char **argv)
     const enum status st = command(argc, argv);
 
     fflush(stdout);
-    if (status_reason()[0] != '\0')
-        fprintf(stderr, "saemill: %s\n", status_reason());
+    if (refuse_reason()[0] != '\0')
+        fprintf(stderr, "saemill: %s\n", refuse_reason());
     return st;
 }

@@ -8,10 +8,14 @@
  * The order depends on the seed and the number of rows alone, so it is the same for all
  * streams: row i is one token throughout.  A stream is a task.
  */
+#include "base/agree.h"
+#include "base/allocate.h"
 #include "base/run.h"
 #include "corpus/selection.h"
 #include "lm/config.h"
+#include "shard/store.h"
 #include "shuffle/reorder.h"
+#include "suite/paths.h"
 #include "suite/tasks.h"
 
 #include <stdlib.h>
@@ -58,7 +62,7 @@ static enum status open_stream(struct activations *input, const struct work *wor
     enum status st;
 
     for (int64_t shard = 0; shard < work->shards; shard++) {
-        path_harvest(folder, &work->suite, shard);
+        paths_harvest(folder, &work->suite, shard);
         path_print(paths[shard], "%s/%s.h5", folder, tap_name(name, tap));
         TRY(file_exists(paths[shard]) ? OK
             : refuse(E_USAGE, "cannot shuffle %s: %s is not there yet; let saemill-harvest "
@@ -78,7 +82,7 @@ static enum status shuffle_stream(struct work *work, struct tap tap)
     char folder[PATH_LENGTH], name[32];
     enum status st;
 
-    path_shuffle(folder, suite, tap);
+    paths_shuffle(folder, suite, tap);
     if (comm_file_exists(work->run->comm, folder))
         return OK;
     TRY_ALL(work->run->comm, open_stream(&input, work, tap));

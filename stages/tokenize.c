@@ -8,13 +8,16 @@
  * A document goes to the training part or, by a hash of its text, to the held-out part; so
  * the same text is on the same side in every corpus.
  */
+#include "base/agree.h"
+#include "base/allocate.h"
 #include "base/run.h"
 #include "base/split.h"
 #include "corpus/corpus.h"
 #include "corpus/documents.h"
 #include "corpus/sequences.h"
-#include "lm/config.h"
 #include "corpus/tokenizer.h"
+#include "lm/config.h"
+#include "suite/paths.h"
 #include "suite/tasks.h"
 
 #include <math.h>
@@ -210,7 +213,7 @@ static enum status tokenize_file(struct work *work, const char *path, int file)
     char shard[PATH_LENGTH];
     enum status st;
 
-    path_tokens(shard, &work->suite, file);
+    paths_tokens(shard, &work->suite, file);
     if (comm_file_exists(work->run->comm, shard))
         return OK;
     for (int part = 0; part < TOKENS_PARTS; part++)

@@ -11,14 +11,15 @@
  * Each is spread over all ranks (training.h); the parameters have the same bits on any
  * number of ranks and threads, and after any interruption.
  */
+#include "base/agree.h"
 #include "base/memory.h"
 #include "base/run.h"
 #include "lm/weights.h"
-#include "train/trainings.h"
-#include "train/resume.h"
-#include "train/publish.h"
-#include "train/monitor.h"
 #include "suite/tasks.h"
+#include "train/monitor.h"
+#include "train/publish.h"
+#include "train/resume.h"
+#include "train/trainings.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -45,117 +46,117 @@ struct train {
 /* --- begin ------------------------------------------------------------------------- */
 
 /* From its checkpoint, if there is one.  Collective. */
-static enum status resume(struct train *train, const struct class *class, struct pupil *pupil)
+static enum status resume(struct train *train, const struct trainings *trainings, struct member *member)
 {
     struct run *run = &train->run;
     struct resumption resumption;
     char stem[PATH_LENGTH];
     enum status st;
 
-    pupil_path(stem, class, pupil, "");
-    TRY(training_load(&pupil->training, pupil_data(class, pupil), stem, &resumption));
+    trainings_path(stem, trainings, member, "");
+    TRY(resume_load(&member->training, trainings_data(trainings, member), stem, &resumption));
     if (resumption.damage[0] != '\0')
         run_warn(run, "%s; it is left, for the checkpoint before it", resumption.damage);
     if (!resumption.found)
         goto done;
-    run_note(run, "%s %s goes on at step %lld of %lld", class->name, pupil->task->name,
-             (long long)pupil->training.step, (long long)pupil->recipe.steps);
-    train->before += pupil->training.step * pupil->recipe.batch;
-    train->done += pupil->training.step * pupil->recipe.batch;
+    run_note(run, "%s %s goes on at step %lld of %lld", trainings->name, member->task->name,
+             (long long)member->training.step, (long long)member->recipe.steps);
+    train->before += member->training.step * member->recipe.batch;
+    train->done += member->training.step * member->recipe.batch;
 done:
     return st;
 }
 
 /* Collective. */
-static enum status start_pupil(struct train *train, const struct class *class,
-                               struct pupil *pupil)
+static enum status start_pupil(struct train *train, const struct trainings *trainings,
+                               struct member *member)
 {
     MPI_Comm comm = train->run.comm;
     char log[PATH_LENGTH];
     enum status st;
 
-    training_make(&pupil->training, comm, &pupil->recipe, pupil_shape(class, pupil));
-    TRY(resume(train, class, pupil));
-    pupil_path(log, class, pupil, ".tsv");
-    TRY_ALL(comm, train->run.rank > 0 ? OK : folder_make_above(log));
+    training_make(&member->training, comm, &member->recipe, trainings_shape(trainings, member));
+    TRY(resume(train, trainings, member));
+    trainings_path(log, trainings, member, ".tsv");
+    TRY_ALL(comm, train->run.rank > 0 ? OK : file_make_folder_above(log));
     TRY_ALL(comm, train->run.rank > 0 ? OK
-            : steplog_open(&pupil->log, log, pupil->training.step));
+            : steplog_open(&member->log, log, member->training.step));
 done:
     return st;
 }
 
 /* Collective. */
-static enum status start_class(struct train *train, struct class *class)
+static enum status start_class(struct train *train, struct trainings *trainings)
 {
     struct run *run = &train->run;
     enum status st;
 
-    TRY(memory_check(run->comm, class_bytes(class, run->size, omp_get_max_threads()), "train"));
-    TRY(class_open(class, run->comm));
-    for (int i = 0; i < class->count; i++)
-        if (class->pupils[i].going)
-            TRY(start_pupil(train, class, &class->pupils[i]));
+    TRY(memory_check(run->comm, trainings_bytes(trainings, run->size, omp_get_max_threads()), "train"));
+    TRY(trainings_open(trainings, run->comm));
+    for (int i = 0; i < trainings->count; i++)
+        if (trainings->members[i].unfinished)
+            TRY(start_pupil(train, trainings, &trainings->members[i]));
 done:
     return st;
 }
 
 /* --- end, or stop ------------------------------------------------------------------ */
 
-static enum status save(struct train *train, struct class *class, struct pupil *pupil)
+static enum status save(struct train *train, struct trainings *trainings, struct member *member)
 {
     char stem[PATH_LENGTH];
     enum status st;
 
     phase_enter(PHASE_WRITE);
-    class_rest(class);
-    pupil_path(stem, class, pupil, "");
-    TRY_ALL(train->run.comm, train->run.rank == 0 ? steplog_sync(&pupil->log) : OK);
-    TRY(training_save(&pupil->training, pupil_data(class, pupil), stem));
+    trainings_wait(trainings);
+    trainings_path(stem, trainings, member, "");
+    TRY_ALL(train->run.comm, train->run.rank == 0 ? steplog_sync(&member->log) : OK);
+    TRY(resume_save(&member->training, trainings_data(trainings, member), stem));
 done:
     phase_enter(PHASE_COMPUTE);
     return st;
 }
 
 /* Leave everything so that the same command goes on from here.  Collective. */
-static enum status stop(struct train *train, struct class *class)
+static enum status stop(struct train *train, struct trainings *trainings)
 {
     enum status st = OK;
 
-    for (int i = 0; i < class->count; i++)
-        if (class->pupils[i].going)
-            TRY(save(train, class, &class->pupils[i]));
+    for (int i = 0; i < trainings->count; i++)
+        if (trainings->members[i].unfinished)
+            TRY(save(train, trainings, &trainings->members[i]));
     st = refuse(E_STOPPED, "stopped by a signal; run the same command again to go on");
 done:
     return st;
 }
 
 /* Publish a trained autoencoder, last of all its files; then its checkpoints are of no use. */
-static enum status finish_pupil(struct train *train, struct class *class, struct pupil *pupil)
+static enum status finish_pupil(struct train *train, struct trainings *trainings, struct member *member)
 {
-    const struct training *training = &pupil->training;
+    const struct training *training = &member->training;
     const struct sae_origin origin = {
-        .tap = class->tap,
-        .target = pupil->task->target,
-        .scale = class->feed.scale,
-        .target_scale = pupil_target(class, pupil)->scale,
-        .variance = pupil_target(class, pupil)->variance,
+        .tap = trainings->tap,
+        .target = member->task->target,
+        .scale = trainings->reader.scale,
+        .target_scale = trainings_target(trainings, member)->scale,
+        .variance = trainings_target(trainings, member)->variance,
         .rows = training->step * training->recipe.batch,
         .suite = train->suite.text,
-        .last = pupil->last,
+        .last = member->last,
     };
     MPI_Comm comm = train->run.comm;
     char path[PATH_LENGTH], stem[PATH_LENGTH];
     enum status st;
 
     phase_enter(PHASE_WRITE);
-    class_rest(class);
-    TRY_ALL(comm, train->run.rank == 0 ? steplog_publish(&pupil->log) : OK);
-    pupil_path(path, class, pupil, ".h5");
+    trainings_wait(trainings);
+    TRY_ALL(comm, train->run.rank == 0 ? steplog_publish(&member->log) : OK);
+    trainings_path(path, trainings, member, ".h5");
     TRY(publish_sae(training, &origin, path));
-    pupil_path(stem, class, pupil, "");
-    TRY_ALL(comm, train->run.rank == 0 ? checkpoint_remove(stem) : OK);
-    training_free(&pupil->training);
-    pupil->going = false;
+    trainings_path(stem, trainings, member, "");
+    TRY_ALL(comm, train->run.rank == 0 ? resume_remove(stem) : OK);
+    training_free(&member->training);
+    member->unfinished = false;
 done:
     phase_enter(PHASE_COMPUTE);
     return st;
@@ -164,63 +165,63 @@ done:
 /* --- steps ------------------------------------------------------------------------- */
 
 /* One step of one autoencoder, and what is due after it.  Collective. */
-static enum status teach(struct train *train, struct class *class, struct pupil *pupil)
+static enum status teach(struct train *train, struct trainings *trainings, struct member *member)
 {
-    const struct feed *target = pupil_target(class, pupil);
-    const struct recipe *recipe = &pupil->recipe;
-    struct training *training = &pupil->training;
+    const struct batch_reader *target = trainings_target(trainings, member);
+    const struct recipe *recipe = &member->recipe;
+    struct training *training = &member->training;
     enum status st;
 
-    st = training_step(training, &class->workspace, &class->feed.batch, &target->batch,
-                       &pupil->last);
-    TRY(watch_loss(class, pupil, st));
+    st = training_step(training, &trainings->workspace, &trainings->reader.batch, &target->batch,
+                       &member->last);
+    TRY(monitor_check_loss(trainings, member, st));
     train->done += recipe->batch;
     if (train->run.rank == 0)
-        steplog_add(&pupil->log, &pupil->last, training->step * recipe->batch, target->variance);
-    watch_warn(&train->run, class, pupil);
+        steplog_add(&member->log, &member->last, training->step * recipe->batch, target->variance);
+    monitor_warn(&train->run, trainings, member);
     if (training->step == recipe->steps)
-        TRY(finish_pupil(train, class, pupil));
+        TRY(finish_pupil(train, trainings, member));
     else if (training->step % train->suite.train.checkpoint == 0)
-        TRY(save(train, class, pupil));
+        TRY(save(train, trainings, member));
 done:
     return st;
 }
 
-static void speak(struct train *train, const struct class *class, int64_t step, int64_t steps)
+static void speak(struct train *train, const struct trainings *trainings, int64_t step, int64_t steps)
 {
     char text[1024], what[1200];
 
-    watch_text(class, text, sizeof text);
-    snprintf(what, sizeof what, "%s step %lld of %lld: %s", class->name, (long long)step,
+    monitor_text(trainings, text, sizeof text);
+    snprintf(what, sizeof what, "%s step %lld of %lld: %s", trainings->name, (long long)step,
              (long long)steps, text);
-    run_progress(&train->run, train->run.live ? class->name : what, train->since, train->before,
+    run_progress(&train->run, train->run.live ? trainings->name : what, train->since, train->before,
                  train->done, train->total, "rows");
 }
 
 /* Train all autoencoders of a stream.  Collective. */
-static enum status train_class(struct train *train, struct class *class)
+static enum status train_class(struct train *train, struct trainings *trainings)
 {
     struct run *run = &train->run;
     char text[1024];
     enum status st;
 
-    TRY(start_class(train, class));
-    const struct range steps = class_steps(class);
+    TRY(start_class(train, trainings));
+    const struct range steps = trainings_steps(trainings);
     for (int64_t t = steps.first; t < steps.end; t++) {
         phase_enter(PHASE_READ);
-        TRY(class_batch(class, t));
+        TRY(trainings_batch(trainings, t));
         phase_enter(PHASE_COMPUTE);
         train->bytes += (double)train->suite.train.batch
-                        * (double)stream_row_bytes(class->feed.activations.stream);
-        for (int i = 0; i < class->count; i++)
-            if (class->pupils[i].going && class->pupils[i].training.step == t)
-                TRY(teach(train, class, &class->pupils[i]));
-        speak(train, class, t + 1, steps.end);
+                        * (double)stream_row_bytes(trainings->reader.activations.stream);
+        for (int i = 0; i < trainings->count; i++)
+            if (trainings->members[i].unfinished && trainings->members[i].training.step == t)
+                TRY(teach(train, trainings, &trainings->members[i]));
+        speak(train, trainings, t + 1, steps.end);
         if (run_stopping(run))
-            TRY(stop(train, class));
+            TRY(stop(train, trainings));
     }
-    watch_text(class, text, sizeof text);
-    run_note(run, "%s done: %s", class->name, text);
+    monitor_text(trainings, text, sizeof text);
+    run_note(run, "%s done: %s", trainings->name, text);
 done:
     return st;
 }
@@ -229,33 +230,33 @@ done:
 
 /* The autoencoders of a stream, of which those that are trained do not go any more.  A run that
  * was killed when it had just published one leaves its checkpoints behind.  Collective. */
-static enum status find_missing(struct train *train, struct class *class, int64_t t)
+static enum status find_missing(struct train *train, struct trainings *trainings, int64_t t)
 {
     MPI_Comm comm = train->run.comm;
     char path[PATH_LENGTH], stem[PATH_LENGTH];
     enum status st = OK;
 
-    class_make(class, &train->suite, &train->model, &train->tasks.train[t]);
-    for (int i = 0; i < class->count; i++) {
-        struct pupil *pupil = &class->pupils[i];
-        pupil_path(path, class, pupil, ".h5");
-        pupil_path(stem, class, pupil, "");
-        pupil->going = !comm_file_exists(comm, path);
-        if (!pupil->going)
-            TRY_ALL(comm, train->run.rank == 0 ? checkpoint_remove(stem) : OK);
+    trainings_make(trainings, &train->suite, &train->model, &train->tasks.train[t]);
+    for (int i = 0; i < trainings->count; i++) {
+        struct member *member = &trainings->members[i];
+        trainings_path(path, trainings, member, ".h5");
+        trainings_path(stem, trainings, member, "");
+        member->unfinished = !comm_file_exists(comm, path);
+        if (!member->unfinished)
+            TRY_ALL(comm, train->run.rank == 0 ? resume_remove(stem) : OK);
     }
 done:
     return st;
 }
 
-/* Rows that those see which are going. */
-static int64_t rows_of(const struct class *class)
+/* Rows that those see which are unfinished. */
+static int64_t rows_of(const struct trainings *trainings)
 {
     int64_t rows = 0;
 
-    for (int i = 0; i < class->count; i++) {
-        const struct pupil *pupil = &class->pupils[i];
-        rows += pupil->going ? pupil->recipe.steps * pupil->recipe.batch : 0;
+    for (int i = 0; i < trainings->count; i++) {
+        const struct member *member = &trainings->members[i];
+        rows += member->unfinished ? member->recipe.steps * member->recipe.batch : 0;
     }
     return rows;
 }
@@ -263,27 +264,27 @@ static int64_t rows_of(const struct class *class)
 /* All streams that are asked for.  Collective. */
 static enum status train_all(struct train *train)
 {
-    struct class class = {0};
+    struct trainings trainings = {0};
     enum status st = OK;
 
     for (int t = 0; t < train->tasks.taps_count; t++) {
         if (!run_does_task(&train->run, t))
             continue;
-        TRY(find_missing(train, &class, t));
-        train->total += rows_of(&class);
-        class_free(&class);
+        TRY(find_missing(train, &trainings, t));
+        train->total += rows_of(&trainings);
+        trainings_free(&trainings);
     }
     train->since = MPI_Wtime();
     for (int t = 0; t < train->tasks.taps_count; t++) {
         if (!run_does_task(&train->run, t))
             continue;
-        TRY(find_missing(train, &class, t));
-        if (rows_of(&class) > 0)
-            TRY(train_class(train, &class));
-        class_free(&class);
+        TRY(find_missing(train, &trainings, t));
+        if (rows_of(&trainings) > 0)
+            TRY(train_class(train, &trainings));
+        trainings_free(&trainings);
     }
 done:
-    class_free(&class);
+    trainings_free(&trainings);
     return st;
 }
 

@@ -6,9 +6,9 @@
  *           FOLDER/../shuffle, FOLDER/../harvest    if they are there: what rows they hold
  *           FOLDER/../tokens    and the model, if they are there: to score again
  */
+#include "release/checks.h"
 #include "release/rescore.h"
 #include "release/streams.h"
-#include "release/checks.h"
 
 static const char HELP[] =
     "saemill-verify FOLDER [--task N]\n"

@@ -7,10 +7,14 @@
 #ifndef PLANTED_H
 #define PLANTED_H
 
+#include "base/allocate.h"
+#include "base/die.h"
 #include "base/random.h"
 #include "kernels/adam.h"
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
+#include "kernels/values.h"
+#include "shard/store.h"
 #include "step/architecture.h"
 #include "step/step.h"
 
@@ -41,7 +45,7 @@ static inline void planted_make(struct planted *planted, int32_t inputs, int32_t
             const float u = random_uniform(1, 1, at), v = random_uniform(1, 1, at + 1);
             atom[j] = sqrtf(-2 * logf(1 - u)) * cosf(6.2831853f * v);
         }
-        scale_values(atom, (float)(1 / sqrt(sum_squares(atom, inputs))), inputs);
+        values_scale(atom, (float)(1 / sqrt(values_sum_squares(atom, inputs))), inputs);
     }
 }
 
@@ -76,7 +80,7 @@ static inline double planted_recovered(const struct planted *planted, const floa
     for (int64_t i = 0; i < planted->atoms; i++) {
         float best = 0;
         for (int64_t k = 0; k < latents; k++) {
-            const double norm = sqrt(sum_squares(decoder + k * planted->inputs, planted->inputs));
+            const double norm = sqrt(values_sum_squares(decoder + k * planted->inputs, planted->inputs));
             best = fmaxf(best, cosine[i * latents + k] / (float)norm);
         }
         recovered += best > 0.95f;
@@ -95,7 +99,7 @@ static inline struct planted_result planted_train(const struct planted *planted,
     struct step_report report = {0};
     struct step_room room = {0};
     float *x = allocate(recipe->batch * planted->inputs, sizeof *x);
-    const struct stored_rows rows = { x, STORE_F32, planted->inputs, 1, NULL };
+    const struct packed_rows rows = { x, STORE_F32, planted->inputs, 1, NULL };
 
     training_make(&training, MPI_COMM_SELF, recipe, shape);
     step_room_add(&room, recipe, shape);
@@ -103,7 +107,7 @@ static inline struct planted_result planted_train(const struct planted *planted,
     for (int64_t t = 0; t < recipe->steps; t++) {
         planted_rows(planted, x, t, recipe->batch);
         if (training_step(&training, &workspace, &rows, &rows, &report) != OK)
-            die("%s", status_reason());
+            die("%s", refuse_reason());
     }
     const struct planted_result result = {
         .recovered = planted_recovered(planted, training.tensors[DECODER].value, latents),

@@ -1,4 +1,6 @@
 #include "base/block_sum.h"
+#include "base/agree.h"
+#include "base/allocate.h"
 #include "base/ordered_sum.h"
 
 #include <stdlib.h>
@@ -6,7 +8,7 @@
 
 /* One round. */
 struct round {
-    const struct deal *deal;
+    const struct block_sum *deal;
     const double *total;    /* of the rounds before */
     const double *mine;     /* of this rank's block; NULL: it has none */
     double       *sum;      /* on its way from rank to rank */
@@ -26,12 +28,12 @@ static void add_block(void *context, int64_t piece)
     }
 }
 
-enum status deal_sum(const struct deal *deal, double *total)
+enum status block_sum_run(const struct block_sum *deal, double *total)
 {
     struct run *run = deal->run;
     const size_t bytes = (size_t)deal->count * sizeof *total;
     const int64_t cuts[] = { 0, deal->count };
-    const struct chain chain = { run->comm, MPI_DOUBLE, 1, cuts, false };
+    const struct ordered_sum chain = { run->comm, MPI_DOUBLE, 1, cuts, false };
     double *mine = allocate(deal->count, sizeof *mine), *sum = allocate(deal->count, sizeof *sum);
     enum status st = OK;
 
@@ -43,7 +45,7 @@ enum status deal_sum(const struct deal *deal, double *total)
         memset(mine, 0, bytes);
         TRY_ALL(run->comm, busy ? deal->compute(deal->context, block, mine) : OK);
         const enum phase before = phase_enter(PHASE_EXCHANGE);
-        chain_sum(&chain, sum, add_block, &(struct round){ deal, total, busy ? mine : NULL, sum });
+        ordered_sum_run(&chain, sum, add_block, &(struct round){ deal, total, busy ? mine : NULL, sum });
         phase_enter(before);
         memcpy(total, sum, bytes);
         TRY(run_stopping(run) ? refuse(E_STOPPED, "stopped by a signal; run the same command "

@@ -9,7 +9,7 @@
 
 #include "base/run.h"
 
-struct deal {
+struct block_sum {
     struct run *run;
     int64_t     blocks;
     int64_t     count;      /* of sums */
@@ -21,6 +21,6 @@ struct deal {
 /* Compute all blocks and add their sums.
  *   total [count]  out, on every rank
  * Collective.  What compute() refuses; E_STOPPED after a round if a signal asks to stop. */
-enum status deal_sum(const struct deal *deal, double *total);
+enum status block_sum_run(const struct block_sum *deal, double *total);
 
 #endif

@@ -1,4 +1,7 @@
 #include "base/comm.h"
+#include "base/agree.h"
+#include "base/allocate.h"
+#include "base/die.h"
 #include "base/file.h"
 
 #include <limits.h>
@@ -7,56 +10,6 @@
 #include <unistd.h>
 
 bool comm_broken;
-
-/* The status and reason of rank `first`, the lowest with a failure; `size` if there is none. */
-static enum status take_word(MPI_Comm comm, enum status mine, int first)
-{
-    struct { int status; char reason[1024]; } word = { mine, "" };
-    int size;
-
-    MPI_Comm_size(comm, &size);
-    if (first == size)
-        return OK;
-    snprintf(word.reason, sizeof word.reason, "%s", status_reason());
-    MPI_Bcast(&word, sizeof word, MPI_BYTE, first, comm);
-    status_clear();
-    return refuse((enum status)word.status, "%s", word.reason);
-}
-
-/* This rank's bid to be the lowest with a failure. */
-static int bid(MPI_Comm comm, enum status mine)
-{
-    int rank, size;
-
-    MPI_Comm_rank(comm, &rank);
-    MPI_Comm_size(comm, &size);
-    return mine == OK ? size : rank;
-}
-
-enum status agree(MPI_Comm comm, enum status mine)
-{
-    int first = bid(comm, mine);
-
-    MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, comm);
-    return take_word(comm, mine, first);
-}
-
-enum status agree_in_time(MPI_Comm comm, enum status mine)
-{
-    const double patience = 10, since = MPI_Wtime();
-    int first = bid(comm, mine), there = 0;
-    MPI_Request request;
-
-    MPI_Iallreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, comm, &request);
-    for (MPI_Test(&request, &there, MPI_STATUS_IGNORE); !there && mine != OK;
-         MPI_Test(&request, &there, MPI_STATUS_IGNORE)) {
-        if (MPI_Wtime() - since > patience)
-            die("%s", status_reason());
-        usleep(1000);
-    }
-    MPI_Wait(&request, MPI_STATUS_IGNORE);
-    return take_word(comm, mine, first);
-}
 
 void comm_meet(MPI_Comm comm)
 {
@@ -69,7 +22,7 @@ void comm_meet(MPI_Comm comm)
         usleep(1000);
 }
 
-int mpi_count(int64_t n)
+int comm_count(int64_t n)
 {
     if (n < 0 || n > INT_MAX)
         die("bug: %lld does not fit an MPI count", (long long)n);
@@ -89,7 +42,7 @@ enum status comm_read_file(MPI_Comm comm, const char *path, char **bytes, int64_
     MPI_Bcast(size, 1, MPI_INT64_T, 0, comm);
     if (rank != 0)
         *bytes = allocate(*size + 1, 1);
-    MPI_Bcast(*bytes, mpi_count(*size), MPI_BYTE, 0, comm);
+    MPI_Bcast(*bytes, comm_count(*size), MPI_BYTE, 0, comm);
 done:
     return st;
 }

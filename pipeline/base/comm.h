@@ -1,30 +1,11 @@
-/* comm.h -- agreement of ranks, and the few things MPI leaves to its callers.
- *
- * The one law of this program: a local function may leave on its own failure; a
- * collective function may leave only on an agreed one.
- */
+/* comm.h -- the few things that MPI leaves to its callers. */
 #ifndef COMM_H
 #define COMM_H
 
-#include "base/status.h"
+#include "base/agree.h"
 
 #include <mpi.h>
 #include <stdint.h>
-
-/* Make one outcome of every rank's own: OK if all ranks bring OK, otherwise the status of
- * the lowest rank that failed, whose reason becomes the reason on every rank.
- *
- * Collective.  Returns the same value on every rank.  One small Allreduce: put it around
- * phases (read a block, write a shard), not inside loops over rows. */
-enum status agree(MPI_Comm comm, enum status mine);
-
-/* agree() after a collective call of a library that may return a failure to some ranks while
- * it keeps the others waiting: a rank with a failure gives the others ten seconds to come
- * here, then it prints its reason and ends the job. */
-enum status agree_in_time(MPI_Comm comm, enum status mine);
-
-/* In a collective function: make a local call, and leave only if all ranks leave. */
-#define TRY_ALL(comm, call) TRY(agree((comm), (call)))
 
 /* Wait for all ranks, asleep: before a collective call that some come to much later than
  * others, since a rank that waits in MPI keeps its core busy.  Collective. */
@@ -37,7 +18,7 @@ extern bool comm_broken;
 
 /* A count for MPI, which takes ints.  Dies if it does not fit: a bug, since exchanges are
  * cut into rounds long before. */
-int mpi_count(int64_t n);
+int comm_count(int64_t n);
 
 /* Rank 0 reads the whole of a file, every rank gets its bytes, terminated by a NUL that
  * `size` does not count.  Caller frees.  Collective. */

@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/allocate.h"
 #include "base/human.h"
 
 #include <dirent.h>
@@ -6,7 +7,6 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <libgen.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,31 +14,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-void path_print(char path[PATH_LENGTH], const char *format, ...)
-{
-    va_list args;
-    int n;
-
-    va_start(args, format);
-    n = vsnprintf(path, PATH_LENGTH, format, args);
-    va_end(args);
-    if (n < 0 || n >= PATH_LENGTH)
-        die("a path is longer than %d characters: %s...", PATH_LENGTH - 1, path);
-}
-
-bool path_ends(const char *path, const char *ending)
-{
-    const size_t n = strlen(path), m = strlen(ending);
-
-    return n > m && strcmp(path + n - m, ending) == 0;
-}
-
 enum status file_refuse(const char *what, const char *path)
 {
     const int error = errno;
 
     if (error == ENOSPC || error == EDQUOT)
-        return refuse(E_ROOM, "cannot %s %s: %s; free some space and run the same command "
+        return refuse(E_SPACE, "cannot %s %s: %s; free some space and run the same command "
                       "again, it goes on where it was", what, path, strerror(error));
     return refuse(E_IO, "cannot %s %s: %s", what, path, strerror(error));
 }
@@ -88,7 +69,7 @@ enum status file_write(const char *path, const void *bytes, int64_t size)
     enum status st;
 
     path_print(part, "%s.part", path);
-    TRY(folder_make_above(path));
+    TRY(file_make_folder_above(path));
     file = fopen(part, "wb");
     TRY(file == NULL ? file_refuse("create", part) : OK);
     TRY(fwrite(bytes, 1, (size_t)size, file) != (size_t)size ? file_refuse("write", part) : OK);
@@ -175,7 +156,7 @@ static int size_visit(const char *path, const struct stat *about, int type, stru
     return 0;
 }
 
-enum status folder_size(const char *path, int64_t *bytes)
+enum status file_folder_size(const char *path, int64_t *bytes)
 {
     folder_bytes = 0;
     if (nftw(path, size_visit, OPEN_FOLDERS, FTW_PHYS) != 0 && errno != ENOENT)
@@ -184,7 +165,7 @@ enum status folder_size(const char *path, int64_t *bytes)
     return OK;
 }
 
-enum status folder_make(const char *path)
+enum status file_make_folder(const char *path)
 {
     char folder[PATH_LENGTH];
 
@@ -200,15 +181,15 @@ enum status folder_make(const char *path)
     return OK;
 }
 
-enum status folder_make_above(const char *path)
+enum status file_make_folder_above(const char *path)
 {
     char copy[PATH_LENGTH];
 
     path_print(copy, "%s", path);
-    return folder_make(dirname(copy));
+    return file_make_folder(dirname(copy));
 }
 
-enum status disk_check(const char *path, int64_t bytes, const char *purpose)
+enum status file_check_disk(const char *path, int64_t bytes, const char *purpose)
 {
     char folder[PATH_LENGTH];
     struct statvfs disk;
@@ -222,9 +203,9 @@ enum status disk_check(const char *path, int64_t bytes, const char *purpose)
         return file_refuse("ask the free space of", folder);
     const double room = (double)disk.f_bavail * (double)disk.f_frsize;
     if (room < (double)bytes)
-        return refuse(E_ROOM, "%s needs %s of disk under %s, which has %s free; free some "
-                      "space or set 'run' to a larger disk", purpose, bytes_text((double)bytes),
-                      folder, bytes_text(room));
+        return refuse(E_SPACE, "%s needs %s of disk under %s, which has %s free; free some "
+                      "space or set 'run' to a larger disk", purpose, human_bytes((double)bytes),
+                      folder, human_bytes(room));
     return OK;
 }
 

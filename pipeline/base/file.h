@@ -7,21 +7,13 @@
 #ifndef FILE_H
 #define FILE_H
 
-#include "base/status.h"
+#include "base/path.h"
+#include "base/refuse.h"
 
 #include <stdint.h>
 
-enum { PATH_LENGTH = 1024 };
-
-/* snprintf() into a path; dies if it does not fit. */
-void path_print(char path[PATH_LENGTH], const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* Does a path end with this (".txt"), with something before it? */
-bool path_ends(const char *path, const char *ending);
-
 /* What the system has against the call that just failed (errno): "cannot WHAT PATH: its
- * words".  E_ROOM for a full disk or quota, else E_IO. */
+ * words".  E_SPACE for a full disk or quota, else E_IO. */
 enum status file_refuse(const char *what, const char *path);
 
 /* Is there something of this name? */
@@ -34,33 +26,33 @@ enum status file_size(const char *path, int64_t *bytes);
  * Caller frees.  E_IO. */
 enum status file_read(const char *path, char **bytes, int64_t *size);
 
-/* Write a whole file, by way of PATH.part.  E_IO, E_ROOM. */
+/* Write a whole file, by way of PATH.part.  E_IO, E_SPACE. */
 enum status file_write(const char *path, const void *bytes, int64_t size);
 
 /* Sync PATH.part to disk, rename it PATH, sync the folder.  If PATH.part is a folder, the
  * files in it are synced first; a folder that already has the name PATH is replaced.
- * E_IO, E_ROOM. */
+ * E_IO, E_SPACE. */
 enum status file_publish(const char *path);
 
 /* Remove a file, or a folder with all that is in it.  Nothing there is no error.  E_IO. */
 enum status file_remove(const char *path);
 
 /* Bytes of all files in a folder and below; 0 if it is not there.  E_IO. */
-enum status folder_size(const char *path, int64_t *bytes);
+enum status file_folder_size(const char *path, int64_t *bytes);
 
 /* Make a folder and those above it.  Already there is no error.  E_IO. */
-enum status folder_make(const char *path);
+enum status file_make_folder(const char *path);
 
 /* Make the folders above `path`.  E_IO. */
-enum status folder_make_above(const char *path);
+enum status file_make_folder_above(const char *path);
 
 /* Refuse with a figure if the disk that holds `path` (which need not exist yet) has fewer
- * than `bytes` free.  E_ROOM, E_IO. */
-enum status disk_check(const char *path, int64_t bytes, const char *purpose);
+ * than `bytes` free.  E_SPACE, E_IO. */
+enum status file_check_disk(const char *path, int64_t bytes, const char *purpose);
 
 /* Set disk space aside for a file that is there and will grow to at most `bytes`, so that a
  * full disk is met here and not half way through a write.  Its size stays as it is.  On a
- * disk that cannot do this nothing happens.  E_ROOM, E_IO. */
+ * disk that cannot do this nothing happens.  E_SPACE, E_IO. */
 enum status file_reserve(const char *path, int64_t bytes);
 
 /* Let the system begin to bring what was written to a file to its disk, and forget what is there

@@ -4,7 +4,7 @@
 
 enum { TEXTS = 8, TEXT = 32 };
 
-const char *bytes_text(double bytes)
+const char *human_bytes(double bytes)
 {
     static const char *const UNITS[] = { "B", "kB", "MB", "GB", "TB", "PB" };
     static _Thread_local char text[TEXTS][TEXT];
@@ -20,7 +20,7 @@ const char *bytes_text(double bytes)
     return out;
 }
 
-const char *duration_text(double seconds)
+const char *human_duration(double seconds)
 {
     static const double DAY = 86400, YEAR = 365.25 * 86400;
     static _Thread_local char text[TEXTS][TEXT];

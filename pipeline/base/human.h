@@ -6,9 +6,9 @@
 #define HUMAN_H
 
 /* "1.5 GB": bytes in decimal units. */
-const char *bytes_text(double bytes);
+const char *human_bytes(double bytes);
 
 /* "12 s", "4 min 10 s", "3 h 05 min", "2.5 days", "12 years". */
-const char *duration_text(double seconds);
+const char *human_duration(double seconds);
 
 #endif

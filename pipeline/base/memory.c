@@ -1,5 +1,7 @@
 #include "base/memory.h"
+#include "base/agree.h"
 #include "base/cgroup.h"
+#include "base/die.h"
 #include "base/file.h"
 #include "base/human.h"
 
@@ -80,10 +82,10 @@ enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose)
     MPI_Allreduce(MPI_IN_PLACE, &needed, 1, MPI_INT64_T, MPI_SUM, node);
     MPI_Comm_free(&node);
     if (needed > limit)
-        st = refuse(E_ROOM, "%s needs %s of memory (%d rank%s on a node), but this job may use "
+        st = refuse(E_SPACE, "%s needs %s of memory (%d rank%s on a node), but this job may use "
                     "only %s; give it more memory or fewer ranks a node, or make it smaller",
-                    purpose, bytes_text((double)needed), ranks, ranks == 1 ? "" : "s",
-                    bytes_text((double)limit));
+                    purpose, human_bytes((double)needed), ranks, ranks == 1 ? "" : "s",
+                    human_bytes((double)limit));
     return agree(comm, st);
 }
 

@@ -19,7 +19,7 @@ int64_t memory_limit(void);
 
 /* Refuse with a figure if the ranks of some node need more than its limit.
  *   each    bytes this rank will allocate
- * Collective.  E_ROOM. */
+ * Collective.  E_SPACE. */
 enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose);
 
 /* From now on keep what is freed for the next who asks, but for large blocks.  Chunk after chunk

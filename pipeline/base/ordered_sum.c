@@ -5,7 +5,7 @@
 
 enum { TAG = 7 };
 
-void chain_sum(const struct chain *chain, void *sum, chain_add *add, void *context)
+void ordered_sum_run(const struct ordered_sum *chain, void *sum, ordered_sum_add *add, void *context)
 {
     const int64_t first = chain->cuts[0], count = chain->cuts[chain->pieces] - first;
     int rank, size, bytes;
@@ -15,7 +15,7 @@ void chain_sum(const struct chain *chain, void *sum, chain_add *add, void *conte
     MPI_Type_size(chain->type, &bytes);
     for (int64_t piece = 0; piece < chain->pieces; piece++) {
         char *at = (char *)sum + (chain->cuts[piece] - first) * bytes;
-        const int n = mpi_count(chain->cuts[piece + 1] - chain->cuts[piece]);
+        const int n = comm_count(chain->cuts[piece + 1] - chain->cuts[piece]);
 
         if (rank > 0)
             MPI_Recv(at, n, chain->type, rank - 1, TAG, chain->comm, MPI_STATUS_IGNORE);
@@ -27,5 +27,5 @@ void chain_sum(const struct chain *chain, void *sum, chain_add *add, void *conte
             MPI_Send(at, n, chain->type, rank + 1, TAG, chain->comm);
     }
     if (size > 1)
-        MPI_Bcast(sum, mpi_count(count), chain->type, size - 1, chain->comm);
+        MPI_Bcast(sum, comm_count(count), chain->type, size - 1, chain->comm);
 }

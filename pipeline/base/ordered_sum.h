@@ -15,7 +15,7 @@
 
 /* The elements of a long running sum travel in pieces, so that the ranks work at the same
  * time, each on another piece. */
-struct chain {
+struct ordered_sum {
     MPI_Comm       comm;
     MPI_Datatype   type;        /* of the elements: MPI_FLOAT or MPI_DOUBLE */
     int64_t        pieces;
@@ -24,12 +24,12 @@ struct chain {
 };
 
 /* Add this rank's addends, in order, to one piece of the running sum. */
-typedef void chain_add(void *context, int64_t piece);
+typedef void ordered_sum_add(void *context, int64_t piece);
 
 /* Sum up.
  *   sum   [cuts[pieces] - cuts[0]]   out: the totals, on every rank; what was in it does not
  *                                    count, unless it is begun
  * `add` adds to `sum` in place.  Collective. */
-void chain_sum(const struct chain *chain, void *sum, chain_add *add, void *context);
+void ordered_sum_run(const struct ordered_sum *chain, void *sum, ordered_sum_add *add, void *context);
 
 #endif

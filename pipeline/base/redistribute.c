@@ -1,4 +1,5 @@
 #include "base/redistribute.h"
+#include "base/allocate.h"
 #include "base/comm.h"
 
 #include <stdlib.h>
@@ -9,11 +10,11 @@ static void overlap(struct range whole, struct range other, int *count, int *pla
     const int64_t first = whole.first > other.first ? whole.first : other.first;
     const int64_t end = whole.end < other.end ? whole.end : other.end;
 
-    *count = first < end ? mpi_count(end - first) : 0;
-    *place = first < end ? mpi_count(first - whole.first) : 0;
+    *count = first < end ? comm_count(end - first) : 0;
+    *place = first < end ? comm_count(first - whole.first) : 0;
 }
 
-void regroup(void *to, struct range wanted, const void *from, struct range had,
+void redistribute(void *to, struct range wanted, const void *from, struct range had,
              int64_t row_bytes, MPI_Comm comm)
 {
     const struct range mine[2] = { had, wanted };
@@ -32,7 +33,7 @@ void regroup(void *to, struct range wanted, const void *from, struct range had,
         overlap(had, all[r][1], &sends[r], &from_places[r]);
         overlap(wanted, all[r][0], &receives[r], &to_places[r]);
     }
-    MPI_Type_contiguous(mpi_count(row_bytes), MPI_BYTE, &row);
+    MPI_Type_contiguous(comm_count(row_bytes), MPI_BYTE, &row);
     MPI_Type_commit(&row);
     MPI_Alltoallv(from, sends, from_places, row, to, receives, to_places, row, comm);
     MPI_Type_free(&row);

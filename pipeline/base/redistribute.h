@@ -14,7 +14,7 @@
  *   to    [wanted, row_bytes]  out
  *   from  [had, row_bytes]     in, no overlap with `to`
  * Collective.  A range may be empty; more than 2^31 - 1 rows a rank are a bug. */
-void regroup(void *to, struct range wanted, const void *from, struct range had,
+void redistribute(void *to, struct range wanted, const void *from, struct range had,
              int64_t row_bytes, MPI_Comm comm);
 
 #endif

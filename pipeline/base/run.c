@@ -1,7 +1,8 @@
 #include "base/run.h"
+#include "base/die.h"
 #include "base/file.h"
-#include "base/memory.h"
 #include "base/human.h"
+#include "base/memory.h"
 
 #include <hdf5.h>
 #include <signal.h>
@@ -105,7 +106,7 @@ int run_finish(struct run *run, enum status st)
 
     if (run->rank == 0 && st != OK)
         fprintf(stderr, "%ssaemill-%s: %s\n", run->line_open ? "\n" : "", run->stage,
-                status_reason());
+                refuse_reason());
     MPI_Allreduce(MPI_IN_PLACE, &broken, 1, MPI_INT, MPI_MAX, run->comm);
     if (broken) {
         fflush(NULL);
@@ -172,7 +173,7 @@ void run_progress(struct run *run, const char *what, double since, int64_t befor
     printf("%s%s: %s: %lld of %lld %s (%.0f %%), %.3g %s/s, %s left", run->live ? "\r\033[K" : "",
            run->stage, what, (long long)done, (long long)total, unit,
            100.0 * (double)done / (double)total, rate, unit,
-           duration_text((double)(total - done) / rate));
+           human_duration((double)(total - done) / rate));
     if (run->live)
         run->line_open = true;
     else
@@ -193,10 +194,10 @@ void run_summary(struct run *run, double amount, const char *unit, double bytes)
                run->comm);
     if (!run->brief)
         snprintf(details, sizeof details, " (%.3g %s/s, %s/s); %s; peak memory %s a rank",
-                 amount / seconds, unit, bytes_text(bytes / seconds),
-                 phase_shares(shares, spent, seconds), bytes_text((double)peak));
+                 amount / seconds, unit, human_bytes(bytes / seconds),
+                 phase_shares(shares, spent, seconds), human_bytes((double)peak));
     say_always(run, "%.10g %s%s%s in %s%s", amount, unit, bytes > 0 ? ", " : "",
-               bytes > 0 ? bytes_text(bytes) : "", duration_text(seconds), details);
+               bytes > 0 ? human_bytes(bytes) : "", human_duration(seconds), details);
 }
 
 bool run_stopping(struct run *run)

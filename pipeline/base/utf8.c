@@ -1,5 +1,6 @@
 #include "base/utf8.h"
-#include "base/status.h"
+#include "base/allocate.h"
+#include "base/refuse.h"
 
 #include <string.h>
 

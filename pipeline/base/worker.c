@@ -1,4 +1,5 @@
 #include "base/worker.h"
+#include "base/die.h"
 #include "base/phase.h"
 
 #include <stdlib.h>
@@ -18,8 +19,8 @@ static void do_job(struct worker *worker, struct worker_job job)
     pthread_mutex_lock(&worker->lock);
     if (st != OK) {
         worker->status = st;
-        worker->reason = strdup(status_reason());
-        status_clear();
+        worker->reason = strdup(refuse_reason());
+        refuse_clear();
     }
 }
 

@@ -6,7 +6,7 @@
 #ifndef WORKER_H
 #define WORKER_H
 
-#include "base/status.h"
+#include "base/refuse.h"
 
 #include <pthread.h>
 #include <stdint.h>

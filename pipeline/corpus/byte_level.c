@@ -1,8 +1,10 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 
 #include "corpus/byte_level.h"
-#include "corpus/tokenizer_kind.h"
+#include "base/allocate.h"
+#include "base/die.h"
 #include "base/utf8.h"
+#include "corpus/tokenizer_kind.h"
 
 #include <pcre2.h>
 #include <stdlib.h>
@@ -113,7 +115,7 @@ static enum status encode(const void *model, const char *text, int64_t bytes, in
     }
     *ids = to.ids;
     *count = to.count;
-    merging_free(&to.work);
+    merges_free_buffers(&to.work);
     pcre2_match_data_free(to.match);
     free(clean);
     return st;

@@ -11,7 +11,7 @@
 #ifndef BYTE_LEVEL_H
 #define BYTE_LEVEL_H
 
-#include "base/status.h"
+#include "base/refuse.h"
 #include "corpus/merges.h"
 
 #include <stdbool.h>

@@ -1,7 +1,9 @@
 /* tokenizer.json, the form of Hugging Face's tokenizers. */
+#include "base/allocate.h"
+#include "base/die.h"
 #include "base/file.h"
-#include "corpus/byte_level.h"
 #include "base/utf8.h"
+#include "corpus/byte_level.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 #include "corpus/corpus.h"
+#include "base/die.h"
 
 #include <glob.h>
 #include <stdlib.h>

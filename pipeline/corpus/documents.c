@@ -1,4 +1,5 @@
 #include "corpus/documents.h"
+#include "base/die.h"
 #include "corpus/unzstd.h"
 
 #include <errno.h>

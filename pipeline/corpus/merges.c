@@ -1,5 +1,6 @@
 #include "corpus/merges.h"
-#include "base/status.h"
+#include "base/allocate.h"
+#include "base/refuse.h"
 
 #include <stdlib.h>
 
@@ -85,14 +86,14 @@ static void make_room(struct merging *work, int64_t count)
 {
     if (count <= work->room)
         return;
-    merging_free(work);
+    merges_free_buffers(work);
     work->room = 2 * count;
     work->next = allocate(work->room, sizeof *work->next);
     work->before = allocate(work->room, sizeof *work->before);
     work->heap = allocate(3 * work->room, sizeof *work->heap);
 }
 
-void merging_free(struct merging *work)
+void merges_free_buffers(struct merging *work)
 {
     free(work->next);
     free(work->before);

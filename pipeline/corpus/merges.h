@@ -35,7 +35,7 @@ struct merging {
     int64_t   heaped;
 };
 
-void merging_free(struct merging *merging);
+void merges_free_buffers(struct merging *merging);
 
 /* Merge what can be merged.
  *   ids [count]  in: symbols of the word; out: its tokens, as many as are returned

@@ -1,6 +1,8 @@
 #include "corpus/selection.h"
+#include "base/allocate.h"
 #include "base/random.h"
 #include "corpus/corpus.h"
+#include "suite/paths.h"
 #include "suite/tasks.h"
 
 #include <stdlib.h>
@@ -16,7 +18,7 @@ static enum status list_shards(const struct suite *suite, char (**paths)[PATH_LE
     *paths = allocate(corpus.files, sizeof **paths);
     *count = corpus.files;
     for (int file = 0; file < corpus.files; file++) {
-        path_tokens((*paths)[file], suite, file);
+        paths_tokens((*paths)[file], suite, file);
         TRY(file_exists((*paths)[file]) ? OK
             : refuse(E_USAGE, "%s is not there yet: run tokenize first", (*paths)[file]));
     }

@@ -1,4 +1,7 @@
 /* A thin shim around libsentencepiece. */
+extern "C" {
+#include "base/allocate.h"
+}
 #include "corpus/tokenizer_kind.h"
 
 #include <sentencepiece_processor.h>

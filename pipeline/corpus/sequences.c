@@ -1,4 +1,5 @@
 #include "corpus/sequences.h"
+#include "base/die.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,8 +56,8 @@ void sequences_gather(struct sequences *sequences, MPI_Comm comm)
     if (rank != 0) {
         const int64_t count = sequences->count;
         MPI_Send(&count, 1, MPI_INT64_T, 0, 0, comm);
-        MPI_Send(sequences->ids, mpi_count(count * context), MPI_INT32_T, 0, 1, comm);
-        MPI_Send(sequences->origins, mpi_count(count * 2), MPI_INT64_T, 0, 2, comm);
+        MPI_Send(sequences->ids, comm_count(count * context), MPI_INT32_T, 0, 1, comm);
+        MPI_Send(sequences->origins, comm_count(count * 2), MPI_INT64_T, 0, 2, comm);
         sequences->count = 0;
         return;
     }
@@ -64,9 +65,9 @@ void sequences_gather(struct sequences *sequences, MPI_Comm comm)
         int64_t count;
         MPI_Recv(&count, 1, MPI_INT64_T, from, 0, comm, &status);
         make_room(sequences, sequences->count + count);
-        MPI_Recv(sequences->ids + sequences->count * context, mpi_count(count * context),
+        MPI_Recv(sequences->ids + sequences->count * context, comm_count(count * context),
                  MPI_INT32_T, from, 1, comm, &status);
-        MPI_Recv(sequences->origins + sequences->count, mpi_count(count * 2), MPI_INT64_T,
+        MPI_Recv(sequences->origins + sequences->count, comm_count(count * 2), MPI_INT64_T,
                  from, 2, comm, &status);
         sequences->count += count;
     }

@@ -1,4 +1,6 @@
 #include "driver/calibrate.h"
+#include "base/allocate.h"
+#include "base/die.h"
 #include "base/memory.h"
 #include "base/split.h"
 #include "corpus/corpus.h"
@@ -9,6 +11,7 @@
 #include "driver/layout.h"
 #include "driver/suite_model.h"
 #include "shard/activations.h"
+#include "suite/paths.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -86,7 +89,7 @@ static void set_text(char **member, const char *text)
 
 static struct layout layout_here(const struct slice *slice, enum stage stage)
 {
-    return layout_of(stage, &slice->suite, slice->model, nodes_here());
+    return layout_of(stage, &slice->suite, slice->model, layout_nodes_here());
 }
 
 /* Whole rounds, at least one, in which each rank of a stage has a block of sequences. */
@@ -173,7 +176,7 @@ static enum status count_rows(const struct slice *slice, const struct tasks *tas
 
     *rows = 0;
     for (int64_t shard = 0; ; shard++) {
-        path_harvest(folder, &slice->suite, shard);
+        paths_harvest(folder, &slice->suite, shard);
         if (!file_exists(folder))
             break;
         path_print(paths[0], "%s/%s.h5", folder, tap_name(name, tasks->taps[0]));
@@ -219,7 +222,7 @@ static enum status learn_text(struct rates *rates, struct slice *slice)
     rates->rows = (double)rows / slice->cost.tokens;
     TRY(cost_of(&slice->cost, &slice->suite, slice->model, rates));
     path_print(path, "%s/harvest", slice->suite.run);
-    TRY(folder_size(path, &bytes));
+    TRY(file_folder_size(path, &bytes));
     rates->kept *= (double)bytes / slice->cost.stage[STAGE_HARVEST].left;
     TRY(count_tokens(slice, rates, &tokens));
     rates->token_bytes = slice->cost.stage[STAGE_TOKENIZE].work / (tokens * rates->rows);
@@ -236,7 +239,7 @@ static enum status run_slice(struct slice *slice, struct rates *rates, double se
     path_print(slice->path, "%s/suite.yaml", slice->folder);
     TRY(suite_parse(&slice->suite, slice->whole->source, slice->whole->path));
     TRY(file_remove(slice->folder));
-    TRY(folder_make(slice->folder));
+    TRY(file_make_folder(slice->folder));
     TRY(cut(slice, rates, seconds));
     for (int stage = 0; stage < STAGES; stage++)
         TRY(time_stage(slice, (enum stage)stage, &slice->seconds[stage]));
@@ -294,7 +297,7 @@ enum status measure(const struct suite *suite)
         slice[s] = (struct slice){ .whole = suite, .model = &model, .cores = cores_available() };
         path_print(slice[s].folder, "%s.measure", suite->run);
     }
-    TRY(model_read(&model, suite));
+    TRY(suite_model_read(&model, suite));
     rates_of(&rates, suite);
     TRY(run_slice(&slice[0], &rates, SHORT));
     TRY(run_slice(&slice[1], &rates, LONG));

@@ -1,4 +1,5 @@
 #include "driver/command.h"
+#include "base/die.h"
 #include "base/file.h"
 
 #include <stdio.h>

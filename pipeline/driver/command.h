@@ -2,7 +2,7 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
-#include "base/status.h"
+#include "base/refuse.h"
 
 /* Run a shell command and read what it prints, up to a NUL.  Caller frees.  Local.
  * E_IO if it cannot be started or fails; what it said of that is on standard error. */

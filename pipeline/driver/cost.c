@@ -4,9 +4,9 @@
 #include "corpus/selection.h"
 #include "driver/layout.h"
 #include "lm/forward.h"
-#include "train/resume.h"
 #include "shard/stream.h"
 #include "shuffle/shuffle_plan.h"
+#include "train/resume.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -77,7 +77,7 @@ static bool count_sequences(struct cost *cost, const struct suite *suite)
     }
     selection_close(&harvest);
     selection_close(&evaluate);
-    status_clear();
+    refuse_clear();
     return known;
 }
 
@@ -95,7 +95,7 @@ static enum status count_text(struct cost *cost, const struct suite *suite,
         TRY(wanted > 0 ? OK : refuse(E_USAGE, "%s: the corpus is not here, and the suite does not "
                                      "say how much of it to take; give harvest.tokens",
                                      suite->path));
-        status_clear();
+        refuse_clear();
         st = OK;
         text = wanted * rates->token_bytes / (1 - suite->corpus.holdout);
         tokenize->tasks = 1;
@@ -130,19 +130,19 @@ static void add_passing(struct passing *passing, double bytes)
 static int64_t dealings_of(const struct suite *suite, const struct lm_config *model, int64_t rows,
                            int64_t row_bytes, int64_t value_bytes)
 {
-    const struct nodes nodes = nodes_of_task(STAGE_SHUFFLE, suite);
-    const struct room_rows about = {
-        .bytes = row_bytes, .value = value_bytes, .in = passes_chunk(rows, CHUNK_ROWS),
-        .out = passes_chunk(rows, suite->shuffle.shard),
+    const struct nodes nodes = layout_nodes_of_task(STAGE_SHUFFLE, suite);
+    const struct shuffle_memory_rows about = {
+        .bytes = row_bytes, .value = value_bytes, .in = shuffle_plan_chunk(rows, CHUNK_ROWS),
+        .out = shuffle_plan_chunk(rows, suite->shuffle.shard),
     };
-    struct passes passes = {0};
-    struct room room;
+    struct shuffle_plan passes = {0};
+    struct shuffle_memory room;
 
-    if (room_make(&room, suite->shuffle.memory,
+    if (shuffle_memory_make(&room, suite->shuffle.memory,
                   nodes.count * layout_of(STAGE_SHUFFLE, suite, model, nodes).ranks, &about)
         == OK)
-        passes_make(&passes, rows, suite->shuffle.shard, suite_bucket(suite, rows), &room);
-    status_clear();
+        shuffle_plan_make(&passes, rows, suite->shuffle.shard, suite_bucket(suite, rows), &room);
+    refuse_clear();
     return passes.dealings;
 }
 

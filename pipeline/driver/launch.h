@@ -2,7 +2,7 @@
 #ifndef LAUNCH_H
 #define LAUNCH_H
 
-#include "base/status.h"
+#include "base/refuse.h"
 
 #include <stdint.h>
 

@@ -47,24 +47,24 @@ static int64_t train_bytes(const struct suite *suite, const struct lm_config *mo
     int64_t most = 0;
 
     if (tasks_make(&tasks, suite, model->layers) != OK)
-        status_clear();
+        refuse_clear();
     for (int t = 0; t < tasks.taps_count; t++) {
-        struct class class;
-        class_make(&class, suite, model, &tasks.train[t]);
-        const int64_t bytes = class.count > 0 ? class_bytes(&class, ranks, threads) : 0;
+        struct trainings trainings;
+        trainings_make(&trainings, suite, model, &tasks.train[t]);
+        const int64_t bytes = trainings.count > 0 ? trainings_bytes(&trainings, ranks, threads) : 0;
         most = bytes > most ? bytes : most;
-        class_free(&class);
+        trainings_free(&trainings);
     }
     tasks_free(&tasks);
     return most;
 }
 
-struct nodes nodes_here(void)
+struct nodes layout_nodes_here(void)
 {
     return (struct nodes){ .count = 1, .cores = cores_available(), .memory = memory_limit() };
 }
 
-struct nodes nodes_of_task(enum stage stage, const struct suite *suite)
+struct nodes layout_nodes_of_task(enum stage stage, const struct suite *suite)
 {
     const bool several = stage == STAGE_SHUFFLE || stage == STAGE_TRAIN;
 

@@ -25,8 +25,8 @@ struct layout {
 
 /* This machine, as far as this process may use it; what a task gets from the suite's resources:
  * the stages whose ranks share one stream get all nodes, the others one. */
-struct nodes nodes_here(void);
-struct nodes nodes_of_task(enum stage stage, const struct suite *suite);
+struct nodes layout_nodes_here(void);
+struct nodes layout_nodes_of_task(enum stage stage, const struct suite *suite);
 
 /* The layout of a stage on such nodes: at most as many ranks as their memory allows, by an
  * estimate; the stage itself refuses if it does not fit. */

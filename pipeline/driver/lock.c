@@ -41,7 +41,7 @@ static enum status take(int *fd, const char *folder, struct flock part)
     char path[PATH_LENGTH];
     enum status st;
 
-    TRY(folder_make(folder));
+    TRY(file_make_folder(folder));
     path_print(path, "%s/lock", folder);
     *fd = open(path, O_RDWR | O_CREAT, 0666);
     if (*fd < 0)

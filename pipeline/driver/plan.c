@@ -23,8 +23,8 @@ static void plan_time(struct plan *plan, const struct suite *suite, const struct
     for (int s = 0; s < STAGES; s++) {
         const struct stage_cost *cost = &plan->cost.stage[s];
         const struct stage_rate *rate = &plan->rates.stage[s];
-        const int64_t nodes = nodes_of_task((enum stage)s, suite).count;
-        const int here = layout_of((enum stage)s, suite, model, nodes_here()).ranks;
+        const int64_t nodes = layout_nodes_of_task((enum stage)s, suite).count;
+        const int here = layout_of((enum stage)s, suite, model, layout_nodes_here()).ranks;
         struct stage_plan *stage = &plan->stage[s];
 
         stage->core_seconds = cost->work / rate->work;
@@ -46,7 +46,7 @@ double plan_seconds(const struct plan *plan, const struct suite *suite, int64_t 
     for (int s = 0; s < STAGES; s++) {
         const struct stage_cost *cost = &plan->cost.stage[s];
         const struct stage_plan *stage = &plan->stage[s];
-        const int64_t each = nodes_of_task((enum stage)s, suite).count;
+        const int64_t each = layout_nodes_of_task((enum stage)s, suite).count;
         const double at_once = fmax(1, floor((double)nodes / (double)each));
         const double rounds = ceil((double)cost->tasks / at_once);
         const double shared = stage->core_seconds / (double)(nodes * suite->resources.cores)
@@ -62,7 +62,7 @@ static void plan_memory(struct plan *plan, const struct suite *suite,
     for (int s = 0; s < STAGES; s++) {
         struct stage_plan *stage = &plan->stage[s];
         const struct layout layout = layout_of((enum stage)s, suite, model,
-                                               nodes_of_task((enum stage)s, suite));
+                                               layout_nodes_of_task((enum stage)s, suite));
         stage->ranks = layout.ranks;
         stage->memory = (double)layout.bytes;
         stage->node_memory = (double)stage->ranks * stage->memory + (double)layout.node_bytes;
@@ -103,7 +103,7 @@ enum status plan_make(struct plan *plan, const struct suite *suite)
     enum status st;
 
     *plan = (struct plan){ .cores = cores_available() };
-    TRY(model_read(&model, suite));
+    TRY(suite_model_read(&model, suite));
     rates_of(&plan->rates, suite);
     TRY(cost_of(&plan->cost, suite, &model, &plan->rates));
     plan_memory(plan, suite, &model);

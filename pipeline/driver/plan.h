@@ -30,7 +30,7 @@ struct plan {
     double            free_disk;    /* bytes where the run folder is or will be */
 };
 
-/* Plan.  Local.  What model_read() and cost_of() refuse. */
+/* Plan.  Local.  What suite_model_read() and cost_of() refuse. */
 enum status plan_make(struct plan *plan, const struct suite *suite);
 
 /* Seconds with `saemill submit` when so many nodes are free. */

@@ -1,5 +1,5 @@
-#include "driver/plan.h"
 #include "base/human.h"
+#include "driver/plan.h"
 
 #include <jansson.h>
 
@@ -25,12 +25,12 @@ static void print_table(FILE *out, const struct plan *plan)
         const struct stage_plan *stage = &plan->stage[s];
         fprintf(out, "  %-9s %7lld %12.3g %11s %11s %10s %10s %10.0f %14s\n",
                 stage_name((enum stage)s), (long long)cost->tasks, stage->core_seconds / 3600,
-                duration_text(stage->here), duration_text(stage->longest),
-                bytes_text(cost->read), bytes_text(cost->written), cost->files,
-                bytes_text(stage->memory));
+                human_duration(stage->here), human_duration(stage->longest),
+                human_bytes(cost->read), human_bytes(cost->written), cost->files,
+                human_bytes(stage->memory));
     }
     fprintf(out, "  %-9s %7s %12.3g %11s\n", "all", "", plan->core_seconds / 3600,
-            duration_text(plan->here));
+            human_duration(plan->here));
 }
 
 static int dearest(const struct plan *plan)
@@ -48,7 +48,7 @@ static void print_nodes(FILE *out, const struct plan *plan, const struct suite *
     fprintf(out, "With saemill submit, on nodes of %lld cores:", (long long)suite->resources.cores);
     for (int64_t nodes = suite->resources.nodes, i = 0; i < 4; i++, nodes *= 4)
         fprintf(out, "%s %lld node%s %s", i > 0 ? "," : "", (long long)nodes,
-                nodes == 1 ? "" : "s", duration_text(plan_seconds(plan, suite, nodes)));
+                nodes == 1 ? "" : "s", human_duration(plan_seconds(plan, suite, nodes)));
     fputs(".\n", out);
 }
 
@@ -58,16 +58,16 @@ static void print_problems(FILE *out, const struct plan *plan, const struct suit
         if (plan->stage[s].node_memory > (double)suite->resources.memory)
             fprintf(out, "Does not fit: %s needs %s of memory on a node, and resources.memory is "
                     "%s; give it more%s.\n", stage_name((enum stage)s),
-                    bytes_text(plan->stage[s].node_memory),
-                    bytes_text((double)suite->resources.memory),
+                    human_bytes(plan->stage[s].node_memory),
+                    human_bytes((double)suite->resources.memory),
                     s == STAGE_TRAIN ? ", or more resources.nodes"
                     : s == STAGE_SHUFFLE ? ", or a smaller shuffle.memory" : "");
     if (plan->free_disk > 0 && plan->peak > plan->free_disk)
         fprintf(out, "Does not fit: the disk of %s has %s free.\n", suite->run,
-                bytes_text(plan->free_disk));
+                human_bytes(plan->free_disk));
     else if (plan->free_disk > 0 && plan->peak_of_jobs > plan->free_disk)
         fprintf(out, "May not fit with saemill submit: the disk of %s has %s free; give a smaller "
-                "resources.at_once.\n", suite->run, bytes_text(plan->free_disk));
+                "resources.at_once.\n", suite->run, human_bytes(plan->free_disk));
 }
 
 void plan_print(FILE *out, const struct plan *plan, const struct suite *suite)
@@ -85,12 +85,12 @@ void plan_print(FILE *out, const struct plan *plan, const struct suite *suite)
     print_nodes(out, plan, suite);
     fprintf(out, "%s takes most: %.0f %% of the core-hours.\n", stage_name((enum stage)most),
             100 * plan->stage[most].core_seconds / plan->core_seconds);
-    fprintf(out, "Rows of all streams, as numbers: %s (", bytes_text(cost->raw));
+    fprintf(out, "Rows of all streams, as numbers: %s (", human_bytes(cost->raw));
     print_binary(out, cost->raw);
     fprintf(out, "); they lie on disk twice, compressed.\n");
     fprintf(out, "Disk: %s at the end; meanwhile at most %s with saemill run, %s with saemill "
-            "submit.\n", bytes_text(plan->disk), bytes_text(plan->peak),
-            bytes_text(plan->peak_of_jobs));
+            "submit.\n", human_bytes(plan->disk), human_bytes(plan->peak),
+            human_bytes(plan->peak_of_jobs));
     print_problems(out, plan, suite);
 }
 

@@ -1,7 +1,8 @@
 #include "driver/progress.h"
 #include "base/split.h"
-#include "train/resume.h"
 #include "shard/h5.h"
+#include "suite/paths.h"
+#include "train/resume.h"
 
 #include <fts.h>
 #include <string.h>
@@ -33,18 +34,18 @@ static int64_t steps_of(const struct suite *suite, struct tap tap, const struct 
     char path[PATH_LENGTH], stem[PATH_LENGTH];
     int64_t step = 0;
 
-    path_sae(path, suite, tap, sae->name, ".h5");
+    paths_sae(path, suite, tap, sae->name, ".h5");
     if (file_exists(path))
         return split_blocks(sae->tokens, suite->train.batch) + 1;
-    path_sae(stem, suite, tap, sae->name, "");
+    paths_sae(stem, suite, tap, sae->name, "");
     for (int age = 0; age < CHECKPOINTS && step == 0; age++) {
         hid_t file = -1;
-        checkpoint_path(path, stem, age);
+        resume_path(path, stem, age);
         if (file_exists(path) && h5_open(&file, path) == OK
             && h5_read_int(file, path, "step", &step) != OK)
             step = 0;
         h5_close(&file, path, OK);
-        status_clear();
+        refuse_clear();
     }
     return step;
 }
@@ -57,11 +58,11 @@ int64_t progress_of(const struct suite *suite, const struct tasks *tasks, enum s
     int64_t progress = 0;
 
     if (stage == STAGE_SHUFFLE && stream != NULL) {
-        path_shuffle(path, suite, stream->tap);
+        paths_shuffle(path, suite, stream->tap);
         progress = files_in_part(path);
     }
     for (int s = 0; stage_follows_streams(stage) && stream != NULL && s < stream->count; s++) {
-        path_scores(path, suite, stream->tap, stream->saes[s].name);
+        paths_scores(path, suite, stream->tap, stream->saes[s].name);
         progress += stage == STAGE_TRAIN ? steps_of(suite, stream->tap, &stream->saes[s])
                                          : file_exists(path);
     }

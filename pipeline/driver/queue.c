@@ -1,4 +1,5 @@
 #include "driver/queue.h"
+#include "base/die.h"
 #include "driver/command.h"
 
 #include <stdio.h>
@@ -66,7 +67,7 @@ void queue_read(struct queue *queue, const struct suite *suite)
         }
         queue->count += parse_line(&queue->jobs[queue->count], line, suite);
     }
-    status_clear();
+    refuse_clear();
     free(output);
 }
 

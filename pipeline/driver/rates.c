@@ -111,7 +111,7 @@ enum status rates_keep(const struct rates *rates, const struct suite *suite)
         json_object_set_new(file, NUMBERS[n].name, json_real(*number(&copy, n)));
     text = json_dumps(file, JSON_INDENT(2));
     rates_path(path);
-    TRY(folder_make_above(path));
+    TRY(file_make_folder_above(path));
     TRY(file_write(path, text, (int64_t)strlen(text)));
 done:
     free(text);

@@ -35,7 +35,7 @@ struct rates {
  * machine only.  Local. */
 void rates_of(struct rates *rates, const struct suite *suite);
 
-/* Keep what was measured with this suite.  Local.  E_IO, E_ROOM. */
+/* Keep what was measured with this suite.  Local.  E_IO, E_SPACE. */
 enum status rates_keep(const struct rates *rates, const struct suite *suite);
 
 /* What a stage took for some of its work, when its ranks had started. */

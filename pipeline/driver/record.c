@@ -1,4 +1,5 @@
 #include "driver/record.h"
+#include "base/allocate.h"
 #include "base/utf8.h"
 
 #include <dirent.h>
@@ -22,7 +23,7 @@ static void path_of(char path[PATH_LENGTH], const struct suite *suite, enum stag
                    ending);
 }
 
-void path_log(char path[PATH_LENGTH], const struct suite *suite, enum stage stage, int64_t task)
+void record_log_path(char path[PATH_LENGTH], const struct suite *suite, enum stage stage, int64_t task)
 {
     path_of(path, suite, stage, task, "log");
 }
@@ -57,7 +58,7 @@ enum status record_write(const struct record *record, const struct suite *suite,
                                 "{\"ending\": \"%s\", \"progress\": %lld, \"idle\": %d}\n",
                                 ENDINGS[record->ending], (long long)record->progress,
                                 record->idle);
-    TRY(folder_make_above(path));
+    TRY(file_make_folder_above(path));
     TRY(file_write(path, text, length));
 done:
     return st;
@@ -141,11 +142,11 @@ static void copy_lines(char *tail, const char *text, int lines, bool ours)
     }
 }
 
-char *log_tail(const struct suite *suite, enum stage stage, int64_t task, int lines)
+char *record_log_tail(const struct suite *suite, enum stage stage, int64_t task, int lines)
 {
     char path[PATH_LENGTH], *tail;
 
-    path_log(path, suite, stage, task);
+    record_log_path(path, suite, stage, task);
     char *text = read_end(path);
     tail = allocate(text != NULL ? (int64_t)strlen(text) + 2 : 1, 1);
     if (text != NULL) {

@@ -22,13 +22,13 @@ struct record {
     int         idle;       /* attempts in a row before it that made no progress */
 };
 
-void path_log(char path[PATH_LENGTH], const struct suite *suite, enum stage stage, int64_t task);
+void record_log_path(char path[PATH_LENGTH], const struct suite *suite, enum stage stage, int64_t task);
 
 /* Is there a record?  What cannot be understood is no record.  Local. */
 bool record_read(struct record *record, const struct suite *suite, enum stage stage,
                  int64_t task);
 
-/* Local.  E_IO, E_ROOM. */
+/* Local.  E_IO, E_SPACE. */
 enum status record_write(const struct record *record, const struct suite *suite,
                          enum stage stage, int64_t task);
 enum status record_remove(const struct suite *suite, enum stage stage, int64_t task);
@@ -43,6 +43,6 @@ bool *record_list(const struct suite *suite, enum stage stage, int64_t tasks);
 /* The last lines, up to `lines` (16 at most), of what the last attempt wrote to a log: our own
  * words if there are any, else those of MPI or Slurm; in UTF-8.  "" if there are none.  Caller
  * frees.  Local. */
-char *log_tail(const struct suite *suite, enum stage stage, int64_t task, int lines);
+char *record_log_tail(const struct suite *suite, enum stage stage, int64_t task, int lines);
 
 #endif

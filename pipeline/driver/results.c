@@ -19,11 +19,11 @@ static void print_entry(FILE *out, const struct entry *entry)
 {
     fprintf(out, "  %-6s  %5d  %7d", site_name(entry->tap.site), entry->tap.layer,
             entry->sae.width);
-    print_number(out, 7, 1, entry_score(entry, "l0"), "");
-    print_number(out, 6, 3, entry_score(entry, "fvu"), "");
-    print_number(out, 9, 3, entry_score(entry, "delta_loss"), " nats");
-    print_number(out, 7, 1, 100 * entry_score(entry, "loss_recovered_zero"), " %");
-    print_number(out, 5, 1, 100 * entry_score(entry, "never_active") / entry->sae.width, " %");
+    print_number(out, 7, 1, entries_score(entry, "l0"), "");
+    print_number(out, 6, 3, entries_score(entry, "fvu"), "");
+    print_number(out, 9, 3, entries_score(entry, "delta_loss"), " nats");
+    print_number(out, 7, 1, 100 * entries_score(entry, "loss_recovered_zero"), " %");
+    print_number(out, 5, 1, 100 * entries_score(entry, "never_active") / entry->sae.width, " %");
     fputc('\n', out);
 }
 
@@ -45,7 +45,7 @@ enum status results_print(FILE *out, const struct suite *suite)
     enum status st;
     int of_site = 0;
 
-    TRY(model_read(&model, suite));
+    TRY(suite_model_read(&model, suite));
     TRY(tasks_make(&tasks, suite, model.layers));
     TRY(entries_read(&entries, suite, &tasks));
     const int most = lines_of_a_site(&entries);

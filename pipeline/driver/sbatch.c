@@ -1,4 +1,5 @@
 #include "driver/sbatch.h"
+#include "base/die.h"
 #include "driver/layout.h"
 #include "driver/queue.h"
 
@@ -66,7 +67,7 @@ static void add_options(FILE *out, const struct suite *suite)
 static void add_resources(FILE *out, const struct sbatch *sbatch, enum stage stage)
 {
     const struct suite *suite = sbatch->suite;
-    const struct nodes nodes = nodes_of_task(stage, suite);
+    const struct nodes nodes = layout_nodes_of_task(stage, suite);
     const int ranks = layout_of(stage, suite, &sbatch->model, nodes).ranks;
 
     add_word(out, "--nodes=%d", nodes.count);

@@ -3,7 +3,7 @@
 #ifndef STAGE_H
 #define STAGE_H
 
-#include "base/status.h"
+#include "base/refuse.h"
 
 enum stage {
     STAGE_TOKENIZE,

@@ -1,7 +1,9 @@
 #include "driver/state.h"
+#include "base/allocate.h"
 #include "corpus/corpus.h"
 #include "corpus/selection.h"
 #include "driver/suite_model.h"
+#include "suite/paths.h"
 #include "suite/tasks.h"
 
 #include <fts.h>
@@ -9,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-bool stage_complete(const struct stage_state *state)
+bool state_stage_complete(const struct stage_state *state)
 {
     return state->done == state->total;
 }
@@ -45,7 +47,7 @@ static enum status count_tokens(struct stage_state *state, const struct suite *s
     TRY(corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count));
     make_tasks(state, corpus.files);
     for (int f = 0; f < corpus.files; f++) {
-        path_tokens(path, suite, f);
+        paths_tokens(path, suite, f);
         count(state, f, path);
     }
 done:
@@ -69,7 +71,7 @@ static enum status count_harvest(struct stage_state *state, const struct suite *
     }
     make_tasks(state, split_blocks(sequences, suite->harvest.shard));
     for (int64_t s = 0; s < state->tasks; s++) {
-        path_harvest(path, suite, s);
+        paths_harvest(path, suite, s);
         count(state, s, path);
     }
     if (state->tasks == 0)
@@ -88,12 +90,12 @@ static void count_streams(struct state *state, const struct suite *suite,
         make_tasks(&state->stage[stage], tasks->taps_count);
     for (int t = 0; t < tasks->taps_count; t++) {
         const struct tap_task *task = &tasks->train[t];
-        path_shuffle(path, suite, task->tap);
+        paths_shuffle(path, suite, task->tap);
         count(&state->stage[STAGE_SHUFFLE], t, path);
         for (int s = 0; s < task->count; s++) {
-            path_sae(path, suite, task->tap, task->saes[s].name, ".h5");
+            paths_sae(path, suite, task->tap, task->saes[s].name, ".h5");
             count(&state->stage[STAGE_TRAIN], t, path);
-            path_scores(path, suite, task->tap, task->saes[s].name);
+            paths_scores(path, suite, task->tap, task->saes[s].name);
             count(&state->stage[STAGE_EVALUATE], t, path);
         }
     }
@@ -135,12 +137,12 @@ enum status state_read(struct state *state, const struct suite *suite)
     enum status st;
 
     *state = (struct state){0};
-    TRY(model_read(&model, suite));
+    TRY(suite_model_read(&model, suite));
     TRY(tasks_make(&tasks, suite, model.layers));
     TRY(count_tokens(&stage[STAGE_TOKENIZE], suite));
-    TRY(count_harvest(&stage[STAGE_HARVEST], suite, stage_complete(&stage[STAGE_TOKENIZE])));
+    TRY(count_harvest(&stage[STAGE_HARVEST], suite, state_stage_complete(&stage[STAGE_TOKENIZE])));
     count_streams(state, suite, &tasks);
-    path_release(path, suite);
+    paths_release(path, suite);
     make_tasks(&stage[STAGE_RELEASE], 1);
     count(&stage[STAGE_RELEASE], 0, path);
     state->leftovers = count_leftovers(suite->run);

@@ -21,7 +21,7 @@ struct state {
     int64_t            leftovers;   /* files and folders NAME.part in the run folder */
 };
 
-bool stage_complete(const struct stage_state *state);
+bool state_stage_complete(const struct stage_state *state);
 
 /* Look.  Local.  E_USAGE, E_IO, E_FORMAT if the suite does not fit its model, or its model
  * or its corpus is not there; state_free() is due then too. */

@@ -1,7 +1,9 @@
 #include "driver/submit.h"
+#include "base/allocate.h"
+#include "base/die.h"
 #include "driver/command.h"
-#include "driver/suite_model.h"
 #include "driver/sbatch.h"
+#include "driver/suite_model.h"
 #include "driver/survey.h"
 #include "suite/ownership.h"
 
@@ -231,7 +233,7 @@ static enum status prepare(struct submission *s)
     TRY(length > 0 ? OK : refuse(E_IO, "cannot find the folder of this program: %s",
                                  strerror(errno)));
     dirname(dirname(s->sbatch.root));
-    TRY(model_read(&s->sbatch.model, s->sbatch.suite));
+    TRY(suite_model_read(&s->sbatch.model, s->sbatch.suite));
     TRY(survey_make(&s->survey, s->sbatch.suite));
     TRY(find_digits(s));
     if (s->dry)
@@ -242,9 +244,9 @@ static enum status prepare(struct submission *s)
     TRY(s->survey.holder == 0 ? OK
         : refuse(E_USAGE, "a `saemill run` (process %ld) is at work in %s; stop it first, or let "
                  "it finish", s->survey.holder, s->sbatch.suite->run));
-    TRY(suite_claim(s->sbatch.suite));
+    TRY(ownership_claim(s->sbatch.suite));
     path_print(folder, "%s/logs", s->sbatch.suite->run);
-    TRY(folder_make(folder));
+    TRY(file_make_folder(folder));
     unsetenv("SLURM_RESTART_COUNT");    /* of the job in which the rest is submitted */
 done:
     return st;

@@ -1,7 +1,7 @@
 #include "driver/suite_model.h"
 #include "base/file.h"
 
-enum status model_read(struct lm_config *model, const struct suite *suite)
+enum status suite_model_read(struct lm_config *model, const struct suite *suite)
 {
     char path[PATH_LENGTH];
 

@@ -12,6 +12,6 @@
 
 /* From model.path, or if no config.json is there, from model.config.  Local.  As
  * config_read(). */
-enum status model_read(struct lm_config *model, const struct suite *suite);
+enum status suite_model_read(struct lm_config *model, const struct suite *suite);
 
 #endif

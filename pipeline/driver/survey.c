@@ -1,4 +1,5 @@
 #include "driver/survey.h"
+#include "base/allocate.h"
 #include "driver/lock.h"
 #include "driver/record.h"
 
@@ -8,7 +9,7 @@ static const char *const NAMES[TASK_STATES] = {
     "missing", "waiting", "running", "failed", "done",
 };
 
-const char *task_state_name(enum task_state state)
+const char *survey_task_state_name(enum task_state state)
 {
     return NAMES[state];
 }
@@ -71,7 +72,7 @@ static void survey_stage(struct survey *survey, const struct suite *suite, enum 
     } else {
         survey_first(of, suite, stage, state->tasks, recorded, going);
     }
-    *before = *before && stage_complete(state);
+    *before = *before && state_stage_complete(state);
     for (int64_t t = 0; t < state->tasks; t++)
         of->count[of->task[t]]++;
     if (state->done > 1 && state->last > state->first)
@@ -110,7 +111,7 @@ double survey_left(const struct survey *survey, enum stage stage)
     const struct stage_state *state = &survey->state.stage[stage];
     const struct stage_survey *of = &survey->stage[stage];
 
-    if (stage_complete(state) || of->rate <= 0 || of->count[TASK_RUNNING] == 0)
+    if (state_stage_complete(state) || of->rate <= 0 || of->count[TASK_RUNNING] == 0)
         return -1;
     return (double)(state->total - state->done) / of->rate;
 }

@@ -23,7 +23,7 @@ enum task_state {
 };
 
 /* "missing", "waiting", "running", "failed", "done". */
-const char *task_state_name(enum task_state state);
+const char *survey_task_state_name(enum task_state state);
 
 struct stage_survey {
     enum task_state      *task;     /* [tasks] */

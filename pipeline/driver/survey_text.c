@@ -1,3 +1,4 @@
+#include "base/die.h"
 #include "base/human.h"
 #include "driver/record.h"
 #include "driver/survey.h"
@@ -20,8 +21,8 @@ static char *reason_of(const struct suite *suite, enum stage stage, int64_t task
     const int64_t whose = record_read(&record, suite, stage, task) ? task : WHOLE_STAGE;
 
     record_read(&record, suite, stage, whose);
-    path_log(path, suite, stage, whose);
-    char *tail = log_tail(suite, stage, whose, lines);
+    record_log_path(path, suite, stage, whose);
+    char *tail = record_log_tail(suite, stage, whose, lines);
     if (record.ending == ENDED_NOT) {
         const size_t length = strlen(tail);
         tail = realloc(tail, length + 128);
@@ -52,7 +53,7 @@ static void print_stage(FILE *out, const struct survey *survey, enum stage stage
     }
     fprintf(out, "%5lld of %5lld %s", (long long)state->done, (long long)state->total,
             stage_makes(stage));
-    if (stage_complete(state))
+    if (state_stage_complete(state))
         fputs(", complete", out);
     else if (state->total != state->tasks)
         fprintf(out, ", %lld of %lld %s", (long long)of->count[TASK_DONE],
@@ -60,11 +61,11 @@ static void print_stage(FILE *out, const struct survey *survey, enum stage stage
     for (size_t i = 0; i < sizeof ORDER / sizeof *ORDER; i++)
         if (of->count[ORDER[i]] > 0) {
             fprintf(out, "%s%lld %s", comma, (long long)of->count[ORDER[i]],
-                    task_state_name(ORDER[i]));
+                    survey_task_state_name(ORDER[i]));
             comma = ", ";
         }
     if (left >= 0)
-        fprintf(out, "; %.3g an hour, %s left", 3600 * of->rate, duration_text(left));
+        fprintf(out, "; %.3g an hour, %s left", 3600 * of->rate, human_duration(left));
     fputc('\n', out);
 }
 
@@ -97,7 +98,7 @@ static void print_advice(FILE *out, const struct survey *survey, const struct su
     bool complete = true, at_work = survey->holder != 0;
 
     for (int s = 0; s < STAGES; s++) {
-        complete = complete && stage_complete(&survey->state.stage[s]);
+        complete = complete && state_stage_complete(&survey->state.stage[s]);
         at_work = at_work || survey->stage[s].count[TASK_RUNNING] > 0
                   || survey->stage[s].count[TASK_WAITING] > 0;
     }
@@ -138,7 +139,7 @@ static json_t *task_json(const struct survey *survey, const struct suite *suite,
     const enum task_state state = survey->stage[stage].task[task];
     const struct queued *queued = survey->stage[stage].queued[task];
     json_t *json = json_pack("{s:I, s:s}", "task", (json_int_t)task, "state",
-                             task_state_name(state));
+                             survey_task_state_name(state));
     char path[PATH_LENGTH];
 
     if (queued != NULL) {
@@ -166,7 +167,7 @@ static json_t *stage_json(const struct survey *survey, const struct suite *suite
     json_t *counts = json_object(), *tasks = json_array();
 
     for (int s = 0; s < TASK_STATES; s++)
-        json_object_set_new(counts, task_state_name((enum task_state)s),
+        json_object_set_new(counts, survey_task_state_name((enum task_state)s),
                             json_integer(of->count[s]));
     for (int64_t t = 0; t < state->tasks; t++)
         if (of->task[t] != TASK_DONE && of->task[t] != TASK_MISSING)

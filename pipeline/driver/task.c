@@ -2,10 +2,10 @@
 #include "corpus/selection.h"
 #include "driver/command.h"
 #include "driver/lock.h"
-#include "driver/suite_model.h"
 #include "driver/progress.h"
 #include "driver/record.h"
 #include "driver/state.h"
+#include "driver/suite_model.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +62,7 @@ static enum status begin(struct record *record, const struct suite *suite, enum 
     struct record before;
     enum status st;
 
-    TRY(model_read(&model, suite));
+    TRY(suite_model_read(&model, suite));
     TRY(tasks_make(&tasks, suite, model.layers));
     *record = (struct record){ .progress = progress_of(suite, &tasks, stage, task) };
     if (slurm_number("SLURM_RESTART_COUNT", 0) > 0

@@ -1,4 +1,6 @@
 #include "evaluate/scores.h"
+#include "base/allocate.h"
+#include "base/die.h"
 #include "base/file.h"
 
 #include <math.h>
@@ -7,7 +9,7 @@
 
 /* --- sums ---------------------------------------------------------------------------- */
 
-int sums_span(int64_t position)
+int scores_sums_span(int64_t position)
 {
     int span = 0;
 
@@ -21,28 +23,28 @@ static int64_t width_of(const struct score_sums *sums)
     return MODEL_SUMS + (int64_t)sums->saes * SAE_SUMS;
 }
 
-void sums_make(struct score_sums *sums, int64_t context, int saes)
+void scores_sums_make(struct score_sums *sums, int64_t context, int saes)
 {
-    *sums = (struct score_sums){ .context = context, .spans = sums_span(context - 1) + 1,
+    *sums = (struct score_sums){ .context = context, .spans = scores_sums_span(context - 1) + 1,
                                  .saes = saes };
     sums->count = sums->spans * width_of(sums);
     sums->values = allocate(sums->count, sizeof *sums->values);
 }
 
-void sums_free(struct score_sums *sums)
+void scores_sums_free(struct score_sums *sums)
 {
     free(sums->values);
     *sums = (struct score_sums){0};
 }
 
-double *sums_of_model(const struct score_sums *sums, int span)
+double *scores_sums_of_model(const struct score_sums *sums, int span)
 {
     return sums->values + span * width_of(sums);
 }
 
-double *sums_of_sae(const struct score_sums *sums, int span, int sae)
+double *scores_sums_of_sae(const struct score_sums *sums, int span, int sae)
 {
-    return sums_of_model(sums, span) + MODEL_SUMS + (int64_t)sae * SAE_SUMS;
+    return scores_sums_of_model(sums, span) + MODEL_SUMS + (int64_t)sae * SAE_SUMS;
 }
 
 /* --- scores -------------------------------------------------------------------------- */
@@ -59,9 +61,9 @@ static struct total add_spans(const struct score_sums *sums, int sae, int first,
 
     for (int span = first; span < end; span++) {
         for (int i = 0; i < MODEL_SUMS; i++)
-            total.model[i] += sums_of_model(sums, span)[i];
+            total.model[i] += scores_sums_of_model(sums, span)[i];
         for (int i = 0; i < SAE_SUMS; i++)
-            total.sae[i] += sums_of_sae(sums, span, sae)[i];
+            total.sae[i] += scores_sums_of_sae(sums, span, sae)[i];
     }
     return total;
 }

@@ -48,16 +48,16 @@ struct score_sums {
     double  *values;    /* [spans, MODEL_SUMS + saes * SAE_SUMS] */
 };
 
-/* Room for sums, all zero.  Local.  sums_free() accepts an empty one. */
-void sums_make(struct score_sums *sums, int64_t context, int saes);
-void sums_free(struct score_sums *sums);
+/* Room for sums, all zero.  Local.  scores_sums_free() accepts an empty one. */
+void scores_sums_make(struct score_sums *sums, int64_t context, int saes);
+void scores_sums_free(struct score_sums *sums);
 
 /* The span of a position. */
-int sums_span(int64_t position);
+int scores_sums_span(int64_t position);
 
 /* Sums of the model [MODEL_SUMS], and of one autoencoder [SAE_SUMS], in a span. */
-double *sums_of_model(const struct score_sums *sums, int span);
-double *sums_of_sae(const struct score_sums *sums, int span, int sae);
+double *scores_sums_of_model(const struct score_sums *sums, int span);
+double *scores_sums_of_sae(const struct score_sums *sums, int span, int sae);
 
 /* The scores of autoencoder number `sae` at `tap`.
  *   fired  [latents]  rows of text on which each latent was active
@@ -66,7 +66,7 @@ json_t *scores_json(const struct score_sums *sums, int sae, struct tap tap,
                     const int64_t *fired, int32_t latents);
 
 /* Write scores to `path`, keys sorted, so that the same scores are the same bytes.
- * Local.  E_IO, E_ROOM. */
+ * Local.  E_IO, E_SPACE. */
 enum status scores_write(const json_t *scores, const char *path);
 
 #endif

@@ -1,4 +1,5 @@
 #include "evaluate/splice.h"
+#include "base/allocate.h"
 #include "kernels/measure.h"
 
 #include <assert.h>
@@ -110,7 +111,7 @@ enum status splice_start(struct splice *splice, const int32_t *ids, int64_t sequ
     head_next(splice->next, ids, sequences, context);
     splice->texts = 0;
     for (int64_t r = 0; r < sequences * context; r++) {
-        if (token_is_text(splice->special, ids[r]))
+        if (tokens_is_text(splice->special, ids[r]))
             splice->text[splice->texts++] = r;
         if (splice->next[r] == splice->special.pad)
             splice->next[r] = -1;
@@ -162,7 +163,7 @@ static void add_tile(const struct splice *splice, struct score_sums *sums, int s
 {
     for (int64_t i = 0; i < rows; i++) {
         const struct fidelity *row = &splice->fidelity[i];
-        double *sum = sums_of_sae(sums, sums_span(text[i] % sums->context), sae);
+        double *sum = scores_sums_of_sae(sums, scores_sums_span(text[i] % sums->context), sae);
         const double x = sqrt(row->x_square), y = sqrt(row->y_square);
 
         sum[SAE_L0] += splice->l0[i];
@@ -223,7 +224,7 @@ static void add_variance(const struct splice *splice, struct score_sums *sums,
 
     for (int64_t i = 0; i < splice->texts; i++) {
         const int64_t r = splice->text[i];
-        double *sum = sums_of_model(sums, sums_span(r % sums->context));
+        double *sum = scores_sums_of_model(sums, scores_sums_span(r % sums->context));
         measure_fidelity(&row, splice->forward.values + r * width, mean, 1, width);
         sum[MODEL_ROWS]++;
         sum[MODEL_VARIANCE] += row.error;
@@ -245,8 +246,8 @@ static void add_losses(struct splice *splice, struct score_sums *sums, int count
         };
     head_score(&splice->head, tasks, runs, splice->next, rows);
     for (int64_t r = 0; r < rows; r++) {
-        const int span = sums_span(r % sums->context);
-        double *model = sums_of_model(sums, span);
+        const int span = scores_sums_span(r % sums->context);
+        double *model = scores_sums_of_model(sums, span);
         if (splice->next[r] < 0)
             continue;
         model[MODEL_PREDICTIONS]++;
@@ -254,11 +255,11 @@ static void add_losses(struct splice *splice, struct score_sums *sums, int count
         model[MODEL_LOSS_ZERO] += (double)tasks[RUN_ZERO].loss[r];
         model[MODEL_LOSS_MEAN] += (double)tasks[RUN_MEAN].loss[r];
         for (int i = 0; i < count; i++)
-            sums_of_sae(sums, span, i)[SAE_LOSS] += (double)tasks[RUN_SAES + i].loss[r];
+            scores_sums_of_sae(sums, span, i)[SAE_LOSS] += (double)tasks[RUN_SAES + i].loss[r];
     }
     for (int64_t i = 0; i < splice->texts; i++)
         for (int k = 0; k < count; k++)
-            sums_of_sae(sums, sums_span(splice->text[i] % sums->context), k)[SAE_KL] +=
+            scores_sums_of_sae(sums, scores_sums_span(splice->text[i] % sums->context), k)[SAE_KL] +=
                 (double)tasks[RUN_SAES + k].kl[splice->text[i]];
     free(tasks);
 }

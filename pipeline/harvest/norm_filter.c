@@ -1,7 +1,11 @@
 #include "harvest/norm_filter.h"
+#include "base/agree.h"
+#include "base/allocate.h"
 #include "base/split.h"
 #include "kernels/bf16.h"
+#include "kernels/values.h"
 #include "shard/activation_writer.h"
+#include "shard/store.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +17,7 @@ enum { PIECE = 8 * CHUNK_ROWS };
 
 /* A shard on its way through. */
 struct work {
-    const struct sieve *sieve;
+    const struct norm_filter *sieve;
     int      rank, size;
     int64_t  rows, kept_rows;
     double  *limits;            /* [streams] */
@@ -33,7 +37,7 @@ static int64_t widest_row(const struct stream *streams, int count)
     return most;
 }
 
-int64_t sieve_bytes(const struct stream *streams, int count, int64_t rows)
+int64_t norm_filter_bytes(const struct stream *streams, int count, int64_t rows)
 {
     const int64_t row = (int64_t)(2 * sizeof(float) + sizeof(bool) + sizeof(int64_t));
 
@@ -78,7 +82,7 @@ static float norm_of(const void *values, int64_t row, struct stream stream, floa
                (size_t)stream.width * sizeof *room);
     else
         bf16_to_float(room, (const uint16_t *)values + row * stream.width, stream.width);
-    return (float)sqrt(sum_squares(room, stream.width));
+    return (float)sqrt(values_sum_squares(room, stream.width));
 }
 
 /* Norms of this rank's part.  Local. */
@@ -108,8 +112,8 @@ static void share_norms(struct work *work)
 
     for (int r = 0; r < work->size; r++) {
         const struct range part = part_of(work->rows, r, work->size);
-        counts[r] = mpi_count(part.end - part.first);
-        places[r] = mpi_count(part.first);
+        counts[r] = comm_count(part.end - part.first);
+        places[r] = comm_count(part.first);
     }
     MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, work->norms, counts, places, MPI_FLOAT,
                    work->sieve->comm);
@@ -183,21 +187,21 @@ done:
 /* Write a stream's kept rows to a file of their own.  Collective. */
 static enum status write_kept(struct work *work, struct activations *from, const char *path)
 {
-    const struct sieve *sieve = work->sieve;
+    const struct norm_filter *sieve = work->sieve;
     struct activation_writer writer = {0};
     enum status st;
 
-    TRY(activation_create(&writer, sieve->comm, path, from->stream, work->kept_rows,
+    TRY(activation_writer_create(&writer, sieve->comm, path, from->stream, work->kept_rows,
                           sieve->suite));
     for (int64_t first = 0; first < work->kept_rows; first += work->size * PIECE) {
         const int64_t at = first + work->rank * PIECE, rows = work->kept_rows;
         const struct range mine = { at < rows ? at : rows, at + PIECE < rows ? at + PIECE : rows };
 
         TRY_ALL(sieve->comm, read_kept(work, from, mine));
-        TRY(activation_write(&writer, mine, work->kept_values, work->kept_origins));
+        TRY(activation_writer_write(&writer, mine, work->kept_values, work->kept_origins));
     }
 done:
-    return activation_close(&writer, st);
+    return activation_writer_close(&writer, st);
 }
 
 static enum status replace(const char *path, const char *part)
@@ -281,7 +285,7 @@ static void free_all(struct work *work)
     free(work->kept_origins);
 }
 
-enum status sieve_shard(const struct sieve *sieve, int64_t *dropped)
+enum status norm_filter_shard(const struct norm_filter *sieve, int64_t *dropped)
 {
     struct work work = { .sieve = sieve };
     enum status st;

@@ -14,7 +14,7 @@
 #include "shard/stream.h"
 
 /* A shard that is written but not yet published: FOLDER/SITE.LL.h5 for each stream. */
-struct sieve {
+struct norm_filter {
     MPI_Comm             comm;
     const char          *folder;
     const struct stream *streams;   /* [count] */
@@ -23,13 +23,13 @@ struct sieve {
     const char          *suite;     /* text of the effective suite */
 };
 
-/* Bytes that sieve_shard() allocates on each rank for a shard of at most `rows` rows.  Local. */
-int64_t sieve_bytes(const struct stream *streams, int count, int64_t rows);
+/* Bytes that norm_filter_shard() allocates on each rank for a shard of at most `rows` rows.  Local. */
+int64_t norm_filter_bytes(const struct stream *streams, int count, int64_t rows);
 
 /* Drop the rows and note in each file how many they are and what its limit was.
  *   dropped  out
  * Every file is read once, and once more and written anew if there is something to drop.
- * Collective.  E_IO, E_ROOM, E_FORMAT; E_USAGE if no row would be left. */
-enum status sieve_shard(const struct sieve *sieve, int64_t *dropped);
+ * Collective.  E_IO, E_SPACE, E_FORMAT; E_USAGE if no row would be left. */
+enum status norm_filter_shard(const struct norm_filter *sieve, int64_t *dropped);
 
 #endif

@@ -1,7 +1,10 @@
 #include "harvest/spool.h"
+#include "base/agree.h"
+#include "base/allocate.h"
 #include "base/file.h"
 #include "base/phase.h"
 #include "base/redistribute.h"
+#include "shard/store.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -58,8 +61,8 @@ static void *deal_rows(const struct spool *spool, const struct spool_job *job, v
     if (rests > 0)
         memcpy(values, rest, (size_t)(rests * bytes));
     if (out != NULL)
-        regroup(out, wanted, values, had, bytes, spool->comm);
-    regroup(rest, later, values, had, bytes, spool->comm);
+        redistribute(out, wanted, values, had, bytes, spool->comm);
+    redistribute(rest, later, values, had, bytes, spool->comm);
     return out != NULL ? out : values;
 }
 
@@ -80,7 +83,7 @@ static enum status write_job(void *context)
     struct spool_stream *to = &spool->streams[job->stream];
     const void *values = deal_rows(spool, job, spool->values, to->rest, row_bytes(to->stream));
     phase_enter(PHASE_WRITE);
-    st = activation_write(&to->writer, rows_wanted(spool, job), values, spool->origins);
+    st = activation_writer_write(&to->writer, rows_wanted(spool, job), values, spool->origins);
     file_let_go(to->writer.path);
     return st;
 }
@@ -152,7 +155,7 @@ enum status spool_open(struct spool *spool, const char *folder, int64_t rows, co
     for (int s = 0; s < spool->count; s++) {
         struct spool_stream *to = &spool->streams[s];
         path_print(path, "%s/%s.h5", folder, tap_name(name, to->stream.tap));
-        TRY(activation_create(&to->writer, spool->comm, path, to->stream, rows, suite));
+        TRY(activation_writer_create(&to->writer, spool->comm, path, to->stream, rows, suite));
     }
 done:
     return st;
@@ -227,6 +230,6 @@ enum status spool_close(struct spool *spool, enum status st)
     written = agree(spool->comm, written);
     st = st != OK ? st : written;
     for (int s = 0; s < spool->count; s++)
-        st = activation_close(&spool->streams[s].writer, st);
+        st = activation_writer_close(&spool->streams[s].writer, st);
     return st;
 }

@@ -67,7 +67,7 @@ void spool_make(struct spool *spool, MPI_Comm comm, const struct stream *streams
                 int64_t rows);
 void spool_free(struct spool *spool);
 
-/* Create the files FOLDER/SITE.LL.h5 of a shard of `rows` rows.  Collective.  E_IO, E_ROOM. */
+/* Create the files FOLDER/SITE.LL.h5 of a shard of `rows` rows.  Collective.  E_IO, E_SPACE. */
 enum status spool_open(struct spool *spool, const char *folder, int64_t rows, const char *suite);
 
 /* Room for the origins of the rows of a round.  Waits until there is some.  Local. */
@@ -84,7 +84,7 @@ void *spool_values(struct spool *spool, int stream);
 void  spool_give(struct spool *spool, int stream);
 
 /* Has writing failed so far?  Other ranks may know it sooner or later: to be agreed on.  E_IO,
- * E_ROOM; E_NUMERIC if a value is not finite.  Local. */
+ * E_SPACE; E_NUMERIC if a value is not finite.  Local. */
 enum status spool_status(struct spool *spool);
 
 /* Wait until all is written, and close the files; with `st` other than OK only closes, and

@@ -1,6 +1,8 @@
 #include "harvest/taps.h"
+#include "base/allocate.h"
 #include "base/phase.h"
 #include "kernels/bf16.h"
+#include "shard/store.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -81,7 +83,7 @@ static int64_t keep_rows(const struct taps *taps, struct fed block, int64_t s,
     int64_t count = 0;
 
     for (int64_t i = 0; i < context; i++)
-        if (token_is_text(taps->special, ids[i])) {
+        if (tokens_is_text(taps->special, ids[i])) {
             origins[count] = (struct row_origin){ from.document, (int32_t)(from.start + i - 1),
                                                   ids[i] };
             kept[count++] = (int32_t)(s * context + i);

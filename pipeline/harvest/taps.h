@@ -7,8 +7,9 @@
 #ifndef TAPS_H
 #define TAPS_H
 
-#include "lm/forward.h"
 #include "harvest/spool.h"
+#include "lm/forward.h"
+#include "shard/store.h"
 #include "shard/tokens.h"
 
 struct taps {

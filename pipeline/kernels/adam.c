@@ -46,10 +46,3 @@ void adam_rows(float *restrict value, float *restrict mean, float *restrict squa
                     adam);
     }
 }
-
-CLONES
-void scale_values(float *x, float factor, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        x[i] *= factor;
-}

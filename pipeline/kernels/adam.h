@@ -32,7 +32,4 @@ void adam_rows(float *restrict value, float *restrict mean, float *restrict squa
                const float *restrict gradient, int64_t ld_gradient, const double *along,
                int64_t rows, int64_t columns, const struct adam *adam);
 
-/* Multiply n values by a factor. */
-void scale_values(float *x, float factor, int64_t n);
-
 #endif

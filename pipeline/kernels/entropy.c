@@ -11,7 +11,7 @@ CLONES static void cap_row(float *logits, int32_t n, float cap)
         logits[i] = cap * vector_tanh(logits[i] / cap);
 }
 
-void soft_cap(float *logits, int64_t rows, int32_t vocabulary, float cap)
+void entropy_soft_cap(float *logits, int64_t rows, int32_t vocabulary, float cap)
 {
     if (cap == 0)
         return;
@@ -35,7 +35,7 @@ CLONES static float log_sum_row(const float *logits, int32_t n)
     return (float)(log(sum) + (double)largest);
 }
 
-void log_sums(float *log_sum, const float *logits, int64_t rows, int32_t vocabulary)
+void entropy_log_sums(float *log_sum, const float *logits, int64_t rows, int32_t vocabulary)
 {
     #pragma omp parallel for
     for (int64_t r = 0; r < rows; r++)
@@ -55,7 +55,7 @@ CLONES static float divergence_row(const float *p, float p_log_sum, const float 
     return (float)sum;
 }
 
-void divergences(float *kl, const float *p, const float *p_log_sum, const float *q,
+void entropy_divergences(float *kl, const float *p, const float *p_log_sum, const float *q,
                  const float *q_log_sum, int64_t rows, int32_t vocabulary)
 {
     #pragma omp parallel for

@@ -6,17 +6,17 @@
 #include <stdint.h>
 
 /* logits = cap tanh(logits / cap), in place.  cap 0: nothing is done. */
-void soft_cap(float *logits, int64_t rows, int32_t vocabulary, float cap);
+void entropy_soft_cap(float *logits, int64_t rows, int32_t vocabulary, float cap);
 
 /* log of the sum of e^logit of every row, in nats. */
-void log_sums(float *log_sum, const float *logits, int64_t rows, int32_t vocabulary);
+void entropy_log_sums(float *log_sum, const float *logits, int64_t rows, int32_t vocabulary);
 
 /* Kullback-Leibler divergence KL(p || q) of every row, in nats:
  * sum p (log p - log q), with p and q the softmax of the logits.
  *   kl [rows]                        out
  *   p, q [rows, vocabulary]          in, logits
- *   p_log_sum, q_log_sum [rows]      in, of log_sums() */
-void divergences(float *kl, const float *p, const float *p_log_sum, const float *q,
+ *   p_log_sum, q_log_sum [rows]      in, of entropy_log_sums() */
+void entropy_divergences(float *kl, const float *p, const float *p_log_sum, const float *q,
                  const float *q_log_sum, int64_t rows, int32_t vocabulary);
 
 #endif

@@ -17,7 +17,7 @@ CLONES static void norm_row(float *y, const float *x, const float *scale, int32_
         y[i] = x[i] * factor * scale[i];
 }
 
-void rms_norm(float *y, const float *x, const float *scale, int64_t rows, int32_t width,
+void norm_rms(float *y, const float *x, const float *scale, int64_t rows, int32_t width,
               float epsilon)
 {
     #pragma omp parallel for
@@ -43,7 +43,7 @@ CLONES static void layer_norm_row(float *y, const float *x, const float *scale,
         y[i] = (x[i] - mean) * factor * scale[i] + bias[i];
 }
 
-void layer_norm(float *y, const float *x, const float *scale, const float *bias, int64_t rows,
+void norm_layer(float *y, const float *x, const float *scale, const float *bias, int64_t rows,
                 int32_t width, float epsilon)
 {
     #pragma omp parallel for
@@ -51,7 +51,7 @@ void layer_norm(float *y, const float *x, const float *scale, const float *bias,
         layer_norm_row(y + r * width, x + r * width, scale, bias, width, epsilon);
 }
 
-void rms_norm_heads(float *x, int64_t stride, const float *scale, int64_t rows, int32_t heads,
+void norm_rms_heads(float *x, int64_t stride, const float *scale, int64_t rows, int32_t heads,
                     int32_t head_width, float epsilon)
 {
     #pragma omp parallel for
@@ -62,7 +62,7 @@ void rms_norm_heads(float *x, int64_t stride, const float *scale, int64_t rows, 
         }
 }
 
-void add_rows(float *restrict x, const float *restrict y, int64_t n)
+void norm_add_rows(float *restrict x, const float *restrict y, int64_t n)
 {
     #pragma omp parallel for simd
     for (int64_t i = 0; i < n; i++)

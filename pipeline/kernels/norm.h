@@ -15,21 +15,21 @@
  *   x [rows, width]  in
  *   scale [width]    in
  * A row's result depends on that row alone. */
-void rms_norm(float *y, const float *x, const float *scale, int64_t rows, int32_t width,
+void norm_rms(float *y, const float *x, const float *scale, int64_t rows, int32_t width,
               float epsilon);
 
 /* The same with LayerNorm.
  *   bias [width]     in */
-void layer_norm(float *y, const float *x, const float *scale, const float *bias, int64_t rows,
+void norm_layer(float *y, const float *x, const float *scale, const float *bias, int64_t rows,
                 int32_t width, float epsilon);
 
 /* RMSNorm of each of `heads` heads side by side in every row, in place.
  *   x      rows of `stride` values, the heads are the first heads * head_width of them
  *   scale  [head_width]  in, the same for every head */
-void rms_norm_heads(float *x, int64_t stride, const float *scale, int64_t rows, int32_t heads,
+void norm_rms_heads(float *x, int64_t stride, const float *scale, int64_t rows, int32_t heads,
                     int32_t head_width, float epsilon);
 
 /* x += y, element by element; n elements that do not overlap. */
-void add_rows(float *restrict x, const float *restrict y, int64_t n);
+void norm_add_rows(float *restrict x, const float *restrict y, int64_t n);
 
 #endif

@@ -37,7 +37,7 @@ static void count_groups(int64_t counts[BINS], const float *value, const int32_t
 }
 
 /* Invariant: `left` of the k are still to be found among those with the digits of `prefix`. */
-struct cut cut_largest(const float *value, const int32_t *start, const int32_t *end,
+struct cut select_largest(const float *value, const int32_t *start, const int32_t *end,
                        int64_t groups, int64_t k)
 {
     int64_t counts[BINS], left = k, all = 0;
@@ -71,7 +71,7 @@ static int descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-struct cut cut_largest_ref(const float *value, const int32_t *start, const int32_t *end,
+struct cut select_largest_ref(const float *value, const int32_t *start, const int32_t *end,
                            int64_t groups, int64_t k, float *room)
 {
     int64_t n = 0, above = 0;
@@ -87,13 +87,13 @@ struct cut cut_largest_ref(const float *value, const int32_t *start, const int32
     return (struct cut){ room[k - 1], k - above };
 }
 
-void cuts_keep_all(struct cut *cuts, int64_t count)
+void select_all(struct cut *cuts, int64_t count)
 {
     for (int64_t g = 0; g < count; g++)
         cuts[g] = (struct cut){ -INFINITY, 0 };
 }
 
-void cut_each(struct cut *cuts, struct cut cut, const float *value, const int32_t *start,
+void select_each(struct cut *cuts, struct cut cut, const float *value, const int32_t *start,
               const int32_t *end, int64_t groups)
 {
     int64_t left = cut.ties;
@@ -127,7 +127,7 @@ static int32_t keep(struct codes *out, int32_t at, const struct codes *codes, in
     return at;
 }
 
-void codes_keep(struct codes *out, int64_t first, const struct codes *codes,
+void select_keep(struct codes *out, int64_t first, const struct codes *codes,
                 const struct cut *active, const struct cut *near)
 {
     int32_t at = first > 0 ? out->start[first] : 0, start = codes->start[0];

@@ -18,24 +18,24 @@ struct cut {
 };
 
 /* The cuts that leave all. */
-void cuts_keep_all(struct cut *cuts, int64_t count);
+void select_all(struct cut *cuts, int64_t count);
 
 /* The cut that leaves the k largest of some values, or all if there are no more than k.
  *   value       [entries]   above 0
  *   start, end  [groups]    the groups' values are value[start[g]] to value[end[g] - 1]
  * Time: four passes over the values (a radix sort's counting, without the sorting). */
-struct cut cut_largest(const float *value, const int32_t *start, const int32_t *end,
+struct cut select_largest(const float *value, const int32_t *start, const int32_t *end,
                        int64_t groups, int64_t k);
 
-/* The same by its definition: all values sorted.  Slow; kept as the measure of cut_largest().
+/* The same by its definition: all values sorted.  Slow; kept as the measure of select_largest().
  *   room   [entries]    in between */
-struct cut cut_largest_ref(const float *value, const int32_t *start, const int32_t *end,
+struct cut select_largest_ref(const float *value, const int32_t *start, const int32_t *end,
                            int64_t groups, int64_t k, float *room);
 
 /* A cut through several groups, as one for each of them.
  *   cuts         [groups]   out
- * the rest as for cut_largest(). */
-void cut_each(struct cut *cuts, struct cut cut, const float *value, const int32_t *start,
+ * the rest as for select_largest(). */
+void select_each(struct cut *cuts, struct cut cut, const float *value, const int32_t *start,
               const int32_t *end, int64_t groups);
 
 /* Keep of each group's active entries what its cut among `active` lets in, of its near ones that
@@ -43,7 +43,7 @@ void cut_each(struct cut *cuts, struct cut cut, const float *value, const int32_
  *   out            out  its groups `first`, ... become those of `codes`, behind what it has;
  *                       it may be `codes` itself, with first = 0: then they move together
  *   active, near   in   [groups] */
-void codes_keep(struct codes *out, int64_t first, const struct codes *codes,
+void select_keep(struct codes *out, int64_t first, const struct codes *codes,
                 const struct cut *active, const struct cut *near);
 
 #endif

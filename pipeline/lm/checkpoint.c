@@ -55,7 +55,7 @@ static enum status find_named(const struct safetensor **tensor, const struct che
     if ((*tensor)->rank != rank || (*tensor)->shape[0] != rows
         || (rank == 2 && (*tensor)->shape[1] != columns))
         return refuse_shape(*tensor, rank, (const int64_t[]){ rows, columns });
-    return safetensor_check(*tensor);
+    return safetensors_check(*tensor);
 }
 
 enum status checkpoint_find(const struct safetensor **tensor, const struct checkpoint *from,
@@ -84,7 +84,7 @@ enum status checkpoint_read(float *values, const struct checkpoint *from, int64_
     vsnprintf(name, sizeof name, format, args);
     va_end(args);
     TRY(find_named(&tensor, from, count, 0, name));
-    TRY(safetensor_values(values, tensor));
+    TRY(safetensors_values(values, tensor));
 done:
     return st;
 }
@@ -100,10 +100,10 @@ enum status checkpoint_read_share(float *values, const struct checkpoint *from,
     #pragma omp parallel for schedule(dynamic) reduction(&& : finite)
     for (int64_t row = mine.first; row < mine.end; row += ROWS) {
         const int64_t rows = mine.end - row < ROWS ? mine.end - row : ROWS;
-        finite = safetensor_part(values + row * columns, PRECISION_F32, table, row * columns,
+        finite = safetensors_part(values + row * columns, PRECISION_F32, table, row * columns,
                                  rows * columns) && finite;
     }
-    return safetensor_finite(table, finite);
+    return safetensors_finite(table, finite);
 }
 
 /* --- packing ------------------------------------------------------------------------- */
@@ -112,7 +112,7 @@ enum status checkpoint_read_share(float *values, const struct checkpoint *from,
 static bool read_rows(void *rows, const struct linear *to, const struct safetensor *part,
                       int64_t first, int64_t count)
 {
-    return safetensor_part(rows, to->precision, part, first * to->inputs, count * to->inputs);
+    return safetensors_part(rows, to->precision, part, first * to->inputs, count * to->inputs);
 }
 
 /* The outputs [first, first + count) of parts that lie one above the other. */
@@ -145,7 +145,7 @@ static bool read_turned(char *rows, const struct linear *to, const struct safete
     bool finite = true;
 
     for (int64_t i = 0; i < to->inputs; i++) {
-        finite = safetensor_part(column, to->precision, part, i * to->outputs + first, count)
+        finite = safetensors_part(column, to->precision, part, i * to->outputs + first, count)
                  && finite;
         for (int64_t o = 0; o < count; o++)
             memcpy(rows + o * row_bytes + i * (int64_t)size, column + o * (int64_t)size, size);
@@ -171,7 +171,7 @@ static enum status name_guilty(const struct linear *to, const struct checkpoint 
 
     for (int p = 0; st == OK && p < 3 && matrix->part[p] != NULL; p++)
         for (int64_t row = 0; st == OK && row < matrix->part[p]->shape[0]; row++)
-            st = safetensor_finite(matrix->part[p], safetensor_part(
+            st = safetensors_finite(matrix->part[p], safetensors_part(
                 from->room, to->precision, matrix->part[p], row * matrix->part[p]->shape[1],
                 matrix->part[p]->shape[1]));
     return st;

@@ -7,7 +7,7 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
-#include "base/status.h"
+#include "base/refuse.h"
 
 #include <stdbool.h>
 #include <stdint.h>

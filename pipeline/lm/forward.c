@@ -1,4 +1,5 @@
 #include "lm/forward.h"
+#include "base/allocate.h"
 #include "kernels/attention.h"
 #include "kernels/norm.h"
 #include "kernels/rope.h"
@@ -229,9 +230,9 @@ static void to_attn(struct forward *f, const struct layer_weights *w)
     norm_apply(f->normed, f->residual, w->attn_norm, c, f->rows);
     multiply(f, f->qkv, &w->qkv, w->qkv_bias, f->normed, f->rows);
     if (c->head_norms) {
-        rms_norm_heads(f->qkv, stride, w->query_norm, f->rows, c->heads, c->head_width,
+        norm_rms_heads(f->qkv, stride, w->query_norm, f->rows, c->heads, c->head_width,
                        c->norm_epsilon);
-        rms_norm_heads(f->qkv + heads_width(c), stride, w->key_norm, f->rows, c->kv_heads,
+        norm_rms_heads(f->qkv + heads_width(c), stride, w->key_norm, f->rows, c->kv_heads,
                        c->head_width, c->norm_epsilon);
     }
     turn(f);
@@ -247,7 +248,7 @@ static void to_mlp_in(struct forward *f, const struct layer_weights *w)
     multiply(f, f->branch, &w->attn_out, w->attn_out_bias, f->heads, f->rows);
     if (c->post_norms)
         norm_apply(f->branch, f->branch, w->attn_post_norm, c, f->rows);
-    add_rows(f->residual, f->branch, f->rows * c->width);
+    norm_add_rows(f->residual, f->branch, f->rows * c->width);
     norm_apply(f->normed, f->residual, w->mlp_norm, c, f->rows);
 }
 
@@ -266,7 +267,7 @@ static void to_mlp(struct forward *f, const struct layer_weights *w)
 static void to_res(struct forward *f, const struct layer_weights *w)
 {
     (void)w;
-    add_rows(f->residual, f->branch, f->rows * f->weights->config.width);
+    norm_add_rows(f->residual, f->branch, f->rows * f->weights->config.width);
 }
 
 /* --- the cursor ---------------------------------------------------------------------- */

@@ -25,8 +25,8 @@
 #ifndef FORWARD_H
 #define FORWARD_H
 
-#include "suite/site.h"
 #include "lm/weights.h"
+#include "suite/site.h"
 
 /* What the time of a forward pass goes into. */
 enum forward_part {

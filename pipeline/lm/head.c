@@ -1,4 +1,5 @@
 #include "lm/head.h"
+#include "base/allocate.h"
 #include "kernels/entropy.h"
 #include "kernels/gemm.h"
 #include "kernels/norm.h"
@@ -58,7 +59,7 @@ void head_logits(struct head *head, float *logits, const float *stream, int64_t 
     norm_apply(head->normed, stream, w->final_norm, c, rows);
     gemm_nt(logits, c->vocabulary, head->normed, c->width, w->unembedding, c->width, rows,
             c->vocabulary, c->width, false);
-    soft_cap(logits, rows, c->vocabulary, c->logit_cap);
+    entropy_soft_cap(logits, rows, c->vocabulary, c->logit_cap);
 }
 
 static void score_tile(struct head *head, const struct head_task *tasks, int count,
@@ -71,13 +72,13 @@ static void score_tile(struct head *head, const struct head_task *tasks, int cou
         float *logits = i == 0 ? head->first : head->other;
         float *sums = i == 0 ? head->first_sum : head->other_sum;
         head_logits(head, logits, task->stream + from * c->width, rows);
-        log_sums(sums, logits, rows, c->vocabulary);
+        entropy_log_sums(sums, logits, rows, c->vocabulary);
         for (int64_t r = 0; r < rows; r++) {
             const int32_t id = next[from + r];
             task->loss[from + r] = id < 0 ? 0 : sums[r] - logits[r * c->vocabulary + id];
         }
         if (task->kl != NULL)
-            divergences(task->kl + from, head->first, head->first_sum, logits, sums, rows,
+            entropy_divergences(task->kl + from, head->first, head->first_sum, logits, sums, rows,
                         c->vocabulary);
     }
 }

@@ -1,4 +1,4 @@
-/* head.h -- from the last residual stream to logits, losses and divergences.
+/* head.h -- from the last residual stream to logits, losses and entropy_divergences.
  *
  * The logits of all rows at once would be the largest thing in memory (256 k words a row), so
  * they are made for a tile of rows at a time and never kept.  Several streams of the same

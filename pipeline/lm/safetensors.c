@@ -1,6 +1,9 @@
 #include "lm/safetensors.h"
+#include "base/allocate.h"
+#include "base/die.h"
 #include "base/file.h"
 #include "kernels/bf16.h"
+#include "kernels/values.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -341,11 +344,11 @@ static bool to_floats(float *values, const char *bytes, int64_t count, enum tens
 
     if (type == TENSOR_F32) {
         memcpy(values, bytes, (size_t)count * sizeof *values);
-        return floats_finite(values, count);
+        return values_finite(values, count);
     }
     memcpy(half, bytes, (size_t)count * sizeof *half);
     (type == TENSOR_BF16 ? bf16_to_float : half_to_float)(values, half, count);
-    return halves_finite(half, count, type == TENSOR_BF16 ? 0x7f80 : 0x7c00);
+    return values_finite_bf16(half, count, type == TENSOR_BF16 ? 0x7f80 : 0x7c00);
 }
 
 /* The same rounded to bf16, which most of them are. */
@@ -356,14 +359,14 @@ static bool to_bf16(uint16_t *values, const char *bytes, int64_t count, enum ten
 
     if (type == TENSOR_BF16) {
         memcpy(values, bytes, (size_t)count * sizeof *values);
-        return halves_finite(values, count, 0x7f80);
+        return values_finite_bf16(values, count, 0x7f80);
     }
     finite = to_floats(exact, bytes, count, type);
     bf16_from_float(values, exact, count);
     return finite;
 }
 
-bool safetensor_part(void *values, enum precision precision, const struct safetensor *tensor,
+bool safetensors_part(void *values, enum precision precision, const struct safetensor *tensor,
                      int64_t first, int64_t count)
 {
     const int64_t size = TYPES[tensor->type].bytes;
@@ -380,7 +383,7 @@ bool safetensor_part(void *values, enum precision precision, const struct safete
     return finite;
 }
 
-enum status safetensor_check(const struct safetensor *tensor)
+enum status safetensors_check(const struct safetensor *tensor)
 {
     if (tensor->type == TENSOR_OTHER)
         return refuse(E_FORMAT, "%s: tensor %.80s is stored as %.20s; F32, BF16 and F16 can be "
@@ -388,7 +391,7 @@ enum status safetensor_check(const struct safetensor *tensor)
     return OK;
 }
 
-enum status safetensor_finite(const struct safetensor *tensor, bool finite)
+enum status safetensors_finite(const struct safetensor *tensor, bool finite)
 {
     if (!finite)
         return refuse(E_NUMERIC, "%s: tensor %.80s holds a value that is not finite; the file is "
@@ -396,12 +399,12 @@ enum status safetensor_finite(const struct safetensor *tensor, bool finite)
     return OK;
 }
 
-enum status safetensor_values(float *values, const struct safetensor *tensor)
+enum status safetensors_values(float *values, const struct safetensor *tensor)
 {
     enum status st;
 
-    TRY(safetensor_check(tensor));
-    TRY(safetensor_finite(tensor, safetensor_part(values, PRECISION_F32, tensor, 0,
+    TRY(safetensors_check(tensor));
+    TRY(safetensors_finite(tensor, safetensors_part(values, PRECISION_F32, tensor, 0,
                                                   tensor->count)));
 done:
     return st;

@@ -9,7 +9,7 @@
 #ifndef SAFETENSORS_H
 #define SAFETENSORS_H
 
-#include "base/status.h"
+#include "base/refuse.h"
 #include "kernels/precision.h"
 
 #include <stdbool.h>
@@ -56,15 +56,15 @@ const struct safetensor *safetensors_find(const struct safetensors *checkpoint, 
 /* All values as float32, exactly.  E_NUMERIC if one is not finite; E_FORMAT if they are of
  * another type than F32, BF16 and F16.
  *   values [tensor->count]  out */
-enum status safetensor_values(float *values, const struct safetensor *tensor);
+enum status safetensors_values(float *values, const struct safetensor *tensor);
 
 /* The same step by step, for those who read a tensor on several threads: can it be read, some of
  * its values in one precision (exact in float32, else rounded; are all finite?), and the refusal if
  * some were not.
  *   values [count]  out, floats or bf16 */
-enum status safetensor_check(const struct safetensor *tensor);
-bool        safetensor_part(void *values, enum precision precision,
+enum status safetensors_check(const struct safetensor *tensor);
+bool        safetensors_part(void *values, enum precision precision,
                             const struct safetensor *tensor, int64_t first, int64_t count);
-enum status safetensor_finite(const struct safetensor *tensor, bool finite);
+enum status safetensors_finite(const struct safetensor *tensor, bool finite);
 
 #endif

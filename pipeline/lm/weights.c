@@ -1,4 +1,6 @@
 #include "lm/weights.h"
+#include "base/agree.h"
+#include "base/allocate.h"
 #include "base/comm.h"
 #include "kernels/norm.h"
 #include "lm/checkpoint.h"
@@ -196,9 +198,9 @@ void norm_apply(float *y, const float *x, struct norm_weights norm, const struct
                 int64_t rows)
 {
     if (norm.bias != NULL)
-        layer_norm(y, x, norm.scale, norm.bias, rows, c->width, c->norm_epsilon);
+        norm_layer(y, x, norm.scale, norm.bias, rows, c->width, c->norm_epsilon);
     else
-        rms_norm(y, x, norm.scale, rows, c->width, c->norm_epsilon);
+        norm_rms(y, x, norm.scale, rows, c->width, c->norm_epsilon);
 }
 
 enum status precision_parse(enum precision *precision, const char *name)

@@ -1,4 +1,6 @@
 #include "release/checks.h"
+#include "base/agree.h"
+#include "base/allocate.h"
 #include "base/file.h"
 #include "lm/safetensors.h"
 #include "release/digests.h"
@@ -181,7 +183,7 @@ static enum status same_tensor(const struct safetensors *file,
         return refuse(E_FORMAT, "%s has no float32 tensor %s of the shape that params.npz has "
                       "beside it", path, wanted->name);
     read = allocate(count, sizeof *read);
-    TRY(safetensor_values(read, tensor));
+    TRY(safetensors_values(read, tensor));
     if (memcmp(read, wanted->values, (size_t)count * sizeof *read) != 0)
         st = refuse(E_FORMAT, "%s and params.npz beside it hold different numbers in %s", path,
                     wanted->name);

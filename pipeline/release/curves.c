@@ -63,7 +63,7 @@ static enum status add_step(struct curve *curve, int64_t point, const int at[CUR
     return OK;
 }
 
-enum status curve_read(struct curve *curve, const char *path)
+enum status curves_read(struct curve *curve, const char *path)
 {
     char *text = NULL, *rest;
     int64_t size, steps;

@@ -2,7 +2,7 @@
 #ifndef CURVES_H
 #define CURVES_H
 
-#include "base/status.h"
+#include "base/refuse.h"
 
 #include <stdint.h>
 
@@ -19,6 +19,6 @@ struct curve {
  * found by their names in the header: rows, loss, fvu, l0, dead.  A point is the mean over
  * equally many consecutive steps; CURVE_ROWS is that of the last of them.
  * Local.  E_IO, E_FORMAT. */
-enum status curve_read(struct curve *curve, const char *path);
+enum status curves_read(struct curve *curve, const char *path);
 
 #endif

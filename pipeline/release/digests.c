@@ -1,4 +1,7 @@
 #include "release/digests.h"
+#include "base/agree.h"
+#include "base/allocate.h"
+#include "base/die.h"
 #include "base/file.h"
 
 #include <errno.h>
@@ -134,7 +137,7 @@ enum status digests_compute(struct digests *digests, MPI_Comm comm, const char *
         st = sum_file(all + i * BYTES, path);
     }
     TRY_ALL(comm, st);
-    MPI_Allreduce(MPI_IN_PLACE, all, mpi_count(digests->count * BYTES), MPI_BYTE, MPI_BOR, comm);
+    MPI_Allreduce(MPI_IN_PLACE, all, comm_count(digests->count * BYTES), MPI_BYTE, MPI_BOR, comm);
     for (int64_t i = 0; i < digests->count; i++)
         for (int b = 0; b < BYTES; b++)
             snprintf(digests->files[i].sum + 2 * b, 3, "%02x", all[i * BYTES + b]);

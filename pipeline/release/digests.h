@@ -39,7 +39,7 @@ enum status digests_compute(struct digests *digests, MPI_Comm comm, const char *
 enum status digests_bytes(int64_t *bytes, const struct digests *digests, const char *folder);
 
 /* Write the list to `path` and read it.  Reading refuses lines of another form, names that
- * lead out of the folder, and names out of order.  Local.  E_IO, E_ROOM, E_FORMAT. */
+ * lead out of the folder, and names out of order.  Local.  E_IO, E_SPACE, E_FORMAT. */
 enum status digests_write(const struct digests *digests, const char *path);
 enum status digests_read(struct digests *digests, const char *path);
 

@@ -1,4 +1,7 @@
 #include "release/entries.h"
+#include "base/allocate.h"
+#include "base/die.h"
+#include "suite/paths.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +14,7 @@ static const char *const NEEDED[] = {
     "cosine", "gamma", "never_active", "dense_above_10_percent",
 };
 
-const char *width_name(char name[16], int32_t width)
+const char *entries_width_name(char name[16], int32_t width)
 {
     if (width >= 1000000)
         snprintf(name, 16, "%dm", width / 1000000);
@@ -22,7 +25,7 @@ const char *width_name(char name[16], int32_t width)
     return name;
 }
 
-double entry_score(const struct entry *entry, const char *name)
+double entries_score(const struct entry *entry, const char *name)
 {
     const json_t *value = json_object_get(entry->scores, name);
 
@@ -50,7 +53,7 @@ static enum status read_scores(struct entry *entry, const char *path)
             TRY(refuse(E_FORMAT, "cannot use the scores %s: they have no number '%s'; remove "
                        "the file and run evaluate again", path, NEEDED[i]));
     }
-    if (!isfinite(entry_score(entry, "l0")))
+    if (!isfinite(entries_score(entry, "l0")))
         TRY(refuse(E_NUMERIC, "cannot release %s: its l0 is not a number", path));
 done:
     free(text);
@@ -64,7 +67,7 @@ static enum status check_all_scored(const struct suite *suite, const struct task
 
     for (int t = 0; t < tasks->taps_count; t++)
         for (int s = 0; s < tasks->train[t].count; s++, count++) {
-            path_scores(path, suite, tasks->train[t].tap, tasks->train[t].saes[s].name);
+            paths_scores(path, suite, tasks->train[t].tap, tasks->train[t].saes[s].name);
             if (file_exists(path))
                 continue;
             if (without++ == 0)
@@ -93,7 +96,7 @@ static int rank_of(enum site site)
 static int by_place(const void *left, const void *right)
 {
     const struct entry *a = left, *b = right;
-    const double a_l0 = entry_score(a, "l0"), b_l0 = entry_score(b, "l0");
+    const double a_l0 = entries_score(a, "l0"), b_l0 = entries_score(b, "l0");
 
     if (a->tap.site != b->tap.site)
         return rank_of(a->tap.site) - rank_of(b->tap.site);
@@ -117,8 +120,8 @@ static void name_folders(struct entries *entries)
         struct entry *e = &entries->entry[i];
 
         snprintf(e->folder, sizeof e->folder, "%s/layer_%d/width_%s/average_l0_%.0f",
-                 site_name(e->tap.site), e->tap.layer, width_name(width, e->sae.width),
-                 entry_score(e, "l0"));
+                 site_name(e->tap.site), e->tap.layer, entries_width_name(width, e->sae.width),
+                 entries_score(e, "l0"));
     }
     for (int i = 0; i < entries->count; i++)
         for (int j = i + 1; j < entries->count; j++)
@@ -152,7 +155,7 @@ enum status entries_read(struct entries *entries, const struct suite *suite,
 
             e->tap = tasks->train[t].tap;
             e->sae = tasks->train[t].saes[s];
-            path_scores(path, suite, e->tap, e->sae.name);
+            paths_scores(path, suite, e->tap, e->sae.name);
             TRY(read_scores(e, path));
         }
     qsort(entries->entry, (size_t)count, sizeof *entries->entry, by_place);
@@ -191,7 +194,7 @@ enum status entries_write(const struct entries *entries, const char *path)
                 e->sae.recipe, e->sae.width, e->sae.sparsity, e->sae.target_l0,
                 (long long)e->sae.tokens);
         for (size_t k = 0; k < sizeof NEEDED / sizeof *NEEDED; k++)
-            fprintf(out, "\t%.9g", entry_score(e, NEEDED[k]));
+            fprintf(out, "\t%.9g", entries_score(e, NEEDED[k]));
     }
     fputc('\n', out);
     if (fclose(out) != 0)

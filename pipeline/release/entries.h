@@ -29,13 +29,13 @@ void        entries_free(struct entries *entries);
 
 /* A score by its name in the file; NAN if it is null there (not finite, or not defined).
  * entries_read() has seen to it that the names in entries.c are there. */
-double entry_score(const struct entry *entry, const char *name);
+double entries_score(const struct entry *entry, const char *name);
 
 /* One line an autoencoder, with a header line, columns separated by tabs: where it is, what
- * was asked for, and the scores of the report.  Local.  E_IO, E_ROOM. */
+ * was asked for, and the scores of the report.  Local.  E_IO, E_SPACE. */
 enum status entries_write(const struct entries *entries, const char *path);
 
 /* A width as Gemma Scope names it: "512", "16k", "1m" (rounded down). */
-const char *width_name(char name[16], int32_t width);
+const char *entries_width_name(char name[16], int32_t width);
 
 #endif

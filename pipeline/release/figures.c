@@ -1,6 +1,8 @@
 #include "release/figures.h"
+#include "base/allocate.h"
 #include "release/curves.h"
 #include "release/plot.h"
+#include "suite/paths.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -27,7 +29,7 @@ static double *scores_of(const struct entry *entries, int count, const char *nam
     double *values = allocate(count, sizeof *values);
 
     for (int i = 0; i < count; i++)
-        values[i] = entry_score(&entries[i], name) * (percent ? 100.0 / entries[i].sae.width : 1);
+        values[i] = entries_score(&entries[i], name) * (percent ? 100.0 / entries[i].sae.width : 1);
     return values;
 }
 
@@ -74,7 +76,7 @@ static void legend_of_widths(FILE *out, const struct entry *entries, int count)
         return;
     for (int32_t w = first; w < INT32_MAX; w = next_width(entries, count, w))
         fprintf(out, "<span><b>%s</b>width %s</span>\n",
-                plot_shape(shape_of(entries, count, w)), width_name(name, w));
+                plot_shape(shape_of(entries, count, w)), entries_width_name(name, w));
 }
 
 struct fidelity_panel {
@@ -101,7 +103,7 @@ static enum status draw_against_l0(FILE *out, const struct entry *entries, int c
             continue;
         }
         snprintf(labels[i], LABEL, "layer %d, width %s", entries[i].tap.layer,
-                 width_name(width, entries[i].sae.width));
+                 entries_width_name(width, entries[i].sae.width));
         series[plot.count++] = (struct plot_series){
             x + i, y + i, 1, plot_colour(place[i], layers),
             shape_of(entries, count, entries[i].sae.width), labels[i] };
@@ -114,7 +116,7 @@ static enum status draw_against_l0(FILE *out, const struct entry *entries, int c
     return st;
 }
 
-enum status figure_fidelity(FILE *out, const struct entry *entries, int count)
+enum status figures_fidelity(FILE *out, const struct entry *entries, int count)
 {
     static const struct fidelity_panel PANELS[] = {
         { "fvu", "variance not explained", "FVU", false },
@@ -279,7 +281,7 @@ static enum status draw_positions(FILE *out, const struct entry *entries,
     return st;
 }
 
-enum status figure_tap(FILE *out, const struct suite *suite, const struct entry *entries,
+enum status figures_tap(FILE *out, const struct suite *suite, const struct entry *entries,
                        int count)
 {
     struct curve *curves = allocate(count, sizeof *curves);
@@ -289,14 +291,14 @@ enum status figure_tap(FILE *out, const struct suite *suite, const struct entry 
     enum status st = OK;
 
     for (int i = 0; i < count; i++) {
-        path_sae(path, suite, entries[i].tap, entries[i].sae.name, ".tsv");
-        TRY(curve_read(&curves[i], path));
+        paths_sae(path, suite, entries[i].tap, entries[i].sae.name, ".tsv");
+        TRY(curves_read(&curves[i], path));
         widths[i] = entries[i].sae.width;
     }
     fputs("<figure>\n<div class=\"legend\">\n", out);
     for (int i = 0; i < count; i++) {
-        snprintf(labels[i], LABEL, "width %s, L0 %.1f", width_name(width, widths[i]),
-                 entry_score(&entries[i], "l0"));
+        snprintf(labels[i], LABEL, "width %s, L0 %.1f", entries_width_name(width, widths[i]),
+                 entries_score(&entries[i], "l0"));
         legend_item(out, plot_colour(i, count), labels[i]);
     }
     fputs("</div>\n<div class=\"panels\">\n", out);

@@ -1,10 +1,14 @@
 #include "release/manifest.h"
+#include "base/agree.h"
+#include "base/allocate.h"
+#include "base/die.h"
 #include "base/version.h"
 #include "corpus/corpus.h"
 #include "corpus/tokenizer.h"
-#include "release/plot.h"
 #include "release/digests.h"
+#include "release/plot.h"
 #include "shard/tokens.h"
+#include "suite/paths.h"
 
 #include <cblas.h>
 #include <glob.h>
@@ -25,7 +29,7 @@ static const char *base_name(const char *path)
     return slash == NULL ? path : slash + 1;
 }
 
-void model_name(char name[256], const struct suite *suite)
+void manifest_model_name(char name[256], const struct suite *suite)
 {
     char path[PATH_LENGTH];
 
@@ -74,7 +78,7 @@ static json_t *files_json(const struct digests *files, int64_t first, int64_t en
         int64_t bytes = 0;
 
         if (file_size(files->files[i].name, &bytes) != OK)
-            status_clear();     /* it was there when it was hashed */
+            refuse_clear();     /* it was there when it was hashed */
         json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "name",
                                               base_name(files->files[i].name), "bytes",
                                               (json_int_t)bytes, "sha256", files->files[i].sum));
@@ -90,7 +94,7 @@ static enum status count_sequences(int64_t sequences[TOKENS_PARTS], const struct
     enum status st;
 
     for (int i = 0; i < corpus->files; i++)
-        path_tokens(paths[i], suite, i);
+        paths_tokens(paths[i], suite, i);
     TRY(tokens_open(&tokens, paths, corpus->files));
     for (int part = 0; part < TOKENS_PARTS; part++)
         sequences[part] = tokens.sequences[part];
@@ -194,7 +198,7 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
     TRY(digests_compute(&inputs, comm, NULL));
 
     cpu_name(cpu);
-    model_name(name, suite);
+    manifest_model_name(name, suite);
     *manifest = json_pack(
         "{s:s, s:i, s:s, s:{s:s, s:i, s:o}, s:{s:I, s:I, s:I, s:o}, s:{s:I, s:I, s:I, s:I}, "
         "s:{s:s, s:s}, s:o, s:o, s:o}",

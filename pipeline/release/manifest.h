@@ -15,7 +15,7 @@
 enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *suite,
                           int layers, const struct entries *entries);
 
-/* Write it.  Local.  E_IO, E_ROOM. */
+/* Write it.  Local.  E_IO, E_SPACE. */
 enum status manifest_write(const json_t *manifest, const char *path);
 
 /* The suite of a release in `folder`, with the run folder in which the release lies.  Local.
@@ -23,6 +23,6 @@ enum status manifest_write(const json_t *manifest, const char *path);
 enum status manifest_suite(struct suite *suite, const char *folder, const json_t *manifest);
 
 /* The name of the model: the last part of its path. */
-void model_name(char name[256], const struct suite *suite);
+void manifest_model_name(char name[256], const struct suite *suite);
 
 #endif

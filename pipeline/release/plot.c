@@ -1,4 +1,6 @@
 #include "release/plot.h"
+#include "base/allocate.h"
+#include "base/die.h"
 #include "base/file.h"
 
 #include <errno.h>

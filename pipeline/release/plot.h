@@ -7,7 +7,7 @@
 #ifndef PLOT_H
 #define PLOT_H
 
-#include "base/status.h"
+#include "base/refuse.h"
 
 #include <stdint.h>
 #include <stdio.h>

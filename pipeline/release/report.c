@@ -1,4 +1,5 @@
 #include "release/report.h"
+#include "base/die.h"
 #include "base/human.h"
 #include "release/figures.h"
 
@@ -173,8 +174,8 @@ static void write_top(FILE *out, const struct suite *suite, const struct entries
     write_card(out, "layers of the model", number_at(manifest, "model", "layers"), NULL, "");
     write_card(out, "sequences of text", number_at(manifest, "corpus", "sequences_train"),
                NULL, "");
-    write_card(out, "judged on", entry_score(first, "tokens"), NULL, "held-out tokens");
-    write_card(out, "the model's own loss", entry_score(first, "ce"), "%.3f", "nats a token");
+    write_card(out, "judged on", entries_score(first, "tokens"), NULL, "held-out tokens");
+    write_card(out, "the model's own loss", entries_score(first, "ce"), "%.3f", "nats a token");
     fputs("</dl>\n", out);
 }
 
@@ -193,7 +194,7 @@ static enum status write_fidelity(FILE *out, const struct entries *entries)
 
         end = end_of_site(entries, from);
         fprintf(out, "<h3><code>%s</code>: %s</h3>\n", site_name(site), site_phrase(site));
-        TRY(figure_fidelity(out, entries->entry + from, end - from));
+        TRY(figures_fidelity(out, entries->entry + from, end - from));
     }
 done:
     return st;
@@ -227,9 +228,9 @@ static void write_row(FILE *out, const struct entry *e, bool first)
     fprintf(out, "<tr%s><td class=\"text\"><a href=\"#%s-%d\">%s</a></td>",
             first ? " class=\"first\"" : "", site, e->tap.layer, site);
     fprintf(out, "<td>%d</td><td class=\"text\">%s</td><td>%s</td>", e->tap.layer, e->sae.recipe,
-            width_name(name, e->sae.width));
+            entries_width_name(name, e->sae.width));
     for (int c = 0; c < COLUMNS_COUNT; c++) {
-        const double score = entry_score(e, COLUMNS[c].score) * COLUMNS[c].scale;
+        const double score = entries_score(e, COLUMNS[c].score) * COLUMNS[c].scale;
 
         fputs("<td>", out);
         if (isfinite(score))
@@ -309,7 +310,7 @@ static enum status write_taps(FILE *out, const struct suite *suite,
                 "autoencoder%s</span></summary>\n", site_name(tap.site), tap.layer,
                 from == 0 ? " open" : "", site_name(tap.site), tap.layer, end - from,
                 end - from == 1 ? "" : "s");
-        TRY(figure_tap(out, suite, entries->entry + from, end - from));
+        TRY(figures_tap(out, suite, entries->entry + from, end - from));
         fputs("</details>\n", out);
     }
 done:
@@ -348,7 +349,7 @@ static void write_files(FILE *out, const json_t *files)
         fputs("<tr><td class=\"text\">", out);
         put_escaped(out, json_string_value(json_object_get(file, "name")));
         fprintf(out, "</td><td>%s</td><td class=\"text sum\"><code>%s</code></td></tr>\n",
-                bytes_text(json_number_value(json_object_get(file, "bytes"))),
+                human_bytes(json_number_value(json_object_get(file, "bytes"))),
                 json_string_value(json_object_get(file, "sha256")));
     }
 }

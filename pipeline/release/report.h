@@ -9,7 +9,7 @@
 
 /* Write the report.  `manifest` is that of the release (manifest.h); training logs are read
  * from the run's folder.  The same inputs give the same bytes.
- * Local; starts gnuplot for each diagram.  E_IO, E_FORMAT, E_ROOM. */
+ * Local; starts gnuplot for each diagram.  E_IO, E_FORMAT, E_SPACE. */
 enum status report_write(const char *path, const struct suite *suite,
                          const struct entries *entries, const json_t *manifest);
 

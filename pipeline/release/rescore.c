@@ -1,9 +1,12 @@
 #include "release/rescore.h"
+#include "base/agree.h"
+#include "base/allocate.h"
 #include "base/block_sum.h"
 #include "base/memory.h"
 #include "corpus/selection.h"
 #include "evaluate/splice.h"
 #include "release/manifest.h"
+#include "suite/paths.h"
 #include "suite/tasks.h"
 
 #include <math.h>
@@ -40,7 +43,7 @@ static bool at_hand(const struct rescore *r)
 {
     char tokens[PATH_LENGTH], config[PATH_LENGTH];
 
-    path_tokens(tokens, &r->suite, 0);
+    paths_tokens(tokens, &r->suite, 0);
     path_print(config, "%s/config.json", r->suite.model.path);
     return comm_file_exists(r->run->comm, tokens) && comm_file_exists(r->run->comm, config);
 }
@@ -100,14 +103,14 @@ static enum status set_up(struct rescore *r, const char *folder, const json_t *e
     r->origins = allocate(block, sizeof *r->origins);
     r->mean = allocate(r->sae.outputs, sizeof *r->mean);
     r->fired = allocate(r->sae.latents, sizeof *r->fired);
-    sums_make(&r->sums, context, 1);
+    scores_sums_make(&r->sums, context, 1);
 done:
     return st;
 }
 
 static void tear_down(struct rescore *r)
 {
-    sums_free(&r->sums);
+    scores_sums_free(&r->sums);
     free(r->fired);
     free(r->mean);
     free(r->origins);
@@ -136,7 +139,7 @@ done:
 }
 
 /* The sum of a block's rows of text, and behind it how many they are. */
-static enum status add_rows(void *context, int64_t block, double *sums)
+static enum status norm_add_rows(void *context, int64_t block, double *sums)
 {
     struct rescore *r = context;
     enum status st;
@@ -165,7 +168,7 @@ done:
 static enum status sum_blocks(struct rescore *r, const char *what, double *total, int64_t count,
                               enum status (*compute)(void *, int64_t, double *))
 {
-    const struct deal deal = {
+    const struct block_sum deal = {
         .run = r->run,
         .blocks = split_blocks(r->selection.sequences, r->suite.harvest.block),
         .count = count,
@@ -175,7 +178,7 @@ static enum status sum_blocks(struct rescore *r, const char *what, double *total
 
     r->what = what;
     r->since = MPI_Wtime();
-    return deal_sum(&deal, total);
+    return block_sum_run(&deal, total);
 }
 
 /* Collective. */
@@ -185,7 +188,7 @@ static enum status score(struct rescore *r, json_t **scores)
     double *sum = allocate(width + 1, sizeof *sum);
     enum status st;
 
-    TRY(sum_blocks(r, "means of the text", sum, width + 1, add_rows));
+    TRY(sum_blocks(r, "means of the text", sum, width + 1, norm_add_rows));
     for (int32_t i = 0; i < width; i++)
         r->mean[i] = (float)(sum[i] / sum[width]);
     TRY(sum_blocks(r, "scoring again", r->sums.values, r->sums.count, add_scores));

@@ -17,7 +17,7 @@
  * or model are not at hand, says so and does nothing.
  *   folder  of the release
  * Collective.  E_NUMERIC if a score differs by more than a ten-thousandth; E_IO, E_FORMAT,
- * E_ROOM. */
+ * E_SPACE. */
 enum status rescore(struct run *run, const char *folder, const json_t *manifest, int64_t which);
 
 #endif

@@ -1,6 +1,9 @@
 #include "release/streams.h"
+#include "base/agree.h"
+#include "base/die.h"
 #include "release/manifest.h"
 #include "shard/activations.h"
+#include "suite/paths.h"
 
 #include <stdlib.h>
 
@@ -30,7 +33,7 @@ static enum status open_harvested(struct activations *harvested, const struct su
         paths = realloc(paths, (size_t)(shards + 1) * sizeof *paths);
         if (paths == NULL)
             die("no memory for a list of shards");
-        path_harvest(folder, suite, shards);
+        paths_harvest(folder, suite, shards);
         path_print(paths[shards], "%s/%s.h5", folder, tap_name(name, tap));
         if (!file_exists(paths[shards]))
             break;
@@ -48,7 +51,7 @@ static enum status verify_stream(const struct suite *suite, struct tap tap, int6
     char folder[PATH_LENGTH];
     enum status st = OK;
 
-    path_shuffle(folder, suite, tap);
+    paths_shuffle(folder, suite, tap);
     if (!file_exists(folder))
         return OK;
     TRY(activations_open_folder(&shuffled, folder));    /* compares with what was shuffled */

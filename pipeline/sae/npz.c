@@ -1,6 +1,7 @@
 /* A .npz file is a zip archive of .npy files: a magic, the length of a Python dictionary,
  * the dictionary with type, order and shape, the numbers.  The format is described in
  * NumPy's documentation, "numpy.lib.format". */
+#include "base/allocate.h"
 #include "sae/sae.h"
 
 #include <errno.h>
@@ -130,22 +131,22 @@ done:
 
 enum { BAND = 64 };     /* rows that are turned at a time */
 
-/* Read the numbers of `member`, stored as [stored_rows, stored_columns], into
- * values [stored_columns, stored_rows].  Bands of rows, so that a cache line of `values` is
+/* Read the numbers of `member`, stored as [packed_rows, stored_columns], into
+ * values [stored_columns, packed_rows].  Bands of rows, so that a cache line of `values` is
  * filled while it is near. */
-static enum status read_turned(struct member *member, float *values, int64_t stored_rows,
+static enum status read_turned(struct member *member, float *values, int64_t packed_rows,
                                int64_t stored_columns)
 {
     float *band = allocate(BAND * stored_columns, sizeof *band);
     enum status st = OK;
 
-    for (int64_t first = 0; first < stored_rows; first += BAND) {
-        const int64_t rows = stored_rows - first < BAND ? stored_rows - first : BAND;
+    for (int64_t first = 0; first < packed_rows; first += BAND) {
+        const int64_t rows = packed_rows - first < BAND ? packed_rows - first : BAND;
 
         TRY(read_bytes(member, band, rows * stored_columns * 4));
         for (int64_t c = 0; c < stored_columns; c++)
             for (int64_t r = 0; r < rows; r++)
-                values[c * stored_rows + first + r] = band[r * stored_columns + c];
+                values[c * packed_rows + first + r] = band[r * stored_columns + c];
     }
 done:
     free(band);
@@ -286,7 +287,7 @@ static enum status refuse_zip(zip_error_t *error, const char *path)
     const bool full = zip_error_system_type(error) == ZIP_ET_SYS
                       && zip_error_code_system(error) == ENOSPC;
 
-    return refuse(full ? E_ROOM : E_IO, "cannot write %s: %s", path, zip_error_strerror(error));
+    return refuse(full ? E_SPACE : E_IO, "cannot write %s: %s", path, zip_error_strerror(error));
 }
 
 static enum status add_array(zip_t *archive, const char *path, struct written *array)

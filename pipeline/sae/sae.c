@@ -1,4 +1,5 @@
 #include "sae/sae.h"
+#include "base/allocate.h"
 #include "kernels/gemm.h"
 #include "kernels/select.h"
 
@@ -90,7 +91,7 @@ static void keep_largest(float *f, int32_t latents, int32_t keep, float *room)
     for (int32_t i = 0; i < latents; i++)
         if (f[i] > 0)
             room[n++] = f[i];
-    struct cut cut = cut_largest(room, &start, &n, 1, keep);
+    struct cut cut = select_largest(room, &start, &n, 1, keep);
     for (int32_t i = 0; i < latents; i++) {
         if (f[i] > cut.value)
             continue;

@@ -14,7 +14,7 @@
 #ifndef SAE_H
 #define SAE_H
 
-#include "base/status.h"
+#include "base/refuse.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -84,7 +84,7 @@ void sae_decode(const struct sae *sae, float *y, const float *f, const float *x,
  *
  * Writing stores the arrays uncompressed, as numpy.savez does, with one fixed date: the same
  * parameters give the same bytes.  It is not atomic: write into a .part folder, or publish
- * the file.  Needs memory for one more matrix.  E_IO, E_ROOM. */
+ * the file.  Needs memory for one more matrix.  E_IO, E_SPACE. */
 enum status sae_read_npz(struct sae *sae, const char *path);
 enum status sae_write_npz(const struct sae *sae, const char *path);
 

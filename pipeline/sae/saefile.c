@@ -1,5 +1,7 @@
 #include "sae/saefile.h"
+#include "base/allocate.h"
 #include "kernels/adam.h"
+#include "kernels/values.h"
 #include "shard/h5.h"
 #include "step/architecture.h"
 
@@ -57,7 +59,7 @@ static enum status read_gains(struct sae *sae, hid_t file, const char *path)
 
     TRY(h5_read_array(file, path, "gain", H5T_NATIVE_FLOAT, gain, sae->latents, 0));
     for (int64_t i = 0; i < sae->latents; i++)
-        scale_values(sae->encoder + i * sae->inputs, gain[i], sae->inputs);
+        values_scale(sae->encoder + i * sae->inputs, gain[i], sae->inputs);
 done:
     free(gain);
     return st;

@@ -12,8 +12,8 @@
 #ifndef SAELENS_H
 #define SAELENS_H
 
-#include "suite/site.h"
 #include "sae/sae.h"
+#include "suite/site.h"
 
 /* Where the rows come from that an autoencoder was trained on. */
 struct saelens_origin {
@@ -56,10 +56,10 @@ void saelens_weights_free(struct saelens_weights *weights);
 
 /* safetensors: 8 bytes with the length of a JSON header, the header, then the tensors in
  * float32, each at a multiple of 8 bytes where the shapes allow it; never a gap.  The same
- * parameters give the same bytes.  Not atomic: write into a .part folder.  E_IO, E_ROOM. */
+ * parameters give the same bytes.  Not atomic: write into a .part folder.  E_IO, E_SPACE. */
 enum status saelens_write_weights(const struct sae *sae, const char *path);
 
-/* cfg.json, for raw activations.  E_IO, E_ROOM. */
+/* cfg.json, for raw activations.  E_IO, E_SPACE. */
 enum status saelens_write_config(const struct sae *sae, struct saelens_origin origin,
                                  const char *path);
 

@@ -1,4 +1,8 @@
 #include "shard/activation_writer.h"
+#include "base/agree.h"
+#include "base/allocate.h"
+#include "kernels/values.h"
+#include "shard/store.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -29,7 +33,7 @@ done:
 
 /* zstd grows what it cannot shrink by less than a percent, and
  * HDF5 keeps some pages of its own. */
-int64_t activation_bytes(int64_t rows, struct stream stream)
+int64_t activation_writer_bytes(int64_t rows, struct stream stream)
 {
     const int64_t bytes = rows * (stream.width * store_bytes(stream.store)
                                   + (int64_t)sizeof(struct row_origin));
@@ -37,10 +41,10 @@ int64_t activation_bytes(int64_t rows, struct stream stream)
     return bytes + bytes / 64 + stream.width * (int64_t)sizeof(double) + (1 << 18);
 }
 
-enum status activation_create(struct activation_writer *writer, MPI_Comm comm, const char *path,
+enum status activation_writer_create(struct activation_writer *writer, MPI_Comm comm, const char *path,
                               struct stream stream, int64_t rows, const char *suite)
 {
-    const int64_t bytes = activation_bytes(rows, stream);
+    const int64_t bytes = activation_writer_bytes(rows, stream);
     char purpose[64], name[32];
     enum status st;
     int rank;
@@ -55,7 +59,7 @@ enum status activation_create(struct activation_writer *writer, MPI_Comm comm, c
     snprintf(purpose, sizeof purpose, "a shard of %s", tap_name(name, stream.tap));
     MPI_Comm_rank(comm, &rank);
     h5_enter();
-    TRY_ALL(comm, disk_check(path, bytes, purpose));
+    TRY_ALL(comm, file_check_disk(path, bytes, purpose));
     TRY(h5_create(&writer->file, path, comm));
     TRY_ALL(comm, rank == 0 ? file_reserve(path, bytes) : OK);
     TRY_ALL(comm, write_header(writer, suite));
@@ -64,7 +68,7 @@ done:
     return st;
 }
 
-enum status activation_tell_source(struct activation_writer *writer, struct row_digest source)
+enum status activation_writer_tell_source(struct activation_writer *writer, struct row_digest source)
 {
     enum status st;
 
@@ -107,7 +111,7 @@ static enum status write_origins(struct activation_writer *writer, struct range 
     return st;
 }
 
-enum status activation_write(struct activation_writer *writer, struct range range,
+enum status activation_writer_write(struct activation_writer *writer, struct range range,
                              const void *values, const struct row_origin *origins)
 {
     const hid_t type = h5_store_type(writer->stream.store);
@@ -140,8 +144,8 @@ static enum status write_statistics(struct activation_writer *writer)
     int rank;
 
     MPI_Comm_rank(writer->comm, &rank);
-    MPI_Bcast(&all->sum_squares, 1, MPI_DOUBLE, 0, writer->comm);
-    TRY(h5_write_double(writer->file, writer->path, "sum_squares", all->sum_squares));
+    MPI_Bcast(&all->values_sum_squares, 1, MPI_DOUBLE, 0, writer->comm);
+    TRY(h5_write_double(writer->file, writer->path, "values_sum_squares", all->values_sum_squares));
     TRY(h5_write_int(writer->file, writer->path, "hash", (int64_t)all->hash));
     TRY(h5_make_set(&set, writer->file, writer->path, "sum", H5T_IEEE_F64LE, width, 0, width));
     TRY(h5_write_rows(set, writer->path, H5T_NATIVE_DOUBLE, h5_collective(), 0,
@@ -150,7 +154,7 @@ done:
     return h5_close_set(&set, writer->path, st);
 }
 
-enum status activation_close(struct activation_writer *writer, enum status st)
+enum status activation_writer_close(struct activation_writer *writer, enum status st)
 {
     hid_t *const sets[] = { &writer->values, &writer->documents, &writer->positions,
                             &writer->tokens };
@@ -161,7 +165,7 @@ enum status activation_close(struct activation_writer *writer, enum status st)
     h5_enter();
     if (st == OK)
         st = agree_in_time(writer->comm, write_statistics(writer));
-    comm_broken |= writer->file >= 0 && (st == E_IO || st == E_ROOM);
+    comm_broken |= writer->file >= 0 && (st == E_IO || st == E_SPACE);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
         if (!comm_broken)
             st = h5_close_set(sets[i], writer->path, st);

@@ -1,4 +1,8 @@
 #include "shard/activations.h"
+#include "base/allocate.h"
+#include "base/die.h"
+#include "kernels/values.h"
+#include "shard/store.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -9,7 +13,7 @@
 struct shard_header {
     struct stream stream;
     int64_t       rows;
-    double        sum_squares;
+    double        values_sum_squares;
     int64_t       hash;
     struct row_digest source;   /* no rows: it is not told */
 };
@@ -33,7 +37,7 @@ static enum status read_store(enum store *store, hid_t file, const char *path)
     return st;
 }
 
-/* What activation_tell_source() told, of a shard that shuffle made. */
+/* What activation_writer_tell_source() told, of a shard that shuffle made. */
 static enum status read_source(struct row_digest *source, hid_t file, const char *path)
 {
     int64_t hash;
@@ -59,7 +63,7 @@ static enum status read_header(struct shard_header *header, hid_t file, const ch
     TRY(h5_read_text(file, path, "site", &site));
     TRY(site_parse(&header->stream.tap.site, site));
     TRY(h5_read_int(file, path, "layer", &layer));
-    TRY(h5_read_double(file, path, "sum_squares", &header->sum_squares));
+    TRY(h5_read_double(file, path, "values_sum_squares", &header->values_sum_squares));
     TRY(h5_read_int(file, path, "hash", &header->hash));
     TRY(h5_shape(file, path, "activation", &header->rows, &width));
     TRY(read_store(&header->stream.store, file, path));
@@ -105,7 +109,7 @@ static enum status add_shard(struct activations *activations, int shard)
     for (int32_t i = 0; i < header.stream.width; i++)
         all->sum[i] += sum[i];
     all->rows += header.rows;
-    all->sum_squares += header.sum_squares;
+    all->values_sum_squares += header.values_sum_squares;
     all->hash += (uint64_t)header.hash;
     activations->before[shard + 1] = all->rows;
 done:
@@ -168,7 +172,7 @@ done:
 static void free_sets(struct activations *activations)
 {
     for (int set = 0; set < ACTIVATION_SETS; set++)
-        chunks_free(&activations->sets[set]);
+        chunk_reader_free(&activations->sets[set]);
 }
 
 void activations_rest(struct activations *activations)
@@ -196,10 +200,10 @@ static enum status find_set(struct activations *activations, int set, const char
 {
     const int shard = activations->shards.open;
     const char *path = shards_path(&activations->shards);
-    struct chunks *chunks = &activations->sets[set];
+    struct chunk_reader *chunks = &activations->sets[set];
     enum status st;
 
-    TRY(chunks_find(chunks, activations->shards.file, path, name));
+    TRY(chunk_reader_find(chunks, activations->shards.file, path, name));
     TRY(chunks->columns * chunks->size != row_bytes
         || chunks->rows != activations->before[shard + 1] - activations->before[shard]
         ? refuse(E_FORMAT, "data set '%s' of %s has %lld rows of %lld bytes, where %lld of %lld "
@@ -237,18 +241,18 @@ static enum status read_rows(struct activations *activations, struct range rows,
                              int64_t values_stride, struct row_origin *origins,
                              int64_t origins_stride)
 {
-    struct chunks *sets = activations->sets;
+    struct chunk_reader *sets = activations->sets;
     char *to = (char *)origins;
     enum status st;
 
-    TRY(chunks_read(&sets[ACTIVATION_VALUES], rows, values, values_stride));
+    TRY(chunk_reader_read(&sets[ACTIVATION_VALUES], rows, values, values_stride));
     if (origins == NULL)
         return OK;
-    TRY(chunks_read(&sets[ACTIVATION_DOCUMENT], rows,
+    TRY(chunk_reader_read(&sets[ACTIVATION_DOCUMENT], rows,
                     to + offsetof(struct row_origin, document), origins_stride));
-    TRY(chunks_read(&sets[ACTIVATION_POSITION], rows,
+    TRY(chunk_reader_read(&sets[ACTIVATION_POSITION], rows,
                     to + offsetof(struct row_origin, position), origins_stride));
-    TRY(chunks_read(&sets[ACTIVATION_TOKEN], rows, to + offsetof(struct row_origin, token),
+    TRY(chunk_reader_read(&sets[ACTIVATION_TOKEN], rows, to + offsetof(struct row_origin, token),
                     origins_stride));
 done:
     return st;

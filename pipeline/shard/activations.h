@@ -21,7 +21,7 @@ struct activations {
     struct row_digest     source;       /* of a shuffled stream: of the input; else no rows */
     struct shards         shards;
     int64_t              *before;       /* [shards.count + 1] rows in the shards before each */
-    struct chunks         sets[ACTIVATION_SETS];    /* of the shard that is open */
+    struct chunk_reader         sets[ACTIVATION_SETS];    /* of the shard that is open */
 };
 
 /* Read the headers of all shards.  `paths` is copied.  Local.  E_IO, E_FORMAT (unknown

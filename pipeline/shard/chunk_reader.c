@@ -1,4 +1,5 @@
 #include "shard/chunk_reader.h"
+#include "base/allocate.h"
 #include "base/file.h"
 #include "base/phase.h"
 #include "kernels/bytes.h"
@@ -26,7 +27,7 @@ static bool compressed_as_ours(hid_t list)
            && filter_number(list, 1) == ZSTD_FILTER;
 }
 
-static enum status describe(struct chunks *chunks, hid_t set, hid_t file)
+static enum status describe(struct chunk_reader *chunks, hid_t set, hid_t file)
 {
     const hid_t list = H5Dget_create_plist(set), type = H5Dget_type(set);
     hsize_t chunk[2] = { 1, 1 };
@@ -52,12 +53,12 @@ done:
     return st;
 }
 
-static int64_t chunk_bytes(const struct chunks *chunks)
+static int64_t chunk_bytes(const struct chunk_reader *chunks)
 {
     return chunks->chunk * chunks->columns * chunks->size;
 }
 
-static enum status find_places(struct chunks *chunks, hid_t set)
+static enum status find_places(struct chunk_reader *chunks, hid_t set)
 {
     const size_t most = frame_bound((size_t)chunk_bytes(chunks));
 
@@ -78,21 +79,21 @@ static enum status find_places(struct chunks *chunks, hid_t set)
     return OK;
 }
 
-int64_t chunks_bytes(int64_t bytes)
+int64_t chunk_reader_bytes(int64_t bytes)
 {
     return bytes + (int64_t)frame_bound((size_t)bytes);
 }
 
-enum status chunks_find(struct chunks *chunks, hid_t file, const char *path, const char *name)
+enum status chunk_reader_find(struct chunk_reader *chunks, hid_t file, const char *path, const char *name)
 {
     const hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
     enum status st;
 
-    *chunks = (struct chunks){ .path = path, .name = name, .held = -1 };
+    *chunks = (struct chunk_reader){ .path = path, .name = name, .held = -1 };
     TRY(set < 0 ? h5_refuse(E_FORMAT, "read", path) : OK);
     TRY(describe(chunks, set, file));
     TRY(find_places(chunks, set));
-    chunks->planes = allocate(chunks_bytes(chunk_bytes(chunks)), 1);
+    chunks->planes = allocate(chunk_reader_bytes(chunk_bytes(chunks)), 1);
     chunks->frame = chunks->planes + chunk_bytes(chunks);
 done:
     if (set >= 0)
@@ -100,16 +101,16 @@ done:
     return st;
 }
 
-void chunks_free(struct chunks *chunks)
+void chunk_reader_free(struct chunk_reader *chunks)
 {
     free(chunks->planes);
     free(chunks->places);
-    *chunks = (struct chunks){0};
+    *chunks = (struct chunk_reader){0};
 }
 
 /* --- reading --------------------------------------------------------------------------- */
 
-static enum status damaged(const struct chunks *chunks, int64_t chunk)
+static enum status damaged(const struct chunk_reader *chunks, int64_t chunk)
 {
     return refuse(E_FORMAT, "%s is damaged: the chunk of rows %lld to %lld cannot be decompressed "
                   "to what was written; remove the folder it is in and run the same command again "
@@ -118,7 +119,7 @@ static enum status damaged(const struct chunks *chunks, int64_t chunk)
 }
 
 /* The whole of a chunk into `planes`. */
-static enum status hold(struct chunks *chunks, int64_t chunk)
+static enum status hold(struct chunk_reader *chunks, int64_t chunk)
 {
     const struct chunk_place place = chunks->places[chunk];
     const enum phase before = phase_enter(PHASE_READ);
@@ -138,7 +139,7 @@ static enum status hold(struct chunks *chunks, int64_t chunk)
     return OK;
 }
 
-enum status chunks_read(struct chunks *chunks, struct range rows, void *to, int64_t stride)
+enum status chunk_reader_read(struct chunk_reader *chunks, struct range rows, void *to, int64_t stride)
 {
     const int64_t columns = chunks->columns, plane = chunks->chunk * columns;
     enum status st = OK;

@@ -10,7 +10,7 @@
 #include "base/split.h"
 #include "shard/h5.h"
 
-struct chunks {
+struct chunk_reader {
     const char *path, *name;    /* of the file and the data set; the caller's */
     int         file;           /* descriptor of HDF5's file; not ours to close */
     int64_t     rows;
@@ -27,17 +27,17 @@ struct chunks {
 
 /* Find the chunks of a data set.  Local; calls HDF5.  E_FORMAT if there is none of that name or it
  * is not compressed as ours are. */
-enum status chunks_find(struct chunks *chunks, hid_t file, const char *path, const char *name);
+enum status chunk_reader_find(struct chunk_reader *chunks, hid_t file, const char *path, const char *name);
 
 /* Accepts empty. */
-void chunks_free(struct chunks *chunks);
+void chunk_reader_free(struct chunk_reader *chunks);
 
-/* Bytes that chunks_find() allocates for chunks of so many bytes. */
-int64_t chunks_bytes(int64_t chunk_bytes);
+/* Bytes that chunk_reader_find() allocates for chunks of so many bytes. */
+int64_t chunk_reader_bytes(int64_t chunk_bytes);
 
 /* Read rows `rows` of the data set; cheapest when they cover whole chunks.
  *   to  out: a row every `stride` bytes
  * Local, without HDF5.  E_IO, E_FORMAT (a chunk whose checksum differs: names file and rows). */
-enum status chunks_read(struct chunks *chunks, struct range rows, void *to, int64_t stride);
+enum status chunk_reader_read(struct chunk_reader *chunks, struct range rows, void *to, int64_t stride);
 
 #endif

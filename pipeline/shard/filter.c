@@ -52,7 +52,7 @@ static size_t run_filter(unsigned flags, size_t parameters, const unsigned param
     return compress_chunk(parameters > 0 ? (int)parameter[0] : 1, bytes, buffer_size, buffer);
 }
 
-const H5Z_class2_t zstd_filter = {
+const H5Z_class2_t filter_zstd = {
     .version = H5Z_CLASS_T_VERS,
     .id = ZSTD_FILTER,
     .encoder_present = 1,
@@ -68,5 +68,5 @@ H5PL_type_t H5PLget_plugin_type(void)
 
 const void *H5PLget_plugin_info(void)
 {
-    return &zstd_filter;
+    return &filter_zstd;
 }

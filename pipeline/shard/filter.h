@@ -12,6 +12,6 @@
 enum { ZSTD_FILTER = 32015 };   /* in The HDF Group's list of registered filters */
 
 /* To be given to H5Zregister().  One parameter: the level, as of frame_make(). */
-extern const H5Z_class2_t zstd_filter;
+extern const H5Z_class2_t filter_zstd;
 
 #endif

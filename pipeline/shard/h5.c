@@ -1,8 +1,11 @@
 #include "shard/h5.h"
+#include "base/agree.h"
+#include "base/allocate.h"
 #include "base/phase.h"
 #include "base/version.h"
 #include "shard/filter.h"
 #include "shard/frame.h"
+#include "shard/store.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -29,24 +32,6 @@ hid_t h5_bf16(void)
 hid_t h5_store_type(enum store store)
 {
     return store == STORE_BF16 ? h5_bf16() : H5T_IEEE_F32LE;
-}
-
-int64_t store_bytes(enum store store)
-{
-    return store == STORE_BF16 ? 2 : 4;
-}
-
-const char *store_name(enum store store)
-{
-    return store == STORE_BF16 ? "bf16" : "f32";
-}
-
-enum status store_parse(enum store *store, const char *name)
-{
-    if (strcmp(name, "bf16") != 0 && strcmp(name, "f32") != 0)
-        return refuse(E_USAGE, "values cannot be stored as '%s'; choose bf16 or f32", name);
-    *store = strcmp(name, "bf16") == 0 ? STORE_BF16 : STORE_F32;
-    return OK;
 }
 
 /* --- threads ----------------------------------------------------------------------- */
@@ -89,7 +74,7 @@ enum status h5_refuse(enum status code, const char *action, const char *path)
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, words);
     if (strstr(words, "No space left") || strstr(words, "NO_SPACE") || strstr(words, "quota")
         || (code == E_IO && disk_is_full(path)))
-        return refuse(E_ROOM, "cannot %s %s: the disk is full; free some space and run the same "
+        return refuse(E_SPACE, "cannot %s %s: the disk is full; free some space and run the same "
                       "command again, it goes on where it was", action, path);
     if (strstr(words, "filter returned failure during read"))
         return refuse(E_FORMAT, "%s is damaged: a chunk cannot be decompressed to what was "
@@ -106,7 +91,7 @@ static size_t timed_filter(unsigned flags, size_t parameters, const unsigned par
 {
     const enum phase before = phase_enter(flags & H5Z_FLAG_REVERSE ? PHASE_DECOMPRESS
                                                                    : PHASE_COMPRESS);
-    const size_t n = zstd_filter.filter(flags, parameters, parameter, bytes, buffer_size, buffer);
+    const size_t n = filter_zstd.filter(flags, parameters, parameter, bytes, buffer_size, buffer);
 
     phase_enter(before);
     return n;
@@ -114,7 +99,7 @@ static size_t timed_filter(unsigned flags, size_t parameters, const unsigned par
 
 static void register_filter(void)
 {
-    H5Z_class2_t filter = zstd_filter;
+    H5Z_class2_t filter = filter_zstd;
 
     filter.filter = timed_filter;
     H5Zregister(&filter);       /* also where HDF5 has found the plug-in, which is not timed */

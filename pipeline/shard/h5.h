@@ -9,11 +9,10 @@
 #define H5_H
 
 #include "base/comm.h"
+#include "shard/store.h"
 
 #include <hdf5.h>
 
-/* Numbers as they lie on disk. */
-enum store { STORE_F32, STORE_BF16 };
 
 /* bfloat16 as a native HDF5 floating-point type: 16 bits, 8 of exponent (bias 127), 7 of
  * mantissa, little endian.  Every HDF5 tool reads it as numbers.  Not to be closed. */
@@ -22,13 +21,10 @@ hid_t h5_bf16(void);
 /* The HDF5 type of a store, not to be closed; its bytes; "bf16" or "f32" and back (E_USAGE
  * if there is no store of that name). */
 hid_t       h5_store_type(enum store store);
-int64_t     store_bytes(enum store store);
-const char *store_name(enum store store);
-enum status store_parse(enum store *store, const char *name);
 
 /* Create PATH (truncating), open it for reading, or open it for changes.  With comm MPI_COMM_NULL for this
  * process alone (Local), else by all ranks of comm together (Collective, agreed).
- * *file is -1 on failure.  E_IO, E_ROOM, E_FORMAT. */
+ * *file is -1 on failure.  E_IO, E_SPACE, E_FORMAT. */
 enum status h5_create(hid_t *file, const char *path, MPI_Comm comm);
 enum status h5_open(hid_t *file, const char *path);
 enum status h5_change(hid_t *file, const char *path);
@@ -46,7 +42,7 @@ void h5_enter(void);
 void h5_leave(void);
 
 /* What HDF5 has against the call that just failed: "cannot ACTION PATH: its words".
- * E_ROOM on a full disk, else E_FORMAT or E_IO as `code` says. */
+ * E_SPACE on a full disk, else E_FORMAT or E_IO as `code` says. */
 enum status h5_refuse(enum status code, const char *action, const char *path);
 
 /* All below: Local for a file opened alone; for a file of several ranks every rank makes

@@ -1,4 +1,5 @@
 #include "shard/shards.h"
+#include "base/allocate.h"
 
 #include <stdlib.h>
 #include <string.h>

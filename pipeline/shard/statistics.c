@@ -1,6 +1,9 @@
 #include "shard/statistics.h"
+#include "base/allocate.h"
 #include "kernels/bf16.h"
 #include "kernels/rows.h"
+#include "kernels/values.h"
+#include "shard/store.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,7 +27,7 @@ static void add_chunk(double *partial, int64_t chunk, int64_t first, int64_t end
     partial[PARTIAL_CHUNK] = (double)chunk;
     for (int64_t row = first; row < end; row++) {
         const float *x = row_floats(values, row, stream, room);
-        partial[PARTIAL_SQUARES] += sum_squares(x, stream.width);
+        partial[PARTIAL_SQUARES] += values_sum_squares(x, stream.width);
         row_add(partial + PARTIAL_SUM, x, stream.width);
     }
 }
@@ -55,7 +58,7 @@ static void add_partials(struct row_statistics *statistics, MPI_Comm comm, int32
                          const double *mine, int64_t chunks)
 {
     const int each = width + PARTIAL_SUM;
-    int rank, size, count = mpi_count(chunks * each), total = 0;
+    int rank, size, count = comm_count(chunks * each), total = 0;
     int *counts = NULL, *places = NULL;
     double *all = NULL;
 
@@ -76,7 +79,7 @@ static void add_partials(struct row_statistics *statistics, MPI_Comm comm, int32
     if (rank == 0)
         qsort(all, (size_t)(total / each), (size_t)each * sizeof *all, by_chunk);
     for (const double *partial = all; rank == 0 && partial < all + total; partial += each) {
-        statistics->sum_squares += partial[PARTIAL_SQUARES];
+        statistics->values_sum_squares += partial[PARTIAL_SQUARES];
         for (int32_t i = 0; i < width; i++)
             statistics->sum[i] += partial[PARTIAL_SUM + i];
     }

@@ -2,8 +2,9 @@
 #ifndef STREAM_H
 #define STREAM_H
 
-#include "suite/site.h"
 #include "shard/h5.h"
+#include "shard/store.h"
+#include "suite/site.h"
 
 /* What their files call themselves. */
 #define ACTIVATION_FORMAT "saemill activations"

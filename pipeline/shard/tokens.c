@@ -1,4 +1,5 @@
 #include "shard/tokens.h"
+#include "base/allocate.h"
 #include "base/split.h"
 
 #include <stdio.h>
@@ -13,7 +14,7 @@ enum { CHUNK_SEQUENCES = 16 };
 
 static const char *const PARTS[TOKENS_PARTS] = { "train", "holdout" };
 
-bool token_is_text(struct special_tokens special, int32_t id)
+bool tokens_is_text(struct special_tokens special, int32_t id)
 {
     return id != special.bos && id != special.eos && id != special.pad;
 }
@@ -51,7 +52,7 @@ enum status tokens_create(struct tokens_writer *writer, const char *path, int64_
     };
     path_print(writer->path, "%s", path);
     path_print(part, "%s.part", path);
-    TRY(folder_make_above(path));
+    TRY(file_make_folder_above(path));
     TRY(h5_create(&writer->file, part, MPI_COMM_NULL));
     TRY(h5_write_format(writer->file, part, FORMAT, VERSION));
     TRY(h5_write_int(writer->file, part, "bos", special.bos));

@@ -17,7 +17,7 @@ struct special_tokens {
 };
 
 /* Is a row of this token worth storing? */
-bool token_is_text(struct special_tokens special, int32_t id);
+bool tokens_is_text(struct special_tokens special, int32_t id);
 
 /* Where a sequence comes from. */
 struct sequence_origin {
@@ -40,11 +40,11 @@ struct tokens_writer {
 };
 
 /* Create PATH.part.  `source` is the corpus file, `suite` the effective suite's text.
- * Local.  E_IO, E_ROOM. */
+ * Local.  E_IO, E_SPACE. */
 enum status tokens_create(struct tokens_writer *writer, const char *path, int64_t context,
                           struct special_tokens special, const char *source, const char *suite);
 
-/* Append sequences to a part.  Local.  E_IO, E_ROOM.
+/* Append sequences to a part.  Local.  E_IO, E_SPACE.
  *   ids      [sequences, context]
  *   origins  [sequences] */
 enum status tokens_append(struct tokens_writer *writer, enum tokens_part part, int64_t sequences,

@@ -1,4 +1,5 @@
 #include "shuffle/exchange.h"
+#include "base/allocate.h"
 #include "base/comm.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@ void exchange_start(struct exchange *exchange, MPI_Comm comm, int64_t bytes, int
     exchange->letters = allocate(2 * exchange->size, sizeof *exchange->letters);
     for (int i = 0; i < 4; i++)
         exchange->counts[i] = allocate(exchange->size, sizeof(int));
-    MPI_Type_contiguous(mpi_count(bytes), MPI_BYTE, &exchange->type);
+    MPI_Type_contiguous(comm_count(bytes), MPI_BYTE, &exchange->type);
     MPI_Type_commit(&exchange->type);
 }
 
@@ -90,7 +91,7 @@ static int next_of(int64_t *left, int64_t pair)
     const int64_t now = *left < pair ? *left : pair;
 
     *left -= now;
-    return mpi_count(now);
+    return comm_count(now);
 }
 
 static void one_round(struct exchange *x, void (*take)(void *, const struct record *), void *to)
@@ -99,9 +100,9 @@ static void one_round(struct exchange *x, void (*take)(void *, const struct reco
 
     for (int r = 0; r < x->size; r++) {
         x->counts[SENT][r] = next_of(&x->left[r], x->pair);
-        x->counts[SENT_FROM][r] = mpi_count(x->first[r]);
+        x->counts[SENT_FROM][r] = comm_count(x->first[r]);
         x->counts[RECEIVED][r] = next_of(&got[r].count, x->pair);
-        x->counts[RECEIVED_AT][r] = mpi_count(r * x->pair);
+        x->counts[RECEIVED_AT][r] = comm_count(r * x->pair);
         x->first[r] += x->counts[SENT][r];
     }
     MPI_Alltoallv(x->send, x->counts[SENT], x->counts[SENT_FROM], x->type,

@@ -1,17 +1,19 @@
 #include "shuffle/partition.h"
+#include "base/agree.h"
+#include "base/allocate.h"
 
 #include <stdlib.h>
 
 /* Where a unit goes. */
 struct dealing_unit {
     struct shuffling     *s;
-    const struct dealing *dealing;
-    struct unit_rows     *unit;
+    const struct partition *dealing;
+    struct run_rows     *unit;
 };
 
 /* Rows of unit number `number` into memory, each with its group.  Local. */
 static enum status read_unit(struct shuffling *s, struct source *source,
-                             const struct dealing *dealing, struct unit_rows *unit,
+                             const struct partition *dealing, struct run_rows *unit,
                              int64_t number)
 {
     const int64_t bytes = s->room.record_bytes, rows = source->rows.end - source->rows.first;
@@ -27,7 +29,7 @@ static enum status read_unit(struct shuffling *s, struct source *source,
         unit->count += more;
     }
     for (int64_t i = 0; i < unit->count; i++) {
-        const int64_t window = passes_window(&s->passes,
+        const int64_t window = shuffle_plan_window(&s->passes,
                                              record_at(unit->records, bytes, i)->row);
         unit->groups[i] = (int32_t)((window - dealing->windows.first) / dealing->each);
     }
@@ -39,7 +41,7 @@ done:
 static enum status write_unit(void *of)
 {
     const struct dealing_unit *d = of;
-    const struct dealt_unit unit = {
+    const struct spill_run unit = {
         .records = d->unit->records, .count = d->unit->count, .groups = d->unit->groups,
         .groups_count = (int32_t)d->dealing->groups, .sorted = d->unit->sorted,
         .room = d->s->buffers.dealing,
@@ -47,16 +49,16 @@ static enum status write_unit(void *of)
     char path[PATH_LENGTH], part[PATH_LENGTH];
     enum status st;
 
-    dealt_path(path, d->dealing->folder, d->unit->number);
+    spill_path(path, d->dealing->folder, d->unit->number);
     path_print(part, "%s.part", path);
-    TRY(dealt_write(part, &d->s->form, &unit));
+    TRY(spill_write(part, &d->s->form, &unit));
     shuffling_publish(d->s, path);
 done:
     return st;
 }
 
 /* The units whose files are not there yet, as rank 0 sees it.  Caller frees.  Collective. */
-static int64_t *list_missing(const struct shuffling *s, const struct dealing *dealing,
+static int64_t *list_missing(const struct shuffling *s, const struct partition *dealing,
                              int64_t *count)
 {
     int64_t *missing = allocate(dealing->units, sizeof *missing);
@@ -64,19 +66,19 @@ static int64_t *list_missing(const struct shuffling *s, const struct dealing *de
 
     *count = 0;
     for (int64_t unit = 0; s->run->rank == 0 && unit < dealing->units; unit++) {
-        dealt_path(path, dealing->folder, unit);
+        spill_path(path, dealing->folder, unit);
         if (!file_exists(path))
             missing[(*count)++] = unit;
     }
     MPI_Bcast(count, 1, MPI_INT64_T, 0, s->run->comm);
-    MPI_Bcast(missing, mpi_count(*count), MPI_INT64_T, 0, s->run->comm);
+    MPI_Bcast(missing, comm_count(*count), MPI_INT64_T, 0, s->run->comm);
     return missing;
 }
 
 /* Deal the units that are missing; while one is written, the next is read.  Each rank takes
  * neighbours, so that what two of them share of a chunk is read once.  Collective. */
 static enum status deal_missing(struct shuffling *s, struct source *source,
-                                const struct dealing *dealing, const int64_t *missing,
+                                const struct partition *dealing, const int64_t *missing,
                                 int64_t count)
 {
     const struct range mine = split_range(count, s->run->rank, s->run->size);
@@ -86,7 +88,7 @@ static enum status deal_missing(struct shuffling *s, struct source *source,
 
     for (int64_t round = 0; round < rounds; round++) {
         const int64_t at = mine.first + round;
-        struct unit_rows *unit = &s->buffers.units[round % 2];
+        struct run_rows *unit = &s->buffers.units[round % 2];
 
         st = at < mine.end ? read_unit(s, source, dealing, unit, missing[at]) : OK;
         written = shuffling_await(s);
@@ -107,7 +109,7 @@ done:
     return st != OK ? st : agree(s->run->comm, written);
 }
 
-enum status dealing_run(struct shuffling *s, struct source *source, const struct dealing *dealing)
+enum status partition_run(struct shuffling *s, struct source *source, const struct partition *dealing)
 {
     const int64_t done = s->done, rows = source->rows.end - source->rows.first;
     int64_t count, *missing;
@@ -116,7 +118,7 @@ enum status dealing_run(struct shuffling *s, struct source *source, const struct
     TRY_ALL(s->run->comm, shuffling_await(s));      /* units lie where windows do */
     missing = list_missing(s, dealing, &count);
     s->skipped += (dealing->units - count) * s->passes.unit;
-    st = agree(s->run->comm, s->run->rank == 0 ? folder_make(dealing->folder) : OK);
+    st = agree(s->run->comm, s->run->rank == 0 ? file_make_folder(dealing->folder) : OK);
     if (st == OK)
         st = deal_missing(s, source, dealing, missing, count);
     s->done = done + rows;

@@ -6,7 +6,7 @@
 #include "shuffle/shuffling.h"
 
 /* Some windows to be dealt to groups of `each`, through files in a folder. */
-struct dealing {
+struct partition {
     char         folder[PATH_LENGTH];
     struct range windows;
     int64_t      each, groups, units;
@@ -14,7 +14,7 @@ struct dealing {
 
 /* Deal the rows of a source, each rank its own units, but those whose files are there.
  * Collective. */
-enum status dealing_run(struct shuffling *s, struct source *source,
-                        const struct dealing *dealing);
+enum status partition_run(struct shuffling *s, struct source *source,
+                        const struct partition *dealing);
 
 #endif

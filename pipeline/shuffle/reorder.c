@@ -1,5 +1,8 @@
 #include "shuffle/reorder.h"
+#include "base/agree.h"
+#include "base/allocate.h"
 #include "base/human.h"
+#include "shard/store.h"
 #include "shuffle/partition.h"
 #include "shuffle/unfinished.h"
 #include "shuffle/window.h"
@@ -10,8 +13,8 @@
 /* Output rows of some windows. */
 static struct range rows_of(const struct shuffling *s, struct range windows)
 {
-    return (struct range){ passes_range(&s->passes, windows.first).first,
-                           passes_range(&s->passes, windows.end - 1).end };
+    return (struct range){ shuffle_plan_range(&s->passes, windows.first).first,
+                           shuffle_plan_range(&s->passes, windows.end - 1).end };
 }
 
 static bool windows_complete(const struct shuffling *s, struct range windows)
@@ -29,7 +32,7 @@ static bool windows_complete(const struct shuffling *s, struct range windows)
 /* The rows of some windows: group number `group` of a dealing or, with none, those rows of the
  * input whose buckets the windows have a part of.  Collective over comm. */
 static enum status open_source(struct shuffling *s, MPI_Comm comm, struct source *source,
-                               struct dealt *dealt, const struct dealing *from, int64_t group,
+                               struct spill *dealt, const struct partition *from, int64_t group,
                                struct range windows)
 {
     const struct order *order = &s->job->order;
@@ -44,10 +47,10 @@ static enum status open_source(struct shuffling *s, MPI_Comm comm, struct source
     if (from == NULL)
         return OK;
     activations_rest(s->job->input);
-    TRY(dealt_open(dealt, comm, from->folder, from->units, &s->form, (int32_t)group,
+    TRY(spill_open(dealt, comm, from->folder, from->units, &s->form, (int32_t)group,
                    (int32_t)from->groups));
     source->dealt = dealt;
-    source->rows = (struct range){ 0, dealt_rows(dealt) };
+    source->rows = (struct range){ 0, spill_rows(dealt) };
     if (source->rows.end != wanted.end - wanted.first)
         st = refuse(E_FORMAT, "the files in %s are damaged: they have %lld rows for the %lld places "
                     "from %lld on; remove the folder and run the same command again",
@@ -59,12 +62,12 @@ done:
 
 /* Order windows that all ranks hold together, unless their shards are complete: one, or at once
  * the own ones of all.  Collective. */
-static enum status order_together(struct shuffling *s, const struct dealing *from, int64_t group,
+static enum status order_together(struct shuffling *s, const struct partition *from, int64_t group,
                                   struct range windows)
 {
     const struct range rows = rows_of(s, windows);
     struct source source;
-    struct dealt dealt = {0};
+    struct spill dealt = {0};
     enum status st = OK;
 
     if (windows_complete(s, windows)) {
@@ -75,18 +78,18 @@ static enum status order_together(struct shuffling *s, const struct dealing *fro
     }
     s->done += rows.end - rows.first;
 done:
-    dealt_close(&dealt);
+    spill_close(&dealt);
     return st;
 }
 
 /* Order a window of this rank's own, unless its shards are complete.  Local. */
-static enum status order_own(struct shuffling *s, const struct dealing *from, int64_t window)
+static enum status order_own(struct shuffling *s, const struct partition *from, int64_t window)
 {
     const struct range windows = { window, window + 1 }, rows = rows_of(s, windows);
     const int64_t group = from != NULL ? (window - from->windows.first) / from->each : 0;
     const int64_t all = (rows.end - rows.first) * s->run->size;     /* other ranks do as much */
     struct source source;
-    struct dealt dealt = {0};
+    struct spill dealt = {0};
     enum status st = OK;
 
     if (windows_complete(s, windows)) {
@@ -97,17 +100,17 @@ static enum status order_own(struct shuffling *s, const struct dealing *from, in
     }
     s->done += all;
 done:
-    dealt_close(&dealt);
+    spill_close(&dealt);
     return st;
 }
 
 /* Order some windows, each rank its own: groups of a dealing or, with none, rows of the input.
  * Ranks agree after each, so that none goes on for long when another one has failed.
  * Collective. */
-static enum status order_apart(struct shuffling *s, const struct dealing *from,
+static enum status order_apart(struct shuffling *s, const struct partition *from,
                                struct range windows)
 {
-    const int64_t each = passes_each(&s->passes), turn = each * s->run->size;
+    const int64_t each = shuffle_plan_each(&s->passes), turn = each * s->run->size;
     const struct range rows = rows_of(s, windows);
     const int64_t done = s->done;
     char step[64];
@@ -133,10 +136,10 @@ done:
 
 /* --- dealings ---------------------------------------------------------------------------- */
 
-static struct dealing dealing_of(const struct shuffling *s, struct range windows)
+static struct partition dealing_of(const struct shuffling *s, struct range windows)
 {
     const struct range rows = rows_of(s, windows);
-    struct dealing dealing = { .windows = windows, .each = 1 };
+    struct partition dealing = { .windows = windows, .each = 1 };
     const int64_t count = windows.end - windows.first;
 
     while (dealing.each * s->passes.fanout < count)
@@ -149,7 +152,7 @@ static struct dealing dealing_of(const struct shuffling *s, struct range windows
 }
 
 /* The windows of a group. */
-static struct range windows_of(const struct dealing *dealing, int64_t group)
+static struct range windows_of(const struct partition *dealing, int64_t group)
 {
     const int64_t first = dealing->windows.first;
     const struct range part = split_block(dealing->windows.end - first, dealing->each, group);
@@ -167,12 +170,12 @@ static bool at_hand(const struct shuffling *s, struct range windows)
         return true;
     if (windows.end - windows.first == 1)
         return false;
-    const struct dealing dealing = dealing_of(s, windows);
+    const struct partition dealing = dealing_of(s, windows);
     const struct range last = windows_of(&dealing, dealing.groups - 1);
     for (int64_t unit = 0; unit < dealing.units && dealt; unit++) {
         char path[PATH_LENGTH];
 
-        dealt_path(path, dealing.folder, unit);
+        spill_path(path, dealing.folder, unit);
         dealt = file_exists(path);
     }
     return dealt || (windows_complete(s, (struct range){ windows.first, last.first })
@@ -180,13 +183,13 @@ static bool at_hand(const struct shuffling *s, struct range windows)
 }
 
 /* Deal the rows of a dealing's windows, unless that was done.  Collective. */
-static enum status deal(struct shuffling *s, const struct dealing *from, int64_t group,
-                        const struct dealing *dealing)
+static enum status deal(struct shuffling *s, const struct partition *from, int64_t group,
+                        const struct partition *dealing)
 {
     const struct range rows = rows_of(s, dealing->windows);
     int done = s->run->rank == 0 && at_hand(s, dealing->windows);
     struct source source;
-    struct dealt dealt = {0};
+    struct spill dealt = {0};
     enum status st = OK;
 
     MPI_Bcast(&done, 1, MPI_INT, 0, s->run->comm);
@@ -195,10 +198,10 @@ static enum status deal(struct shuffling *s, const struct dealing *from, int64_t
         s->done += rows.end - rows.first;
     } else {
         TRY(open_source(s, s->run->comm, &source, &dealt, from, group, dealing->windows));
-        TRY(dealing_run(s, &source, dealing));
+        TRY(partition_run(s, &source, dealing));
     }
 done:
-    dealt_close(&dealt);
+    spill_close(&dealt);
     return st;
 }
 
@@ -208,7 +211,7 @@ static enum status remove_folder(struct shuffling *s, const char *folder)
 }
 
 /* Wait until all is written that was dealt, and remove it.  Collective. */
-static enum status end_dealing(struct shuffling *s, const struct dealing *dealing)
+static enum status end_dealing(struct shuffling *s, const struct partition *dealing)
 {
     enum status st;
 
@@ -221,15 +224,15 @@ done:
 /* Order some windows, which are group number `group` of a dealing or (NULL) all there are: deal
  * them to smaller groups, and so on with each of these, until they are single windows.
  * Collective. */
-static enum status order_windows(struct shuffling *s, const struct dealing *from, int64_t group,
+static enum status order_windows(struct shuffling *s, const struct partition *from, int64_t group,
                                  struct range windows)
 {
-    const bool apart = s->passes.way == PASSES_APART;
+    const bool apart = s->passes.way == SHUFFLE_APART;
     enum status st;
 
     if (windows.end - windows.first == 1)
         return apart ? order_apart(s, from, windows) : order_together(s, from, group, windows);
-    const struct dealing dealing = dealing_of(s, windows);
+    const struct partition dealing = dealing_of(s, windows);
     TRY(deal(s, from, group, &dealing));
     if (from != NULL && group == from->groups - 1)      /* what it fed is dealt again */
         TRY(remove_folder(s, from->folder));
@@ -251,9 +254,9 @@ static enum status order_all(struct shuffling *s)
 
     if (s->passes.dealings > 0)
         return order_windows(s, NULL, 0, all);
-    if (s->passes.way == PASSES_APART)
+    if (s->passes.way == SHUFFLE_APART)
         TRY(order_apart(s, NULL, all));
-    else if (s->passes.way == PASSES_AT_ONCE)
+    else if (s->passes.way == SHUFFLE_AT_ONCE)
         TRY(order_together(s, NULL, 0, all));
     else
         for (int64_t window = 0; window < all.end; window++)
@@ -266,24 +269,24 @@ done:
 /* --- beginning and going on -------------------------------------------------------------- */
 
 /* Make or take over the room and the passes.  Collective. */
-static enum status divide_memory(struct shuffling *s, struct plan *plan)
+static enum status divide_memory(struct shuffling *s, struct unfinished *plan)
 {
     const struct activations *input = s->job->input;
     const int64_t rows = input->statistics.rows;
-    struct room_rows about = {
+    struct shuffle_memory_rows about = {
         .bytes = stream_row_bytes(input->stream), .value = store_bytes(input->stream.store),
-        .out = passes_chunk(rows, s->job->shard),
+        .out = shuffle_plan_chunk(rows, s->job->shard),
     };
     enum status st;
 
     for (int shard = 0; shard < input->shards.count; shard++) {
-        const int64_t chunk = passes_chunk(input->before[shard + 1] - input->before[shard],
+        const int64_t chunk = shuffle_plan_chunk(input->before[shard + 1] - input->before[shard],
                                            CHUNK_ROWS);
         about.in = chunk > about.in ? chunk : about.in;
     }
-    TRY_ALL(s->run->comm, room_make(&s->room, s->job->memory, s->run->size, &about));
-    passes_make(&plan->passes, rows, s->job->shard, s->job->order.bucket, &s->room);
-    s->form = (struct dealt_form){ s->room.record_bytes, about.value, about.in };
+    TRY_ALL(s->run->comm, shuffle_memory_make(&s->room, s->job->memory, s->run->size, &about));
+    shuffle_plan_make(&plan->passes, rows, s->job->shard, s->job->order.bucket, &s->room);
+    s->form = (struct spill_form){ s->room.record_bytes, about.value, about.in };
 done:
     return st;
 }
@@ -293,7 +296,7 @@ done:
 static enum status make_plan(struct shuffling *s)
 {
     const struct activations *input = s->job->input;
-    struct plan plan = {
+    struct unfinished plan = {
         .hash = (int64_t)input->statistics.hash, .width = input->stream.width,
         .store = (int64_t)input->stream.store, .seed = (int64_t)s->job->order.seed,
         .bucket = s->job->order.bucket,
@@ -304,18 +307,18 @@ static enum status make_plan(struct shuffling *s)
     TRY(divide_memory(s, &plan));
     path_print(path, "%s/plan.h5", s->part);
     if (s->run->rank == 0)
-        earlier = plan_read(path);
-    MPI_Bcast(&earlier, PLAN_NUMBERS, MPI_INT64_T, 0, s->run->comm);
+        earlier = unfinished_read(path);
+    MPI_Bcast(&earlier, UNFINISHED_NUMBERS, MPI_INT64_T, 0, s->run->comm);
 
-    if (plan_goes_on(&plan, &earlier) && passes_fit(&earlier.passes, &s->room)) {
+    if (unfinished_goes_on(&plan, &earlier) && shuffle_plan_fit(&earlier.passes, &s->room)) {
         s->passes = earlier.passes;
     } else {
         s->passes = plan.passes;
-        passes_fit(&s->passes, &s->room);
+        shuffle_plan_fit(&s->passes, &s->room);
         if (s->run->rank == 0) {
             st = file_remove(s->part);
-            st = st == OK ? folder_make(s->part) : st;
-            st = st == OK ? plan_write(path, &plan) : st;
+            st = st == OK ? file_make_folder(s->part) : st;
+            st = st == OK ? unfinished_write(path, &plan) : st;
         } else {
             st = OK;
         }
@@ -332,9 +335,9 @@ enum { FILE_BYTES = 16 << 10 };
  * compress. */
 static int64_t reserved_bytes(const struct shuffling *s, int64_t shards_bytes)
 {
-    const struct passes *p = &s->passes;
+    const struct shuffle_plan *p = &s->passes;
     const int64_t rows = p->rows < p->shard ? p->rows : p->shard;
-    const int64_t most = activation_bytes(rows, s->job->input->stream);
+    const int64_t most = activation_writer_bytes(rows, s->job->input->stream);
     const int64_t will = (int64_t)((double)shards_bytes / (double)p->rows * (double)rows);
     const int64_t shards = split_blocks(p->rows, p->shard), writers = s->room.ranks / s->room.team;
 
@@ -345,7 +348,7 @@ static int64_t reserved_bytes(const struct shuffling *s, int64_t shards_bytes)
 static enum status announce(struct shuffling *s)
 {
     const struct activations *input = s->job->input;
-    const struct passes *p = &s->passes;
+    const struct shuffle_plan *p = &s->passes;
     int64_t shards_bytes = 0, size, there;
     enum status st;
     char name[32];
@@ -354,7 +357,7 @@ static enum status announce(struct shuffling *s)
         TRY(file_size(input->shards.paths[shard], &size));
         shards_bytes += size;
     }
-    TRY(folder_size(s->part, &there));
+    TRY(file_folder_size(s->part, &there));
     /* The same rows take about as much again, once as shards and once on their way, where place
      * and origin lie between the values and hardly compress; what was dealt twice is removed in
      * time.  Shards under way have room that they may not need. */
@@ -364,10 +367,10 @@ static enum status announce(struct shuffling *s)
                           + (split_blocks(p->rows, p->shard) + units) * FILE_BYTES;
     run_note(s->run, "%s: %lld rows of %s in %lld pass%s: %lld window%s, fan-out %lld; %s of disk "
              "at most, %s of it taken", tap_name(name, input->stream.tap), (long long)p->rows,
-             bytes_text((double)s->room.rows.bytes), (long long)p->dealings + 1,
+             human_bytes((double)s->room.rows.bytes), (long long)p->dealings + 1,
              p->dealings == 0 ? "" : "es", (long long)p->windows, p->windows == 1 ? "" : "s",
-             (long long)p->fanout, bytes_text((double)bytes), bytes_text((double)there));
-    TRY(disk_check(s->part, bytes > there ? bytes - there : 0, "shuffle"));
+             (long long)p->fanout, human_bytes((double)bytes), human_bytes((double)there));
+    TRY(file_check_disk(s->part, bytes > there ? bytes - there : 0, "shuffle"));
 done:
     return st;
 }
@@ -383,7 +386,7 @@ static void find_complete(struct shuffling *s)
         shards_numbered(path, s->part, shard);
         s->complete[shard] = file_exists(path);
     }
-    MPI_Bcast(s->complete, mpi_count(s->shards), MPI_CHAR, 0, s->run->comm);
+    MPI_Bcast(s->complete, comm_count(s->shards), MPI_CHAR, 0, s->run->comm);
 }
 
 /* --- the end ----------------------------------------------------------------------------- */
@@ -433,7 +436,7 @@ done:
     worker_stop(&s->reader);
     worker_stop(&s->writer);
     worker_stop(&s->publisher);
-    st = activation_close(&s->shard, st);
+    st = activation_writer_close(&s->shard, st);
     exchange_finish(&s->exchange);
     if (s->writing != MPI_COMM_NULL)
         MPI_Comm_free(&s->writing);

@@ -32,7 +32,7 @@ struct reorder {
     const char         *suite;      /* text of the effective suite */
 };
 
-/* Collective.  E_USAGE (too little memory asked for), E_ROOM, E_IO, E_FORMAT (damaged
+/* Collective.  E_USAGE (too little memory asked for), E_SPACE, E_IO, E_FORMAT (damaged
  * input or dealt file; the output has not the input's rows), E_STOPPED. */
 enum status reorder_stream(const struct reorder *job, struct run *run);
 

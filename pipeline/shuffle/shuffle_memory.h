@@ -6,12 +6,12 @@
 #ifndef SHUFFLE_MEMORY_H
 #define SHUFFLE_MEMORY_H
 
-#include "base/status.h"
+#include "base/refuse.h"
 
 #include <stdint.h>
 
 /* What the rows are like. */
-struct room_rows {
+struct shuffle_memory_rows {
     int64_t bytes;              /* of a row's values */
     int64_t value;              /* bytes of a value */
     int64_t in;                 /* rows of a chunk of the input, and of a dealt file */
@@ -19,10 +19,10 @@ struct room_rows {
 };
 
 /* What this run's ranks can hold, each.  Row counts unless it says bytes. */
-struct room {
+struct shuffle_memory {
     int              ranks;
     int              team;      /* ranks that hold a window: all, or each its own */
-    struct room_rows rows;
+    struct shuffle_memory_rows rows;
     int64_t          memory;    /* bytes of a rank */
     int64_t          record_bytes;  /* of a row on its way (records.h) */
     int64_t          batch;     /* read at a time */
@@ -35,20 +35,20 @@ struct room {
 };
 
 /* Divide `memory` bytes a rank.  E_USAGE with a figure if that is too little. */
-enum status room_make(struct room *room, int64_t memory, int ranks, const struct room_rows *rows);
+enum status shuffle_memory_make(struct shuffle_memory *room, int64_t memory, int ranks, const struct shuffle_memory_rows *rows);
 
 /* The same memory, if each rank reads itself what its windows need: nothing is sent, and what is
  * written waits for no other rank, so that windows have most of the memory. */
-struct room room_apart(const struct room *room);
+struct shuffle_memory shuffle_memory_apart(const struct shuffle_memory *room);
 
 /* Bytes of a chunk of the output. */
-int64_t room_chunk_bytes(const struct room *room);
+int64_t shuffle_memory_chunk_bytes(const struct shuffle_memory *room);
 
 /* Bytes that a rank holds while windows are filled and written, and while rows are dealt; and
  * what of them is no buffer of ours, but taken by readers, zstd, HDF5 and MPI. */
-int64_t room_window_bytes(const struct room *room);
-int64_t room_unit_bytes(const struct room *room);
-int64_t room_window_besides(const struct room *room);
-int64_t room_unit_besides(const struct room *room);
+int64_t shuffle_memory_window_bytes(const struct shuffle_memory *room);
+int64_t shuffle_memory_run_bytes(const struct shuffle_memory *room);
+int64_t shuffle_memory_window_other_bytes(const struct shuffle_memory *room);
+int64_t shuffle_memory_run_other_bytes(const struct shuffle_memory *room);
 
 #endif

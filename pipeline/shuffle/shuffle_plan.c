@@ -15,7 +15,7 @@ static int64_t most(int64_t a, int64_t b)
 
 /* Of so many chunks in one shard and window, how many does a rank of a team hold?  The first one
  * holds the most. */
-static int64_t chunks_held(const struct room *room, int team, int64_t chunks, int rank)
+static int64_t chunks_held(const struct shuffle_memory *room, int team, int64_t chunks, int rank)
 {
     const int64_t call = team * room->stretch;
     const struct range rest = split_range(chunks % call, rank, team);
@@ -37,25 +37,25 @@ static int64_t root_above(int64_t n, int64_t exponent)
 }
 
 /* How many windows there are, once span and window are known. */
-static int64_t count_windows(const struct passes *passes)
+static int64_t count_windows(const struct shuffle_plan *passes)
 {
     return passes->rows / passes->span * split_blocks(passes->span, passes->window)
            + split_blocks(passes->rows % passes->span, passes->window);
 }
 
-int64_t passes_chunk(int64_t rows, int64_t shard)
+int64_t shuffle_plan_chunk(int64_t rows, int64_t shard)
 {
     return least(CHUNK_ROWS, least(rows, shard));
 }
 
-int passes_held(const struct passes *passes)
+int shuffle_plan_held(const struct shuffle_plan *passes)
 {
-    return passes->windows == 1 || passes->way == PASSES_AT_ONCE ? 1 : 2;
+    return passes->windows == 1 || passes->way == SHUFFLE_AT_ONCE ? 1 : 2;
 }
 
 /* Windows so large that `held` chunks a rank of a team can hold one, and such that all teams
  * have as many. */
-static void cut_windows(struct passes *passes, const struct room *room, int team, int64_t held)
+static void cut_windows(struct shuffle_plan *passes, const struct shuffle_memory *room, int team, int64_t held)
 {
     const int64_t chunk = room->rows.out;
     const int64_t chunks = split_blocks(least(passes->rows, passes->shard), chunk);
@@ -74,23 +74,23 @@ static void cut_windows(struct passes *passes, const struct room *room, int team
 }
 
 /* Ranks that hold a window together. */
-static int team_of(enum passes_way way, const struct room *room)
+static int team_of(enum shuffle_way way, const struct shuffle_memory *room)
 {
-    return way == PASSES_TOGETHER ? room->ranks : 1;
+    return way == SHUFFLE_TOGETHER ? room->ranks : 1;
 }
 
 /* Windows that memory holds all at once: rows come to them in one pass.  False if it does not. */
-static bool cut_for_one(struct passes *passes, enum passes_way way, const struct room *room)
+static bool cut_for_one(struct shuffle_plan *passes, enum shuffle_way way, const struct shuffle_memory *room)
 {
     passes->way = way;
     cut_windows(passes, room, team_of(way, room), room->held);
-    return way == PASSES_TOGETHER ? passes->windows == 1
+    return way == SHUFFLE_TOGETHER ? passes->windows == 1
            : passes->windows <= room->ranks && passes->span == passes->window;
 }
 
 /* Windows of which memory holds two, and through which files rows come to them. */
-static void cut_for_several(struct passes *passes, enum passes_way way, int64_t bucket,
-                            const struct room *room)
+static void cut_for_several(struct shuffle_plan *passes, enum shuffle_way way, int64_t bucket,
+                            const struct shuffle_memory *room)
 {
     passes->way = way;
     passes->dealings = passes->fanout = passes->unit = 0;
@@ -107,85 +107,85 @@ static void cut_for_several(struct passes *passes, enum passes_way way, int64_t 
 
 /* If ranks take whole shards in turn, is no more than a ninth of their time spent waiting for
  * those that have one more? */
-static bool shared_evenly(const struct passes *passes, int ranks)
+static bool shared_evenly(const struct shuffle_plan *passes, int ranks)
 {
     const int64_t shards = split_blocks(passes->rows, passes->shard);
 
     return 8 * split_blocks(shards, ranks) * ranks <= 9 * shards;
 }
 
-void passes_make(struct passes *passes, int64_t rows, int64_t shard, int64_t bucket,
-                 const struct room *room)
+void shuffle_plan_make(struct shuffle_plan *passes, int64_t rows, int64_t shard, int64_t bucket,
+                 const struct shuffle_memory *room)
 {
-    const struct room alone = room_apart(room);
-    struct passes own = { .rows = rows, .shard = shard };
+    const struct shuffle_memory alone = shuffle_memory_apart(room);
+    struct shuffle_plan own = { .rows = rows, .shard = shard };
     const bool even = shared_evenly(&own, room->ranks);
 
     *passes = own;
-    if (even && cut_for_one(passes, PASSES_AT_ONCE, room))
+    if (even && cut_for_one(passes, SHUFFLE_AT_ONCE, room))
         return;
-    if (cut_for_one(passes, PASSES_TOGETHER, room))
+    if (cut_for_one(passes, SHUFFLE_TOGETHER, room))
         return;
-    cut_for_several(passes, PASSES_TOGETHER, bucket, room);
-    cut_for_several(&own, PASSES_APART, bucket, &alone);
+    cut_for_several(passes, SHUFFLE_TOGETHER, bucket, room);
+    cut_for_several(&own, SHUFFLE_APART, bucket, &alone);
     if (even && own.dealings <= passes->dealings)
         *passes = own;
 }
 
 /* Chunks of a window's part of a shard, the longest. */
-static int64_t part_chunks(const struct passes *passes)
+static int64_t part_chunks(const struct shuffle_plan *passes)
 {
     return split_blocks(least(passes->rows, least(passes->shard, passes->window)),
-                        passes_chunk(passes->rows, passes->shard));
+                        shuffle_plan_chunk(passes->rows, passes->shard));
 }
 
-bool passes_fit(const struct passes *passes, struct room *room)
+bool shuffle_plan_fit(const struct shuffle_plan *passes, struct shuffle_memory *room)
 {
     const int64_t parts = split_blocks(least(passes->window, passes->rows), passes->shard);
-    const struct room whole = passes->way == PASSES_APART ? room_apart(room) : *room;
-    struct room needed = whole;
+    const struct shuffle_memory whole = passes->way == SHUFFLE_APART ? shuffle_memory_apart(room) : *room;
+    struct shuffle_memory needed = whole;
 
-    needed.team = team_of((enum passes_way)passes->way, room);
+    needed.team = team_of((enum shuffle_way)passes->way, room);
     needed.unit = passes->unit;
-    needed.held = passes_held(passes) * parts
+    needed.held = shuffle_plan_held(passes) * parts
                   * chunks_held(&needed, needed.team, part_chunks(passes), 0);
     if (needed.held > whole.held || needed.unit > whole.unit
-        || (passes->way == PASSES_AT_ONCE && passes->windows > room->ranks))
+        || (passes->way == SHUFFLE_AT_ONCE && passes->windows > room->ranks))
         return false;
     *room = needed;
     return true;
 }
 
-int64_t passes_each(const struct passes *passes)
+int64_t shuffle_plan_each(const struct shuffle_plan *passes)
 {
     return split_blocks(passes->span, passes->window);
 }
 
-struct range passes_range(const struct passes *passes, int64_t window)
+struct range shuffle_plan_range(const struct shuffle_plan *passes, int64_t window)
 {
-    const int64_t each = passes_each(passes);
+    const int64_t each = shuffle_plan_each(passes);
     const struct range span = split_block(passes->rows, passes->span, window / each);
     const int64_t first = span.first + window % each * passes->window;
 
     return (struct range){ first, least(first + passes->window, span.end) };
 }
 
-int64_t passes_window(const struct passes *passes, int64_t row)
+int64_t shuffle_plan_window(const struct shuffle_plan *passes, int64_t row)
 {
-    return row / passes->span * passes_each(passes) + row % passes->span / passes->window;
+    return row / passes->span * shuffle_plan_each(passes) + row % passes->span / passes->window;
 }
 
-int passes_owner(const struct passes *passes, int64_t window, int ranks)
+int shuffle_plan_owner(const struct shuffle_plan *passes, int64_t window, int ranks)
 {
-    return (int)(window / passes_each(passes) % ranks);
+    return (int)(window / shuffle_plan_each(passes) % ranks);
 }
 
 /* --- seats ----------------------------------------------------------------------------- */
 
-struct seat passes_seat(const struct passes *passes, const struct room *room, int64_t row)
+struct shuffle_position shuffle_plan_position(const struct shuffle_plan *passes, const struct shuffle_memory *room, int64_t row)
 {
-    const int64_t number = passes_window(passes, row);
-    const struct range window = passes_range(passes, number);
+    const int64_t number = shuffle_plan_window(passes, row);
+    const struct range window = shuffle_plan_range(passes, number);
     const int64_t chunk_rows = room->rows.out, shard = row / passes->shard;
     const int64_t first = most(shard * passes->shard, window.first);
     const int64_t end = least((shard + 1) * passes->shard, window.end);
@@ -199,19 +199,19 @@ struct seat passes_seat(const struct passes *passes, const struct room *room, in
                            * chunks_held(room, room->team, part_chunks(passes), rank)
                            + call * room->stretch + chunk % call_chunks - mine.first;
 
-    return (struct seat){
-        passes->way == PASSES_TOGETHER ? rank : passes_owner(passes, number, room->ranks),
+    return (struct shuffle_position){
+        passes->way == SHUFFLE_TOGETHER ? rank : shuffle_plan_owner(passes, number, room->ranks),
         before * chunk_rows + (row - first) % chunk_rows,
     };
 }
 
-int64_t passes_calls(const struct room *room, struct range part)
+int64_t shuffle_plan_calls(const struct shuffle_memory *room, struct range part)
 {
     return split_blocks(split_blocks(part.end - part.first, room->rows.out),
                         room->team * room->stretch);
 }
 
-struct range passes_stretch(const struct room *room, struct range part, int64_t call, int rank)
+struct range shuffle_plan_stretch(const struct shuffle_memory *room, struct range part, int64_t call, int rank)
 {
     const int64_t chunk_rows = room->rows.out;
     const int64_t chunks = split_blocks(part.end - part.first, chunk_rows);

@@ -1,4 +1,5 @@
 #include "shuffle/shuffling.h"
+#include "base/allocate.h"
 #include "base/memory.h"
 #include "base/phase.h"
 
@@ -18,8 +19,8 @@ static void *carve(char **next, int64_t bytes)
 
 static void carve_windows(struct buffers *b, char *next, const struct shuffling *s)
 {
-    const struct room *room = &s->room;
-    const int windows = passes_held(&s->passes);
+    const struct shuffle_memory *room = &s->room;
+    const int windows = shuffle_plan_held(&s->passes);
     const int64_t held = room->held / windows * room->rows.out;
 
     for (int i = 0; i < room->batches; i++) {
@@ -34,7 +35,7 @@ static void carve_windows(struct buffers *b, char *next, const struct shuffling 
     b->receive = carve(&next, 0);
 }
 
-static void carve_units(struct buffers *b, char *next, const struct room *room)
+static void carve_units(struct buffers *b, char *next, const struct shuffle_memory *room)
 {
     for (int i = 0; i < 2; i++) {
         b->units[i].records = carve(&next, room->unit * room->record_bytes);
@@ -45,10 +46,10 @@ static void carve_units(struct buffers *b, char *next, const struct room *room)
 
 enum status shuffling_allocate(struct shuffling *s)
 {
-    const struct room *room = &s->room;
+    const struct shuffle_memory *room = &s->room;
     const bool deals = s->passes.dealings > 0;
-    const int64_t window = room_window_bytes(room), unit = deals ? room_unit_bytes(room) : 0;
-    const int64_t dealing = deals ? dealt_room(&s->form) : 0;
+    const int64_t window = shuffle_memory_window_bytes(room), unit = deals ? shuffle_memory_run_bytes(room) : 0;
+    const int64_t dealing = deals ? spill_scratch_bytes(&s->form) : 0;
     const int64_t places = room->rows.in * (int64_t)sizeof(int64_t);
     const int64_t bytes = (window > unit + dealing ? window : unit + dealing) + places
                           + SEAMS * SEAM;
@@ -57,7 +58,7 @@ enum status shuffling_allocate(struct shuffling *s)
     enum status st;
     char *next;
 
-    TRY(memory_check(s->run->comm, bytes + room_window_besides(room), "shuffle"));
+    TRY(memory_check(s->run->comm, bytes + shuffle_memory_window_other_bytes(room), "shuffle"));
     if (rows->bytes < bytes) {
         free(rows->memory);
         *rows = (struct reorder_rows){ allocate_big(bytes, 1), bytes };

@@ -5,8 +5,8 @@
 #include "base/worker.h"
 #include "shard/activation_writer.h"
 #include "shuffle/exchange.h"
-#include "shuffle/shuffle_plan.h"
 #include "shuffle/reorder.h"
+#include "shuffle/shuffle_plan.h"
 #include "shuffle/source.h"
 
 /* Rows on their way into a window. */
@@ -24,7 +24,7 @@ struct window_rows {
 };
 
 /* Rows to be dealt. */
-struct unit_rows {
+struct run_rows {
     char    *records;           /* [room.unit] */
     int32_t *groups, *sorted;   /* [room.unit] */
     int64_t  count, number;
@@ -37,17 +37,17 @@ struct buffers {
     struct batch       batches[2];
     char              *send, *receive;
     struct window_rows windows[2];
-    struct unit_rows   units[2];
-    uint8_t           *dealing; /* room for dealt_write() */
+    struct run_rows   units[2];
+    uint8_t           *dealing; /* room for spill_write() */
 };
 
 struct shuffling {
     const struct reorder    *job;
     struct run              *run;
     char                     part[PATH_LENGTH];     /* FOLDER.part */
-    struct room              room;
-    struct passes            passes;
-    struct dealt_form        form;
+    struct shuffle_memory              room;
+    struct shuffle_plan            passes;
+    struct spill_form        form;
     struct buffers           buffers;
     struct exchange          exchange;
     struct worker            reader;    /* reads a batch while another is exchanged */
@@ -66,7 +66,7 @@ struct shuffling {
     int64_t                  skipped, done;
 };
 
-/* Allocate the buffers.  Collective.  E_ROOM, before anything is allocated, if the ranks of
+/* Allocate the buffers.  Collective.  E_SPACE, before anything is allocated, if the ranks of
  * some node need more than it has. */
 enum status shuffling_allocate(struct shuffling *s);
 

@@ -67,7 +67,7 @@ static enum status read_dealt(struct source *source, char *records, int64_t byte
 {
     enum status st;
 
-    TRY(dealt_read(source->dealt, records, count, capacity, left));
+    TRY(spill_read(source->dealt, records, count, capacity, left));
     for (int64_t i = 0; i < *count; i++) {
         const int64_t row = record_at(records, bytes, i)->row;
 

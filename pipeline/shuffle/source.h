@@ -6,14 +6,14 @@
 #define SOURCE_H
 
 #include "shard/activations.h"
-#include "shuffle/spill.h"
 #include "shuffle/order.h"
+#include "shuffle/spill.h"
 
 struct source {
     struct activations *input;
     const struct order *order;
     int64_t            *places; /* [rows of an input chunk] room to work in */
-    struct dealt       *dealt;  /* NULL: the input */
+    struct spill       *dealt;  /* NULL: the input */
     struct range        rows;   /* of the list */
     struct range        wanted; /* output rows; input rows that go elsewhere are left out */
 };

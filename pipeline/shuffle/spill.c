@@ -1,5 +1,8 @@
 #include "shuffle/spill.h"
+#include "base/agree.h"
+#include "base/allocate.h"
 #include "base/comm.h"
+#include "base/die.h"
 #include "base/phase.h"
 #include "kernels/bytes.h"
 #include "shard/frame.h"
@@ -24,35 +27,35 @@ struct head {
 };
 
 struct entry {
-    struct dealt_piece piece;
+    struct spill_piece piece;
     uint64_t           hash;    /* of the piece, with the group as the seed */
 };
 
 static const char MAGIC[16] = "saemill dealt";
 enum { VERSION = 3 };
 
-static int64_t chunk_bytes(const struct dealt_form *form)
+static int64_t chunk_bytes(const struct spill_form *form)
 {
     return form->chunk * form->record;
 }
 
 /* Most bytes of the frames of a chunk. */
-static int64_t frames_bound(const struct dealt_form *form)
+static int64_t frames_bound(const struct spill_form *form)
 {
     return form->value * (int64_t)frame_bound((size_t)(chunk_bytes(form) / form->value));
 }
 
-int64_t dealt_room(const struct dealt_form *form)
+int64_t spill_scratch_bytes(const struct spill_form *form)
 {
     return chunk_bytes(form) + frames_bound(form);
 }
 
-void dealt_path(char path[PATH_LENGTH], const char *folder, int64_t unit)
+void spill_path(char path[PATH_LENGTH], const char *folder, int64_t unit)
 {
     path_print(path, "%s/%05lld", folder, (long long)unit);
 }
 
-static struct head head_of(const struct dealt_form *form, int64_t groups)
+static struct head head_of(const struct spill_form *form, int64_t groups)
 {
     struct head head = { .version = VERSION, .record = form->record, .chunk = form->chunk,
                          .groups = groups };
@@ -61,7 +64,7 @@ static struct head head_of(const struct dealt_form *form, int64_t groups)
     return head;
 }
 
-static uint64_t hash_piece(const struct dealt_piece *piece, int64_t group)
+static uint64_t hash_piece(const struct spill_piece *piece, int64_t group)
 {
     return XXH3_64bits_withSeed(piece, sizeof *piece, (XXH64_hash_t)group);
 }
@@ -69,7 +72,7 @@ static uint64_t hash_piece(const struct dealt_piece *piece, int64_t group)
 /* --- writing --------------------------------------------------------------------------- */
 
 /* Counting sort, stable: sorted[i] is the record that comes i-th; before [groups + 1]. */
-static void sort_by_group(int64_t *before, const struct dealt_unit *unit)
+static void sort_by_group(int64_t *before, const struct spill_run *unit)
 {
     for (int64_t i = 0; i < unit->count; i++)
         before[unit->groups[i] + 1]++;
@@ -83,8 +86,8 @@ static void sort_by_group(int64_t *before, const struct dealt_unit *unit)
 }
 
 /* Sorted records first, ..., end - 1 as one chunk at the end of the file; *at moves behind it. */
-static enum status write_chunk(FILE *file, const char *path, const struct dealt_form *form,
-                               const struct dealt_unit *unit, struct range rows, int64_t *at)
+static enum status write_chunk(FILE *file, const char *path, const struct spill_form *form,
+                               const struct spill_run *unit, struct range rows, int64_t *at)
 {
     const int64_t count = rows.end - rows.first, values = form->record / form->value;
     const int64_t plane = count * values;
@@ -114,8 +117,8 @@ static enum status write_chunk(FILE *file, const char *path, const struct dealt_
 }
 
 /* The chunks of all groups, and then, in front of them, where they are. */
-static enum status write_groups(FILE *file, const char *path, const struct dealt_form *form,
-                                const struct dealt_unit *unit, const int64_t *before)
+static enum status write_groups(FILE *file, const char *path, const struct spill_form *form,
+                                const struct spill_run *unit, const int64_t *before)
 {
     const struct head head = head_of(form, unit->groups_count);
     struct entry *entries = allocate(unit->groups_count, sizeof *entries);
@@ -131,7 +134,7 @@ static enum status write_groups(FILE *file, const char *path, const struct dealt
             TRY(write_chunk(file, path, form, unit, (struct range){
                             first, end < before[g + 1] ? end : before[g + 1] }, &at));
         }
-        entries[g].piece = (struct dealt_piece){ start, at - start, rows };
+        entries[g].piece = (struct spill_piece){ start, at - start, rows };
         entries[g].hash = hash_piece(&entries[g].piece, g);
     }
     TRY(fseeko(file, 0, SEEK_SET) != 0 || fwrite(&head, sizeof head, 1, file) != 1
@@ -143,8 +146,8 @@ done:
     return st;
 }
 
-enum status dealt_write(const char *part, const struct dealt_form *form,
-                        const struct dealt_unit *unit)
+enum status spill_write(const char *part, const struct spill_form *form,
+                        const struct spill_run *unit)
 {
     int64_t *before = allocate(unit->groups_count + 1, sizeof *before);
     const enum phase phase = phase_enter(PHASE_WRITE);
@@ -180,8 +183,8 @@ static enum status read_at(int file, const char *path, int64_t at, void *to, int
 }
 
 /* Where a group lies in one file. */
-static enum status read_piece(const struct dealt *dealt, int64_t unit, int32_t group,
-                              int32_t groups, struct dealt_piece *piece)
+static enum status read_piece(const struct spill *dealt, int64_t unit, int32_t group,
+                              int32_t groups, struct spill_piece *piece)
 {
     const struct head want = head_of(&dealt->form, groups);
     char path[PATH_LENGTH];
@@ -190,7 +193,7 @@ static enum status read_piece(const struct dealt *dealt, int64_t unit, int32_t g
     enum status st;
     int file;
 
-    dealt_path(path, dealt->folder, unit);
+    spill_path(path, dealt->folder, unit);
     file = open(path, O_RDONLY);
     TRY(file < 0 ? file_refuse("open", path) : OK);
     TRY(read_at(file, path, 0, &head, sizeof head));
@@ -207,20 +210,20 @@ done:
     return st;
 }
 
-enum status dealt_open(struct dealt *dealt, MPI_Comm comm, const char *folder, int64_t units,
-                       const struct dealt_form *form, int32_t group, int32_t groups)
+enum status spill_open(struct spill *dealt, MPI_Comm comm, const char *folder, int64_t units,
+                       const struct spill_form *form, int32_t group, int32_t groups)
 {
-    enum { NUMBERS = sizeof(struct dealt_piece) / sizeof(int64_t) };
+    enum { NUMBERS = sizeof(struct spill_piece) / sizeof(int64_t) };
     enum status st = OK;
     int rank, size;
 
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &size);
-    *dealt = (struct dealt){ .form = *form, .units = units, .file = -1, .piece = -1 };
+    *dealt = (struct spill){ .form = *form, .units = units, .file = -1, .piece = -1 };
     path_print(dealt->folder, "%s", folder);
     dealt->pieces = allocate(units, sizeof *dealt->pieces);
     dealt->before = allocate(units + 1, sizeof *dealt->before);
-    dealt->planes = allocate(dealt_room(form), 1);
+    dealt->planes = allocate(spill_scratch_bytes(form), 1);
     dealt->frames = dealt->planes + chunk_bytes(form);
 
     const struct range mine = split_range(units, rank, size);
@@ -228,7 +231,7 @@ enum status dealt_open(struct dealt *dealt, MPI_Comm comm, const char *folder, i
         st = read_piece(dealt, u, group, groups, &dealt->pieces[u]);
     TRY_ALL(comm, st);
     /* Every piece is zero on all ranks but one. */
-    MPI_Allreduce(MPI_IN_PLACE, dealt->pieces, mpi_count(NUMBERS * units), MPI_INT64_T, MPI_SUM,
+    MPI_Allreduce(MPI_IN_PLACE, dealt->pieces, comm_count(NUMBERS * units), MPI_INT64_T, MPI_SUM,
                   comm);
     for (int64_t u = 0; u < units; u++)
         dealt->before[u + 1] = dealt->before[u] + dealt->pieces[u].rows;
@@ -236,17 +239,17 @@ done:
     return st;
 }
 
-void dealt_close(struct dealt *dealt)
+void spill_close(struct spill *dealt)
 {
     if (dealt->pieces != NULL && dealt->file >= 0)
         close(dealt->file);
     free(dealt->planes);
     free(dealt->before);
     free(dealt->pieces);
-    *dealt = (struct dealt){0};
+    *dealt = (struct spill){0};
 }
 
-int64_t dealt_rows(const struct dealt *dealt)
+int64_t spill_rows(const struct spill *dealt)
 {
     return dealt->before[dealt->units];
 }
@@ -254,7 +257,7 @@ int64_t dealt_rows(const struct dealt *dealt)
 /* --- reading --------------------------------------------------------------------------- */
 
 /* Stand before the first chunk of the piece that record `row` of the list is in. */
-static enum status enter_piece(struct dealt *dealt, int64_t row)
+static enum status enter_piece(struct spill *dealt, int64_t row)
 {
     const int64_t piece = split_find(dealt->before, dealt->units, row);
     char path[PATH_LENGTH];
@@ -263,7 +266,7 @@ static enum status enter_piece(struct dealt *dealt, int64_t row)
     if (piece != dealt->piece) {
         if (dealt->file >= 0)
             close(dealt->file);
-        dealt_path(path, dealt->folder, piece);
+        spill_path(path, dealt->folder, piece);
         dealt->file = open(path, O_RDONLY);
         TRY(dealt->file < 0 ? file_refuse("open", path) : OK);
     }
@@ -275,9 +278,9 @@ done:
 }
 
 /* The next chunk of the piece into `planes`. */
-static enum status hold_next(struct dealt *dealt)
+static enum status hold_next(struct spill *dealt)
 {
-    const struct dealt_piece piece = dealt->pieces[dealt->piece];
+    const struct spill_piece piece = dealt->pieces[dealt->piece];
     const int64_t most = frames_bound(&dealt->form);
     const enum phase before = phase_enter(PHASE_READ);
     const int64_t start = dealt->at + (int64_t)sizeof(int64_t);
@@ -286,7 +289,7 @@ static enum status hold_next(struct dealt *dealt)
     size_t plane, content;
     enum status st;
 
-    dealt_path(path, dealt->folder, dealt->piece);
+    spill_path(path, dealt->folder, dealt->piece);
     snprintf(what, sizeof what, "the chunk at byte %lld cannot be decompressed to what was "
              "written", (long long)dealt->at);
     TRY(read_at(dealt->file, path, dealt->at, &bytes, sizeof bytes));
@@ -309,7 +312,7 @@ done:
     return st;
 }
 
-enum status dealt_read(struct dealt *dealt, void *records, int64_t *count, int64_t capacity,
+enum status spill_read(struct spill *dealt, void *records, int64_t *count, int64_t capacity,
                        struct range *left)
 {
     const int64_t row = left->first, values = dealt->form.record / dealt->form.value;

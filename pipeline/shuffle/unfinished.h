@@ -9,23 +9,23 @@
 #include "shuffle/shuffle_plan.h"
 
 /* All int64, in the order in which they are stored. */
-struct plan {
+struct unfinished {
     int64_t       hash;         /* statistics.hash of the input */
     int64_t       width, store; /* of its rows */
     int64_t       seed, bucket; /* of the order */
-    struct passes passes;
+    struct shuffle_plan passes;
 };
 
-enum { PLAN_NUMBERS = sizeof(struct plan) / sizeof(int64_t) };
+enum { UNFINISHED_NUMBERS = sizeof(struct unfinished) / sizeof(int64_t) };
 
 /* The plan in a file, or zeros if there is none that can be read.  Local. */
-struct plan plan_read(const char *path);
+struct unfinished unfinished_read(const char *path);
 
-/* E_IO, E_ROOM.  Local. */
-enum status plan_write(const char *path, const struct plan *plan);
+/* E_IO, E_SPACE.  Local. */
+enum status unfinished_write(const char *path, const struct unfinished *plan);
 
 /* Is what the earlier plan made a part of what this one wants: the same rows in the same
  * order, in shards of the same length? */
-bool plan_goes_on(const struct plan *plan, const struct plan *earlier);
+bool unfinished_goes_on(const struct unfinished *plan, const struct unfinished *earlier);
 
 #endif

@@ -1,4 +1,5 @@
 #include "shuffle/window.h"
+#include "base/agree.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,14 +18,14 @@ struct filling {
 static enum status read_batch(void *of)
 {
     struct filling *f = of;
-    const struct room *room = &f->s->room;
+    const struct shuffle_memory *room = &f->s->room;
     struct batch *batch = f->batch;
     enum status st;
 
     TRY(source_read(f->source, batch->records, room->record_bytes, room->batch, &batch->count,
                     &f->left));
     for (int64_t i = 0; i < batch->count; i++)
-        batch->owners[i] = passes_seat(&f->s->passes, room,
+        batch->owners[i] = shuffle_plan_position(&f->s->passes, room,
                                        record_at(batch->records, room->record_bytes, i)->row).rank;
 done:
     return st;
@@ -35,11 +36,11 @@ static void take(void *to, const struct record *record)
 {
     const struct shuffling *s = to;
     const struct window_rows *window = &s->buffers.windows[s->next];
-    const struct seat seat = passes_seat(&s->passes, &s->room, record->row);
+    const struct shuffle_position shuffle_position = shuffle_plan_position(&s->passes, &s->room, record->row);
 
-    memcpy(window->values + seat.slot * s->room.rows.bytes, record->values,
+    memcpy(window->values + shuffle_position.slot * s->room.rows.bytes, record->values,
            (size_t)s->room.rows.bytes);
-    window->origins[seat.slot] = record->origin;
+    window->origins[shuffle_position.slot] = record->origin;
 }
 
 /* All rows of a source into the memory of the ranks that will write them.  While a batch is
@@ -120,21 +121,21 @@ static enum status write_part(struct shuffling *s, const struct window_rows *win
     shards_numbered(path, s->part, shard);
     path_print(draft, "%s.part", path);
     if (part.first == rows.first) {
-        TRY(activation_create(&s->shard, s->writing, draft, s->job->input->stream,
+        TRY(activation_writer_create(&s->shard, s->writing, draft, s->job->input->stream,
                               rows.end - rows.first, s->job->suite));
-        TRY(activation_tell_source(&s->shard, (struct row_digest){ in->rows, in->hash }));
+        TRY(activation_writer_tell_source(&s->shard, (struct row_digest){ in->rows, in->hash }));
     }
-    for (int64_t call = 0; call < passes_calls(&s->room, part); call++) {
-        const struct range mine = passes_stretch(&s->room, part, call, s->place);
+    for (int64_t call = 0; call < shuffle_plan_calls(&s->room, part); call++) {
+        const struct range mine = shuffle_plan_stretch(&s->room, part, call, s->place);
         const int64_t slot = mine.first == mine.end ? 0
-                             : passes_seat(&s->passes, &s->room, mine.first).slot;
+                             : shuffle_plan_position(&s->passes, &s->room, mine.first).slot;
 
-        TRY(activation_write(&s->shard, (struct range){ mine.first - rows.first,
+        TRY(activation_writer_write(&s->shard, (struct range){ mine.first - rows.first,
                                                         mine.end - rows.first },
                              window->values + slot * s->room.rows.bytes, window->origins + slot));
     }
     if (part.end == rows.end) {
-        TRY(activation_close(&s->shard, OK));
+        TRY(activation_writer_close(&s->shard, OK));
         if (s->place == 0)
             shuffling_publish(s, path);
     }
@@ -164,18 +165,18 @@ done:
 static void write_next(struct shuffling *s)
 {
     s->written = &s->buffers.windows[s->next];
-    s->next = passes_held(&s->passes) - 1 - s->next;
+    s->next = shuffle_plan_held(&s->passes) - 1 - s->next;
     worker_begin(&s->writer, write_window, s);
 }
 
 enum status window_exchange(struct shuffling *s, struct source *source, int64_t first)
 {
-    const int64_t own = s->passes.way == PASSES_AT_ONCE ? first + s->run->rank : first;
+    const int64_t own = s->passes.way == SHUFFLE_AT_ONCE ? first + s->run->rank : first;
     struct window_rows *window = &s->buffers.windows[s->next];
     char step[64];
     enum status st;
 
-    window->rows = own < s->passes.windows ? passes_range(&s->passes, own) : (struct range){0};
+    window->rows = own < s->passes.windows ? shuffle_plan_range(&s->passes, own) : (struct range){0};
     snprintf(step, sizeof step, "window %lld of %lld", (long long)first + 1,
              (long long)s->passes.windows);
     TRY(fill(s, source, step));
@@ -189,7 +190,7 @@ enum status window_gather(struct shuffling *s, struct source *source, int64_t wi
 {
     enum status st;
 
-    s->buffers.windows[s->next].rows = passes_range(&s->passes, window);
+    s->buffers.windows[s->next].rows = shuffle_plan_range(&s->passes, window);
     TRY(fill_own(s, source));
     TRY(shuffling_await(s));
     write_next(s);

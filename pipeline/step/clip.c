@@ -1,5 +1,6 @@
 #include "kernels/bf16.h"
 #include "kernels/slice.h"
+#include "kernels/values.h"
 #include "step/architecture.h"
 #include "step/clip.h"
 #include "step/gradients.h"
@@ -34,7 +35,7 @@ static void square_decoder(void *context, struct range latents, struct range col
         for (int64_t c = 0; c < split_blocks(width, COLUMNS); c++) {
             const struct range block = split_block(width, COLUMNS, c);
             s->w->block_norms[(columns.first / COLUMNS + c) * s->training->latents + i] =
-                (float)sum_squares(g + block.first, length(block));
+                (float)values_sum_squares(g + block.first, length(block));
         }
     }
 }
@@ -51,7 +52,7 @@ static void square_encoder(void *context, struct range latents, struct range col
         for (int64_t c = 0; c < split_blocks(width, COLUMNS); c++) {
             const struct range block = split_block(width, COLUMNS, c);
             s->w->block_norms[(columns.first / COLUMNS + c) * own + i - first] =
-                (float)sum_squares(gradient + (i - latents.first) * ld + block.first,
+                (float)values_sum_squares(gradient + (i - latents.first) * ld + block.first,
                                    length(block));
         }
 }
@@ -104,7 +105,7 @@ void add_gradient_squares(const struct training *training, struct workspace *wor
     /* Each latent has one owner, the others bring 0: their order does not matter. */
     memset(w->gradient_norms, 0, (size_t)latents * sizeof *w->gradient_norms);
     square_latents(training, w);
-    MPI_Allreduce(MPI_IN_PLACE, w->gradient_norms, mpi_count(latents), MPI_DOUBLE, MPI_SUM,
+    MPI_Allreduce(MPI_IN_PLACE, w->gradient_norms, comm_count(latents), MPI_DOUBLE, MPI_SUM,
                   training->comm);
     w->gradient_square += sum_norms(training, w);
 }
@@ -122,7 +123,7 @@ static double square_skip(const struct training *training, struct workspace *w)
     #pragma omp parallel for
     for (int64_t c = 0; c < blocks; c++) {
         const struct range block = split_block(columns, COLUMNS, c);
-        w->block_norms[c] = (float)sum_squares(skip_gradient(training, w, block),
+        w->block_norms[c] = (float)values_sum_squares(skip_gradient(training, w, block),
                                                length(block) * training->inputs);
     }
     sum_over_ranks(training->comm, &sum, w->block_norms, blocks, 1);
@@ -135,7 +136,7 @@ void find_clipping(const struct training *training, struct workspace *workspace)
 
     find_decoder_bias_gradient(training, w);
     w->gradient_square += square_skip(training, w)
-                          + sum_squares(w->decoder_bias_gradient, training->outputs);
+                          + values_sum_squares(w->decoder_bias_gradient, training->outputs);
     const double norm = sqrt(w->gradient_square), most = training->recipe.clip;
     w->clipped = norm > most ? most / norm : 1;
 }
@@ -149,8 +150,8 @@ void clip_entries(const struct training *training, struct workspace *workspace)
 
     if (!(w->clipped < 1))
         return;
-    scale_values(w->columns->value, factor, entries);
-    scale_values(w->gradient, factor, entries);
+    values_scale(w->columns->value, factor, entries);
+    values_scale(w->gradient, factor, entries);
     for (int64_t i = 0; i < training->latents; i++)
         w->along[i] *= w->clipped;
 }
@@ -160,7 +161,7 @@ void clip_vectors(const struct training *training, struct workspace *workspace)
     struct workspace *w = workspace;
     const float factor = (float)w->clipped;
 
-    scale_values(w->decoder_bias_gradient, factor, training->outputs);
+    values_scale(w->decoder_bias_gradient, factor, training->outputs);
     for (int v = 0; v < VECTORS; v++)
-        scale_values(w->vector_gradient[v], factor, own_count(training));
+        values_scale(w->vector_gradient[v], factor, own_count(training));
 }

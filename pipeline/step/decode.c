@@ -1,8 +1,10 @@
 #include "step/decode.h"
+#include "base/allocate.h"
 #include "base/ordered_sum.h"
 #include "kernels/bf16.h"
 #include "kernels/rows.h"
 #include "kernels/slice.h"
+#include "kernels/values.h"
 #include "step/architecture.h"
 #include "step/dense.h"
 #include "step/turns.h"
@@ -82,7 +84,7 @@ static void add_squares(const struct training *training, const struct workspace 
         for (int64_t c = 0; c < split_blocks(length(residuals->block.columns), COLUMNS); c++) {
             const struct block part = part_of(residuals->block, c);
             *squares_at(training, w, part, r) +=
-                sum_squares(residual_row(residuals, r, row) + c * COLUMNS, length(part.columns));
+                values_sum_squares(residual_row(residuals, r, row) + c * COLUMNS, length(part.columns));
         }
 }
 
@@ -298,8 +300,8 @@ void decode_back(const struct training *training, struct workspace *workspace)
         cuts[p] = workspace->rows->start[rows.first];
         cuts[p + 1] = workspace->rows->start[rows.end];
     }
-    const struct chain chain = { training->comm, MPI_FLOAT, pieces, cuts, workspace->dots_begun };
-    chain_sum(&chain, workspace->dots, add_dots, &back);
+    const struct ordered_sum chain = { training->comm, MPI_FLOAT, pieces, cuts, workspace->dots_begun };
+    ordered_sum_run(&chain, workspace->dots, add_dots, &back);
     free(cuts);
 }
 

@@ -151,12 +151,12 @@ static void decode_rows(const struct training *training, const struct workspace 
     }
     for (int64_t c = 0; c < blocks; c++) {
         const struct range columns = split_block(own, SIDE, c);
-        rows_load(room.y, SIDE, section.residual, rows, columns);
+        packed_rows_load(room.y, SIDE, section.residual, rows, columns);
         for (int64_t t = 0; t < length(tiles); t++)
             if (any[t])
                 square_add(&w->square, room.y, operand(w, room.operands, t),
                            operand(w, w->shared, t * blocks + c));
-        rows_store(section.residual, room.y, SIDE, rows, columns);
+        packed_rows_store(section.residual, room.y, SIDE, rows, columns);
     }
 }
 
@@ -212,7 +212,7 @@ static void dots_of_rows(const struct training *training, const struct workspace
 
     for (int64_t c = 0; c < blocks; c++) {
         const struct range columns = split_block(own, SIDE, c);
-        rows_load(room.dense, SIDE, sections->residual, rows, columns);
+        packed_rows_load(room.dense, SIDE, sections->residual, rows, columns);
         square_left(&w->square, operand(w, room.operands, c), room.dense, SIDE, length(rows),
                     length(columns));
     }
@@ -272,7 +272,7 @@ static void pack_x(const struct workspace *w, const struct dense_sum *sum, struc
 {
     for (int64_t b = 0; b < split_blocks(w->batch, SIDE); b++) {
         const struct range rows = split_block(w->batch, SIDE, b);
-        rows_load(room.dense, SIDE, &sum->x, rows, columns);
+        packed_rows_load(room.dense, SIDE, &sum->x, rows, columns);
         square_right(&w->square, operand(w, room.operands, b), room.dense, SIDE, length(rows),
                      length(columns));
     }

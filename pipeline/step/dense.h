@@ -32,7 +32,7 @@ int64_t dense_scratch(const struct step_room *room, int64_t own_columns);
  *   start, end   [batch] where those of each row begin and end, in ascending order of latents
  *   residual     [batch, own columns] */
 struct section {
-    const struct stored_rows *residual;
+    const struct packed_rows *residual;
     const int32_t *start, *end;
 };
 
@@ -56,7 +56,7 @@ struct dense_sum {
     struct range       latents;
     const int32_t     *start, *end;
     const float       *coefficient;
-    struct stored_rows x;
+    struct packed_rows x;
 };
 
 /* Local. */

@@ -1,4 +1,5 @@
 #include "step/encode.h"
+#include "base/allocate.h"
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
 #include "step/architecture.h"
@@ -8,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct stored_rows encoder_input(const struct training *training,
+struct packed_rows encoder_input(const struct training *training,
                                  const struct workspace *workspace)
 {
-    struct stored_rows input = *workspace->x;
+    struct packed_rows input = *workspace->x;
 
     input.centre = training->centred ? training->tensors[DECODER_BIAS].value : NULL;
     return input;
@@ -21,14 +22,14 @@ struct stored_rows encoder_input(const struct training *training,
 static void make_input(const struct training *training, struct workspace *w, struct range rows)
 {
     const bool bf16 = training->recipe.precision == PRECISION_BF16;
-    const struct stored_rows from = encoder_input(training, w);
+    const struct packed_rows from = encoder_input(training, w);
     const struct range all = { 0, training->inputs };
 
     #pragma omp parallel for
     for (int64_t row = rows.first; row < rows.end; row++) {
         const int64_t at = (row - rows.first) * training->inputs;
         float *values = bf16 ? w->scratch[omp_get_thread_num()] : (float *)w->input + at;
-        rows_load(values, all.end, &from, (struct range){ row, row + 1 }, all);
+        packed_rows_load(values, all.end, &from, (struct range){ row, row + 1 }, all);
         if (bf16)
             bf16_from_float((uint16_t *)w->input + at, values, all.end);
     }
@@ -190,7 +191,7 @@ static unsigned keep_of_rows(const struct training *training, struct workspace *
 {
     const unsigned high = training->recipe.architecture->cut_rows(training, w, lists, first);
 
-    codes_keep(to, first, lists, w->active_cuts + first, w->aside_cuts + first);
+    select_keep(to, first, lists, w->active_cuts + first, w->aside_cuts + first);
     return high;
 }
 
@@ -202,7 +203,7 @@ static unsigned keep_of_batch(const struct training *training, struct workspace 
     if (architecture->cut_batch == NULL)
         return 0;
     const unsigned high = architecture->cut_batch(training, w, lists);
-    codes_keep(lists, 0, lists, w->active_cuts, w->aside_cuts);
+    select_keep(lists, 0, lists, w->active_cuts, w->aside_cuts);
     return high;
 }
 
@@ -278,7 +279,7 @@ static void gather(const struct training *training, struct workspace *w)
         mine[row] = (int32_t)(w->own->middle[row] - w->own->start[row]);
         mine[w->batch + row] = (int32_t)(w->own->start[row + 1] - w->own->middle[row]);
     }
-    MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, w->lengths, mpi_count(2 * w->batch),
+    MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, w->lengths, comm_count(2 * w->batch),
                   MPI_INT32_T, training->comm);
     place_gathered(w, counts, places);
     MPI_Allgatherv(w->own->index, counts[rank], MPI_INT32_T, w->gathered->index, counts, places,

@@ -5,7 +5,7 @@
 #include "step/workspace.h"
 
 /* x as the encoder sees it.  Local. */
-struct stored_rows encoder_input(const struct training *training,
+struct packed_rows encoder_input(const struct training *training,
                                  const struct workspace *workspace);
 
 /* List the entries of the latents whose turn it is: fills own, rows and cuts.  The dense

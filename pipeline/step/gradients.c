@@ -3,6 +3,7 @@
 #include "kernels/gemm.h"
 #include "kernels/rows.h"
 #include "kernels/slice.h"
+#include "kernels/values.h"
 #include "step/architecture.h"
 #include "step/decode.h"
 #include "step/dense.h"
@@ -77,10 +78,10 @@ void sum_over_ranks(MPI_Comm comm, double *sum, const float *values, int64_t cou
                     int64_t width)
 {
     const int64_t cuts[] = { 0, width };
-    const struct chain chain = { comm, MPI_DOUBLE, 1, cuts, false };
+    const struct ordered_sum chain = { comm, MPI_DOUBLE, 1, cuts, false };
     struct addends addends = { values, sum, count, width };
 
-    chain_sum(&chain, sum, add_all, &addends);
+    ordered_sum_run(&chain, sum, add_all, &addends);
 }
 
 /* ---- the decoder's bias ------------------------------------------------------------- */
@@ -135,7 +136,7 @@ static struct range overlap(struct range a, struct range b)
 static void *slice_input(const struct gradients *g, struct range columns)
 {
     const enum precision precision = g->training->recipe.precision;
-    const struct stored_rows input = encoder_input(g->training, g->w);
+    const struct packed_rows input = encoder_input(g->training, g->w);
     const int64_t width = length(columns);
     char *slice = g->w->shared;
 
@@ -143,7 +144,7 @@ static void *slice_input(const struct gradients *g, struct range columns)
     for (int64_t b = 0; b < split_blocks(g->w->batch, ROW_BLOCK); b++) {
         const struct range rows = split_block(g->w->batch, ROW_BLOCK, b);
         float *values = g->w->scratch[omp_get_thread_num()];
-        rows_load(values, SLICE_COLUMNS, &input, rows, columns);
+        packed_rows_load(values, SLICE_COLUMNS, &input, rows, columns);
         slice_pack(slice + slice_bytes(precision, rows.first, width), precision, values,
                    SLICE_COLUMNS, length(rows), width);
     }
@@ -271,10 +272,10 @@ float *skip_gradient(const struct training *training, struct workspace *workspac
 
     for (int64_t b = 0; b < split_blocks(w->batch, ROW_BLOCK); b++) {
         const struct range rows = split_block(w->batch, ROW_BLOCK, b);
-        rows_load(x, inputs, w->x, rows, (struct range){ 0, inputs });
-        rows_load(residual, COLUMNS, &w->residual[0], rows, columns);
+        packed_rows_load(x, inputs, w->x, rows, (struct range){ 0, inputs });
+        packed_rows_load(residual, COLUMNS, &w->residual[0], rows, columns);
         gemm_tn(gradient, inputs, residual, COLUMNS, x, inputs, width, inputs, length(rows), b > 0);
     }
-    scale_values(gradient, (float)(residual_scale(training, w) * w->clipped), width * inputs);
+    values_scale(gradient, (float)(residual_scale(training, w) * w->clipped), width * inputs);
     return gradient;
 }

@@ -2,6 +2,8 @@
 #include "kernels/adam.h"
 #include "kernels/bf16.h"
 #include "kernels/rows.h"
+#include "kernels/values.h"
+#include "shard/store.h"
 
 #include <string.h>
 
@@ -12,12 +14,12 @@ static int64_t length(struct range range)
     return range.end - range.first;
 }
 
-static char *place_of(const struct stored_rows *rows, int64_t row, int64_t column)
+static char *place_of(const struct packed_rows *rows, int64_t row, int64_t column)
 {
     return (char *)rows->memory + (row * rows->width + column) * store_bytes(rows->store);
 }
 
-void rows_load(float *out, int64_t ld, const struct stored_rows *from, struct range rows,
+void packed_rows_load(float *out, int64_t ld, const struct packed_rows *from, struct range rows,
                struct range columns)
 {
     const int64_t count = length(columns);
@@ -29,13 +31,13 @@ void rows_load(float *out, int64_t ld, const struct stored_rows *from, struct ra
         else
             memcpy(out, stored, (size_t)count * sizeof *out);
         if (from->factor != 1)
-            scale_values(out, from->factor, count);
+            values_scale(out, from->factor, count);
         if (from->centre != NULL)
             row_subtract(out, from->centre + columns.first, count);
     }
 }
 
-void rows_store(const struct stored_rows *to, const float *x, int64_t ld, struct range rows,
+void packed_rows_store(const struct packed_rows *to, const float *x, int64_t ld, struct range rows,
                 struct range columns)
 {
     const int64_t count = length(columns);
@@ -49,7 +51,7 @@ void rows_store(const struct stored_rows *to, const float *x, int64_t ld, struct
     }
 }
 
-void row_round(const struct stored_rows *as, float *row, int64_t columns)
+void packed_rows_round(const struct packed_rows *as, float *row, int64_t columns)
 {
     uint16_t rounded[PIECE];
 

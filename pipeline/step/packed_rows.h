@@ -8,8 +8,9 @@
 
 #include "base/split.h"
 #include "shard/h5.h"
+#include "shard/store.h"
 
-struct stored_rows {
+struct packed_rows {
     void        *memory;    /* [rows, width] */
     enum store   store;
     int64_t      width;
@@ -20,16 +21,16 @@ struct stored_rows {
 /* The values of some columns of some rows.
  *   out   [rows, columns]   `ld` from row to row
  * Local. */
-void rows_load(float *out, int64_t ld, const struct stored_rows *from, struct range rows,
+void packed_rows_load(float *out, int64_t ld, const struct packed_rows *from, struct range rows,
                struct range columns);
 
 /* Keep values, rounded to nearest if they are kept in bf16; factor and centre are not looked at.
  *   x     [rows, columns]   `ld` from row to row
  * Local. */
-void rows_store(const struct stored_rows *to, const float *x, int64_t ld, struct range rows,
+void packed_rows_store(const struct packed_rows *to, const float *x, int64_t ld, struct range rows,
                 struct range columns);
 
 /* What of a row is left when it has been stored: `columns` values are rounded in place.  Local. */
-void row_round(const struct stored_rows *as, float *row, int64_t columns);
+void packed_rows_round(const struct packed_rows *as, float *row, int64_t columns);
 
 #endif

@@ -80,12 +80,12 @@ static void begin(const struct training *training, const struct workspace *w,
     const int64_t first = training->own_columns.first + block.columns.first;
     const struct range columns = { first, first + length(block.columns) };
 
-    rows_load(value, SLICE_COLUMNS, w->target, block.rows, columns);
+    packed_rows_load(value, SLICE_COLUMNS, w->target, block.rows, columns);
     rows_subtract(value, SLICE_COLUMNS, training->tensors[DECODER_BIAS].value + first, value,
                   SLICE_COLUMNS, rows, length(columns));
     if (!training->recipe.skip)
         return;
-    rows_load(residuals->x, inputs, w->x, block.rows, (struct range){ 0, inputs });
+    packed_rows_load(residuals->x, inputs, w->x, block.rows, (struct range){ 0, inputs });
     for (int64_t c = 0; c < split_blocks(length(columns), COLUMNS); c++) {
         const struct range part = split_block(length(columns), COLUMNS, c);
         gemm_nt(value + part.first, SLICE_COLUMNS, residuals->x, inputs,
@@ -114,7 +114,7 @@ static void add(const struct training *training, const struct workspace *w,
     if (!begins_bare(training, r))
         memcpy(to, residual_row(residuals, r - 1, row), (size_t)width * sizeof *to);
     if (is_of_rest(training, r))
-        row_round(&w->residual[r - 1], to, width);      /* as it may be kept */
+        packed_rows_round(&w->residual[r - 1], to, width);      /* as it may be kept */
     slice_combine(to, w->rows->index + first, w->rows->value + first, section.end[at] - first,
                   w->shared, width, training->recipe.precision);
 }
@@ -138,7 +138,7 @@ void residuals_finish(const struct training *training, const struct workspace *w
             to[j] += from[j];
     }
     for (int r = 0; r < residuals->count; r++)
-        row_round(&w->residual[r], residual_row(residuals, r, row), width);
+        packed_rows_round(&w->residual[r], residual_row(residuals, r, row), width);
 }
 
 /* ---- kept and made anew ------------------------------------------------------------- */
@@ -147,7 +147,7 @@ void residuals_keep(const struct workspace *w, const struct residuals *residuals
 {
     for (int r = 0; r < residuals->count; r++)
         if (w->kept[r])
-            rows_store(&w->residual[r], residuals->value[r], SLICE_COLUMNS, residuals->block.rows,
+            packed_rows_store(&w->residual[r], residuals->value[r], SLICE_COLUMNS, residuals->block.rows,
                        residuals->block.columns);
 }
 
@@ -155,7 +155,7 @@ void residuals_load(const struct workspace *w, const struct residuals *residuals
 {
     for (int r = 0; r < residuals->count; r++)
         if (w->kept[r])
-            rows_load(residuals->value[r], SLICE_COLUMNS, &w->residual[r], residuals->block.rows,
+            packed_rows_load(residuals->value[r], SLICE_COLUMNS, &w->residual[r], residuals->block.rows,
                       residuals->block.columns);
 }
 

@@ -1,5 +1,7 @@
 #include "step/step.h"
+#include "base/allocate.h"
 #include "kernels/slice.h"
+#include "shard/store.h"
 #include "step/architecture.h"
 #include "step/clip.h"
 #include "step/decode.h"
@@ -82,7 +84,7 @@ static void sum_up(const struct training *training, struct workspace *w,
 
     memset(w->sums, 0, (size_t)count * sizeof *w->sums);
     sum_own(training, w, &sums);
-    MPI_Allreduce(MPI_IN_PLACE, w->sums, mpi_count(count), MPI_DOUBLE, MPI_SUM, training->comm);
+    MPI_Allreduce(MPI_IN_PLACE, w->sums, comm_count(count), MPI_DOUBLE, MPI_SUM, training->comm);
     w->column_sums = sums.columns;
     for (int64_t r = 0; r < sums.residuals; r++)
         w->square_sums[r] = sum_of(sums.squares + r * sums.column_blocks, sums.column_blocks);
@@ -111,17 +113,17 @@ static void report_step(struct step_report *report, const struct training *train
 static void choose_residuals(const struct training *training, struct workspace *w)
 {
     for (int r = 0; r < w->room.residuals; r++) {
-        struct stored_rows *residual = &w->residual[r];
+        struct packed_rows *residual = &w->residual[r];
         residual->width = training->own_columns.end - training->own_columns.first;
         w->kept[r] = residual_kept(training, w, r);
         if (!w->kept[r])
-            release_pages(residual->memory,
+            allocate_release(residual->memory,
                           w->batch * residual->width * store_bytes(residual->store));
     }
 }
 
 static void begin_step(const struct training *training, struct workspace *w,
-                       const struct stored_rows *x, const struct stored_rows *target)
+                       const struct packed_rows *x, const struct packed_rows *target)
 {
     w->x = x;
     w->target = target;
@@ -246,7 +248,7 @@ static void count_silence(struct training *training, const struct workspace *w)
 }
 
 enum status training_step(struct training *training, struct workspace *workspace,
-                          const struct stored_rows *x, const struct stored_rows *target,
+                          const struct packed_rows *x, const struct packed_rows *target,
                           struct step_report *report)
 {
     struct workspace *w = workspace;

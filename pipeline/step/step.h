@@ -42,7 +42,7 @@ struct step_report {
  * Collective.  E_NUMERIC, on every rank, if the loss is not finite: nothing has been moved
  * then. */
 enum status training_step(struct training *training, struct workspace *workspace,
-                          const struct stored_rows *x, const struct stored_rows *target,
+                          const struct packed_rows *x, const struct packed_rows *target,
                           struct step_report *report);
 
 #endif

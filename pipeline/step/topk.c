@@ -83,7 +83,7 @@ static void cut_to(struct cut *cuts, const struct codes *codes, const int32_t *s
 {
     #pragma omp parallel for
     for (int64_t row = 0; row < codes->groups; row++)
-        cuts[row] = cut_largest(codes->value, start + row, end + row, 1, k);
+        cuts[row] = select_largest(codes->value, start + row, end + row, 1, k);
 }
 
 /* Has some row fewer entries than k, from start to end? */
@@ -109,7 +109,7 @@ static unsigned cut_aside(const struct training *training, struct workspace *w,
     const int32_t *start = codes->middle, *end = codes->start + 1;
 
     if (!w->aside_decoded) {
-        cuts_keep_all(w->aside_cuts + first, codes->groups);
+        select_all(w->aside_cuts + first, codes->groups);
         return 0;
     }
     cut_to(w->aside_cuts + first, codes, start, end, k);
@@ -137,7 +137,7 @@ static unsigned cut_rows(const struct training *training, struct workspace *w,
 static unsigned cut_rows_aside(const struct training *training, struct workspace *w,
                                const struct codes *codes, int64_t first)
 {
-    cuts_keep_all(w->active_cuts + first, codes->groups);
+    select_all(w->active_cuts + first, codes->groups);
     return cut_aside(training, w, codes, first);
 }
 
@@ -145,11 +145,11 @@ static unsigned cut_batch(const struct training *training, struct workspace *w,
                           const struct codes *codes)
 {
     const int64_t rows = codes->groups, k = k_of(training) * rows;
-    const struct cut cut = cut_largest(codes->value, codes->start, codes->middle, rows, k);
+    const struct cut cut = select_largest(codes->value, codes->start, codes->middle, rows, k);
     int64_t actives = 0;
 
-    cut_each(w->active_cuts, cut, codes->value, codes->start, codes->middle, rows);
-    cuts_keep_all(w->aside_cuts, rows);
+    select_each(w->active_cuts, cut, codes->value, codes->start, codes->middle, rows);
+    select_all(w->aside_cuts, rows);
     for (int64_t row = 0; row < rows; row++)
         actives += codes->middle[row] - codes->start[row];
     return high_if(w->bar[BAR_ACTIVE] > 0 && actives < k, BAR_ACTIVE);

@@ -1,7 +1,9 @@
 #include "step/training.h"
+#include "base/allocate.h"
 #include "base/random.h"
 #include "kernels/bf16.h"
 #include "kernels/slice.h"
+#include "kernels/values.h"
 #include "step/architecture.h"
 #include "step/turns.h"
 
@@ -70,7 +72,7 @@ static void draw_row(float *row, const struct recipe *recipe, enum random_stream
         row[j] = 2 * random_uniform((uint64_t)recipe->seed, stream,
                                     (uint64_t)(number * width + j)) - 1;
     const double norm = recipe->architecture->decoder_norm;
-    scale_values(row, (float)(norm / sqrt(sum_squares(row, width))), width);
+    values_scale(row, (float)(norm / sqrt(values_sum_squares(row, width))), width);
 }
 
 /* Every rank draws every row of the decoder, since a row's norm needs all of its columns. */

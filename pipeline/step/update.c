@@ -1,6 +1,7 @@
 #include "step/update.h"
 #include "kernels/bf16.h"
 #include "kernels/slice.h"
+#include "kernels/values.h"
 #include "step/architecture.h"
 #include "step/decode.h"
 #include "step/gradients.h"
@@ -36,7 +37,7 @@ static void square_blocks(const struct training *training, struct workspace *w, 
     for (int64_t first = columns.first; first < columns.end; first += COLUMNS) {
         const int64_t end = first + COLUMNS < columns.end ? first + COLUMNS : columns.end;
         w->block_norms[first / COLUMNS * training->latents + latent] =
-            (float)sum_squares(row + first, end - first);
+            (float)values_sum_squares(row + first, end - first);
     }
 }
 
@@ -94,7 +95,7 @@ static void normalise_decoder(struct training *training, struct workspace *w)
     add_blocks(training, w);
     #pragma omp parallel for
     for (int64_t i = 0; i < training->latents; i++)
-        scale_values(training->tensors[DECODER].value + i * columns,
+        values_scale(training->tensors[DECODER].value + i * columns,
                      (float)(1 / sqrt(w->norms[i])), columns);
 }
 

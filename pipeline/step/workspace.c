@@ -1,6 +1,8 @@
 #include "step/workspace.h"
+#include "base/allocate.h"
 #include "kernels/linear.h"
 #include "kernels/slice.h"
+#include "shard/store.h"
 #include "step/dense.h"
 
 #include <omp.h>
@@ -203,7 +205,7 @@ static void make_for_architectures(struct workspace *w, const struct step_room *
     const int64_t batch = room->batch;
 
     for (int r = 0; r < room->residuals; r++)
-        w->residual[r] = (struct stored_rows){
+        w->residual[r] = (struct packed_rows){
             .memory = allocate_big(batch * s->own_columns, store_bytes(store_of(room->precision))),
             .store = store_of(room->precision),
             .factor = 1,

@@ -10,9 +10,9 @@
 #include "kernels/product.h"
 #include "kernels/select.h"
 #include "kernels/square.h"
-#include "step/step_timer.h"
-#include "step/step_memory.h"
 #include "step/packed_rows.h"
+#include "step/step_memory.h"
+#include "step/step_timer.h"
 
 /* Shapes that do not depend on ranks or threads: rows of a product of the encoder's, and of
  * the decoder's. */
@@ -32,9 +32,9 @@ struct workspace {
     int64_t       batch;
     int           ranks, threads;
 
-    const struct stored_rows *x;        /* [batch, inputs] */
-    const struct stored_rows *target;   /* [batch, outputs] what is to be reconstructed */
-    struct stored_rows residual[RESIDUALS_MOST];
+    const struct packed_rows *x;        /* [batch, inputs] */
+    const struct packed_rows *target;   /* [batch, outputs] what is to be reconstructed */
+    struct packed_rows residual[RESIDUALS_MOST];
                                     /* [batch, own columns] y - target; of a Matryoshka, one a
                                        prefix, each with the sum of those from there on; last, if
                                        there is one, that of the entries aside (residual.h) */

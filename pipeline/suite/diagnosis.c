@@ -61,20 +61,20 @@ static int line_of(const char *yaml, const char *section, unsigned entry, const 
     return line;
 }
 
-int blame_line_in(const char *yaml, const char *section, unsigned entry, const char *name)
+int diagnosis_line_in(const char *yaml, const char *section, unsigned entry, const char *name)
 {
     const char *problem;
 
     return line_of(yaml, section, entry, name, &problem);
 }
 
-int blame_line(const struct slots *slots, const struct key *key, unsigned entry)
+int diagnosis_line(const struct yaml_tree *slots, const struct key *key, unsigned entry)
 {
-    return blame_line_in(slots->yaml, key->section, entry, key->name);
+    return diagnosis_line_in(slots->yaml, key->section, entry, key->name);
 }
 
 /* The line of `name`, which stands where the trouble is. */
-static int trouble_line(const struct slots *slots, const struct trouble *trouble, const char *name)
+static int trouble_line(const struct yaml_tree *slots, const struct trouble *trouble, const char *name)
 {
     const bool top = strcmp(trouble->section, name) == 0;
     const char *problem;
@@ -130,7 +130,7 @@ static void suggest(char text[128], const char *found, const char *section)
             snprintf(text, 128, " (there is one under '%s')", SUITE_KEYS[k].section);
 }
 
-static enum status refuse_unknown(const struct slots *slots, const struct trouble *trouble)
+static enum status refuse_unknown(const struct yaml_tree *slots, const struct trouble *trouble)
 {
     const char *found = strrchr(trouble->finding, ' ') + 1;
     char hint[128], place[96] = "a suite file";
@@ -143,7 +143,7 @@ static enum status refuse_unknown(const struct slots *slots, const struct troubl
 }
 
 /* A list where a value belongs, or the reverse. */
-static enum status refuse_shape(const struct slots *slots, const struct trouble *trouble)
+static enum status refuse_shape(const struct yaml_tree *slots, const struct trouble *trouble)
 {
     const int line = trouble_line(slots, trouble, trouble->field);
 
@@ -167,7 +167,7 @@ static enum status refuse_shape(const struct slots *slots, const struct trouble 
                   slots->path);
 }
 
-static enum status refuse_yaml(const struct slots *slots)
+static enum status refuse_yaml(const struct yaml_tree *slots)
 {
     const char *problem = NULL;
     const int line = line_of(slots->yaml, "", 0, "", &problem);
@@ -176,7 +176,7 @@ static enum status refuse_yaml(const struct slots *slots)
                   problem != NULL ? problem : "it cannot be read");
 }
 
-enum status blame(const struct slots *slots, cyaml_err_t error, const struct trouble *trouble)
+enum status diagnosis_refuse(const struct yaml_tree *slots, cyaml_err_t error, const struct trouble *trouble)
 {
     const int line = trouble_line(slots, trouble, trouble->field);
 

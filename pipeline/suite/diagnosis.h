@@ -15,12 +15,12 @@ struct trouble {
 };
 
 /* The line, from 1, of a key; if it is absent, of what should hold it.  Local. */
-int blame_line(const struct slots *slots, const struct key *key, unsigned entry);
+int diagnosis_line(const struct yaml_tree *slots, const struct key *key, unsigned entry);
 
 /* The same in the text of a file; of group number `entry` if the section is "saes".  Local. */
-int blame_line_in(const char *yaml, const char *section, unsigned entry, const char *name);
+int diagnosis_line_in(const char *yaml, const char *section, unsigned entry, const char *name);
 
 /* Refuse in one clear sentence.  Local.  E_USAGE. */
-enum status blame(const struct slots *slots, cyaml_err_t error, const struct trouble *trouble);
+enum status diagnosis_refuse(const struct yaml_tree *slots, cyaml_err_t error, const struct trouble *trouble);
 
 #endif

@@ -38,7 +38,7 @@ static void write_comment(FILE *out, const char *indent, const char *text)
 /* Behind the value: what else could stand there. */
 static void write_note(FILE *out, const struct key *key)
 {
-    const char *expects = key->type == KEY_TEXT ? "" : key_expects(key);
+    const char *expects = key->type == KEY_TEXT ? "" : schema_key_expects(key);
 
     fprintf(out, "  # %s%s%s%s%s", key->required ? "must be given" : "",
             key->required && expects[0] != '\0' ? "; " : "", expects,
@@ -73,7 +73,7 @@ static void explain_section(FILE *out, const struct section *section)
         }
 }
 
-void suite_explain(FILE *out)
+void explain_suite(FILE *out)
 {
     fputs(HEAD, out);
     for (int s = 0; s < SUITE_SECTIONS_COUNT; s++) {

@@ -7,6 +7,6 @@
 #include <stdio.h>
 
 /* Write the example: what jobs/explained.yaml holds.  Local. */
-void suite_explain(FILE *out);
+void explain_suite(FILE *out);
 
 #endif

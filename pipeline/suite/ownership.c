@@ -1,4 +1,5 @@
 #include "suite/ownership.h"
+#include "base/die.h"
 #include "base/file.h"
 #include "suite/schema.h"
 
@@ -115,7 +116,7 @@ static bool is_claimed(const struct suite *suite, const char *path)
     int64_t bytes;
     const bool is = file_read(path, &text, &bytes) == OK && strcmp(text, suite->text) == 0;
 
-    status_clear();
+    refuse_clear();
     free(text);
     return is;
 }
@@ -147,13 +148,13 @@ static enum status write_claim(const struct suite *suite, const char *path)
         st = refuse(E_IO, "cannot rename %s to %s: %s", mine, path, strerror(errno));
 done:
     if (st != OK && is_claimed(suite, path)) {
-        status_clear();
+        refuse_clear();
         st = OK;
     }
     return st;
 }
 
-enum status suite_claim(const struct suite *suite)
+enum status ownership_claim(const struct suite *suite)
 {
     char path[PATH_LENGTH], *before = NULL, *now = NULL;
     int64_t bytes;

@@ -12,7 +12,7 @@
 /* Make the run folder this suite's, or refuse.  What does not change results may change
  * (schema.h, `technical`), and groups of autoencoders may be added behind the others.
  * Local; one process of a run calls it.  E_USAGE names the value and what was made with it;
- * E_IO, E_ROOM. */
-enum status suite_claim(const struct suite *suite);
+ * E_IO, E_SPACE. */
+enum status ownership_claim(const struct suite *suite);
 
 #endif

@@ -244,7 +244,7 @@ static void print_words(char *text, size_t size, const char *words)
     text[n] = '\0';
 }
 
-const char *key_expects(const struct key *key)
+const char *schema_key_expects(const struct key *key)
 {
     static char text[128];
     char most[32] = "";

@@ -54,6 +54,6 @@ extern const int            SUITE_SECTIONS_COUNT;
 
 /* What may be written for one value of this key: "an integer from 1 up to 16777216".
  * Valid until the next call. */
-const char *key_expects(const struct key *key);
+const char *schema_key_expects(const struct key *key);
 
 #endif

@@ -5,7 +5,7 @@
 #ifndef SITE_H
 #define SITE_H
 
-#include "base/status.h"
+#include "base/refuse.h"
 
 enum site {
     SITE_ATTN,      /* "attn":   concatenated head outputs z, before W_O */

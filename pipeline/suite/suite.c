@@ -1,10 +1,13 @@
 #include "suite/suite.h"
+#include "base/agree.h"
+#include "base/allocate.h"
+#include "base/die.h"
 #include "base/file.h"
 #include "base/human.h"
 #include "suite/diagnosis.h"
 #include "suite/ownership.h"
-#include "suite/yaml_tree.h"
 #include "suite/value.h"
+#include "suite/yaml_tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,17 +34,17 @@ static unsigned entries_of(const struct suite *suite, const char *section)
 
 /* ---- from the file and the defaults to the struct ---- */
 
-static enum status read_value(void *at, const struct slots *slots, const struct key *key,
+static enum status read_value(void *at, const struct yaml_tree *slots, const struct key *key,
                               unsigned entry, const char *text)
 {
     if (value_read(at, key, text))
         return OK;
     return refuse(E_USAGE, "%s:%d: '%s' is %s%s%s, but must be %s", slots->path,
-                  blame_line(slots, key, entry), key->name, text[0] ? "'" : "empty", text,
-                  text[0] ? "'" : "", key_expects(key));
+                  diagnosis_line(slots, key, entry), key->name, text[0] ? "'" : "empty", text,
+                  text[0] ? "'" : "", schema_key_expects(key));
 }
 
-static enum status read_list(void *base, const struct slots *slots, const struct key *key,
+static enum status read_list(void *base, const struct yaml_tree *slots, const struct key *key,
                              unsigned entry, char *const *texts, unsigned count)
 {
     char *values = allocate(count, VALUE_BYTES);
@@ -54,25 +57,25 @@ static enum status read_list(void *base, const struct slots *slots, const struct
     return st;
 }
 
-static enum status read_default_list(void *base, const struct slots *slots, const struct key *key)
+static enum status read_default_list(void *base, const struct yaml_tree *slots, const struct key *key)
 {
     unsigned count;
-    char **texts = slots_list(key->value, &count);
+    char **texts = yaml_tree_list(key->value, &count);
     const enum status st = read_list(base, slots, key, 0, texts, count);
 
-    slots_free_list(texts, count);
+    yaml_tree_free_list(texts, count);
     return st;
 }
 
-static enum status read_key(void *base, const struct slots *slots, const struct key *key,
+static enum status read_key(void *base, const struct yaml_tree *slots, const struct key *key,
                             unsigned entry)
 {
-    const struct slot *slot = slots_get(slots, key, entry);
+    const struct slot *slot = yaml_tree_get(slots, key, entry);
     const bool given = slot != NULL && (key->list ? (void *)slot->texts : (void *)slot->text);
 
     if (!given && key->required)
         return refuse(E_USAGE, "%s:%d: %s%s%s is missing, and has no default: %s", slots->path,
-                      blame_line(slots, key, entry), key->section, key->section[0] ? "." : "",
+                      diagnosis_line(slots, key, entry), key->section, key->section[0] ? "." : "",
                       key->name, key->meaning);
     if (!key->list)
         return read_value(member(base, key->offset), slots, key, entry,
@@ -92,17 +95,17 @@ static const struct key *saes_key(const char *name)
 }
 
 /* Sparsities or target_l0, and not both; only without either does the default hold. */
-static enum status choose_sparsity(struct suite_saes *saes, const struct slots *slots,
+static enum status choose_sparsity(struct suite_saes *saes, const struct yaml_tree *slots,
                                    unsigned entry)
 {
     const struct key *sparsities = saes_key("sparsities"), *target = saes_key("target_l0");
 
     if (saes->target_l0_count == 0)
         return OK;
-    if (slots_get(slots, sparsities, entry)->count > 0)
+    if (yaml_tree_get(slots, sparsities, entry)->count > 0)
         return refuse(E_USAGE, "%s:%d: 'sparsities' and 'target_l0' exclude each other; keep "
                       "one of them in each group", slots->path,
-                      blame_line(slots, target, entry));
+                      diagnosis_line(slots, target, entry));
     saes->sparsities_count = 0;
     return OK;
 }
@@ -121,11 +124,11 @@ static void derive_run(struct suite *suite)
         die("no memory for a path");
 }
 
-static enum status fill(struct suite *suite, const struct slots *slots)
+static enum status fill(struct suite *suite, const struct yaml_tree *slots)
 {
     enum status st = OK;
 
-    suite->saes_count = slots_entries(slots);
+    suite->saes_count = yaml_tree_entries(slots);
     suite->saes = allocate(suite->saes_count, sizeof *suite->saes);
     for (int k = 0; k < SUITE_KEYS_COUNT && st == OK; k++) {
         const char *section = SUITE_KEYS[k].section;
@@ -196,18 +199,18 @@ void suite_render(struct suite *suite)
 
 enum status suite_parse(struct suite *suite, const char *yaml, const char *path)
 {
-    struct slots slots;
+    struct yaml_tree slots;
     enum status st;
 
     *suite = (struct suite){ .path = strdup(path), .source = strdup(yaml) };
     if (suite->path == NULL || suite->source == NULL)
         die("no memory for the text of a suite");
-    TRY(slots_read(&slots, yaml, path));
+    TRY(yaml_tree_read(&slots, yaml, path));
     TRY(fill(suite, &slots));
     derive_run(suite);
     suite_render(suite);
 done:
-    slots_free(&slots);
+    yaml_tree_free(&slots);
     return st;
 }
 
@@ -221,7 +224,7 @@ enum status suite_check_file(const char *path)
         return refuse(E_USAGE, "%s is a folder; give the suite file in it", path);
     if (about.st_size > LONGEST)
         return refuse(E_USAGE, "%s:1: this file has %s, but a suite file has a few kB; is it the "
-                      "right one?", path, bytes_text((double)about.st_size));
+                      "right one?", path, human_bytes((double)about.st_size));
     return OK;
 }
 
@@ -237,7 +240,7 @@ enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path)
     TRY_ALL(comm, rank == 0 ? suite_check_file(path) : OK);
     TRY(comm_read_file(comm, path, &yaml, &bytes));
     TRY_ALL(comm, suite_parse(suite, yaml, path));
-    TRY_ALL(comm, rank == 0 ? suite_claim(suite) : OK);
+    TRY_ALL(comm, rank == 0 ? ownership_claim(suite) : OK);
 done:
     free(yaml);
     return st;
@@ -274,7 +277,7 @@ const char *suite_place(char place[SUITE_PLACE], const struct suite *suite, cons
                         unsigned entry, const char *name)
 {
     snprintf(place, SUITE_PLACE, "%s:%d", suite->path,
-             blame_line_in(suite->source, section, entry, name));
+             diagnosis_line_in(suite->source, section, entry, name));
     return place;
 }
 

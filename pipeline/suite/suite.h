@@ -131,7 +131,7 @@ enum status suite_check_file(const char *path);
 /* Read and check a suite file, and make the run folder its own (ownership.h).  Rank 0 reads, all
  * ranks parse the same bytes.  `suite` is filled from the file and the defaults;
  * suite_free() empties it.
- * Collective.  E_IO, E_ROOM, E_USAGE (with file, line and what would be right). */
+ * Collective.  E_IO, E_SPACE, E_USAGE (with file, line and what would be right). */
 enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path);
 
 /* The same from the text of a file; `path` is only for messages.  After a failure

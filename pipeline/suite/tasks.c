@@ -1,4 +1,6 @@
 #include "suite/tasks.h"
+#include "base/allocate.h"
+#include "base/die.h"
 #include "suite/layers.h"
 #include "suite/recipes.h"
 #include "suite/value.h"
@@ -128,7 +130,7 @@ static void name_sae(struct sae_task *task)
     const bool plain = strcmp(task->recipe, "gemma_scope") == 0;
 
     snprintf(task->name, sizeof task->name, "w%d-%c%s%s%s%s%s%s", task->width, target ? 't' : 'l',
-             number_text(number, target ? task->target_l0 : task->sparsity),
+             value_number_text(number, target ? task->target_l0 : task->sparsity),
              plain ? "" : "-", plain ? "" : task->recipe, task->transcoder ? "-to-" : "",
              task->transcoder ? site_name(task->target.site) : "", task->skip ? "-skip" : "");
 }
@@ -235,44 +237,4 @@ void tasks_free(struct tasks *tasks)
     free(tasks->train);
     free(tasks->taps);
     *tasks = (struct tasks){0};
-}
-
-/* ---- names and paths ---- */
-
-void path_tokens(char path[PATH_LENGTH], const struct suite *suite, int64_t file)
-{
-    path_print(path, "%s/tokens/%05lld.h5", suite->run, (long long)file);
-}
-
-void path_harvest(char path[PATH_LENGTH], const struct suite *suite, int64_t shard)
-{
-    path_print(path, "%s/harvest/%05lld", suite->run, (long long)shard);
-}
-
-void path_shuffle(char path[PATH_LENGTH], const struct suite *suite, struct tap tap)
-{
-    char name[32];
-
-    path_print(path, "%s/shuffle/%s", suite->run, tap_name(name, tap));
-}
-
-void path_sae(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
-              const char *name, const char *ending)
-{
-    char folder[32];
-
-    path_print(path, "%s/train/%s/%s%s", suite->run, tap_name(folder, tap), name, ending);
-}
-
-void path_scores(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
-                 const char *name)
-{
-    char folder[32];
-
-    path_print(path, "%s/evaluate/%s/%s.json", suite->run, tap_name(folder, tap), name);
-}
-
-void path_release(char path[PATH_LENGTH], const struct suite *suite)
-{
-    path_print(path, "%s/release", suite->run);
 }

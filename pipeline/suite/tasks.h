@@ -43,19 +43,4 @@ struct tasks {
 enum status tasks_make(struct tasks *tasks, const struct suite *suite, int layers);
 void        tasks_free(struct tasks *tasks);
 
-/* Paths in the run folder.  Each is published when complete: existence means completeness. */
-void path_tokens(char path[PATH_LENGTH], const struct suite *suite, int64_t file);
-                                    /* RUN/tokens/00003.h5: sequences of one corpus file */
-void path_harvest(char path[PATH_LENGTH], const struct suite *suite, int64_t shard);
-                                    /* RUN/harvest/00003: folder, one TAP.h5 per stream */
-void path_shuffle(char path[PATH_LENGTH], const struct suite *suite, struct tap tap);
-                                    /* RUN/shuffle/res.01: folder, 00000.h5, 00001.h5, ... */
-void path_sae(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
-              const char *name, const char *ending);
-                                    /* RUN/train/res.01/w1024-l0.0006.h5; endings .h5, .tsv */
-void path_scores(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
-                 const char *name); /* RUN/evaluate/res.01/w1024-l0.0006.json */
-void path_release(char path[PATH_LENGTH], const struct suite *suite);
-                                    /* RUN/release: folder */
-
 #endif

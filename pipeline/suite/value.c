@@ -1,4 +1,5 @@
 #include "suite/value.h"
+#include "base/die.h"
 #include "suite/layers.h"
 
 #include <ctype.h>
@@ -122,7 +123,7 @@ static void write_text(FILE *out, const char *text)
     fputc('"', out);
 }
 
-const char *number_text(char text[32], double number)
+const char *value_number_text(char text[32], double number)
 {
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, 32, "%.*g", digits, number);
@@ -139,7 +140,7 @@ void value_write(FILE *out, const struct key *key, const void *at)
     if (is_text(key))
         write_text(out, *(char *const *)at);
     else if (key->type == KEY_NUMBER)
-        fputs(number_text(digits, *(const double *)at), out);
+        fputs(value_number_text(digits, *(const double *)at), out);
     else
         fprintf(out, "%lld", (long long)*(const int64_t *)at);
 }

@@ -1,3 +1,4 @@
+#include "base/die.h"
 #include "suite/diagnosis.h"
 
 #include <assert.h>
@@ -82,7 +83,7 @@ static cyaml_schema_field_t field_at(unsigned place, const char *name, cyaml_sch
     };
 }
 
-static cyaml_schema_value_t mapping_of(const struct slots *slots, int section)
+static cyaml_schema_value_t mapping_of(const struct yaml_tree *slots, int section)
 {
     return (cyaml_schema_value_t){
         .type = CYAML_MAPPING, .data_size = (uint32_t)(SECTION_KEYS * sizeof(struct slot)),
@@ -90,7 +91,7 @@ static cyaml_schema_value_t mapping_of(const struct slots *slots, int section)
     };
 }
 
-static void make_schema(struct slots *slots)
+static void make_schema(struct yaml_tree *slots)
 {
     const unsigned top = keys_of("");
 
@@ -125,20 +126,20 @@ static void make_schema(struct slots *slots)
 
 /* ---- reading ---- */
 
-enum status slots_read(struct slots *slots, const char *yaml, const char *path)
+enum status yaml_tree_read(struct yaml_tree *slots, const char *yaml, const char *path)
 {
     struct trouble trouble = {0};
     const cyaml_config_t how = config(&trouble);
     cyaml_err_t error;
 
-    *slots = (struct slots){ .path = path, .yaml = yaml };
+    *slots = (struct yaml_tree){ .path = path, .yaml = yaml };
     make_schema(slots);
     error = cyaml_load_data((const uint8_t *)yaml, strlen(yaml), &how, &slots->schema,
                             (cyaml_data_t **)&slots->top, NULL);
-    return error == CYAML_OK ? OK : blame(slots, error, &trouble);
+    return error == CYAML_OK ? OK : diagnosis_refuse(slots, error, &trouble);
 }
 
-void slots_free(struct slots *slots)
+void yaml_tree_free(struct yaml_tree *slots)
 {
     struct trouble trouble = {0};
     const cyaml_config_t how = config(&trouble);
@@ -147,13 +148,13 @@ void slots_free(struct slots *slots)
     slots->top = NULL;
 }
 
-unsigned slots_entries(const struct slots *slots)
+unsigned yaml_tree_entries(const struct yaml_tree *slots)
 {
     return slots->top == NULL
          ? 0 : slots->top[keys_of("") + (unsigned)section_number("saes") - 1].count;
 }
 
-const struct slot *slots_get(const struct slots *slots, const struct key *key, unsigned entry)
+const struct slot *yaml_tree_get(const struct yaml_tree *slots, const struct key *key, unsigned entry)
 {
     const int section = section_number(key->section);
     const struct slot *keys = slots->top;
@@ -163,7 +164,7 @@ const struct slot *slots_get(const struct slots *slots, const struct key *key, u
     return keys == NULL ? NULL : &keys[entry * SECTION_KEYS + key_place(key)];
 }
 
-char **slots_list(const char *yaml, unsigned *count)
+char **yaml_tree_list(const char *yaml, unsigned *count)
 {
     struct trouble trouble = {0};
     const cyaml_config_t how = config(&trouble);
@@ -176,7 +177,7 @@ char **slots_list(const char *yaml, unsigned *count)
     return texts;
 }
 
-void slots_free_list(char **texts, unsigned count)
+void yaml_tree_free_list(char **texts, unsigned count)
 {
     struct trouble trouble = {0};
     const cyaml_config_t how = config(&trouble);

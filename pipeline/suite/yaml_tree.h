@@ -23,7 +23,7 @@ struct slot {
 
 enum { SECTION_KEYS = 32, SECTIONS_MOST = 12 };
 
-struct slots {
+struct yaml_tree {
     const char          *path;          /* for messages */
     const char          *yaml;          /* the file's text, likewise */
     struct slot         *top;           /* keys of "", then the other sections */
@@ -34,19 +34,19 @@ struct slots {
 
 /* Read the text of a suite file; `path` is only for messages.  `yaml` and `path` must
  * live as long as the slots.  Local.  E_USAGE. */
-enum status slots_read(struct slots *slots, const char *yaml, const char *path);
-void        slots_free(struct slots *slots);
+enum status yaml_tree_read(struct yaml_tree *slots, const char *yaml, const char *path);
+void        yaml_tree_free(struct yaml_tree *slots);
 
 /* The slot of a key, in entry number `entry` of "saes" (0 elsewhere).  NULL if its whole
  * section is absent. */
-const struct slot *slots_get(const struct slots *slots, const struct key *key, unsigned entry);
+const struct slot *yaml_tree_get(const struct yaml_tree *slots, const struct key *key, unsigned entry);
 
 /* How many groups stand under "saes". */
-unsigned slots_entries(const struct slots *slots);
+unsigned yaml_tree_entries(const struct yaml_tree *slots);
 
 /* Split a default like "[attn, mlp]" as the file's own lists are.  Caller frees with
- * slots_free_list(). */
-char **slots_list(const char *yaml, unsigned *count);
-void   slots_free_list(char **texts, unsigned count);
+ * yaml_tree_free_list(). */
+char **yaml_tree_list(const char *yaml, unsigned *count);
+void   yaml_tree_free_list(char **texts, unsigned count);
 
 #endif

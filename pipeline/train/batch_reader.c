@@ -1,12 +1,16 @@
 #include "train/batch_reader.h"
+#include "base/agree.h"
+#include "base/allocate.h"
+#include "kernels/values.h"
+#include "shard/store.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t row_bytes(const struct feed *feed)
+static int64_t row_bytes(const struct batch_reader *reader)
 {
-    return feed->activations.stream.width * store_bytes(feed->activations.stream.store);
+    return reader->activations.stream.width * store_bytes(reader->activations.stream.store);
 }
 
 /* A rank's share of a batch: whole chunks, as long as batches are whole chunks. */
@@ -18,21 +22,21 @@ static struct range share_of(int64_t rows, int rank, int size)
     return (struct range){ first < rows ? first : rows, end < rows ? end : rows };
 }
 
-/* Read this rank's share of batch t, going round at the end of the stream.  Local. */
-static enum status read_share(struct feed *feed, int64_t t)
+/* Read this rank's share of batch t, unfinished round at the end of the stream.  Local. */
+static enum status read_share(struct batch_reader *reader, int64_t t)
 {
-    const int64_t rows = feed->activations.statistics.rows;
-    char *to = feed->next + feed->share.first * row_bytes(feed);
-    int64_t left = feed->share.end - feed->share.first;
-    int64_t at = (t * feed->rows + feed->share.first) % rows;
+    const int64_t rows = reader->activations.statistics.rows;
+    char *to = reader->next + reader->share.first * row_bytes(reader);
+    int64_t left = reader->share.end - reader->share.first;
+    int64_t at = (t * reader->rows + reader->share.first) % rows;
 
     while (left > 0) {
         const int64_t count = left < rows - at ? left : rows - at;
         const struct range range = { at, at + count };
-        const enum status st = activations_read(&feed->activations, range, to, NULL);
+        const enum status st = activations_read(&reader->activations, range, to, NULL);
         if (st != OK)
             return st;
-        to += count * row_bytes(feed);
+        to += count * row_bytes(reader);
         left -= count;
         at = 0;
     }
@@ -41,82 +45,82 @@ static enum status read_share(struct feed *feed, int64_t t)
 
 static enum status read_ahead(void *of)
 {
-    struct feed *feed = of;
+    struct batch_reader *reader = of;
 
-    return read_share(feed, feed->ahead_of);
+    return read_share(reader, reader->ahead_of);
 }
 
-static void start_reading(struct feed *feed, int64_t t)
+static void start_reading(struct batch_reader *reader, int64_t t)
 {
-    feed->ahead_of = t;
-    feed->reading = true;
-    worker_begin(&feed->worker, read_ahead, feed);
+    reader->ahead_of = t;
+    reader->reading = true;
+    worker_begin(&reader->worker, read_ahead, reader);
 }
 
-void feed_rest(struct feed *feed)
+void batch_reader_wait(struct batch_reader *reader)
 {
-    if (feed->reading)
-        feed->read = worker_wait(&feed->worker);
-    feed->reading = false;
+    if (reader->reading)
+        reader->read = worker_wait(&reader->worker);
+    reader->reading = false;
 }
 
 /* The constants of the whole stream.  E_NUMERIC. */
-static enum status find_scale(struct feed *feed, const char *folder)
+static enum status find_scale(struct batch_reader *reader, const char *folder)
 {
-    const struct row_statistics *s = &feed->activations.statistics;
+    const struct row_statistics *s = &reader->activations.statistics;
     const double rows = (double)s->rows;
     double mean_square = 0;
 
-    if (s->rows == 0 || !(s->sum_squares > 0))
+    if (s->rows == 0 || !(s->values_sum_squares > 0))
         return refuse(E_NUMERIC, "the activations in %s are all zero (%lld rows); there is "
                       "nothing to learn", folder, (long long)s->rows);
-    for (int32_t j = 0; j < feed->activations.stream.width; j++)
+    for (int32_t j = 0; j < reader->activations.stream.width; j++)
         mean_square += pow(s->sum[j] / rows, 2);
-    feed->scale = sqrt(s->sum_squares / rows);
-    feed->variance = 1 - mean_square / (feed->scale * feed->scale);
+    reader->scale = sqrt(s->values_sum_squares / rows);
+    reader->variance = 1 - mean_square / (reader->scale * reader->scale);
     return OK;
 }
 
-static enum status open_stream(struct feed *feed, const char *folder)
+static enum status open_stream(struct batch_reader *reader, const char *folder)
 {
     enum status st;
 
-    TRY(activations_open_folder(&feed->activations, folder));
-    TRY(find_scale(feed, folder));
+    TRY(activations_open_folder(&reader->activations, folder));
+    TRY(find_scale(reader, folder));
 done:
     return st;
 }
 
-enum status feed_open(struct feed *feed, MPI_Comm comm, const char *folder, int64_t rows)
+enum status batch_reader_open(struct batch_reader *reader, MPI_Comm comm, const char *folder, int64_t rows)
 {
     int rank, size;
     enum status st;
 
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &size);
-    *feed = (struct feed){ .comm = comm, .rows = rows, .share = share_of(rows, rank, size),
+    *reader = (struct batch_reader){ .comm = comm, .rows = rows, .share = share_of(rows, rank, size),
                            .ahead_of = -1 };
-    worker_start(&feed->worker);
-    TRY_ALL(comm, open_stream(feed, folder));
-    feed->batch = (struct stored_rows){
-        .memory = allocate_big(rows, row_bytes(feed)),
-        .store = feed->activations.stream.store,
-        .width = feed->activations.stream.width,
-        .factor = (float)(1 / feed->scale),
+    worker_start(&reader->worker);
+    TRY_ALL(comm, open_stream(reader, folder));
+    reader->batch = (struct packed_rows){
+        .memory = allocate_big(rows, row_bytes(reader)),
+        .store = reader->activations.stream.store,
+        .width = reader->activations.stream.width,
+        .factor = (float)(1 / reader->scale),
     };
-    feed->next = allocate_big(rows, row_bytes(feed));
+    reader->next = allocate_big(rows, row_bytes(reader));
 done:
     return st;
 }
 
 /* The origins of some rows.  Caller frees.  Local. */
-static enum status read_origins(struct feed *feed, struct range rows, struct row_origin **origins)
+static enum status read_origins(struct batch_reader *reader, struct range rows, struct row_origin **origins)
 {
-    char *values = allocate(rows.end - rows.first, row_bytes(feed));
+    char *values = allocate(rows.end - rows.first, row_bytes(reader));
     enum status st;
 
     *origins = allocate(rows.end - rows.first, sizeof **origins);
-    st = activations_read(&feed->activations, rows, values, *origins);
+    st = activations_read(&reader->activations, rows, values, *origins);
     free(values);
     return st;
 }
@@ -126,7 +130,7 @@ static bool same_origin(struct row_origin a, struct row_origin b)
     return a.document == b.document && a.position == b.position && a.token == b.token;
 }
 
-enum status feed_check_aligned(struct feed *a, struct feed *b, const char *folder)
+enum status batch_reader_check_aligned(struct batch_reader *a, struct batch_reader *b, const char *folder)
 {
     const int64_t rows = a->activations.statistics.rows;
     const struct range some = { 0, rows < CHUNK_ROWS ? rows : CHUNK_ROWS };
@@ -150,70 +154,70 @@ done:
     return st;
 }
 
-void feed_close(struct feed *feed)
+void batch_reader_close(struct batch_reader *reader)
 {
-    worker_stop(&feed->worker);
-    free(feed->next);
-    free(feed->batch.memory);
-    activations_close(&feed->activations);
-    *feed = (struct feed){0};
+    worker_stop(&reader->worker);
+    free(reader->next);
+    free(reader->batch.memory);
+    activations_close(&reader->activations);
+    *reader = (struct batch_reader){0};
 }
 
-int64_t feed_bytes(int64_t rows, int32_t width, enum store store)
+int64_t batch_reader_bytes(int64_t rows, int32_t width, enum store store)
 {
     return rows * width * store_bytes(store);
 }
 
 /* The shares of all ranks.  A single rank has read all that there is. */
-static void gather(struct feed *feed)
+static void gather(struct batch_reader *reader)
 {
     int size, *counts, *places;
     MPI_Datatype row;
 
-    MPI_Comm_size(feed->comm, &size);
+    MPI_Comm_size(reader->comm, &size);
     if (size == 1)
         return;
     counts = allocate(2 * size, sizeof *counts);
     places = counts + size;
     for (int r = 0; r < size; r++) {
-        const struct range share = share_of(feed->rows, r, size);
-        counts[r] = mpi_count(share.end - share.first);
-        places[r] = mpi_count(share.first);
+        const struct range share = share_of(reader->rows, r, size);
+        counts[r] = comm_count(share.end - share.first);
+        places[r] = comm_count(share.first);
     }
-    MPI_Type_contiguous(mpi_count(row_bytes(feed)), MPI_BYTE, &row);
+    MPI_Type_contiguous(comm_count(row_bytes(reader)), MPI_BYTE, &row);
     MPI_Type_commit(&row);
-    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, feed->next, counts, places, row, feed->comm);
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, reader->next, counts, places, row, reader->comm);
     MPI_Type_free(&row);
     free(counts);
 }
 
 /* What has been read is the batch from now on; in the place of the one before comes the next. */
-static void turn_over(struct feed *feed)
+static void turn_over(struct batch_reader *reader)
 {
-    char *read = feed->next;
+    char *read = reader->next;
 
-    feed->next = feed->batch.memory;
-    feed->batch.memory = read;
+    reader->next = reader->batch.memory;
+    reader->batch.memory = read;
 }
 
-enum status feed_batch(struct feed *feed, int64_t t, bool ahead)
+enum status batch_reader_read(struct batch_reader *reader, int64_t t, bool ahead)
 {
     enum status st;
 
-    if (feed->ahead_of != t) {
-        feed_rest(feed);
-        turn_over(feed);        /* it is read over the one before, which nobody wants any more */
-        start_reading(feed, t);
+    if (reader->ahead_of != t) {
+        batch_reader_wait(reader);
+        turn_over(reader);        /* it is read over the one before, which nobody wants any more */
+        start_reading(reader, t);
     }
-    feed_rest(feed);
-    TRY_ALL(feed->comm, feed->read);
-    gather(feed);
-    turn_over(feed);
-    feed->ahead_of = -1;
+    batch_reader_wait(reader);
+    TRY_ALL(reader->comm, reader->read);
+    gather(reader);
+    turn_over(reader);
+    reader->ahead_of = -1;
     if (ahead)
-        start_reading(feed, t + 1);
+        start_reading(reader, t + 1);
     else
-        release_pages(feed->next, feed->rows * row_bytes(feed));
+        allocate_release(reader->next, reader->rows * row_bytes(reader));
 done:
     return st;
 }

@@ -9,16 +9,17 @@
 #define BATCH_READER_H
 
 #include "base/worker.h"
-#include "step/packed_rows.h"
 #include "shard/activations.h"
+#include "shard/store.h"
+#include "step/packed_rows.h"
 
-struct feed {
+struct batch_reader {
     struct activations activations;
     MPI_Comm     comm;
     int64_t      rows;      /* of a batch */
     double       scale;     /* root mean squared norm of a row, over the whole stream */
     double       variance;  /* mean squared distance from the mean row, in normalised units */
-    struct stored_rows batch;   /* [rows, width] normalised: row / scale */
+    struct packed_rows batch;   /* [rows, width] normalised: row / scale */
     char        *next;      /* [rows, width] of the next batch this rank's share is read, or has */
     struct range share;     /* been */
     struct worker worker;   /* that reads it */
@@ -29,21 +30,21 @@ struct feed {
 
 /* Open the shards 00000.h5, 00001.h5, ... in a folder.  Collective.  E_IO, E_FORMAT;
  * E_NUMERIC if all values are zero. */
-enum status feed_open(struct feed *feed, MPI_Comm comm, const char *folder, int64_t rows);
-void        feed_close(struct feed *feed);
+enum status batch_reader_open(struct batch_reader *reader, MPI_Comm comm, const char *folder, int64_t rows);
+void        batch_reader_close(struct batch_reader *reader);
 
 /* Is row i of both streams the same token, for every i?  Compares their lengths and some of the
  * origins.  E_USAGE, naming `folder`, from where b comes.  Local. */
-enum status feed_check_aligned(struct feed *a, struct feed *b, const char *folder);
+enum status batch_reader_check_aligned(struct batch_reader *a, struct batch_reader *b, const char *folder);
 
 /* Bytes of a batch; there are two of them if one is read ahead. */
-int64_t feed_bytes(int64_t rows, int32_t width, enum store store);
+int64_t batch_reader_bytes(int64_t rows, int32_t width, enum store store);
 
-/* Batch number t, in feed->batch.  Batch t + 1 is then read ahead, or else the memory for it is
+/* Batch number t, in reader->batch.  Batch t + 1 is then read ahead, or else the memory for it is
  * given back until the next call.  Collective.  E_IO, E_FORMAT. */
-enum status feed_batch(struct feed *feed, int64_t t, bool ahead);
+enum status batch_reader_read(struct batch_reader *reader, int64_t t, bool ahead);
 
 /* Wait for the thread that reads ahead: HDF5 must not be used by two at a time.  Local. */
-void feed_rest(struct feed *feed);
+void batch_reader_wait(struct batch_reader *reader);
 
 #endif

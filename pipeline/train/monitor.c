@@ -12,41 +12,41 @@ static const double EXPLODED = 100;     /* times what the error has been, or the
 
 enum { LOOKS = 20 };    /* at a training for warnings */
 
-static double dead_share(const struct pupil *pupil)
+static double dead_share(const struct member *member)
 {
-    return (double)pupil->last.dead / pupil->task->width;
+    return (double)member->last.dead / member->task->width;
 }
 
-void watch_text(const struct class *class, char *text, size_t size)
+void monitor_text(const struct trainings *trainings, char *text, size_t size)
 {
     size_t n = 0;
 
     text[0] = '\0';
-    for (int i = 0; i < class->count && n < size; i++) {
-        const struct pupil *p = &class->pupils[i];
+    for (int i = 0; i < trainings->count && n < size; i++) {
+        const struct member *p = &trainings->members[i];
         if (p->last.loss > 0)
             n += (size_t)snprintf(text + n, size - n,
                                   "%s%s loss %.4g, FVU %.3f, L0 %.1f, dead %.1f %%",
                                   n > 0 ? "; " : "", p->task->name, p->last.loss,
-                                  p->last.mse / pupil_target(class, p)->variance, p->last.l0,
+                                  p->last.mse / trainings_target(trainings, p)->variance, p->last.l0,
                                   100 * dead_share(p));
     }
 }
 
-enum status watch_loss(const struct class *class, struct pupil *pupil, enum status st)
+enum status monitor_check_loss(const struct trainings *trainings, struct member *member, enum status st)
 {
-    double *least = &pupil->training.least;
+    double *least = &member->training.least;
 
-    if (*least == 0 || pupil->last.mse < *least)
-        *least = pupil->last.mse;
+    if (*least == 0 || member->last.mse < *least)
+        *least = member->last.mse;
     /* Normalised rows have a mean square of 1. */
-    if (st == OK && pupil->last.mse <= EXPLODED * fmax(*least, 1))
+    if (st == OK && member->last.mse <= EXPLODED * fmax(*least, 1))
         return OK;
-    status_clear();
+    refuse_clear();
     return refuse(E_NUMERIC, "%s %s: the loss of step %lld is %g, it has exploded; lower "
                   "train.learning_rate, or raise train.warmup, and remove the checkpoints to "
-                  "begin anew (they are kept as they were)", class->name, pupil->task->name,
-                  (long long)pupil->last.step, pupil->last.loss);
+                  "begin anew (they are kept as they were)", trainings->name, member->task->name,
+                  (long long)member->last.step, member->last.loss);
 }
 
 /* Mean distance of the thresholds from where they began.  Collective. */
@@ -64,10 +64,10 @@ static double thresholds_moved(const struct training *training)
 
 /* The share of the last batch's pre-activations that moved the thresholds: those within half a
  * bandwidth of them, on either side.  Collective. */
-static double share_in_window(const struct class *class, const struct pupil *pupil)
+static double share_in_window(const struct trainings *trainings, const struct member *member)
 {
-    const struct workspace *w = &class->workspace;
-    const struct training *training = &pupil->training;
+    const struct workspace *w = &trainings->workspace;
+    const struct training *training = &member->training;
     int64_t count = 0;
 
     for (int64_t i = 0; i < own_count(training); i++)
@@ -79,52 +79,52 @@ static double share_in_window(const struct class *class, const struct pupil *pup
 /* Each of these says whether there is reason to warn; the text then tells what is seen, and
  * what to do. */
 
-static bool l0_is_far(const struct class *class, const struct pupil *pupil, char *text, size_t size)
+static bool l0_is_far(const struct trainings *trainings, const struct member *member, char *text, size_t size)
 {
-    const double l0 = pupil->last.l0, target = pupil->recipe.target_l0;
+    const double l0 = member->last.l0, target = member->recipe.target_l0;
 
-    (void)class;
+    (void)trainings;
     snprintf(text, size, "L0 is %.1f where %g was asked for; %s", l0, target,
-             pupil->recipe.architecture->top_k
+             member->recipe.architecture->top_k
              ? "fewer latents than that are above 0: lower train.learning_rate"
              : "train longer, or raise train.target_strength or train.learning_rate");
     return target > 0 && fabs(l0 / target - 1) > FAR;
 }
 
-static bool many_are_dead(const struct class *class, const struct pupil *pupil, char *text,
+static bool many_are_dead(const struct trainings *trainings, const struct member *member, char *text,
                           size_t size)
 {
-    (void)class;
+    (void)trainings;
     snprintf(text, size, "%.0f %% of the latents are dead; a %s, a lower train.learning_rate or a "
-             "smaller width leaves fewer", 100 * dead_share(pupil),
-             pupil->recipe.architecture->top_k ? "larger train.auxk"
+             "smaller width leaves fewer", 100 * dead_share(member),
+             member->recipe.architecture->top_k ? "larger train.auxk"
                                                : "longer train.sparsity_warmup");
-    return dead_share(pupil) > MANY_DEAD;
+    return dead_share(member) > MANY_DEAD;
 }
 
 /* Collective. */
-static bool thresholds_stay(const struct class *class, const struct pupil *pupil, char *text,
+static bool thresholds_stay(const struct trainings *trainings, const struct member *member, char *text,
                             size_t size)
 {
-    if (pupil->recipe.architecture != &JUMPRELU)
+    if (member->recipe.architecture != &JUMPRELU)
         return false;
-    const double first = pupil->recipe.threshold, moved = thresholds_moved(&pupil->training);
+    const double first = member->recipe.threshold, moved = thresholds_moved(&member->training);
     snprintf(text, size, "the thresholds hardly move: by %.2g in the mean, from %.4g; %.2g %% of "
              "the pre-activations lie within half of train.bandwidth of them, and only what is so "
              "near moves them: raise train.bandwidth or train.learning_rate", moved, first,
-             100 * share_in_window(class, pupil));
+             100 * share_in_window(trainings, member));
     return moved < HARDLY * first;
 }
 
-static bool (*const REASONS[])(const struct class *, const struct pupil *, char *, size_t) = {
+static bool (*const REASONS[])(const struct trainings *, const struct member *, char *, size_t) = {
     l0_is_far, many_are_dead, thresholds_stay,
 };
 enum { REASONS_COUNT = sizeof REASONS / sizeof *REASONS };
 
-void watch_warn(struct run *run, const struct class *class, struct pupil *pupil)
+void monitor_warn(struct run *run, const struct trainings *trainings, struct member *member)
 {
-    const struct recipe *recipe = &pupil->recipe;
-    const int64_t step = pupil->training.step, each = split_blocks(recipe->steps, LOOKS);
+    const struct recipe *recipe = &member->recipe;
+    const int64_t step = member->training.step, each = split_blocks(recipe->steps, LOOKS);
     const bool last = step == recipe->steps;
     const bool warm = step > recipe->warmup && step > recipe->sparsity_warmup;
     char text[512];
@@ -133,10 +133,10 @@ void watch_warn(struct run *run, const struct class *class, struct pupil *pupil)
         return;
     for (int r = 0; r < REASONS_COUNT; r++) {
         const unsigned bit = 1u << r;
-        if ((!last && (pupil->warned & bit) != 0) || !REASONS[r](class, pupil, text, sizeof text))
+        if ((!last && (member->warned & bit) != 0) || !REASONS[r](trainings, member, text, sizeof text))
             continue;
-        pupil->warned |= bit;
-        run_warn(run, "%s %s, step %lld of %lld: %s", class->name, pupil->task->name,
+        member->warned |= bit;
+        run_warn(run, "%s %s, step %lld of %lld: %s", trainings->name, member->task->name,
                  (long long)step, (long long)recipe->steps, text);
     }
 }

@@ -1,4 +1,6 @@
 #include "train/publish.h"
+#include "base/agree.h"
+#include "base/allocate.h"
 #include "base/file.h"
 #include "sae/saefile.h"
 #include "step/architecture.h"
@@ -66,7 +68,7 @@ static void inference_free(struct inference *inference)
 static enum status write_vector(const struct training *training, const float *values, hid_t file,
                                 const char *path, const char *name)
 {
-    return tensor_write(&training->tensors[ENCODER_BIAS], values, file, path, name,
+    return tensorfile_write(&training->tensors[ENCODER_BIAS], values, file, path, name,
                         training->comm);
 }
 
@@ -80,7 +82,7 @@ static enum status write_parameters(const struct training *training, hid_t file,
     for (size_t i = 0; i < sizeof WEIGHTS / sizeof *WEIGHTS; i++) {
         const struct tensor *t = &training->tensors[WEIGHTS[i]];
         if (t->name != NULL)
-            TRY(tensor_write(t, t->value, file, path, t->name, training->comm));
+            TRY(tensorfile_write(t, t->value, file, path, t->name, training->comm));
     }
     TRY(write_vector(training, inference.gain, file, path, "gain"));
     TRY(write_vector(training, inference.bias, file, path, "encoder_bias"));

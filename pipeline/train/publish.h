@@ -21,7 +21,7 @@ struct sae_origin {
 
 /* Write it whole and publish it: weights as trained, that is for row / scale, vectors as they
  * count when training is over.  The same bytes of data for any number of ranks.
- * Collective.  E_IO, E_ROOM. */
+ * Collective.  E_IO, E_SPACE. */
 enum status publish_sae(const struct training *training, const struct sae_origin *origin,
                         const char *path);
 

@@ -1,4 +1,5 @@
 #include "train/resume.h"
+#include "base/agree.h"
 #include "base/file.h"
 #include "step/architecture.h"
 #include "train/tensorfile.h"
@@ -67,20 +68,20 @@ static float *array_of(const struct tensor *tensor, int array, char name[64])
     return arrays[array];
 }
 
-void checkpoint_path(char path[PATH_LENGTH], const char *stem, int age)
+void resume_path(char path[PATH_LENGTH], const char *stem, int age)
 {
     static const char *const ENDINGS[CHECKPOINTS] = { "", "-before" };
 
     path_print(path, "%s.checkpoint%s.h5", stem, ENDINGS[age]);
 }
 
-enum status checkpoint_remove(const char *stem)
+enum status resume_remove(const char *stem)
 {
     char path[PATH_LENGTH];
     enum status st = OK;
 
     for (int age = 0; age < CHECKPOINTS && st == OK; age++) {
-        checkpoint_path(path, stem, age);
+        resume_path(path, stem, age);
         st = file_remove(path);
     }
     return st;
@@ -112,7 +113,7 @@ static enum status publish(const char *newest, const char *before)
     return file_publish(newest);
 }
 
-enum status training_save(const struct training *training, uint64_t data, const char *stem)
+enum status resume_save(const struct training *training, uint64_t data, const char *stem)
 {
     MPI_Comm comm = training->comm;
     char path[PATH_LENGTH], before[PATH_LENGTH], part[PATH_LENGTH], name[64];
@@ -121,8 +122,8 @@ enum status training_save(const struct training *training, uint64_t data, const 
     enum status st;
 
     MPI_Comm_rank(comm, &rank);
-    checkpoint_path(path, stem, 0);
-    checkpoint_path(before, stem, 1);
+    resume_path(path, stem, 0);
+    resume_path(before, stem, 1);
     path_print(part, "%s.part", path);
     TRY_ALL(comm, check_finite(training));
     TRY_ALL(comm, rank == 0 ? h5_create(&file, part, MPI_COMM_NULL) : OK);
@@ -131,7 +132,7 @@ enum status training_save(const struct training *training, uint64_t data, const 
         for (int a = 0; a < ARRAYS; a++) {
             const float *values = array_of(&training->tensors[i], a, name);
             if (values != NULL)
-                TRY(tensor_write(&training->tensors[i], values, file, part, name, comm));
+                TRY(tensorfile_write(&training->tensors[i], values, file, part, name, comm));
         }
 done:
     st = agree(comm, h5_close(&file, part, st));
@@ -181,7 +182,7 @@ static enum status read_all(struct training *training, uint64_t data, const char
         for (int a = 0; a < ARRAYS; a++) {
             float *values = array_of(&training->tensors[i], a, name);
             if (values != NULL)
-                TRY(tensor_read(&training->tensors[i], values, file, path, name));
+                TRY(tensorfile_read(&training->tensors[i], values, file, path, name));
         }
 done:
     return h5_close(&file, path, st);
@@ -192,12 +193,12 @@ static enum status replace_newest(const char *stem)
 {
     char newest[PATH_LENGTH], before[PATH_LENGTH];
 
-    checkpoint_path(newest, stem, 0);
-    checkpoint_path(before, stem, 1);
+    resume_path(newest, stem, 0);
+    resume_path(before, stem, 1);
     return rename(before, newest) != 0 ? file_refuse("rename", before) : OK;
 }
 
-enum status training_load(struct training *training, uint64_t data, const char *stem,
+enum status resume_load(struct training *training, uint64_t data, const char *stem,
                           struct resumption *resumption)
 {
     MPI_Comm comm = training->comm;
@@ -208,12 +209,12 @@ enum status training_load(struct training *training, uint64_t data, const char *
     *resumption = (struct resumption){0};
     MPI_Comm_rank(comm, &rank);
     for (int age = 0; age < CHECKPOINTS; age++) {
-        checkpoint_path(path, stem, age);
+        resume_path(path, stem, age);
         if (!comm_file_exists(comm, path))
             continue;
         if (st == E_FORMAT) {
-            snprintf(resumption->damage, sizeof resumption->damage, "%s", status_reason());
-            status_clear();
+            snprintf(resumption->damage, sizeof resumption->damage, "%s", refuse_reason());
+            refuse_clear();
         }
         st = agree(comm, read_all(training, data, path));
         resumption->found = st == OK;

@@ -13,18 +13,18 @@ enum { CHECKPOINTS = 2 };
 
 /* Where the checkpoint number `age` of an autoencoder is, 0 being the newest.
  *   stem   path of the autoencoder's files, without ending */
-void checkpoint_path(char path[PATH_LENGTH], const char *stem, int age);
+void resume_path(char path[PATH_LENGTH], const char *stem, int age);
 
 /* Remove all of an autoencoder.  Local.  E_IO. */
-enum status checkpoint_remove(const char *stem);
+enum status resume_remove(const char *stem);
 
 /* Write it beside the newest, then become the newest.
  *   data   identifies the rows it is trained on (struct row_statistics, hash)
- * Collective.  E_IO, E_ROOM; E_NUMERIC if a parameter is not finite: then the ones that are
+ * Collective.  E_IO, E_SPACE; E_NUMERIC if a parameter is not finite: then the ones that are
  * there stay as they are. */
-enum status training_save(const struct training *training, uint64_t data, const char *stem);
+enum status resume_save(const struct training *training, uint64_t data, const char *stem);
 
-/* What training_load() found. */
+/* What resume_load() found. */
 struct resumption {
     bool found;         /* there was a checkpoint */
     char damage[512];   /* what is wrong with the newest, if it is from the one before; else "" */
@@ -33,7 +33,7 @@ struct resumption {
 /* Give a training made from the same recipe the state of its newest checkpoint, or, if that is
  * damaged, of the one before, which takes its place.  Refuses one of another recipe, shape or
  * data.  Collective.  E_IO, E_USAGE; E_FORMAT if none that is there can be read. */
-enum status training_load(struct training *training, uint64_t data, const char *stem,
+enum status resume_load(struct training *training, uint64_t data, const char *stem,
                           struct resumption *resumption);
 
 #endif

@@ -27,10 +27,10 @@ enum status steplog_open(struct steplog *log, const char *path, int64_t steps);
 void steplog_add(struct steplog *log, const struct step_report *report, int64_t rows,
                  double variance);
 
-/* Bring to disk what was added.  E_IO, E_ROOM. */
+/* Bring to disk what was added.  E_IO, E_SPACE. */
 enum status steplog_sync(struct steplog *log);
 
-/* Give it its name.  E_IO, E_ROOM. */
+/* Give it its name.  E_IO, E_SPACE. */
 enum status steplog_publish(struct steplog *log);
 
 /* Close; accepts a log that was never opened, or published. */

@@ -1,4 +1,6 @@
 #include "train/tensorfile.h"
+#include "base/agree.h"
+#include "base/allocate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +45,7 @@ static void collect(float *tile, float *room, struct range tile_rows, const stru
     const struct range mine = overlap(tensor->own_rows, tile_rows);
     const int64_t count = length(mine) * length(tensor->own_columns);
     if (rank > 0 && count > 0)
-        MPI_Send(rows_of(tensor, values, mine), mpi_count(count), MPI_FLOAT, 0, TAG, comm);
+        MPI_Send(rows_of(tensor, values, mine), comm_count(count), MPI_FLOAT, 0, TAG, comm);
     if (rank > 0)
         return;
     if (count > 0)
@@ -54,12 +56,12 @@ static void collect(float *tile, float *room, struct range tile_rows, const stru
         const int64_t n = length(rows) * length(owned[r][1]);
         if (n == 0)
             continue;
-        MPI_Recv(room, mpi_count(n), MPI_FLOAT, r, TAG, comm, MPI_STATUS_IGNORE);
+        MPI_Recv(room, comm_count(n), MPI_FLOAT, r, TAG, comm, MPI_STATUS_IGNORE);
         place(tile, tile_rows, tensor->columns, rows, owned[r][1], room);
     }
 }
 
-enum status tensor_write(const struct tensor *tensor, const float *values, hid_t file,
+enum status tensorfile_write(const struct tensor *tensor, const float *values, hid_t file,
                          const char *path, const char *name, MPI_Comm comm)
 {
     const struct range mine[2] = { tensor->own_rows, tensor->own_columns };
@@ -92,7 +94,7 @@ enum status tensor_write(const struct tensor *tensor, const float *values, hid_t
     return agree(comm, st);
 }
 
-enum status tensor_read(const struct tensor *tensor, float *values, hid_t file, const char *path,
+enum status tensorfile_read(const struct tensor *tensor, float *values, hid_t file, const char *path,
                         const char *name)
 {
     const int64_t columns = tensor->columns > 1 ? tensor->columns : 0;

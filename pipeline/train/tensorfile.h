@@ -5,19 +5,19 @@
 #ifndef TENSORFILE_H
 #define TENSORFILE_H
 
-#include "step/training.h"
 #include "shard/h5.h"
+#include "step/training.h"
 
 /* Write one array of a tensor as data set `name`: rank 0 writes what the owners send it, a
  * tile of rows at a time.
  *   values  [own_rows, own_columns]
  *   file    open for writing on rank 0; ignored elsewhere
- * Collective.  E_IO, E_ROOM. */
-enum status tensor_write(const struct tensor *tensor, const float *values, hid_t file,
+ * Collective.  E_IO, E_SPACE. */
+enum status tensorfile_write(const struct tensor *tensor, const float *values, hid_t file,
                          const char *path, const char *name, MPI_Comm comm);
 
 /* Read this rank's rectangle.  Local.  E_IO, E_FORMAT. */
-enum status tensor_read(const struct tensor *tensor, float *values, hid_t file, const char *path,
+enum status tensorfile_read(const struct tensor *tensor, float *values, hid_t file, const char *path,
                         const char *name);
 
 #endif

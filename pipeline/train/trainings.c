@@ -1,179 +1,183 @@
 #include "train/trainings.h"
+#include "base/agree.h"
+#include "base/allocate.h"
 #include "lm/forward.h"
+#include "shard/store.h"
 #include "step/turns.h"
+#include "suite/paths.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-void class_make(struct class *class, const struct suite *suite, const struct lm_config *model,
+void trainings_make(struct trainings *trainings, const struct suite *suite, const struct lm_config *model,
                 const struct tap_task *task)
 {
-    *class = (struct class){ .suite = suite, .tap = task->tap, .count = task->count,
-                             .pupils = allocate(task->count, sizeof *class->pupils) };
-    class->store = strcmp(suite->harvest.store, "f32") == 0 ? STORE_F32 : STORE_BF16;
-    tap_name(class->name, task->tap);
+    *trainings = (struct trainings){ .suite = suite, .tap = task->tap, .count = task->count,
+                             .members = allocate(task->count, sizeof *trainings->members) };
+    trainings->store = strcmp(suite->harvest.store, "f32") == 0 ? STORE_F32 : STORE_BF16;
+    tap_name(trainings->name, task->tap);
     for (int s = 0; s < SITES; s++)
-        class->width[s] = tap_width(model, (enum site)s);
+        trainings->width[s] = tap_width(model, (enum site)s);
     for (int i = 0; i < task->count; i++) {
-        struct pupil *pupil = &class->pupils[i];
-        *pupil = (struct pupil){ .task = &task->saes[i], .going = true };
-        recipe_make(&pupil->recipe, suite, pupil->task);
+        struct member *member = &trainings->members[i];
+        *member = (struct member){ .task = &task->saes[i], .unfinished = true };
+        recipe_make(&member->recipe, suite, member->task);
     }
 }
 
-void class_free(struct class *class)
+void trainings_free(struct trainings *trainings)
 {
-    for (int i = 0; i < class->count; i++) {
-        steplog_close(&class->pupils[i].log);
-        training_free(&class->pupils[i].training);
+    for (int i = 0; i < trainings->count; i++) {
+        steplog_close(&trainings->members[i].log);
+        training_free(&trainings->members[i].training);
     }
-    workspace_free(&class->workspace);
+    workspace_free(&trainings->workspace);
     for (int s = 0; s < SITES; s++)
-        feed_close(&class->targets[s]);
-    feed_close(&class->feed);
-    free(class->pupils);
-    *class = (struct class){0};
+        batch_reader_close(&trainings->targets[s]);
+    batch_reader_close(&trainings->reader);
+    free(trainings->members);
+    *trainings = (struct trainings){0};
 }
 
-const struct feed *pupil_target(const struct class *class, const struct pupil *pupil)
+const struct batch_reader *trainings_target(const struct trainings *trainings, const struct member *member)
 {
-    return pupil->task->transcoder ? &class->targets[pupil->task->target.site] : &class->feed;
+    return member->task->transcoder ? &trainings->targets[member->task->target.site] : &trainings->reader;
 }
 
-struct shape pupil_shape(const struct class *class, const struct pupil *pupil)
+struct shape trainings_shape(const struct trainings *trainings, const struct member *member)
 {
-    return (struct shape){ class->width[class->tap.site], class->width[pupil->task->target.site],
-                           pupil->task->width };
+    return (struct shape){ trainings->width[trainings->tap.site], trainings->width[member->task->target.site],
+                           member->task->width };
 }
 
-uint64_t pupil_data(const struct class *class, const struct pupil *pupil)
+uint64_t trainings_data(const struct trainings *trainings, const struct member *member)
 {
-    const uint64_t read = class->feed.activations.statistics.hash;
+    const uint64_t read = trainings->reader.activations.statistics.hash;
 
-    return pupil->task->transcoder
-        ? read + pupil_target(class, pupil)->activations.statistics.hash : read;
+    return member->task->transcoder
+        ? read + trainings_target(trainings, member)->activations.statistics.hash : read;
 }
 
-void pupil_path(char path[PATH_LENGTH], const struct class *class, const struct pupil *pupil,
+void trainings_path(char path[PATH_LENGTH], const struct trainings *trainings, const struct member *member,
                 const char *ending)
 {
-    path_sae(path, class->suite, class->tap, pupil->task->name, ending);
+    paths_sae(path, trainings->suite, trainings->tap, member->task->name, ending);
 }
 
-/* Is there a transcoder that is going and is to give this site? */
-static bool is_target(const struct class *class, int site)
+/* Is there a transcoder that is unfinished and is to give this site? */
+static bool is_target(const struct trainings *trainings, int site)
 {
-    for (int i = 0; i < class->count; i++) {
-        const struct pupil *pupil = &class->pupils[i];
-        if (pupil->going && pupil->task->transcoder && (int)pupil->task->target.site == site)
+    for (int i = 0; i < trainings->count; i++) {
+        const struct member *member = &trainings->members[i];
+        if (member->unfinished && member->task->transcoder && (int)member->task->target.site == site)
             return true;
     }
     return false;
 }
 
-/* What the steps of all that are going need. */
-static struct step_room room_of(const struct class *class)
+/* What the steps of all that are unfinished need. */
+static struct step_room room_of(const struct trainings *trainings)
 {
     struct step_room room = {0};
 
-    for (int i = 0; i < class->count; i++)
-        if (class->pupils[i].going)
-            step_room_add(&room, &class->pupils[i].recipe,
-                          pupil_shape(class, &class->pupils[i]));
+    for (int i = 0; i < trainings->count; i++)
+        if (trainings->members[i].unfinished)
+            step_room_add(&room, &trainings->members[i].recipe,
+                          trainings_shape(trainings, &trainings->members[i]));
     return room;
 }
 
-int64_t class_bytes(const struct class *class, int ranks, int threads)
+int64_t trainings_bytes(const struct trainings *trainings, int ranks, int threads)
 {
-    const struct step_room room = room_of(class);
-    const int64_t batch = class->suite->train.batch;
+    const struct step_room room = room_of(trainings);
+    const int64_t batch = trainings->suite->train.batch;
     int64_t bytes = 0, of_batch = 0;
 
     for (int s = 0; s < SITES; s++)
-        if (s == (int)class->tap.site || is_target(class, s))
-            of_batch += feed_bytes(batch, class->width[s], class->store);
-    for (int i = 0; i < class->count; i++)
-        if (class->pupils[i].going)
-            bytes += training_bytes(&class->pupils[i].recipe,
-                                    pupil_shape(class, &class->pupils[i]), ranks);
+        if (s == (int)trainings->tap.site || is_target(trainings, s))
+            of_batch += batch_reader_bytes(batch, trainings->width[s], trainings->store);
+    for (int i = 0; i < trainings->count; i++)
+        if (trainings->members[i].unfinished)
+            bytes += training_bytes(&trainings->members[i].recipe,
+                                    trainings_shape(trainings, &trainings->members[i]), ranks);
     return bytes + of_batch + workspace_bytes(&room, ranks, threads, of_batch);
 }
 
 /* Collective. */
-static enum status open_stream(struct class *class, struct feed *feed, MPI_Comm comm,
+static enum status open_stream(struct trainings *trainings, struct batch_reader *reader, MPI_Comm comm,
                                struct tap tap)
 {
     char folder[PATH_LENGTH];
     enum status st;
 
-    path_shuffle(folder, class->suite, tap);
-    TRY(feed_open(feed, comm, folder, class->suite->train.batch));
-    if (feed->activations.stream.width != class->width[tap.site])
+    paths_shuffle(folder, trainings->suite, tap);
+    TRY(batch_reader_open(reader, comm, folder, trainings->suite->train.batch));
+    if (reader->activations.stream.width != trainings->width[tap.site])
         st = refuse(E_USAGE, "the rows in %s have %d values, those of the model have %d: they are "
-                    "another model's", folder, feed->activations.stream.width,
-                    class->width[tap.site]);
-    if (st == OK && feed != &class->feed)
-        st = agree(comm, feed_check_aligned(&class->feed, feed, folder));
+                    "another model's", folder, reader->activations.stream.width,
+                    trainings->width[tap.site]);
+    if (st == OK && reader != &trainings->reader)
+        st = agree(comm, batch_reader_check_aligned(&trainings->reader, reader, folder));
 done:
     return st;
 }
 
-enum status class_open(struct class *class, MPI_Comm comm)
+enum status trainings_open(struct trainings *trainings, MPI_Comm comm)
 {
-    const struct step_room room = room_of(class);
+    const struct step_room room = room_of(trainings);
     enum status st;
 
-    TRY(open_stream(class, &class->feed, comm, class->tap));
+    TRY(open_stream(trainings, &trainings->reader, comm, trainings->tap));
     for (int s = 0; s < SITES; s++)
-        if (is_target(class, s))
-            TRY(open_stream(class, &class->targets[s], comm,
-                            (struct tap){ (enum site)s, class->tap.layer }));
-    workspace_make(&class->workspace, comm, &room);
+        if (is_target(trainings, s))
+            TRY(open_stream(trainings, &trainings->targets[s], comm,
+                            (struct tap){ (enum site)s, trainings->tap.layer }));
+    workspace_make(&trainings->workspace, comm, &room);
 done:
     return st;
 }
 
 /* Not while lists are long: then a step takes long, and memory is what counts. */
-static bool reads_ahead(const struct class *class)
+static bool reads_ahead(const struct trainings *trainings)
 {
-    for (int i = 0; i < class->count; i++)
-        if (class->pupils[i].going && lists_are_long(&class->pupils[i].training))
+    for (int i = 0; i < trainings->count; i++)
+        if (trainings->members[i].unfinished && lists_are_long(&trainings->members[i].training))
             return false;
     return true;
 }
 
-enum status class_batch(struct class *class, int64_t t)
+enum status trainings_batch(struct trainings *trainings, int64_t t)
 {
-    const bool ahead = reads_ahead(class);
+    const bool ahead = reads_ahead(trainings);
     enum status st;
 
-    TRY(feed_batch(&class->feed, t, ahead));
+    TRY(batch_reader_read(&trainings->reader, t, ahead));
     for (int s = 0; s < SITES; s++)
-        if (class->targets[s].batch.memory != NULL)
-            TRY(feed_batch(&class->targets[s], t, ahead));
+        if (trainings->targets[s].batch.memory != NULL)
+            TRY(batch_reader_read(&trainings->targets[s], t, ahead));
 done:
     return st;
 }
 
-void class_rest(struct class *class)
+void trainings_wait(struct trainings *trainings)
 {
-    feed_rest(&class->feed);
+    batch_reader_wait(&trainings->reader);
     for (int s = 0; s < SITES; s++)
-        feed_rest(&class->targets[s]);
+        batch_reader_wait(&trainings->targets[s]);
 }
 
-struct range class_steps(const struct class *class)
+struct range trainings_steps(const struct trainings *trainings)
 {
     struct range steps = { INT64_MAX, 0 };
 
-    for (int i = 0; i < class->count; i++) {
-        const struct pupil *pupil = &class->pupils[i];
-        if (!pupil->going)
+    for (int i = 0; i < trainings->count; i++) {
+        const struct member *member = &trainings->members[i];
+        if (!member->unfinished)
             continue;
-        if (pupil->training.step < steps.first)
-            steps.first = pupil->training.step;
-        if (pupil->recipe.steps > steps.end)
-            steps.end = pupil->recipe.steps;
+        if (member->training.step < steps.first)
+            steps.first = member->training.step;
+        if (member->recipe.steps > steps.end)
+            steps.end = member->recipe.steps;
     }
     return steps;
 }

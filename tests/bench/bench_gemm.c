@@ -6,7 +6,9 @@
  * product, for SECONDS in each precision on every rank at once.  Printed: GFLOP/s of all ranks
  * together; 0 for bf16 where the build or the CPU has no such product.
  */
+#include "base/allocate.h"
 #include "base/comm.h"
+#include "base/die.h"
 #include "kernels/bf16.h"
 #include "kernels/product.h"
 

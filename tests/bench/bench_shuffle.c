@@ -14,13 +14,17 @@
  * the ratios within a round; payload per second; and the peak memory of two passes, beyond what
  * the process had before.  And first of all what a row's place in the order costs.
  */
+#include "base/agree.h"
+#include "base/allocate.h"
+#include "base/die.h"
+#include "base/human.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/worker.h"
-#include "base/human.h"
 #include "kernels/bf16.h"
 #include "kernels/permute.h"
 #include "shard/activation_writer.h"
+#include "shard/store.h"
 #include "shuffle/reorder.h"
 
 #include <math.h>
@@ -63,7 +67,7 @@ static enum status write_shard(const char *path, struct range shard, struct acti
     enum status st;
 
     path_print(part, "%s.part", path);
-    TRY(activation_create(&writer, MPI_COMM_SELF, part, STREAM, shard.end - shard.first, ""));
+    TRY(activation_writer_create(&writer, MPI_COMM_SELF, part, STREAM, shard.end - shard.first, ""));
     for (int64_t first = shard.first; first < shard.end; first += step) {
         const struct range rows = { first, first + step < shard.end ? first + step : shard.end };
 
@@ -73,7 +77,7 @@ static enum status write_shard(const char *path, struct range shard, struct acti
         else
             TRY(activations_read(input, rows, values, origins));
         phase_enter(PHASE_WRITE);
-        TRY(activation_write(&writer, (struct range){ rows.first - shard.first,
+        TRY(activation_writer_write(&writer, (struct range){ rows.first - shard.first,
                                                       rows.end - shard.first },
                              values, origins));
     }
@@ -81,7 +85,7 @@ done:
     phase_enter(PHASE_COMPUTE);
     free(origins);
     free(values);
-    return activation_close(&writer, st);
+    return activation_writer_close(&writer, st);
 }
 
 static enum status publish(void *path)
@@ -99,7 +103,7 @@ static enum status write_shards(struct run *run, const char *folder, int64_t row
     enum status st, published;
 
     worker_start(&publisher);
-    TRY_ALL(run->comm, run->rank == 0 ? folder_make(folder) : OK);
+    TRY_ALL(run->comm, run->rank == 0 ? file_make_folder(folder) : OK);
     for (int64_t s = run->rank; s < split_blocks(rows, SHARD) && st == OK; s += run->size) {
         path = paths[path == paths[0]];
         shards_numbered(path, folder, s);
@@ -129,7 +133,7 @@ static double time_of(struct run *run, const char *what, const char *folder,
     st = job != NULL ? reorder_stream(job, run)
                      : write_shards(run, folder, input->statistics.rows, input);
     if (st != OK)
-        die("%s", status_reason());
+        die("%s", refuse_reason());
     phase_seconds(spent);
     for (int p = 0; p < PHASES; p++)
         spent[p] -= before[p];
@@ -254,7 +258,7 @@ int main(int argc, char **argv)
     TRY_ALL(run.comm, activations_open(&input, paths, (int)shards));
     TRY_ALL(run.comm, activations_open(&half, paths, (int)(shards / 2)));
     run_note(&run, "%lld rows, %s, %d ranks with %s each", (long long)rows,
-             bytes_text((double)rows * WIDTH * 2), run.size, bytes_text(atof(argv[3])));
+             human_bytes((double)rows * WIDTH * 2), run.size, human_bytes(atof(argv[3])));
     time_order(&run);
     measure(&run, argv[1], &input, &half, atoll(argv[3]));
 done:

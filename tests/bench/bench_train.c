@@ -8,10 +8,13 @@
  * product of the encoder with the same batch, taken in turn with the steps.  What a step sends
  * on 2, 4 and 8 ranks is counted where it is given to MPI.
  */
-#include "base/memory.h"
+#include "base/allocate.h"
+#include "base/die.h"
 #include "base/human.h"
+#include "base/memory.h"
 #include "kernels/gemm.h"
 #include "kernels/product.h"
+#include "shard/store.h"
 #include "tests/bench/sent.h"
 #include "tests/bench/train_scene.h"
 
@@ -168,7 +171,7 @@ static void measure(struct result *result, const struct trial *trial, const char
     scene_check(&scene);
     *result = time_steps(&scene);
     result->parameters = training_bytes(&scene.training.recipe, trial_shape(trial), 1);
-    const int64_t batch = feed_bytes(trial->batch, trial->inputs, STORE_BF16);
+    const int64_t batch = batch_reader_bytes(trial->batch, trial->inputs, STORE_BF16);
     result->planned = MEMORY_BASE + result->parameters + batch
                       + workspace_bytes(&scene.room, 1, omp_get_max_threads(), batch);
     scene_free(&scene);
@@ -275,7 +278,7 @@ static void print_result(const struct trial *trial, const struct result *r,
                1e-6 * (double)sent[2], 1e-6 * bound);
     else
         printf(" %5s %5s %5s %5s", "", "", "", "");
-    printf(" %8s %+5.1f%% %5.2f\n", bytes_text((double)r->peak),
+    printf(" %8s %+5.1f%% %5.2f\n", human_bytes((double)r->peak),
            100 * ((double)r->peak / (double)r->parameters - 1),
            (double)r->peak / (double)r->planned);
     fflush(stdout);

@@ -1,5 +1,7 @@
 /* What a step must have found, by its definitions in double.  The step moves the parameters by
  * no more than 1e-7, so it does not matter that they are looked at behind it. */
+#include "base/allocate.h"
+#include "base/die.h"
 #include "kernels/bf16.h"
 #include "step/decode.h"
 #include "step/encode.h"
@@ -36,12 +38,12 @@ static double norm(const double *x, int64_t n)
 
 /* One row of some.
  *   out   [inputs] */
-static void take_row(float *out, const struct scene *scene, const struct stored_rows *rows,
+static void take_row(float *out, const struct scene *scene, const struct packed_rows *rows,
                      int64_t row)
 {
     const struct range all = { 0, scene->training.inputs };
 
-    rows_load(out, all.end, rows, (struct range){ row, row + 1 }, all);
+    packed_rows_load(out, all.end, rows, (struct range){ row, row + 1 }, all);
 }
 
 /* What the encoder saw of a row.
@@ -49,7 +51,7 @@ static void take_row(float *out, const struct scene *scene, const struct stored_
 static void encoder_sees(float *x, const struct scene *scene, int64_t row)
 {
     const int64_t inputs = scene->training.inputs;
-    const struct stored_rows input = encoder_input(&scene->training, &scene->workspace);
+    const struct packed_rows input = encoder_input(&scene->training, &scene->workspace);
     uint16_t *rounded = allocate(inputs, sizeof *rounded);
 
     take_row(x, scene, &input, row);

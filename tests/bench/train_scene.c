@@ -1,11 +1,14 @@
 #include "tests/bench/train_scene.h"
+#include "base/allocate.h"
+#include "base/die.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
 #include "kernels/product.h"
-#include "step/turns.h"
 #include "shard/activation_writer.h"
+#include "shard/store.h"
+#include "step/turns.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -77,12 +80,12 @@ static void write_shard(const char *folder, const struct training *dictionary)
     path_print(path, "%s/00000.h5", folder);
     path_print(part, "%s.part", path);
     plant(values, dictionary, rows);
-    TRY(folder_make(folder));
-    TRY(activation_create(&writer, MPI_COMM_SELF, part, stream, rows, ""));
-    TRY(activation_write(&writer, (struct range){ 0, rows }, values, origins));
+    TRY(file_make_folder(folder));
+    TRY(activation_writer_create(&writer, MPI_COMM_SELF, part, stream, rows, ""));
+    TRY(activation_writer_write(&writer, (struct range){ 0, rows }, values, origins));
 done:
-    if (activation_close(&writer, st) != OK || file_publish(path) != OK)
-        die("%s", status_reason());
+    if (activation_writer_close(&writer, st) != OK || file_publish(path) != OK)
+        die("%s", refuse_reason());
     free(origins);
     free(values);
 }
@@ -97,13 +100,13 @@ static int descending(const void *a, const void *b)
 }
 
 /* What the products of a row with `l0` latents exceed, on average. */
-static double find_bar(const struct training *whole, const struct stored_rows *rows, double l0)
+static double find_bar(const struct training *whole, const struct packed_rows *rows, double l0)
 {
     const int64_t inputs = whole->inputs, latents = whole->latents;
     float *pre = allocate(PROBE * latents, sizeof *pre);
     float *x = allocate(PROBE * inputs, sizeof *x);
 
-    rows_load(x, inputs, rows, (struct range){ 0, PROBE }, (struct range){ 0, inputs });
+    packed_rows_load(x, inputs, rows, (struct range){ 0, PROBE }, (struct range){ 0, inputs });
     gemm_nt(pre, latents, x, inputs, whole->tensors[ENCODER].value, inputs, PROBE, latents,
             inputs, false);
     qsort(pre, (size_t)(PROBE * latents), sizeof *pre, descending);
@@ -143,9 +146,9 @@ void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
     }
     MPI_Barrier(comm);
     memory_start_peak();        /* what writing has freed is given back */
-    if (feed_open(&scene->feed, comm, rows, trial->batch) != OK
-        || feed_batch(&scene->feed, 0, false) != OK)
-        die("%s", status_reason());
+    if (batch_reader_open(&scene->feed, comm, rows, trial->batch) != OK
+        || batch_reader_read(&scene->feed, 0, false) != OK)
+        die("%s", refuse_reason());
     if (rank == 0 && trial->l0 > 0)
         bar = find_bar(&whole, &scene->feed.batch, trial->l0);
     training_free(&whole);
@@ -161,7 +164,7 @@ void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
 void scene_free(struct scene *scene)
 {
     workspace_free(&scene->workspace);
-    feed_close(&scene->feed);
+    batch_reader_close(&scene->feed);
     training_free(&scene->training);
 }
 
@@ -176,8 +179,8 @@ static void let_die(struct training *training, double share)
 void scene_step(struct scene *scene, int64_t t, struct step_report *report)
 {
     let_die(&scene->training, scene->trial->dead);
-    if (feed_batch(&scene->feed, t, !lists_are_long(&scene->training)) != OK
+    if (batch_reader_read(&scene->feed, t, !lists_are_long(&scene->training)) != OK
         || training_step(&scene->training, &scene->workspace, &scene->feed.batch,
                          &scene->feed.batch, report) != OK)
-        die("%s", status_reason());
+        die("%s", refuse_reason());
 }

@@ -8,8 +8,8 @@
 #define TRAIN_SCENE_H
 
 #include "step/architecture.h"
-#include "train/batch_reader.h"
 #include "step/step.h"
+#include "train/batch_reader.h"
 
 struct trial {
     const char *name;
@@ -26,7 +26,7 @@ struct scene {
     struct training     training;
     struct step_room    room;
     struct workspace    workspace;
-    struct feed         feed;
+    struct batch_reader         feed;
 };
 
 static inline struct shape trial_shape(const struct trial *trial)

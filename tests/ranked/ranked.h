@@ -3,6 +3,7 @@
 #define RANKED_H
 
 #include "base/comm.h"
+#include "base/die.h"
 #include "base/file.h"
 
 #include <hdf5.h>
@@ -17,7 +18,7 @@ static int checks_failed;
         if (!(claim)) {                                                                  \
             checks_failed++;                                                             \
             fprintf(stderr, "%s:%d: not so: %s  [%s]\n", __FILE__, __LINE__, #claim,     \
-                    status_reason());                                                    \
+                    refuse_reason());                                                    \
         }                                                                                \
     } while (0)
 

@@ -1,7 +1,10 @@
 /* Activation shards: what is written is what is read, whoever wrote it. */
+#include "base/allocate.h"
 #include "base/random.h"
 #include "kernels/bf16.h"
+#include "kernels/values.h"
 #include "shard/activation_writer.h"
+#include "shard/store.h"
 #include "tests/ranked/ranked.h"
 
 #include <math.h>
@@ -52,18 +55,18 @@ static enum status write_shard(MPI_Comm comm, const char *path, enum store store
 
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &size);
-    TRY(activation_create(&writer, comm, path, (struct stream){ TAP, WIDTH, store }, rows, "s"));
+    TRY(activation_writer_create(&writer, comm, path, (struct stream){ TAP, WIDTH, store }, rows, "s"));
     for (int64_t first = 0; first < chunks; first += 2 * size) {
         int64_t from = (first + 2 * rank) * CHUNK_ROWS, to = from + 2 * CHUNK_ROWS;
         from = from < rows ? from : rows;
         to = to < rows ? to : rows;
         fill(store, (struct range){ from, to }, values, origins);
-        TRY(activation_write(&writer, (struct range){ from, to }, values, origins));
+        TRY(activation_writer_write(&writer, (struct range){ from, to }, values, origins));
     }
 done:
     free(origins);
     free(values);
-    return activation_close(&writer, st);
+    return activation_writer_close(&writer, st);
 }
 
 static void reads_back_what_was_written(const char *path, enum store store)
@@ -116,7 +119,7 @@ static void keeps_true_statistics(const char *path, enum store store)
         }
     path_print(paths[0], "%s", path);
     CHECK(activations_open(&stream, paths, 1) == OK);
-    CHECK(fabs(stream.statistics.sum_squares / squares - 1) < 1e-12);
+    CHECK(fabs(stream.statistics.values_sum_squares / squares - 1) < 1e-12);
     for (int64_t i = 0; i < WIDTH; i++)
         CHECK(fabs(stream.statistics.sum[i] - sum[i]) < 1e-8);
     activations_close(&stream);
@@ -133,7 +136,7 @@ static void does_not_depend_on_the_number_of_ranks(const char *together, const c
     CHECK(activations_open(&a, paths, 1) == OK);
     CHECK(activations_open(&b, paths + 1, 1) == OK);
     CHECK(a.statistics.hash == b.statistics.hash);
-    CHECK(memcmp(&a.statistics.sum_squares, &b.statistics.sum_squares, sizeof(double)) == 0);
+    CHECK(memcmp(&a.statistics.values_sum_squares, &b.statistics.values_sum_squares, sizeof(double)) == 0);
     CHECK(memcmp(a.statistics.sum, b.statistics.sum, WIDTH * sizeof(double)) == 0);
     activations_close(&b);
     activations_close(&a);
@@ -170,8 +173,8 @@ static void finds_flipped_bits(const char *path)
                   memcmp(got_origins, want_origins, sizeof got_origins) == 0);
         else
             refused++;
-        CHECK(st == OK || strstr(status_reason(), path) != NULL);
-        status_clear();
+        CHECK(st == OK || strstr(refuse_reason(), path) != NULL);
+        refuse_clear();
         activations_close(&stream);
     }
     CHECK(refused > TRIES / 3);
@@ -188,13 +191,13 @@ static void refuses_nan(const char *path)
 
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     values[WIDTH + 2] = NAN;
-    CHECK(activation_create(&writer, MPI_COMM_WORLD, path, (struct stream){ TAP, WIDTH, STORE_F32 },
+    CHECK(activation_writer_create(&writer, MPI_COMM_WORLD, path, (struct stream){ TAP, WIDTH, STORE_F32 },
                             3, "") == OK);
-    CHECK(activation_write(&writer, (struct range){ 0, rank == 0 ? 3 : 0 }, values, origins)
+    CHECK(activation_writer_write(&writer, (struct range){ 0, rank == 0 ? 3 : 0 }, values, origins)
           == E_NUMERIC);
-    CHECK(activation_close(&writer, E_NUMERIC) == E_NUMERIC);
-    CHECK(strstr(status_reason(), "res.03") != NULL);
-    status_clear();
+    CHECK(activation_writer_close(&writer, E_NUMERIC) == E_NUMERIC);
+    CHECK(strstr(refuse_reason(), "res.03") != NULL);
+    refuse_clear();
 }
 
 int main(int argc, char **argv)

@@ -1,4 +1,5 @@
 /* SHA-256 of files, and their list. */
+#include "base/allocate.h"
 #include "release/digests.h"
 #include "tests/ranked/ranked.h"
 
@@ -52,14 +53,14 @@ static void all_ranks_leave_together(struct ranked here)
 
     digests_append(&digests, "a.txt");
     digests_append(&digests, "not-there");
-    status_clear();
+    refuse_clear();
     CHECK(digests_compute(&digests, MPI_COMM_WORLD, here.folder) == E_IO);
-    CHECK(strstr(status_reason(), here.folder) != NULL);
-    status_clear();
+    CHECK(strstr(refuse_reason(), here.folder) != NULL);
+    refuse_clear();
     digests_free(&digests);
     CHECK(digests_list(&digests, MPI_COMM_WORLD, "/no/such/folder") == E_IO);
-    CHECK(strstr(status_reason(), "/no/such/folder") != NULL);
-    status_clear();
+    CHECK(strstr(refuse_reason(), "/no/such/folder") != NULL);
+    refuse_clear();
     digests_free(&digests);
 }
 
@@ -71,8 +72,8 @@ static void check_refused(struct ranked here, const char *text, const char *word
     path_print(path, "%s/bad-%d", here.folder, here.rank);
     CHECK(file_write(path, text, (int64_t)strlen(text)) == OK);
     CHECK(digests_read(&digests, path) == E_FORMAT);
-    CHECK(strstr(status_reason(), words) != NULL);
-    status_clear();
+    CHECK(strstr(refuse_reason(), words) != NULL);
+    refuse_clear();
 }
 
 static void refuses_bad_lists(struct ranked here)

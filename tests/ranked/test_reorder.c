@@ -4,12 +4,15 @@
  *
  * `every` takes many more sizes (make check-reorder).
  */
+#include "base/agree.h"
+#include "base/allocate.h"
 #include "base/random.h"
 #include "kernels/bf16.h"
 #include "kernels/permute.h"
 #include "shard/activation_writer.h"
-#include "shuffle/shuffle_plan.h"
+#include "shard/store.h"
 #include "shuffle/reorder.h"
+#include "shuffle/shuffle_plan.h"
 #include "tests/ranked/ranked.h"
 
 #include <unistd.h>
@@ -53,11 +56,11 @@ static void write_input(char paths[3][PATH_LENGTH], const struct trial *t)
         const int64_t first = shard == 0 ? 0 : ends[shard - 1], rows = ends[shard] - first;
         struct activation_writer writer = {0};
 
-        CHECK(activation_create(&writer, MPI_COMM_SELF, paths[shard],
+        CHECK(activation_writer_create(&writer, MPI_COMM_SELF, paths[shard],
                                 (struct stream){ TAP, WIDTH, t->store }, rows, "") == OK);
-        CHECK(activation_write(&writer, (struct range){ 0, rows }, values + first * bytes,
+        CHECK(activation_writer_write(&writer, (struct range){ 0, rows }, values + first * bytes,
                                origins + first) == OK);
-        CHECK(activation_close(&writer, OK) == OK);
+        CHECK(activation_writer_close(&writer, OK) == OK);
     }
     free(origins);
     free(values);
@@ -67,14 +70,14 @@ static void write_input(char paths[3][PATH_LENGTH], const struct trial *t)
 static int64_t memory_for(const struct trial *t, int ranks)
 {
     const int64_t value = store_bytes(t->store);
-    const struct room_rows like = { WIDTH * value, value, CHUNK_ROWS,
-                                    passes_chunk(t->rows, t->shard) };
-    struct room room = {0};
+    const struct shuffle_memory_rows like = { WIDTH * value, value, CHUNK_ROWS,
+                                    shuffle_plan_chunk(t->rows, t->shard) };
+    struct shuffle_memory room = {0};
     int64_t memory = 10000;
 
-    while (room_make(&room, memory, ranks, &like) != OK || room.held < t->held)
+    while (shuffle_memory_make(&room, memory, ranks, &like) != OK || room.held < t->held)
         memory += 1000;
-    status_clear();
+    refuse_clear();
     return memory;
 }
 
@@ -208,9 +211,9 @@ static void refuses_a_flipped_bit(const struct ranked *here)
         flip_bit(paths[1], bytes * 4);
     comm_meet(MPI_COMM_WORLD);
     CHECK(shuffle(t, paths, folder, MPI_COMM_WORLD) == E_FORMAT);
-    CHECK(strstr(status_reason(), paths[1]) != NULL);
+    CHECK(strstr(refuse_reason(), paths[1]) != NULL);
     CHECK(!file_exists(folder));
-    status_clear();
+    refuse_clear();
 
     comm_meet(MPI_COMM_WORLD);
     if (here->rank == 0)
@@ -242,13 +245,13 @@ static void knows_which_rows_it_should_have(const struct ranked *here)
         activations_close(&output);
         CHECK(file_read(shard[0], &bytes, &size) == OK && file_write(shard[1], bytes, size) == OK);
         CHECK(open_output(&output, folder, &t) == E_FORMAT);
-        CHECK(strstr(status_reason(), "not those that were harvested (5000 rows") != NULL);
-        status_clear();
+        CHECK(strstr(refuse_reason(), "not those that were harvested (5000 rows") != NULL);
+        refuse_clear();
         activations_close(&output);
         CHECK(file_remove(shard[1]) == OK);
         CHECK(open_output(&output, folder, &t) == E_FORMAT);
-        CHECK(strstr(status_reason(), "(4000 rows") != NULL);
-        status_clear();
+        CHECK(strstr(refuse_reason(), "(4000 rows") != NULL);
+        refuse_clear();
         activations_close(&output);
         free(bytes);
     }

@@ -1,14 +1,16 @@
 /* A training that was written to disk and read again, also on another number of ranks, goes
  * on as if nothing had been; its log has every step once; its batches are the stream's rows. */
-#include "step/architecture.h"
-#include "train/resume.h"
-#include "train/batch_reader.h"
+#include "base/allocate.h"
 #include "sae/saefile.h"
-#include "train/publish.h"
-#include "train/steplog.h"
 #include "shard/activation_writer.h"
+#include "shard/store.h"
+#include "step/architecture.h"
 #include "tests/ranked/ranked.h"
 #include "tests/synthetic.h"
+#include "train/batch_reader.h"
+#include "train/publish.h"
+#include "train/resume.h"
+#include "train/steplog.h"
 
 #include <math.h>
 
@@ -27,7 +29,7 @@ static void train(struct training *training, int64_t steps)
     struct step_report report;
     struct step_room room = {0};
     float *x = allocate(BATCH * INPUTS, sizeof *x);
-    const struct stored_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
+    const struct packed_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
 
     training->listable = BATCH * LATENT_TILE / 2;       /* latents take turns while many are active */
     step_room_add(&room, &training->recipe, SHAPE);
@@ -72,26 +74,26 @@ static void goes_on_on_any_number_of_ranks(const struct ranked *here)
     path_print(stem, "%s/sae", here->folder);
     training_make(&first, MPI_COMM_WORLD, &RECIPE, SHAPE);
     train(&first, STEPS / 2);
-    CHECK(training_save(&first, 77, stem) == OK);
+    CHECK(resume_save(&first, 77, stem) == OK);
 
     training_make(&undisturbed, MPI_COMM_SELF, &RECIPE, SHAPE);
     train(&undisturbed, STEPS);
     training_make(&alone, MPI_COMM_SELF, &RECIPE, SHAPE);
-    CHECK(training_load(&alone, 77, stem, &found) == OK && found.found);
+    CHECK(resume_load(&alone, 77, stem, &found) == OK && found.found);
     train(&alone, STEPS);
     CHECK(same(&alone, &undisturbed));
     training_make(&together, MPI_COMM_WORLD, &RECIPE, SHAPE);
-    CHECK(training_load(&together, 77, stem, &found) == OK);
+    CHECK(resume_load(&together, 77, stem, &found) == OK);
     train(&together, STEPS);
     CHECK(same(&together, &undisturbed));
 
-    CHECK(training_load(&together, 78, stem, &found) == E_USAGE);     /* other data */
-    status_clear();
+    CHECK(resume_load(&together, 78, stem, &found) == E_USAGE);     /* other data */
+    refuse_clear();
     other.learning_rate *= 2;
     training_free(&together);
     training_make(&together, MPI_COMM_WORLD, &other, SHAPE);
-    CHECK(training_load(&together, 77, stem, &found) == E_USAGE);     /* another recipe */
-    status_clear();
+    CHECK(resume_load(&together, 77, stem, &found) == E_USAGE);     /* another recipe */
+    refuse_clear();
     training_free(&together);
     training_free(&alone);
     training_free(&undisturbed);
@@ -104,7 +106,7 @@ static void damage(const struct ranked *here, const char *stem, int age)
     char path[PATH_LENGTH];
     int64_t bytes;
 
-    checkpoint_path(path, stem, age);
+    resume_path(path, stem, age);
     MPI_Barrier(MPI_COMM_WORLD);
     if (here->rank == 0) {
         CHECK(file_size(path, &bytes) == OK);
@@ -121,36 +123,36 @@ static void falls_back_on_the_one_before(const struct ranked *here)
     char stem[PATH_LENGTH], before[PATH_LENGTH];
 
     path_print(stem, "%s/two", here->folder);
-    checkpoint_path(before, stem, 1);
+    resume_path(before, stem, 1);
     training_make(&training, MPI_COMM_WORLD, &RECIPE, SHAPE);
-    CHECK(training_load(&training, 77, stem, &found) == OK && !found.found);
+    CHECK(resume_load(&training, 77, stem, &found) == OK && !found.found);
     for (int step = 1; step <= 3; step++) {
         train(&training, step);
-        CHECK(training_save(&training, 77, stem) == OK);
+        CHECK(resume_save(&training, 77, stem) == OK);
     }
     damage(here, stem, 0);
-    CHECK(training_load(&training, 77, stem, &found) == OK && found.found);
+    CHECK(resume_load(&training, 77, stem, &found) == OK && found.found);
     CHECK(training.step == 2 && strstr(found.damage, "two.checkpoint.h5 is damaged") != NULL);
     CHECK(!file_exists(before));
-    CHECK(training_load(&training, 77, stem, &found) == OK && training.step == 2);
+    CHECK(resume_load(&training, 77, stem, &found) == OK && training.step == 2);
     CHECK(found.damage[0] == '\0');
 
     /* Killed between the two renames of the next: only the one before is there. */
     MPI_Barrier(MPI_COMM_WORLD);
     if (here->rank == 0) {
         char newest[PATH_LENGTH];
-        checkpoint_path(newest, stem, 0);
+        resume_path(newest, stem, 0);
         CHECK(rename(newest, before) == 0);
     }
     MPI_Barrier(MPI_COMM_WORLD);
     training.step = 0;
-    CHECK(training_load(&training, 77, stem, &found) == OK && training.step == 2);
+    CHECK(resume_load(&training, 77, stem, &found) == OK && training.step == 2);
 
-    CHECK(training_save(&training, 77, stem) == OK);
+    CHECK(resume_save(&training, 77, stem) == OK);
     damage(here, stem, 0);
     damage(here, stem, 1);
-    CHECK(training_load(&training, 77, stem, &found) == E_FORMAT);
-    status_clear();
+    CHECK(resume_load(&training, 77, stem, &found) == E_FORMAT);
+    refuse_clear();
     training_free(&training);
 }
 
@@ -164,13 +166,13 @@ static void does_not_save_what_is_not_finite(const struct ranked *here)
     path_print(stem, "%s/finite", here->folder);
     training_make(&training, MPI_COMM_WORLD, &RECIPE, SHAPE);
     train(&training, 1);
-    CHECK(training_save(&training, 77, stem) == OK);
+    CHECK(resume_save(&training, 77, stem) == OK);
     train(&training, 2);
     if (here->rank == here->size - 1)
         training.tensors[ENCODER].value[5] = NAN;
-    CHECK(training_save(&training, 77, stem) == E_NUMERIC);
-    status_clear();
-    CHECK(training_load(&training, 77, stem, &found) == OK && training.step == 1);
+    CHECK(resume_save(&training, 77, stem) == E_NUMERIC);
+    refuse_clear();
+    CHECK(resume_load(&training, 77, stem, &found) == OK && training.step == 1);
     training_free(&training);
 }
 
@@ -252,7 +254,7 @@ static void log_has_every_step_once(const struct ranked *here)
     add_steps(&log, 0, 2);
     steplog_close(&log);
     CHECK(steplog_open(&log, path, 3) == E_FORMAT);
-    status_clear();
+    refuse_clear();
     steplog_close(&log);
     free(broken_text);
     free(whole_text);
@@ -266,7 +268,7 @@ static void feeds_the_rows_in_order(const struct ranked *here)
     const struct stream stream = { { SITE_RES, 1 }, INPUTS, STORE_F32 };
     float *rows = allocate(ROWS * INPUTS, sizeof *rows);
     struct row_origin *origins = allocate(ROWS, sizeof *origins);
-    struct feed feed = {0};
+    struct batch_reader feed = {0};
     char path[PATH_LENGTH];
     double squares = 0;
 
@@ -278,25 +280,25 @@ static void feeds_the_rows_in_order(const struct ranked *here)
         const int64_t first = shard * CHUNK_ROWS, count = shard == 0 ? CHUNK_ROWS : ROWS - first;
         const struct range mine = { 0, here->rank == 0 ? count : 0 };
         path_print(path, "%s/%05d.h5", here->folder, shard);
-        CHECK(activation_create(&writer, MPI_COMM_WORLD, path, stream, count, "none") == OK);
-        CHECK(activation_write(&writer, here->rank == 0 ? mine : (struct range){ count, count },
+        CHECK(activation_writer_create(&writer, MPI_COMM_WORLD, path, stream, count, "none") == OK);
+        CHECK(activation_writer_write(&writer, here->rank == 0 ? mine : (struct range){ count, count },
                                rows + first * INPUTS, origins + first) == OK);
-        CHECK(activation_close(&writer, OK) == OK);
+        CHECK(activation_writer_close(&writer, OK) == OK);
     }
-    CHECK(feed_open(&feed, MPI_COMM_WORLD, here->folder, 700) == OK);
+    CHECK(batch_reader_open(&feed, MPI_COMM_WORLD, here->folder, 700) == OK);
     CHECK(fabs(feed.scale / sqrt(squares / ROWS) - 1) < 1e-9);
     for (int64_t t = 0; t < 9; t += t == 4 ? 3 : 1) {       /* 4, then 7: not the next */
         for (int64_t time = 0; time <= t % 2; time++)           /* some again */
-            CHECK(feed_batch(&feed, t, t % 3 != 1) == OK);
+            CHECK(batch_reader_read(&feed, t, t % 3 != 1) == OK);
         for (int64_t row = 0; row < 700; row++) {
             float x[INPUTS];
-            rows_load(x, INPUTS, &feed.batch, (struct range){ row, row + 1 },
+            packed_rows_load(x, INPUTS, &feed.batch, (struct range){ row, row + 1 },
                       (struct range){ 0, INPUTS });
             for (int64_t j = 0; j < INPUTS; j++)
                 CHECK(x[j] == rows[(t * 700 + row) % ROWS * INPUTS + j] * (float)(1 / feed.scale));
         }
     }
-    feed_close(&feed);
+    batch_reader_close(&feed);
     free(origins);
     free(rows);
 }

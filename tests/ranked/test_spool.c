@@ -1,7 +1,9 @@
 /* A spool: what goes in round by round lies in the shards row by row, whoever brought it. */
+#include "base/allocate.h"
 #include "base/random.h"
-#include "shard/activations.h"
 #include "harvest/spool.h"
+#include "shard/activations.h"
+#include "shard/store.h"
 #include "tests/ranked/ranked.h"
 
 #include <math.h>
@@ -116,8 +118,8 @@ static void writes_every_row_in_its_place(struct spool *spool, const char *folde
 static void brings_a_failure_to_all_ranks(struct spool *spool, const char *folder)
 {
     CHECK(write_shard(spool, folder, 1000) == E_NUMERIC);
-    CHECK(strstr(status_reason(), "mlp.01") != NULL && strstr(status_reason(), "finite") != NULL);
-    status_clear();
+    CHECK(strstr(refuse_reason(), "mlp.01") != NULL && strstr(refuse_reason(), "finite") != NULL);
+    refuse_clear();
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,9 @@
 /* training_step() gives the same bits on all ranks together as on one rank alone, and on one
  * thread as on two, for every architecture. */
+#include "base/allocate.h"
+#include "base/die.h"
 #include "kernels/product.h"
+#include "shard/store.h"
 #include "step/architecture.h"
 #include "step/dense.h"
 #include "step/step.h"
@@ -38,8 +41,8 @@ static void train(struct training *training, struct step_report reports[STEPS], 
     struct step_room room = {0};
     float *x = allocate(BATCH * INPUTS, sizeof *x);
     float *target = allocate(BATCH * OUTPUTS, sizeof *target);
-    const struct stored_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
-    const struct stored_rows targets = { target, STORE_F32, OUTPUTS, 1, NULL };
+    const struct packed_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
+    const struct packed_rows targets = { target, STORE_F32, OUTPUTS, 1, NULL };
 
     omp_set_num_threads(threads);
     training_make(training, comm, recipe, shape);
@@ -54,7 +57,7 @@ static void train(struct training *training, struct step_report reports[STEPS], 
         synthetic_rows(target, step * BATCH, BATCH, OUTPUTS);
         if (training_step(training, &workspace, &rows, recipe->transcoder ? &targets : &rows,
                           &reports[step]) != OK)
-            die("a step failed: %s", status_reason());
+            die("a step failed: %s", refuse_reason());
     }
     workspace_free(&workspace);
     free(target);

@@ -1,6 +1,7 @@
 /* Verification finds whatever is wrong with a release, and nothing else. */
-#include "release/digests.h"
+#include "base/agree.h"
 #include "release/checks.h"
+#include "release/digests.h"
 #include "sae/saelens.h"
 #include "tests/ranked/ranked.h"
 
@@ -31,7 +32,7 @@ static void write_one(const char *name, float first)
         sae.encoder[i] = first + (float)i;
         sae.decoder[i] = first - (float)i;
     }
-    CHECK(folder_make(at(name, "")) == OK);
+    CHECK(file_make_folder(at(name, "")) == OK);
     CHECK(sae_write_npz(&sae, at(name, "params.npz")) == OK);
     CHECK(saelens_write_weights(&sae, at(name, "sae_weights.safetensors")) == OK);
     CHECK(saelens_write_config(&sae, (struct saelens_origin){ "m", { SITE_RES, 0 },
@@ -79,7 +80,7 @@ static enum status verify(struct ranked here)
     int64_t bytes;
     enum status st;
 
-    status_clear();
+    refuse_clear();
     TRY(verify_sums(&run, folder, &bytes));
     TRY(verify_manifest(&manifest, &run, folder));
     TRY(verify_autoencoders(&run, folder, manifest));
@@ -90,8 +91,8 @@ done:
 
 #define CHECK_FINDS(words) do {                                     \
         CHECK(verify(here) == E_FORMAT);                            \
-        CHECK(strstr(status_reason(), words) != NULL);              \
-        status_clear();                                             \
+        CHECK(strstr(refuse_reason(), words) != NULL);              \
+        refuse_clear();                                             \
     } while (0)
 
 static void finds_changed_missing_and_extra_files(struct ranked here)

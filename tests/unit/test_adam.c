@@ -1,6 +1,7 @@
 /* adam_update() against Adam's definition in double; the recipe's schedules by hand. */
 #include "base/random.h"
 #include "kernels/adam.h"
+#include "kernels/values.h"
 #include "step/recipe.h"
 
 #include <math.h>
@@ -63,7 +64,7 @@ static void scales_all_values(void **state)
         x[i] = (float)i;
         want[i] = (float)i * 0.5f;
     }
-    scale_values(x, 0.5f, N);
+    values_scale(x, 0.5f, N);
     assert_memory_equal(x, want, sizeof x);
 }
 

@@ -1,5 +1,7 @@
 /* training_step() against forty steps computed in float64 by automatic differentiation
  * (tests/golden/README.md, "sae/"). */
+#include "base/allocate.h"
+#include "shard/store.h"
 #include "step/architecture.h"
 #include "step/step.h"
 
@@ -207,7 +209,7 @@ static void follow(const char *path, double density)
     double *rows = golden_read(&golden, "", "x");
     const int64_t batch = golden.recipe.batch * golden.inputs;
     float *x = allocate(batch, sizeof *x);
-    const struct stored_rows stored = { x, STORE_F32, golden.inputs, 1, NULL };
+    const struct packed_rows stored = { x, STORE_F32, golden.inputs, 1, NULL };
 
     start_as_golden(&training, &golden);
     step_room_add(&room, &golden.recipe,
@@ -314,7 +316,7 @@ static void follow_in_bf16(const char *path)
     double *loss = golden_read(&golden, "log/", "loss"), *rows = golden_read(&golden, "", "x");
     const int64_t batch = golden.recipe.batch * golden.inputs;
     float *x = allocate(batch, sizeof *x);
-    const struct stored_rows stored = { x, STORE_F32, golden.inputs, 1, NULL };
+    const struct packed_rows stored = { x, STORE_F32, golden.inputs, 1, NULL };
 
     start_as_golden(&training, &golden);
     step_room_add(&room, &golden.recipe, (struct shape){ golden.inputs, golden.inputs, golden.latents });

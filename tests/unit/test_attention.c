@@ -1,7 +1,8 @@
 /* attention() by its definition in double: windows, grouped heads, caps, strips cut short. */
-#include "kernels/attention.h"
+#include "base/allocate.h"
 #include "base/random.h"
-#include "base/status.h"
+#include "base/refuse.h"
+#include "kernels/attention.h"
 #include "kernels/bf16.h"
 
 #include <math.h>

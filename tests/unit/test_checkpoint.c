@@ -1,6 +1,7 @@
 /* A model is the same in whatever form its checkpoint comes: the type of the numbers, one file
  * or several, prefixes of the names, an output matrix of its own.  And what a checkpoint lacks,
  * or has too much of, is refused by name. */
+#include "base/allocate.h"
 #include "kernels/bf16.h"
 #include "lm/forward.h"
 #include "lm/head.h"
@@ -134,7 +135,7 @@ static void convert(struct shard *shards, json_t *map, const struct form *form,
     const bool embedding = strstr(tensor->name, "embed_tokens") != NULL
                            || strcmp(tensor->name, "wte.weight") == 0;
 
-    assert_int_equal(safetensor_values(values, tensor), OK);
+    assert_int_equal(safetensors_values(values, tensor), OK);
     for (int64_t v = 0; v < tensor->count; v++)
         values[v] = representable(values[v]);
     if (form->nan != NULL && strstr(tensor->name, form->nan) != NULL)
@@ -170,7 +171,7 @@ static void write_form(const char *model, struct form form)
     json_t *map = json_object(), *index = json_pack("{s:o}", "weight_map", map);
 
     assert_int_equal(file_remove(scratch), OK);
-    assert_int_equal(folder_make(scratch), OK);
+    assert_int_equal(file_make_folder(scratch), OK);
     assert_int_equal(safetensors_open(&from, model), OK);
     for (int s = 0; s < form.files; s++) {
         if (form.files == 1)
@@ -317,9 +318,9 @@ static void refuses_what_does_not_make_a_model(void **state)
         assert_int_equal(weights_read(&weights, &config, PRECISION_F32, scratch, MPI_COMM_SELF),
                          BAD[i].code);
         for (int w = 0; w < 2; w++)
-            if (strstr(status_reason(), BAD[i].words[w]) == NULL)
-                fail_msg("\"%s\" does not say \"%s\"", status_reason(), BAD[i].words[w]);
-        status_clear();
+            if (strstr(refuse_reason(), BAD[i].words[w]) == NULL)
+                fail_msg("\"%s\" does not say \"%s\"", refuse_reason(), BAD[i].words[w]);
+        refuse_clear();
         weights_free(&weights);
     }
 }
@@ -336,8 +337,8 @@ static void refuses_an_untied_model_without_output(void **state)
     assert_int_equal(config_read(&config, scratch), OK);
     assert_int_equal(weights_read(&weights, &config, PRECISION_F32, scratch, MPI_COMM_SELF),
                      E_FORMAT);
-    assert_non_null(strstr(status_reason(), "lacks the tensor lm_head.weight"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "lacks the tensor lm_head.weight"));
+    refuse_clear();
     weights_free(&weights);
 }
 

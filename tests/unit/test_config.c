@@ -29,9 +29,9 @@ static void check_refused(const char *key, const char *value)
 
     if (read_changed(&config, key, value) != E_FORMAT)
         fail_msg("%s: %s was not refused", key, value == NULL ? "nothing" : value);
-    if (strstr(status_reason(), key) == NULL || strstr(status_reason(), "config.json") == NULL)
-        fail_msg("\"%s\" names not both the file and %s", status_reason(), key);
-    status_clear();
+    if (strstr(refuse_reason(), key) == NULL || strstr(refuse_reason(), "config.json") == NULL)
+        fail_msg("\"%s\" names not both the file and %s", refuse_reason(), key);
+    refuse_clear();
 }
 
 static void reads_a_gemma_2(void **state)
@@ -144,8 +144,8 @@ static void refuses_other_families_by_name(void **state)
 
     (void)state;
     assert_int_equal(read_changed(&config, "model_type", "\"mamba\""), E_FORMAT);
-    assert_non_null(strstr(status_reason(), "\"mamba\" is not known"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "\"mamba\" is not known"));
+    refuse_clear();
 }
 
 static void refuses_what_is_not_json(void **state)
@@ -157,13 +157,13 @@ static void refuses_what_is_not_json(void **state)
     path_print(path, "%s/config.json", scratch);
     assert_int_equal(file_write(path, "{\"a\": 1,\n", 9), OK);
     assert_int_equal(config_read(&config, scratch), E_FORMAT);
-    assert_non_null(strstr(status_reason(), "is not JSON: line 2"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "is not JSON: line 2"));
+    refuse_clear();
     assert_int_equal(file_write(path, "[]", 2), OK);
     assert_int_equal(config_read(&config, scratch), E_FORMAT);
-    status_clear();
+    refuse_clear();
     assert_int_equal(config_read(&config, "tests/golden/sae"), E_IO);
-    status_clear();
+    refuse_clear();
 }
 
 int main(void)

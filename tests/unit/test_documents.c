@@ -68,8 +68,8 @@ static void reads_zstd(void **state)
     assert_string_equal(joined, WANT);
     for (size_t cut = n - 1; cut > n - 30; cut--) {
         assert_int_equal(read_all(put("torn.jsonl.zst", frames, cut), joined), E_FORMAT);
-        assert_non_null(strstr(status_reason(), "torn.jsonl.zst is torn"));
-        status_clear();
+        assert_non_null(strstr(refuse_reason(), "torn.jsonl.zst is torn"));
+        refuse_clear();
     }
 }
 
@@ -113,12 +113,12 @@ static void refuses_what_is_no_document(void **state)
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         const char *path = put("bad.jsonl", CASES[i].lines, strlen(CASES[i].lines));
         assert_int_equal(read_all(path, joined), E_FORMAT);
-        assert_non_null(strstr(status_reason(), CASES[i].words));
-        assert_non_null(strstr(status_reason(), "bad.jsonl"));
-        status_clear();
+        assert_non_null(strstr(refuse_reason(), CASES[i].words));
+        assert_non_null(strstr(refuse_reason(), "bad.jsonl"));
+        refuse_clear();
     }
     assert_int_equal(read_all(in_scratch("not-there.jsonl"), joined), E_IO);
-    status_clear();
+    refuse_clear();
 }
 
 static void lists_a_corpus_in_order(void **state)
@@ -140,13 +140,13 @@ static void lists_a_corpus_in_order(void **state)
     corpus_free(&corpus);
     path_print(second, "%s/q-*.txt", scratch);
     assert_int_equal(corpus_list(&corpus, patterns, 2), E_USAGE);
-    assert_non_null(strstr(status_reason(), "q-*.txt"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "q-*.txt"));
+    refuse_clear();
     corpus_free(&corpus);
-    assert_int_equal(folder_make(in_scratch("q-folder.txt")), OK);
+    assert_int_equal(file_make_folder(in_scratch("q-folder.txt")), OK);
     assert_int_equal(corpus_list(&corpus, patterns, 2), E_USAGE);
-    assert_non_null(strstr(status_reason(), "q-folder.txt is a folder"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "q-folder.txt is a folder"));
+    refuse_clear();
     corpus_free(&corpus);
 }
 

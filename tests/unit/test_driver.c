@@ -5,6 +5,7 @@
 #include "driver/record.h"
 #include "driver/survey.h"
 #include "shard/tokens.h"
+#include "suite/paths.h"
 #include "suite/tasks.h"
 #include "tests/unit/scratch.h"
 
@@ -32,9 +33,9 @@ static void make_suite(struct suite *suite)
              "harvest: {sites: [mlp, res], layers: ['1'], shard: 4}\n"
              "saes: [{sites: [res], widths: [64], target_l0: [1, 2, 3]}]\n",
              scratch, scratch, CONTEXT);
-    status_clear();
+    refuse_clear();
     if (suite_parse(suite, yaml, "x.yaml") != OK)
-        fail_msg("%s", status_reason());
+        fail_msg("%s", refuse_reason());
 }
 
 static void touch(const char *path)
@@ -50,7 +51,7 @@ static void make_tokens(const struct suite *suite, int64_t file, int64_t sequenc
     struct tokens_writer writer = {0};
     char path[PATH_LENGTH];
 
-    path_tokens(path, suite, file);
+    paths_tokens(path, suite, file);
     assert_int_equal(tokens_create(&writer, path, CONTEXT, (struct special_tokens){ 2, 1, 0 },
                                    "text", "suite"), OK);
     assert_int_equal(tokens_append(&writer, TOKENS_TRAIN, sequences, ids, origins), OK);
@@ -61,7 +62,7 @@ static void look(struct state *state, const struct suite *suite)
 {
     state_free(state);
     if (state_read(state, suite) != OK)
-        fail_msg("%s", status_reason());
+        fail_msg("%s", refuse_reason());
 }
 
 static void expect(const struct state *state, enum stage stage, int64_t done, int64_t total)
@@ -89,7 +90,7 @@ static void counts_what_exists(void **unused)
     expect(&state, STAGE_TRAIN, 0, 3);
     expect(&state, STAGE_EVALUATE, 0, 3);
     expect(&state, STAGE_RELEASE, 0, 1);
-    assert_false(stage_complete(&state.stage[STAGE_HARVEST]));
+    assert_false(state_stage_complete(&state.stage[STAGE_HARVEST]));
 
     make_tokens(&suite, 0, 3);
     look(&state, &suite);
@@ -97,19 +98,19 @@ static void counts_what_exists(void **unused)
     expect(&state, STAGE_HARVEST, 0, -1);
 
     make_tokens(&suite, 1, 7);
-    path_harvest(path, &suite, 2);
-    assert_int_equal(folder_make(path), OK);
-    path_shuffle(path, &suite, tap);
-    assert_int_equal(folder_make(path), OK);
-    path_sae(path, &suite, tap, "w64-t2", ".h5");
+    paths_harvest(path, &suite, 2);
+    assert_int_equal(file_make_folder(path), OK);
+    paths_shuffle(path, &suite, tap);
+    assert_int_equal(file_make_folder(path), OK);
+    paths_sae(path, &suite, tap, "w64-t2", ".h5");
     touch(path);
-    path_sae(path, &suite, tap, "w64-t3", ".h5.part");
+    paths_sae(path, &suite, tap, "w64-t3", ".h5.part");
     touch(path);
-    path_sae(path, &suite, tap, "w64-t3", ".tsv");
+    paths_sae(path, &suite, tap, "w64-t3", ".tsv");
     touch(path);
-    path_sae(path, &suite, tap, "w64-t1", ".tsv");
+    paths_sae(path, &suite, tap, "w64-t1", ".tsv");
     touch(path);
-    path_scores(path, &suite, tap, "w64-t2");
+    paths_scores(path, &suite, tap, "w64-t2");
     touch(path);
     path_print(path, "%s/harvest/00001.part/res.01.h5.part", suite.run);
     touch(path);
@@ -120,11 +121,11 @@ static void counts_what_exists(void **unused)
     expect(&state, STAGE_TRAIN, 1, 3);
     expect(&state, STAGE_EVALUATE, 1, 3);
     expect(&state, STAGE_RELEASE, 0, 1);
-    assert_true(stage_complete(&state.stage[STAGE_TOKENIZE]));
+    assert_true(state_stage_complete(&state.stage[STAGE_TOKENIZE]));
     assert_int_equal(state.leftovers, 2);
 
-    path_release(path, &suite);
-    assert_int_equal(folder_make(path), OK);
+    paths_release(path, &suite);
+    assert_int_equal(file_make_folder(path), OK);
     look(&state, &suite);
     expect(&state, STAGE_RELEASE, 1, 1);
     state_free(&state);
@@ -157,11 +158,11 @@ static void a_lock_lasts_as_long_as_its_process(void **state)
     close(ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);
     assert_int_equal(lock_holder(folder), child);
-    status_clear();
+    refuse_clear();
     assert_int_equal(lock_take(folder), E_USAGE);
     snprintf(word, sizeof word, "(process %ld)", (long)child);
-    assert_non_null(strstr(status_reason(), word));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), word));
+    refuse_clear();
 
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, NULL, 0), child);
@@ -172,16 +173,16 @@ static void a_lock_lasts_as_long_as_its_process(void **state)
 
 static void survey(struct survey *survey, const struct suite *suite)
 {
-    status_clear();
+    refuse_clear();
     if (survey_make(survey, suite) != OK)
-        fail_msg("%s", status_reason());
+        fail_msg("%s", refuse_reason());
 }
 
 static void log_line(const struct suite *suite, enum stage stage, int64_t task, const char *text)
 {
     char path[PATH_LENGTH];
 
-    path_log(path, suite, stage, task);
+    record_log_path(path, suite, stage, task);
     assert_int_equal(file_write(path, text, (int64_t)strlen(text)), OK);
 }
 
@@ -276,8 +277,8 @@ static void sees_tasks_at_work(void **state)
     assert_int_equal(now.holder, 0);
     survey_free(&now);
     assert_int_equal(lock_take(suite.run), E_USAGE);
-    assert_non_null(strstr(status_reason(), "saemill submit"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "saemill submit"));
+    refuse_clear();
     assert_int_equal(lock_take_task(suite.run, STAGE_SHUFFLE, 1), E_USAGE);
     assert_int_equal(lock_take_task(suite.run, STAGE_TRAIN, 1), OK);
 

@@ -1,6 +1,8 @@
 /* The lists of a batch: a row's depend on it alone, wherever it lies among rows that are encoded
  * some at a time, and threads find them in any order. */
+#include "base/allocate.h"
 #include "kernels/product.h"
+#include "shard/store.h"
 #include "step/architecture.h"
 #include "step/encode.h"
 #include "step/step.h"
@@ -64,7 +66,7 @@ static void check(const struct architecture *architecture, enum precision precis
     struct step_report report;
     struct step_room room = {0};
     float *x = allocate(recipe.batch * INPUTS, sizeof *x);
-    const struct stored_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
+    const struct packed_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
 
     for (int64_t row = 0; row < recipe.batch; row++)
         synthetic_rows(x + row * INPUTS, row % PERIOD, 1, INPUTS);

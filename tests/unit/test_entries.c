@@ -1,5 +1,6 @@
 /* The autoencoders of a release: order, places, and refusals. */
 #include "release/entries.h"
+#include "suite/paths.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -32,7 +33,7 @@ static void write_scores(struct tap tap, const char *name, const char *text)
 {
     char path[PATH_LENGTH];
 
-    path_scores(path, &suite, tap, name);
+    paths_scores(path, &suite, tap, name);
     assert_int_equal(file_write(path, text, (int64_t)strlen(text)), OK);
 }
 
@@ -75,8 +76,8 @@ static void gives_each_its_place(void **state)
     assert_int_equal(entries.count, 5);
     for (int i = 0; i < 5; i++)
         assert_string_equal(entries.entry[i].folder, WANT[i]);
-    assert_true(entry_score(&entries.entry[0], "l0") == 70.2);
-    assert_true(isnan(entry_score(&entries.entry[0], "fvu")));
+    assert_true(entries_score(&entries.entry[0], "l0") == 70.2);
+    assert_true(isnan(entries_score(&entries.entry[0], "fvu")));
     entries_free(&entries);
 }
 
@@ -107,10 +108,10 @@ static void assert_refused(enum status code, const char *words)
     struct entries entries;
 
     assert_int_equal(entries_read(&entries, &suite, &tasks), code);
-    if (strstr(status_reason(), words) == NULL)
-        fail_msg("the reason does not say \"%s\": %s", words, status_reason());
+    if (strstr(refuse_reason(), words) == NULL)
+        fail_msg("the reason does not say \"%s\": %s", words, refuse_reason());
     entries_free(&entries);
-    status_clear();
+    refuse_clear();
 }
 
 static void refuses_missing_and_bad_scores(void **state)
@@ -130,12 +131,12 @@ static void names_widths_as_gemma_scope_does(void **state)
     char name[16];
 
     (void)state;
-    assert_string_equal(width_name(name, 512), "512");
-    assert_string_equal(width_name(name, 1024), "1k");
-    assert_string_equal(width_name(name, 16384), "16k");
-    assert_string_equal(width_name(name, 65536), "65k");
-    assert_string_equal(width_name(name, 131072), "131k");
-    assert_string_equal(width_name(name, 1048576), "1m");
+    assert_string_equal(entries_width_name(name, 512), "512");
+    assert_string_equal(entries_width_name(name, 1024), "1k");
+    assert_string_equal(entries_width_name(name, 16384), "16k");
+    assert_string_equal(entries_width_name(name, 65536), "65k");
+    assert_string_equal(entries_width_name(name, 131072), "131k");
+    assert_string_equal(entries_width_name(name, 1048576), "1m");
 }
 
 static int remove_scratch(void **state)

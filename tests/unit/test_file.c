@@ -1,4 +1,5 @@
 /* Files and folders are complete or not there; refusals name the file and the reason. */
+#include "base/allocate.h"
 #include "base/file.h"
 #include "tests/unit/scratch.h"
 
@@ -50,11 +51,11 @@ static void a_folder_is_published_whole_and_replaces_the_old_one(void **state)
 static void publishing_nothing_is_refused(void **state)
 {
     (void)state;
-    status_clear();
+    refuse_clear();
     assert_int_equal(file_publish(in_scratch("nothing")), E_IO);
-    assert_non_null(strstr(status_reason(), in_scratch("nothing.part")));
+    assert_non_null(strstr(refuse_reason(), in_scratch("nothing.part")));
     assert_false(file_exists(in_scratch("nothing")));
-    status_clear();
+    refuse_clear();
 }
 
 /* Bytes that a file takes on disk, whatever its size. */
@@ -97,7 +98,7 @@ static void does_not_follow_links_out_of_what_it_removes(void **state)
 
     (void)state;
     assert_int_equal(file_write(in_scratch("kept/file"), "x", 1), OK);
-    assert_int_equal(folder_make(in_scratch("doomed")), OK);
+    assert_int_equal(file_make_folder(in_scratch("doomed")), OK);
     path_print(target, "%s", in_scratch("kept"));
     assert_int_equal(symlink(target, in_scratch("doomed/link")), 0);
     assert_int_equal(file_remove(in_scratch("doomed")), OK);
@@ -111,17 +112,17 @@ static void refusals_name_the_file_and_the_reason(void **state)
     int64_t size;
 
     (void)state;
-    status_clear();
+    refuse_clear();
     assert_int_equal(file_read(absent, &bytes, &size), E_IO);
     assert_null(bytes);
-    assert_non_null(strstr(status_reason(), absent));
-    assert_non_null(strstr(status_reason(), "No such file"));
+    assert_non_null(strstr(refuse_reason(), absent));
+    assert_non_null(strstr(refuse_reason(), "No such file"));
 
-    status_clear();
+    refuse_clear();
     assert_int_equal(file_write(in_scratch("in-the-way"), "x", 1), OK);
-    assert_int_equal(folder_make(in_scratch("in-the-way/below")), E_IO);
-    assert_non_null(strstr(status_reason(), "in-the-way/below"));
-    status_clear();
+    assert_int_equal(file_make_folder(in_scratch("in-the-way/below")), E_IO);
+    assert_non_null(strstr(refuse_reason(), "in-the-way/below"));
+    refuse_clear();
 }
 
 /* The disk is that of the first folder above that is there. */
@@ -131,18 +132,18 @@ static void asks_for_room_with_figures(void **state)
 
     (void)state;
     path_print(disk, "of disk under %s, which has", scratch);
-    status_clear();
-    assert_int_equal(disk_check(in_scratch("not/yet/there"), 1, "the test"), OK);
-    assert_int_equal(disk_check(in_scratch("not/yet/there"), (int64_t)1e18, "the test"), E_ROOM);
-    assert_non_null(strstr(status_reason(), "the test needs 1e+03 PB of disk"));
-    assert_non_null(strstr(status_reason(), disk));
-    status_clear();
-    assert_int_equal(disk_check("not-there", (int64_t)1e18, "the test"), E_ROOM);
-    assert_non_null(strstr(status_reason(), "under ., which"));
-    status_clear();
-    assert_int_equal(disk_check("/not-there/at/all", (int64_t)1e18, "the test"), E_ROOM);
-    assert_non_null(strstr(status_reason(), "under /, which"));
-    status_clear();
+    refuse_clear();
+    assert_int_equal(file_check_disk(in_scratch("not/yet/there"), 1, "the test"), OK);
+    assert_int_equal(file_check_disk(in_scratch("not/yet/there"), (int64_t)1e18, "the test"), E_SPACE);
+    assert_non_null(strstr(refuse_reason(), "the test needs 1e+03 PB of disk"));
+    assert_non_null(strstr(refuse_reason(), disk));
+    refuse_clear();
+    assert_int_equal(file_check_disk("not-there", (int64_t)1e18, "the test"), E_SPACE);
+    assert_non_null(strstr(refuse_reason(), "under ., which"));
+    refuse_clear();
+    assert_int_equal(file_check_disk("/not-there/at/all", (int64_t)1e18, "the test"), E_SPACE);
+    assert_non_null(strstr(refuse_reason(), "under /, which"));
+    refuse_clear();
 }
 
 /* A file system of 64 kB, where one may be mounted. */
@@ -154,24 +155,24 @@ static void a_full_disk_is_room_and_leaves_the_old_file(void **state)
     int64_t size;
 
     (void)state;
-    assert_int_equal(folder_make(in_scratch("full")), OK);
+    assert_int_equal(file_make_folder(in_scratch("full")), OK);
     if (mount("none", in_scratch("full"), "tmpfs", 0, "size=64k") != 0) {
         free(bytes);
         skip();
     }
-    status_clear();
+    refuse_clear();
     assert_int_equal(file_write(path, "old", 3), OK);
-    assert_int_equal(file_write(path, bytes, BIG), E_ROOM);
-    assert_non_null(strstr(status_reason(), "No space left"));
-    assert_non_null(strstr(status_reason(), "full/file.part"));
-    assert_non_null(strstr(status_reason(), "free some space"));
-    status_clear();
-    assert_int_equal(file_reserve(path, BIG), E_ROOM);
-    assert_non_null(strstr(status_reason(), "set disk space aside"));
+    assert_int_equal(file_write(path, bytes, BIG), E_SPACE);
+    assert_non_null(strstr(refuse_reason(), "No space left"));
+    assert_non_null(strstr(refuse_reason(), "full/file.part"));
+    assert_non_null(strstr(refuse_reason(), "free some space"));
+    refuse_clear();
+    assert_int_equal(file_reserve(path, BIG), E_SPACE);
+    assert_non_null(strstr(refuse_reason(), "set disk space aside"));
     assert_int_equal(file_size(path, &size), OK);
     assert_int_equal(size, 3);
     assert_int_equal(umount(in_scratch("full")), 0);
-    status_clear();
+    refuse_clear();
     free(bytes);
 }
 
@@ -180,11 +181,11 @@ static void a_folder_has_the_bytes_of_all_its_files(void **state)
     int64_t bytes;
 
     (void)state;
-    assert_int_equal(folder_size(in_scratch("tree"), &bytes), OK);
+    assert_int_equal(file_folder_size(in_scratch("tree"), &bytes), OK);
     assert_int_equal(bytes, 0);
     assert_int_equal(file_write(in_scratch("tree/one"), "12345", 5), OK);
     assert_int_equal(file_write(in_scratch("tree/branch/two"), "123", 3), OK);
-    assert_int_equal(folder_size(in_scratch("tree"), &bytes), OK);
+    assert_int_equal(file_folder_size(in_scratch("tree"), &bytes), OK);
     assert_int_equal(bytes, 8);
 }
 

@@ -1,4 +1,5 @@
 /* The forward pass against Google's own code, and against itself however it is run. */
+#include "base/allocate.h"
 #include "base/file.h"
 #include "lm/forward.h"
 #include "lm/head.h"
@@ -307,13 +308,13 @@ static void refuses_ids_and_contexts_the_model_does_not_have(void **state)
     for (int32_t bad = -1; bad <= 512; bad += 513) {
         f.ids[50] = bad;
         assert_int_equal(forward_start(&f.forward, f.ids, RANDOM.sequences), E_FORMAT);
-        assert_non_null(strstr(status_reason(), "vocabulary of 512"));
-        status_clear();
+        assert_non_null(strstr(refuse_reason(), "vocabulary of 512"));
+        refuse_clear();
     }
     forward_make(&longer, &f.weights, 1, 257);
     assert_int_equal(forward_start(&longer, f.ids, 1), E_USAGE);
-    assert_non_null(strstr(status_reason(), "257"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "257"));
+    refuse_clear();
     forward_free(&longer);
     tear_down(&f, &RANDOM);
 }

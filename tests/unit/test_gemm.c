@@ -1,8 +1,9 @@
 /* gemm_*(): products by their definition, and the promise that threads and cuts do not
  * change bits. */
-#include "kernels/gemm.h"
+#include "base/allocate.h"
 #include "base/random.h"
-#include "base/status.h"
+#include "base/refuse.h"
+#include "kernels/gemm.h"
 
 #include <math.h>
 #include <omp.h>

@@ -5,7 +5,9 @@
  * dense and plain.  Which latents are active is held fixed, as the straight-through estimator
  * does, and so is what an auxiliary loss takes as given; the rest is smooth.  JumpReLU's
  * thresholds have no derivatives; theirs are compared with the estimator's definition. */
+#include "base/allocate.h"
 #include "base/random.h"
+#include "shard/store.h"
 #include "step/architecture.h"
 #include "step/step.h"
 #include "step/turns.h"
@@ -405,8 +407,8 @@ static void check_path(const struct recipe *recipe, double density, bool in_turn
     step_room_add(&room, recipe, shape);
     workspace_make(&workspace, MPI_COMM_SELF, &room);
     assert_int_equal(turn_count(&training), in_turns && !recipe->architecture->top_k ? 2 : 1);
-    const struct stored_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
-    const struct stored_rows targets = { target, STORE_F32, shape.outputs, 1, NULL };
+    const struct packed_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
+    const struct packed_rows targets = { target, STORE_F32, shape.outputs, 1, NULL };
     assert_int_equal(training_step(&training, &workspace, &rows,
                                    recipe->transcoder ? &targets : &rows, &report), OK);
     double slope[BATCH];
@@ -454,7 +456,7 @@ static double norm_after(const struct recipe *recipe, bool in_turns)
         training.listable = (int64_t)(training.density * BATCH * LATENT_TILE / 2);
     step_room_add(&room, recipe, shape);
     workspace_make(&workspace, MPI_COMM_SELF, &room);
-    const struct stored_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
+    const struct packed_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
     assert_int_equal(training_step(&training, &workspace, &rows, &rows, &report), OK);
     for (int t = 0; t < TENSORS; t++)
         for (int64_t k = 0; k < training.tensors[t].rows * training.tensors[t].columns; k++)

@@ -1,8 +1,9 @@
 /* linear_apply(), linear_activate(): the products in both precisions, and their bits. */
-#include "kernels/linear.h"
+#include "base/allocate.h"
 #include "base/random.h"
-#include "base/status.h"
+#include "base/refuse.h"
 #include "kernels/bf16.h"
+#include "kernels/linear.h"
 
 #include <math.h>
 #include <omp.h>

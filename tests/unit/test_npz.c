@@ -1,4 +1,5 @@
 /* params.npz: NumPy's own file is read, ours is read back, and damaged ones are refused. */
+#include "base/allocate.h"
 #include "base/file.h"
 #include "base/random.h"
 #include "sae/sae.h"
@@ -119,8 +120,8 @@ static void carries_a_transcoder(void **state)
     sae.keep = F + 1;
     assert_int_equal(sae_write_npz(&sae, SCRATCH), OK);
     assert_int_equal(sae_read_npz(&copy, SCRATCH), E_FORMAT);
-    assert_non_null(strstr(status_reason(), "is not a number of latents"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "is not a number of latents"));
+    refuse_clear();
     sae_free(&sae);
 }
 
@@ -211,11 +212,11 @@ static void assert_refused(enum status code, const char *words)
     struct sae sae;
 
     assert_int_equal(sae_read_npz(&sae, SCRATCH), code);
-    assert_non_null(strstr(status_reason(), SCRATCH));
-    if (strstr(status_reason(), words) == NULL)
-        fail_msg("the reason does not say \"%s\": %s", words, status_reason());
+    assert_non_null(strstr(refuse_reason(), SCRATCH));
+    if (strstr(refuse_reason(), words) == NULL)
+        fail_msg("the reason does not say \"%s\": %s", words, refuse_reason());
     assert_null(sae.encoder);
-    status_clear();
+    refuse_clear();
 }
 
 static void refuses_arrays_that_are_not_an_autoencoder(void **state)
@@ -270,7 +271,7 @@ static void refuses_damaged_archives(void **state)
         if (sae_read_npz(&sae, SCRATCH) == OK)
             assert_same(&sae, &want);
         sae_free(&sae);
-        status_clear();
+        refuse_clear();
     }
     free(bytes);
     sae_free(&want);
@@ -282,19 +283,19 @@ static void refuses_what_is_not_there(void **state)
 
     (void)state;
     assert_int_equal(sae_read_npz(&sae, "build/scratch/npz/none.npz"), E_IO);
-    assert_non_null(strstr(status_reason(), "build/scratch/npz/none.npz"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "build/scratch/npz/none.npz"));
+    refuse_clear();
     sae_make(&sae, D, D, F);
     assert_int_equal(sae_write_npz(&sae, "build/scratch/npz/no/such/folder.npz"), E_IO);
-    assert_non_null(strstr(status_reason(), "cannot write build/scratch/npz/no/such/folder.npz"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "cannot write build/scratch/npz/no/such/folder.npz"));
+    refuse_clear();
     sae_free(&sae);
 }
 
 static int make_scratch(void **state)
 {
     (void)state;
-    return folder_make("build/scratch/npz") != OK;
+    return file_make_folder("build/scratch/npz") != OK;
 }
 
 static int remove_scratch(void **state)

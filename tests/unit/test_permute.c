@@ -1,8 +1,9 @@
 /* permute_*(): a bijection by count, its definition step by step, and its randomness by
  * chi-square.  The seeds are fixed, so a statistic is either always within bounds or never. */
-#include "kernels/permute.h"
+#include "base/allocate.h"
 #include "base/random.h"
-#include "base/status.h"
+#include "base/refuse.h"
+#include "kernels/permute.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* What a suite costs: counted by hand for a small one, and what rates a plan counts on. */
-#include "driver/suite_model.h"
 #include "driver/plan.h"
+#include "driver/suite_model.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -40,9 +40,9 @@ static void make_suite(struct suite *suite, const char *more)
              "train: {batch: 1000}\n"
              "saes: [{sites: [res], layers: ['1'], widths: [512], target_l0: [1, 2], "
              "tokens: 5500}]\nevaluate: {sequences: 10}\n%s", scratch, more);
-    status_clear();
+    refuse_clear();
     if (suite_parse(suite, yaml, "x.yaml") != OK)
-        fail_msg("%s", status_reason());
+        fail_msg("%s", refuse_reason());
 }
 
 static void same(double one, double other)
@@ -55,7 +55,7 @@ static void plan(struct plan *of, struct suite *suite, const char *more)
 {
     make_suite(suite, more);
     if (plan_make(of, suite) != OK)
-        fail_msg("%s", status_reason());
+        fail_msg("%s", refuse_reason());
 }
 
 /* 100 sequences of 127 rows and a BOS in 4 shards; 2 layers through the model. */

@@ -91,8 +91,8 @@ static void says_that_gnuplot_is_missing(void **state)
     assert_true(version[0] >= '4' && version[0] <= '9');
     setenv("PATH", "build/scratch/plot", 1);
     assert_int_equal(plot_version(version), E_IO);
-    assert_non_null(strstr(status_reason(), "install gnuplot"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "install gnuplot"));
+    refuse_clear();
     setenv("PATH", path, 1);
     free(path);
 }
@@ -108,7 +108,7 @@ static void thins_out_a_training_log(void **state)
     for (int s = 0; s < 480; s++)
         at += sprintf(text + at, "%d\t%d\t%d\t%d\t1e-1\t0.5\n", s, 7, 100 * (s + 1), s % 3);
     assert_int_equal(file_write(LOG, text, at), OK);
-    assert_int_equal(curve_read(&curve, LOG), OK);
+    assert_int_equal(curves_read(&curve, LOG), OK);
     assert_int_equal(curve.points, 160);
     for (int p = 0; p < 160; p++) {
         assert_true(curve.column[CURVE_ROWS][p] == 300 * (p + 1));
@@ -124,10 +124,10 @@ static void assert_log_refused(const char *text, const char *words)
     static struct curve curve;
 
     assert_int_equal(file_write(LOG, text, (int64_t)strlen(text)), OK);
-    assert_int_equal(curve_read(&curve, LOG), E_FORMAT);
-    assert_non_null(strstr(status_reason(), LOG));
-    assert_non_null(strstr(status_reason(), words));
-    status_clear();
+    assert_int_equal(curves_read(&curve, LOG), E_FORMAT);
+    assert_non_null(strstr(refuse_reason(), LOG));
+    assert_non_null(strstr(refuse_reason(), words));
+    refuse_clear();
 }
 
 static void refuses_other_logs(void **state)
@@ -142,7 +142,7 @@ static void refuses_other_logs(void **state)
 static int make_scratch(void **state)
 {
     (void)state;
-    return folder_make("build/scratch/plot") != OK;
+    return file_make_folder("build/scratch/plot") != OK;
 }
 
 static int remove_scratch(void **state)

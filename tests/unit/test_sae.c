@@ -1,4 +1,5 @@
 /* An autoencoder by its definition, and the fold from training's units to raw ones. */
+#include "base/allocate.h"
 #include "base/random.h"
 #include "sae/sae.h"
 

@@ -1,4 +1,5 @@
 /* SAELens's folder: safetensors byte by byte, and what cfg.json says. */
+#include "base/allocate.h"
 #include "base/file.h"
 #include "lm/safetensors.h"
 #include "sae/saelens.h"
@@ -85,7 +86,7 @@ static void is_read_by_the_reader_of_checkpoints(void **state)
     assert_non_null(tensor);
     assert_int_equal(tensor->shape[0], D);
     assert_int_equal(tensor->shape[1], F);
-    assert_int_equal(safetensor_values(encoder, tensor), OK);
+    assert_int_equal(safetensors_values(encoder, tensor), OK);
     assert_true(encoder[1] == 103 && encoder[F] == 101);
     safetensors_close(&file);
     sae_free(&sae);
@@ -117,7 +118,7 @@ static void says_how_to_use_it(void **state)
     assert_true(json_is_false(json_object_get(config, "apply_b_dec_to_input")));
     assert_string_equal(text_of(config, "normalize_activations"), "none");
     assert_string_equal(text_of(config, "reshape_activations"), "hook_z");
-    assert_string_equal(text_of(metadata, "model_name"), "tiny-gemma2");
+    assert_string_equal(text_of(metadata, "manifest_model_name"), "tiny-gemma2");
     assert_string_equal(text_of(metadata, "hook_name"), "blocks.2.attn.hook_z");
     assert_true(json_is_null(json_object_get(metadata, "hook_head_index")));
     assert_int_equal(json_integer_value(json_object_get(metadata, "context_size")), 256);
@@ -229,17 +230,17 @@ static void refuses_where_it_cannot_write(void **state)
     (void)state;
     make_small(&sae);
     assert_int_equal(saelens_write_weights(&sae, "build/scratch/none/such"), E_IO);
-    assert_non_null(strstr(status_reason(), "cannot write build/scratch/none/such"));
-    status_clear();
-    assert_int_equal(saelens_write_weights(&sae, "/dev/full"), E_ROOM);
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "cannot write build/scratch/none/such"));
+    refuse_clear();
+    assert_int_equal(saelens_write_weights(&sae, "/dev/full"), E_SPACE);
+    refuse_clear();
     sae_free(&sae);
 }
 
 static int make_scratch(void **state)
 {
     (void)state;
-    return folder_make("build/scratch/saelens") != OK;
+    return file_make_folder("build/scratch/saelens") != OK;
 }
 
 static int remove_scratch(void **state)

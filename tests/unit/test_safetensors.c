@@ -1,4 +1,5 @@
 /* Checkpoint files are not trusted: what is wrong in them is refused in one sentence. */
+#include "base/allocate.h"
 #include "lm/safetensors.h"
 #include "lm/weights.h"
 #include "tests/unit/scratch.h"
@@ -57,11 +58,11 @@ static void reads_each_type_exactly(void **state)
     assert_int_equal(safetensors_open(&checkpoint, scratch), OK);
     assert_int_equal(checkpoint.count, 3);
     assert_null(safetensors_find(&checkpoint, "__metadata__"));
-    assert_int_equal(safetensor_values(values, safetensors_find(&checkpoint, "f")), OK);
+    assert_int_equal(safetensors_values(values, safetensors_find(&checkpoint, "f")), OK);
     assert_memory_equal(values, f, sizeof f);
-    assert_int_equal(safetensor_values(values, safetensors_find(&checkpoint, "h")), OK);
+    assert_int_equal(safetensors_values(values, safetensors_find(&checkpoint, "h")), OK);
     assert_memory_equal(values, h, sizeof h);
-    assert_int_equal(safetensor_values(values, safetensors_find(&checkpoint, "b")), OK);
+    assert_int_equal(safetensors_values(values, safetensors_find(&checkpoint, "b")), OK);
     assert_memory_equal(values, b, sizeof b);
     assert_int_equal(safetensors_find(&checkpoint, "b")->shape[1], 3);
     safetensors_close(&checkpoint);
@@ -105,9 +106,9 @@ static void check_refused(const char *word)
     struct safetensors checkpoint;
 
     assert_int_equal(safetensors_open(&checkpoint, scratch), E_FORMAT);
-    if (strstr(status_reason(), word) == NULL || strstr(status_reason(), scratch) == NULL)
-        fail_msg("\"%s\" does not say \"%s\" and the file", status_reason(), word);
-    status_clear();
+    if (strstr(refuse_reason(), word) == NULL || strstr(refuse_reason(), scratch) == NULL)
+        fail_msg("\"%s\" does not say \"%s\" and the file", refuse_reason(), word);
+    refuse_clear();
     safetensors_close(&checkpoint);
 }
 
@@ -152,9 +153,9 @@ static void refuses_values_that_are_not_finite(void **state)
     (void)state;
     write_tensors("model.safetensors", strlen(HEADER), HEADER, INFINITE, sizeof INFINITE);
     assert_int_equal(safetensors_open(&checkpoint, scratch), OK);
-    assert_int_equal(safetensor_values(values, safetensors_find(&checkpoint, "a")), E_NUMERIC);
-    assert_non_null(strstr(status_reason(), "tensor a"));
-    status_clear();
+    assert_int_equal(safetensors_values(values, safetensors_find(&checkpoint, "a")), E_NUMERIC);
+    assert_non_null(strstr(refuse_reason(), "tensor a"));
+    refuse_clear();
     safetensors_close(&checkpoint);
 }
 
@@ -171,10 +172,10 @@ static void refuses_other_types_when_asked_for_them(void **state)
     (void)state;
     write_tensors("model.safetensors", strlen(HEADER), HEADER, VALUES, sizeof VALUES);
     assert_int_equal(safetensors_open(&checkpoint, scratch), OK);
-    assert_int_equal(safetensor_values(values, safetensors_find(&checkpoint, "a")), OK);
-    assert_int_equal(safetensor_values(values, safetensors_find(&checkpoint, "mask")), E_FORMAT);
-    assert_non_null(strstr(status_reason(), "tensor mask is stored as BOOL"));
-    status_clear();
+    assert_int_equal(safetensors_values(values, safetensors_find(&checkpoint, "a")), OK);
+    assert_int_equal(safetensors_values(values, safetensors_find(&checkpoint, "mask")), E_FORMAT);
+    assert_non_null(strstr(refuse_reason(), "tensor mask is stored as BOOL"));
+    refuse_clear();
     safetensors_close(&checkpoint);
 }
 
@@ -202,7 +203,7 @@ static void finds_tensors_over_several_files(void **state)
     write_tensors("x-1.safetensors", strlen(A), A, &one, sizeof one);
     write_tensors("x-2.safetensors", strlen(B), B, &two, sizeof two);
     assert_int_equal(safetensors_open(&checkpoint, scratch), OK);
-    assert_int_equal(safetensor_values(&value, safetensors_find(&checkpoint, "b")), OK);
+    assert_int_equal(safetensors_values(&value, safetensors_find(&checkpoint, "b")), OK);
     assert_true(value == 2);
     safetensors_close(&checkpoint);
 
@@ -215,8 +216,8 @@ static void finds_tensors_over_several_files(void **state)
     check_refused("tensor a is in x-2.safetensors, but it is not");
     remove_file("x-2.safetensors");
     assert_int_equal(safetensors_open(&checkpoint, scratch), E_IO);
-    assert_non_null(strstr(status_reason(), "index.json names the file x-2.safetensors"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "index.json names the file x-2.safetensors"));
+    refuse_clear();
     safetensors_close(&checkpoint);
     assert_int_equal(file_write(index, OUTSIDE, (int64_t)strlen(OUTSIDE)), OK);
     check_refused("in the same folder");
@@ -224,8 +225,8 @@ static void finds_tensors_over_several_files(void **state)
     check_refused("weight_map");
     remove_file("model.safetensors.index.json");
     assert_int_equal(safetensors_open(&checkpoint, scratch), E_IO);
-    assert_non_null(strstr(status_reason(), "neither"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "neither"));
+    refuse_clear();
     safetensors_close(&checkpoint);
 }
 
@@ -241,16 +242,16 @@ static void refuses_tensors_that_do_not_fit_the_config(void **state)
     config.mlp_width++;
     assert_int_equal(weights_read(&weights, &config, PRECISION_F32, MODEL,
                                   MPI_COMM_SELF), E_FORMAT);
-    assert_non_null(strstr(status_reason(), "mlp.gate_proj.weight must have the shape [161, 96], "
+    assert_non_null(strstr(refuse_reason(), "mlp.gate_proj.weight must have the shape [161, 96], "
                            "but it has [160, 96]"));
-    status_clear();
+    refuse_clear();
     weights_free(&weights);
     config.mlp_width--;
     config.layers++;
     assert_int_equal(weights_read(&weights, &config, PRECISION_F32, MODEL,
                                   MPI_COMM_SELF), E_FORMAT);
-    assert_non_null(strstr(status_reason(), "lacks the tensor layers.3."));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "lacks the tensor layers.3."));
+    refuse_clear();
     weights_free(&weights);
 }
 

@@ -1,7 +1,7 @@
 /* The largest entries of lists: cuts against sorting, on values of every size, with ties, on
  * short and empty groups; and what a cut leaves of a list, by hand and by counting. */
 #include "base/random.h"
-#include "base/status.h"
+#include "base/refuse.h"
 #include "kernels/select.h"
 
 #include <math.h>
@@ -49,8 +49,8 @@ static void cuts_are_those_of_sorting(void **state)
             value[i] = value_of(seed, i, seed % 2 == 0);
         const int64_t count = make_groups(start, end, seed);
         for (int64_t k = 1; k <= count + 1; k++) {
-            const struct cut ours = cut_largest(value, start, end, GROUPS, k);
-            const struct cut want = cut_largest_ref(value, start, end, GROUPS, k, room);
+            const struct cut ours = select_largest(value, start, end, GROUPS, k);
+            const struct cut want = select_largest_ref(value, start, end, GROUPS, k, room);
             assert_true(ours.value == want.value);
             assert_int_equal(ours.ties, want.ties);
         }
@@ -68,7 +68,7 @@ static void cuts_let_in_k(void **state)
         value[i] = value_of(3, i, true);
     const int64_t count = make_groups(start, end, 3);
     for (int64_t k = 1; k < count; k++) {
-        const struct cut cut = cut_largest(value, start, end, GROUPS, k);
+        const struct cut cut = select_largest(value, start, end, GROUPS, k);
         int64_t above = 0, equal = 0;
         for (int g = 0; g < GROUPS; g++)
             for (int64_t i = start[g]; i < end[g]; i++) {
@@ -92,10 +92,10 @@ static void keeps_row_by_row(void **state)
 
     (void)state;
     for (int row = 0; row < 2; row++) {
-        active[row] = cut_largest(value, start + row, middle + row, 1, 2);
-        near[row] = cut_largest(value, middle + row, start + row + 1, 1, 1);
+        active[row] = select_largest(value, start + row, middle + row, 1, 2);
+        near[row] = select_largest(value, middle + row, start + row + 1, 1, 1);
     }
-    codes_keep(&codes, 0, &codes, active, near);
+    select_keep(&codes, 0, &codes, active, near);
     assert_memory_equal(index, WANT, sizeof WANT);
     assert_int_equal(start[1], 3);
     assert_int_equal(start[2], 6);
@@ -117,8 +117,8 @@ static void keeps_behind_others(void **state)
     struct cut all;
 
     (void)state;
-    cuts_keep_all(&all, 1);
-    codes_keep(&out, 1, &codes, &none, &all);
+    select_all(&all, 1);
+    select_keep(&out, 1, &codes, &none, &all);
     assert_int_equal(out_start[1], 1);
     assert_int_equal(out_middle[1], 1);
     assert_int_equal(out_start[2], 2);
@@ -134,17 +134,17 @@ static void keeps_of_all_rows_together(void **state)
     int32_t index[] = { 1, 4, 6, 2, 3,   0, 5, 8, 7 };
     float value[] = { 2, 3, 2, 1, 5,     1, 2, 1, 4 };
     struct codes codes = { 2, start, middle, index, value };
-    const struct cut cut = cut_largest(value, start, middle, 2, 3);
+    const struct cut cut = select_largest(value, start, middle, 2, 3);
     struct cut active[2], near[2];
     static const int32_t WANT[] = { 1, 4, 6, 2, 3,   7 };
 
     (void)state;
     assert_true(cut.value == 2 && cut.ties == 2);
-    cut_each(active, cut, value, start, middle, 2);
+    select_each(active, cut, value, start, middle, 2);
     assert_int_equal(active[0].ties, 2);
     assert_int_equal(active[1].ties, 0);
-    cuts_keep_all(near, 2);
-    codes_keep(&codes, 0, &codes, active, near);
+    select_all(near, 2);
+    select_keep(&codes, 0, &codes, active, near);
     assert_memory_equal(index, WANT, sizeof WANT);
     assert_int_equal(start[1], 5);
     assert_int_equal(middle[1], 5);

@@ -1,8 +1,9 @@
 /* The products of entries with a slice, against their definitions. */
-#include "kernels/slice.h"
+#include "base/allocate.h"
 #include "base/random.h"
-#include "base/status.h"
+#include "base/refuse.h"
 #include "kernels/bf16.h"
+#include "kernels/slice.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,7 +1,8 @@
 /* Scans, joins, transposition and products of sparse codes against their definitions, on
  * lists of every density, on edge shapes, with latents all dead, all active, all near. */
+#include "base/allocate.h"
 #include "base/random.h"
-#include "base/status.h"
+#include "base/refuse.h"
 #include "kernels/codes.h"
 #include "kernels/sparse.h"
 

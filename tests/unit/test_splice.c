@@ -1,5 +1,6 @@
 /* Splicing autoencoders into a model: against the scores of the golden one, and against what
  * must hold for autoencoders that change nothing or everything. */
+#include "base/allocate.h"
 #include "evaluate/splice.h"
 #include "shard/h5.h"
 
@@ -75,7 +76,7 @@ static json_t *score(const struct sae *sae, struct tap tap, const int32_t *token
 
     splice_make(&splice, &weights, SPECIAL, &(struct splice_room){ block, CONTEXT, 1,
                                                                    sae->latents, true });
-    sums_make(&sums, CONTEXT, 1);
+    scores_sums_make(&sums, CONTEXT, 1);
     take_mean(mean, &splice, tap, tokens, sequences, block);
     for (int64_t s = 0; s < sequences; s += block) {
         assert_int_equal(splice_start(&splice, tokens + s * CONTEXT, block), OK);
@@ -83,7 +84,7 @@ static json_t *score(const struct sae *sae, struct tap tap, const int32_t *token
                                       mean, sae, 1), OK);
     }
     json_t *scores = scores_json(&sums, 0, tap, fired, sae->latents);
-    sums_free(&sums);
+    scores_sums_free(&sums);
     splice_free(&splice);
     free(fired);
     return scores;
@@ -250,8 +251,8 @@ static void the_histogram_begins_at_one_row(void **state)
     struct score_sums sums;
 
     (void)state;
-    sums_make(&sums, CONTEXT, 1);
-    sums_of_model(&sums, 0)[MODEL_ROWS] = 600;
+    scores_sums_make(&sums, CONTEXT, 1);
+    scores_sums_of_model(&sums, 0)[MODEL_ROWS] = 600;
     json_t *scores = scores_json(&sums, 0, (struct tap){ SITE_RES, 0 }, fired, 1);
     const json_t *histogram = json_object_get(scores, "frequency_histogram");
     const json_t *edges = json_object_get(histogram, "edges");
@@ -260,7 +261,7 @@ static void the_histogram_begins_at_one_row(void **state)
     assert_int_equal(json_integer_value(json_array_get(json_object_get(histogram, "counts"), 0)),
                      1);
     json_decref(scores);
-    sums_free(&sums);
+    scores_sums_free(&sums);
 }
 
 /* Worked by hand for 1000 rows, four bins a decade. */
@@ -272,8 +273,8 @@ static void counts_latents_by_their_frequency(void **state)
     int64_t all = 0;
 
     (void)state;
-    sums_make(&sums, CONTEXT, 1);
-    sums_of_model(&sums, 3)[MODEL_ROWS] = 1000;
+    scores_sums_make(&sums, CONTEXT, 1);
+    scores_sums_of_model(&sums, 3)[MODEL_ROWS] = 1000;
     json_t *scores = scores_json(&sums, 0, (struct tap){ SITE_RES, 0 }, fired, 7);
     const json_t *histogram = json_object_get(scores, "frequency_histogram");
     const json_t *edges = json_object_get(histogram, "edges");
@@ -292,7 +293,7 @@ static void counts_latents_by_their_frequency(void **state)
     assert_true(number(scores, "dense_above_10_percent") == 2);
     assert_true(json_is_null(json_object_get(scores, "ce")));
     json_decref(scores);
-    sums_free(&sums);
+    scores_sums_free(&sums);
 }
 
 static void gives_the_same_scores_on_any_number_of_threads(void **state)
@@ -323,15 +324,15 @@ static void refuses_an_autoencoder_for_another_width(void **state)
 
     (void)state;
     sae_make(&sae, 255, 255, 8);
-    sums_make(&sums, CONTEXT, 1);
+    scores_sums_make(&sums, CONTEXT, 1);
     splice_make(&splice, &weights, SPECIAL, &(struct splice_room){ 1, CONTEXT, 1, 8, false });
     assert_int_equal(splice_start(&splice, ids, 1), OK);
     assert_int_equal(splice_score(&splice, &sums, &counts, (struct splice_place){ { SITE_RES, 0 },
                                   { SITE_RES, 0 } }, mean, &sae, 1), E_FORMAT);
-    assert_non_null(strstr(status_reason(), "255"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "255"));
+    refuse_clear();
     splice_free(&splice);
-    sums_free(&sums);
+    scores_sums_free(&sums);
     sae_free(&sae);
 }
 

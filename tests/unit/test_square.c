@@ -1,9 +1,10 @@
 /* square_add(): sums of products by their definition, in both precisions, of whole blocks and of
  * parts of them, whichever way the operands lie. */
-#include "kernels/square.h"
+#include "base/allocate.h"
 #include "base/random.h"
-#include "base/status.h"
+#include "base/refuse.h"
 #include "kernels/product.h"
+#include "kernels/square.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* The suite file: defaults, refusals in words, and jobs/explained.yaml. */
+#include "base/file.h"
 #include "suite/explain.h"
 #include "suite/schema.h"
-#include "base/file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,9 +22,9 @@
 
 static void parse(struct suite *suite, const char *yaml)
 {
-    status_clear();
+    refuse_clear();
     if (suite_parse(suite, yaml, "x.yaml") != OK)
-        fail_msg("%s", status_reason());
+        fail_msg("%s", refuse_reason());
 }
 
 /* The values of arXiv:2408.05147, section 3.2. */
@@ -138,7 +138,7 @@ static void explained_is_up_to_date(void **state)
     (void)state;
     assert_int_equal(file_read("jobs/explained.yaml", &file, &bytes), OK);
     FILE *out = open_memstream(&made, &length);
-    suite_explain(out);
+    explain_suite(out);
     fclose(out);
     if (strcmp(file, made) != 0)
         fail_msg("refresh it: bin/saemill explain > jobs/explained.yaml");
@@ -224,14 +224,14 @@ static void refuses_in_words(void **state)
     (void)state;
     for (size_t c = 0; c < sizeof CASES / sizeof *CASES; c++) {
         struct suite suite;
-        status_clear();
+        refuse_clear();
         assert_int_equal(suite_parse(&suite, CASES[c].yaml, "x.yaml"), E_USAGE);
         for (int w = 0; w < 3 && CASES[c].words[w] != NULL; w++)
-            if (strstr(status_reason(), CASES[c].words[w]) == NULL)
-                fail_msg("case %zu lacks \"%s\": %s", c, CASES[c].words[w], status_reason());
+            if (strstr(refuse_reason(), CASES[c].words[w]) == NULL)
+                fail_msg("case %zu lacks \"%s\": %s", c, CASES[c].words[w], refuse_reason());
         suite_free(&suite);
     }
-    status_clear();
+    refuse_clear();
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 /* What a suite amounts to: streams, autoencoders, names and paths. */
 #include "suite/layers.h"
+#include "suite/paths.h"
 #include "suite/tasks.h"
 
 #include <setjmp.h>
@@ -18,11 +19,11 @@ static enum status make(struct tasks *tasks, struct suite *suite, const char *re
 {
     char yaml[1024];
 
-    status_clear();
+    refuse_clear();
     snprintf(yaml, sizeof yaml, "name: s\nrun: R\nmodel: {path: m}\ncorpus: {files: [a]}\n%s",
              rest);
     if (suite_parse(suite, yaml, "x.yaml") != OK)
-        fail_msg("%s", status_reason());
+        fail_msg("%s", refuse_reason());
     return tasks_make(tasks, suite, LAYERS);
 }
 
@@ -158,11 +159,11 @@ static void refuses_what_does_not_fit_together(void **state)
         struct tasks tasks;
         struct suite suite;
         assert_int_equal(make(&tasks, &suite, CASES[c].rest), E_USAGE);
-        if (strstr(status_reason(), CASES[c].words) == NULL)
-            fail_msg("case %zu lacks \"%s\": %s", c, CASES[c].words, status_reason());
+        if (strstr(refuse_reason(), CASES[c].words) == NULL)
+            fail_msg("case %zu lacks \"%s\": %s", c, CASES[c].words, refuse_reason());
         forget(&tasks, &suite);
     }
-    status_clear();
+    refuse_clear();
 }
 
 static void paths_are_those_of_the_header(void **state)
@@ -174,17 +175,17 @@ static void paths_are_those_of_the_header(void **state)
 
     (void)state;
     assert_int_equal(make(&tasks, &suite, "saes: [{}]\n"), OK);
-    path_tokens(path, &suite, 3);
+    paths_tokens(path, &suite, 3);
     assert_string_equal(path, "R/tokens/00003.h5");
-    path_harvest(path, &suite, 3);
+    paths_harvest(path, &suite, 3);
     assert_string_equal(path, "R/harvest/00003");
-    path_shuffle(path, &suite, tap);
+    paths_shuffle(path, &suite, tap);
     assert_string_equal(path, "R/shuffle/res.01");
-    path_sae(path, &suite, tap, "w1024-t20", ".tsv");
+    paths_sae(path, &suite, tap, "w1024-t20", ".tsv");
     assert_string_equal(path, "R/train/res.01/w1024-t20.tsv");
-    path_scores(path, &suite, tap, "w1024-t20");
+    paths_scores(path, &suite, tap, "w1024-t20");
     assert_string_equal(path, "R/evaluate/res.01/w1024-t20.json");
-    path_release(path, &suite);
+    paths_release(path, &suite);
     assert_string_equal(path, "R/release");
     forget(&tasks, &suite);
 }

@@ -1,5 +1,6 @@
 /* Tokenizers give the ids of a reference (the SentencePiece library's own Python module; GPT-2's
  * definition in Python, tests/golden/gpt2-random/tokenizer.py), and take any bytes. */
+#include "base/allocate.h"
 #include "corpus/tokenizer.h"
 #include "tests/unit/scratch.h"
 
@@ -119,8 +120,8 @@ static enum status open_changed(struct tokenizer *tokenizer, const char *from, c
     length = asprintf(&changed, "%.*s%s%s", (int)(begin - file), file, text, end);
     assert_int_equal(file_write(path, changed, length), OK);
     st = tokenizer_open(tokenizer, path);
-    if (st != OK && strstr(status_reason(), path) == NULL)
-        fail_msg("\"%s\" does not name the file", status_reason());
+    if (st != OK && strstr(refuse_reason(), path) == NULL)
+        fail_msg("\"%s\" does not name the file", refuse_reason());
     free(changed);
     free(file);
     return st;
@@ -171,7 +172,7 @@ static void finds_the_longest_added_token(void **state)
     free(ids);
     assert_int_equal(tokenizer_decode(&tokenizer, (const int32_t[]){ 300 }, 1, &text, &bytes),
                      E_FORMAT);
-    status_clear();
+    refuse_clear();
     tokenizer_close(&tokenizer);
 }
 
@@ -228,9 +229,9 @@ static void refuses_tokenizers_of_other_kinds(void **state)
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         if (open_changed(&tokenizer, BAD[i].from, BAD[i].to, BAD[i].text) != E_FORMAT)
             fail_msg("%s %s was taken", BAD[i].from, BAD[i].text);
-        if (strstr(status_reason(), BAD[i].word) == NULL)
-            fail_msg("\"%s\" does not say \"%s\"", status_reason(), BAD[i].word);
-        status_clear();
+        if (strstr(refuse_reason(), BAD[i].word) == NULL)
+            fail_msg("\"%s\" does not say \"%s\"", refuse_reason(), BAD[i].word);
+        refuse_clear();
         tokenizer_close(&tokenizer);
     }
 }
@@ -293,18 +294,18 @@ static void refuses_what_is_no_model_and_ids_it_does_not_have(void **state)
 
     (void)state;
     assert_int_equal(tokenizer_open(&tokenizer, "no/such.json"), E_IO);
-    assert_non_null(strstr(status_reason(), "no/such.json"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "no/such.json"));
+    refuse_clear();
     assert_int_not_equal(tokenizer_open(&tokenizer, "Makefile"), OK);
-    assert_non_null(strstr(status_reason(), "Makefile"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "Makefile"));
+    refuse_clear();
     tokenizer_close(&tokenizer);
     assert_int_equal(tokenizer_open(&tokenizer, MODEL), OK);
     assert_int_equal(tokenizer_decode(&tokenizer, bad, 2, &text, &bytes), E_FORMAT);
-    assert_non_null(strstr(status_reason(), "4096"));
-    status_clear();
+    assert_non_null(strstr(refuse_reason(), "4096"));
+    refuse_clear();
     assert_int_equal(tokenizer_decode(&tokenizer, negative, 1, &text, &bytes), E_FORMAT);
-    status_clear();
+    refuse_clear();
     tokenizer_close(&tokenizer);
 }
 

@@ -76,7 +76,7 @@ static void rms_norm_divides_by_the_root_of_the_mean_square(void **state)
     float y[4];
 
     (void)state;
-    rms_norm(y, x, scale, 2, 2, 0.5f);
+    norm_rms(y, x, scale, 2, 2, 0.5f);
     assert_true(fabs((double)y[0] - 6 / sqrt(13)) < 1e-6);
     assert_true(fabs((double)y[1] + 4 / sqrt(13)) < 1e-6);
     assert_true(y[2] == 0 && y[3] == 0);

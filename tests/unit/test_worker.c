@@ -55,7 +55,7 @@ static void does_all_jobs_in_order(void **state)
 static void begins_nothing_after_a_failure_until_it_is_told(void **state)
 {
     struct list list = {0};
-    struct append good = { &list, 1, OK }, bad = { &list, 2, E_ROOM }, late = { &list, 3, OK };
+    struct append good = { &list, 1, OK }, bad = { &list, 2, E_SPACE }, late = { &list, 3, OK };
     struct worker worker;
 
     (void)state;
@@ -63,9 +63,9 @@ static void begins_nothing_after_a_failure_until_it_is_told(void **state)
     worker_begin(&worker, append, &good);
     worker_begin(&worker, append, &bad);
     worker_begin(&worker, append, &late);
-    assert_int_equal(worker_wait(&worker), E_ROOM);
-    assert_string_equal(status_reason(), "number 2");
-    status_clear();
+    assert_int_equal(worker_wait(&worker), E_SPACE);
+    assert_string_equal(refuse_reason(), "number 2");
+    refuse_clear();
     assert_int_equal(list.count, 2);
     worker_begin(&worker, append, &late);
     assert_int_equal(worker_wait(&worker), OK);
@@ -83,17 +83,17 @@ static void queues_jobs(void **state)
     (void)state;
     worker_start(&worker);
     for (int i = 0; i < JOBS; i++) {
-        jobs[i] = (struct append){ &list, i, i == 90 ? E_ROOM : OK };
+        jobs[i] = (struct append){ &list, i, i == 90 ? E_SPACE : OK };
         worker_queue(&worker, append, &jobs[i]);
         worker_await(&worker, 3);
         assert_true(list.count >= (i < 90 ? i - 2 : 88));
     }
     worker_await(&worker, 0);
-    assert_int_equal(worker_status(&worker), E_ROOM);
-    assert_int_equal(worker_status(&worker), E_ROOM);
-    assert_int_equal(worker_wait(&worker), E_ROOM);
-    assert_string_equal(status_reason(), "number 90");
-    status_clear();
+    assert_int_equal(worker_status(&worker), E_SPACE);
+    assert_int_equal(worker_status(&worker), E_SPACE);
+    assert_int_equal(worker_wait(&worker), E_SPACE);
+    assert_string_equal(refuse_reason(), "number 90");
+    refuse_clear();
     assert_int_equal(worker_status(&worker), OK);
     assert_int_equal(list.count, 91);
     for (int i = 0; i < list.count; i++)

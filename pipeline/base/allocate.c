@@ -1,52 +1,10 @@
-#include "base/status.h"
+#include "base/allocate.h"
+#include "base/die.h"
 
-#include <errno.h>
-#include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-static _Thread_local char reason[1024];
-
-void (*die_handler)(void) = abort;
-
-enum status refuse(enum status code, const char *format, ...)
-{
-    va_list args;
-
-    if (reason[0] == '\0') {
-        va_start(args, format);
-        vsnprintf(reason, sizeof reason, format, args);
-        va_end(args);
-    }
-    return code;
-}
-
-const char *status_reason(void)
-{
-    return reason;
-}
-
-void status_clear(void)
-{
-    reason[0] = '\0';
-}
-
-_Noreturn void die(const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    fputs("saemill: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    die_handler();
-    abort();
-}
 
 void *allocate(long long count, long long bytes)
 {
@@ -76,7 +34,7 @@ static void *in_huge_pages(char *memory, long long bytes)
     return advise(memory, bytes, MADV_HUGEPAGE);
 }
 
-void release_pages(void *memory, long long bytes)
+void allocate_release(void *memory, long long bytes)
 {
     advise(memory, bytes, MADV_DONTNEED);
 }

@@ -2,6 +2,7 @@
  * scaled and centred. */
 #include "base/random.h"
 #include "kernels/bf16.h"
+#include "shard/store.h"
 #include "step/packed_rows.h"
 
 #include <setjmp.h>
@@ -29,7 +30,7 @@ static void fill(float *x, int64_t n, uint64_t seed)
         x[i] = random_uniform(seed, 0, (uint64_t)i) - 0.5f;
 }
 
-static void check_block(struct stored_rows rows)
+static void check_block(struct packed_rows rows)
 {
     const bool bf16 = rows.store == STORE_BF16;
     float x[ROWS * WIDTH], block[ROWS * LD], out[ROWS * LD];
@@ -37,9 +38,9 @@ static void check_block(struct stored_rows rows)
 
     fill(x, ROWS * WIDTH, 1);
     fill(block, ROWS * LD, 2);
-    rows_store(&rows, x, WIDTH, all_rows, all_columns);
-    rows_store(&rows, block, LD, SOME_ROWS, SOME_COLUMNS);
-    rows_load(out, LD, &rows, all_rows, all_columns);
+    packed_rows_store(&rows, x, WIDTH, all_rows, all_columns);
+    packed_rows_store(&rows, block, LD, SOME_ROWS, SOME_COLUMNS);
+    packed_rows_load(out, LD, &rows, all_rows, all_columns);
     for (int64_t row = 0; row < ROWS; row++)
         for (int64_t j = 0; j < WIDTH; j++) {
             const bool inside = SOME_ROWS.first <= row && row < SOME_ROWS.end
@@ -52,7 +53,7 @@ static void check_block(struct stored_rows rows)
         }
     fill(x, ROWS * WIDTH, 3);
     fill(block, ROWS * LD, 3);
-    rows_load(block, LD, &rows, SOME_ROWS, SOME_COLUMNS);
+    packed_rows_load(block, LD, &rows, SOME_ROWS, SOME_COLUMNS);
     for (int64_t row = SOME_ROWS.first; row < SOME_ROWS.end; row++)
         for (int64_t j = SOME_COLUMNS.first; j < SOME_COLUMNS.end; j++)
             assert_true(block[(row - SOME_ROWS.first) * LD + j - SOME_COLUMNS.first]
@@ -68,9 +69,9 @@ static void blocks_come_back(void **state)
     (void)state;
     fill(centre, WIDTH, 4);
     for (int store = STORE_F32; store <= STORE_BF16; store++) {
-        check_block((struct stored_rows){ memory, (enum store)store, WIDTH, 1, NULL });
-        check_block((struct stored_rows){ memory, (enum store)store, WIDTH, 0.3f, NULL });
-        check_block((struct stored_rows){ memory, (enum store)store, WIDTH, 0.3f, centre });
+        check_block((struct packed_rows){ memory, (enum store)store, WIDTH, 1, NULL });
+        check_block((struct packed_rows){ memory, (enum store)store, WIDTH, 0.3f, NULL });
+        check_block((struct packed_rows){ memory, (enum store)store, WIDTH, 0.3f, centre });
     }
 }
 
@@ -80,10 +81,10 @@ static void a_row_is_rounded_as_it_is_stored(void **state)
 
     (void)state;
     for (int store = STORE_F32; store <= STORE_BF16; store++) {
-        const struct stored_rows as = { .store = (enum store)store };
+        const struct packed_rows as = { .store = (enum store)store };
         fill(x, WIDTH, 5);
         fill(y, WIDTH, 5);
-        row_round(&as, y, WIDTH - 3);
+        packed_rows_round(&as, y, WIDTH - 3);
         for (int64_t j = 0; j < WIDTH; j++)
             assert_true(y[j] == (store == STORE_BF16 && j < WIDTH - 3 ? rounded(x[j]) : x[j]));
     }

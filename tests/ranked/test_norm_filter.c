@@ -1,7 +1,10 @@
 /* Rows whose norm stands out are dropped from all streams, whoever looks. */
-#include "kernels/bf16.h"
-#include "shard/activation_writer.h"
+#include "base/allocate.h"
 #include "harvest/norm_filter.h"
+#include "kernels/bf16.h"
+#include "kernels/values.h"
+#include "shard/activation_writer.h"
+#include "shard/store.h"
 #include "tests/ranked/ranked.h"
 
 enum { ROWS = 9 * CHUNK_ROWS + 101, WIDE = 24, NARROW = 8 };
@@ -76,9 +79,9 @@ static void write_shard(const char *folder)
         struct activation_writer writer = {0};
         path_print(path, "%s/%s.h5", folder, tap_name(name, STREAMS[s].tap));
         fill(s, (struct range){ 0, ROWS }, values, origins);
-        CHECK(activation_create(&writer, MPI_COMM_SELF, path, STREAMS[s], ROWS, "s") == OK);
-        CHECK(activation_write(&writer, (struct range){ 0, ROWS }, values, origins) == OK);
-        CHECK(activation_close(&writer, OK) == OK);
+        CHECK(activation_writer_create(&writer, MPI_COMM_SELF, path, STREAMS[s], ROWS, "s") == OK);
+        CHECK(activation_writer_write(&writer, (struct range){ 0, ROWS }, values, origins) == OK);
+        CHECK(activation_writer_close(&writer, OK) == OK);
     }
     free(origins);
     free(values);
@@ -116,7 +119,7 @@ static void check_stream(const char *folder, int s, double most)
         CHECK(memcmp(&origin, &expected_origin, sizeof origin) == 0);
         squares += (double)(length_of(s, kept[i]) * length_of(s, kept[i]));
     }
-    CHECK(stream.statistics.sum_squares == squares);
+    CHECK(stream.statistics.values_sum_squares == squares);
     activations_close(&stream);
     CHECK(h5_open(&file, paths[0]) == OK);
     CHECK(h5_read_double(file, paths[0], "norm_limit", &limit) == OK);
@@ -131,13 +134,13 @@ static void check_stream(const char *folder, int s, double most)
 
 static void drops_what_stands_out(const struct ranked *here, double most, int64_t expected)
 {
-    const struct sieve sieve = { MPI_COMM_WORLD, here->folder, STREAMS, 2, most, "s" };
+    const struct norm_filter sieve = { MPI_COMM_WORLD, here->folder, STREAMS, 2, most, "s" };
     int64_t dropped;
 
     if (here->rank == 0)
         write_shard(here->folder);
     MPI_Barrier(MPI_COMM_WORLD);
-    CHECK(sieve_shard(&sieve, &dropped) == OK);
+    CHECK(norm_filter_shard(&sieve, &dropped) == OK);
     CHECK(dropped == expected);
     for (int s = 0; here->rank == 0 && s < 2; s++)
         check_stream(here->folder, s, most);
@@ -146,15 +149,15 @@ static void drops_what_stands_out(const struct ranked *here, double most, int64_
 
 static void refuses_to_drop_all(const struct ranked *here)
 {
-    const struct sieve sieve = { MPI_COMM_WORLD, here->folder, STREAMS, 2, 0.4, "s" };
+    const struct norm_filter sieve = { MPI_COMM_WORLD, here->folder, STREAMS, 2, 0.4, "s" };
     int64_t dropped;
 
     if (here->rank == 0)
         write_shard(here->folder);
     MPI_Barrier(MPI_COMM_WORLD);
-    CHECK(sieve_shard(&sieve, &dropped) == E_USAGE);
-    CHECK(strstr(status_reason(), "max_norm") != NULL);
-    status_clear();
+    CHECK(norm_filter_shard(&sieve, &dropped) == E_USAGE);
+    CHECK(strstr(refuse_reason(), "max_norm") != NULL);
+    refuse_clear();
 }
 
 int main(int argc, char **argv)

@@ -14,16 +14,16 @@ static enum status claim(const char *made, const char *saes, const char *lines)
     struct suite suite;
     enum status st;
 
-    status_clear();
+    refuse_clear();
     snprintf(yaml, sizeof yaml, "name: n\nrun: %s/run\nmodel: {path: m}\n%ssaes:\n%s", scratch,
              lines, saes);
     if (suite_parse(&suite, yaml, "x.yaml") != OK)
-        fail_msg("%s", status_reason());
+        fail_msg("%s", refuse_reason());
     if (made != NULL) {
         path_print(path, "%s/run/%s", scratch, made);
-        assert_int_equal(folder_make(path), OK);
+        assert_int_equal(file_make_folder(path), OK);
     }
-    st = suite_claim(&suite);
+    st = ownership_claim(&suite);
     suite_free(&suite);
     return st;
 }
@@ -39,8 +39,8 @@ static void begin(void)
 
 static void expect_words(const char *words)
 {
-    if (strstr(status_reason(), words) == NULL)
-        fail_msg("lacks \"%s\": %s", words, status_reason());
+    if (strstr(refuse_reason(), words) == NULL)
+        fail_msg("lacks \"%s\": %s", words, refuse_reason());
 }
 
 static void the_same_suite_may_go_on(void **state)
@@ -133,7 +133,7 @@ static void many_may_claim_at_once(void **state)
     for (int round = 0; round < 10; round++) {
         path_print(path, "%s/run", scratch);
         assert_int_equal(file_remove(path), OK);
-        assert_int_equal(folder_make(path), OK);
+        assert_int_equal(file_make_folder(path), OK);
         path_print(path, "%s/run/suite.yaml.1.part", scratch);
         assert_int_equal(file_write(path, "name:", 5), OK);
         assert_int_equal(pipe(gate), 0);

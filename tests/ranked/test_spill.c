@@ -1,4 +1,5 @@
 /* Dealt files: every record is found in its group, in order; a flipped bit is refused. */
+#include "base/allocate.h"
 #include "base/random.h"
 #include "shuffle/spill.h"
 #include "tests/ranked/ranked.h"
@@ -6,9 +7,9 @@
 enum { ROW_BYTES = 6, UNITS = 3, ROWS = 100, GROUPS = 4 };
 
 /* Chunks of 7 records: groups have several, the last of them short. */
-static struct dealt_form form(void)
+static struct spill_form form(void)
 {
-    return (struct dealt_form){ record_bytes(ROW_BYTES), 2, 7 };
+    return (struct spill_form){ record_bytes(ROW_BYTES), 2, 7 };
 }
 
 /* The group of row `row`: group 2 gets none. */
@@ -37,18 +38,18 @@ static void write_unit(const char *folder, int64_t unit)
 {
     const int64_t bytes = record_bytes(ROW_BYTES), rows = rows_of(unit);
     char *records = allocate(ROWS, bytes), path[PATH_LENGTH], part[PATH_LENGTH];
-    const struct dealt_form like = form();
-    uint8_t *room = allocate(dealt_room(&like), 1);
+    const struct spill_form like = form();
+    uint8_t *room = allocate(spill_scratch_bytes(&like), 1);
     int32_t groups[ROWS], sorted[ROWS];
 
     for (int64_t i = 0; i < rows; i++) {
         make_record(record_at(records, bytes, i), unit * ROWS + i);
         groups[i] = group_of(unit * ROWS + i);
     }
-    dealt_path(path, folder, unit);
-    const struct dealt_unit whole = { records, rows, groups, GROUPS, sorted, room };
+    spill_path(path, folder, unit);
+    const struct spill_run whole = { records, rows, groups, GROUPS, sorted, room };
     path_print(part, "%s.part", path);
-    CHECK(dealt_write(part, &like, &whole) == OK);
+    CHECK(spill_write(part, &like, &whole) == OK);
     CHECK(file_publish(path) == OK);
     free(room);
     free(records);
@@ -59,15 +60,15 @@ static enum status read_group(MPI_Comm comm, const char *folder, int32_t group, 
 {
     const int64_t bytes = record_bytes(ROW_BYTES);
     char *records = allocate(5, bytes), *want = allocate(1, bytes);
-    const struct dealt_form like = form();
-    struct dealt dealt = {0};
+    const struct spill_form like = form();
+    struct spill dealt = {0};
     int64_t row = 0, count;
     enum status st;
 
     *right = true;
-    TRY(dealt_open(&dealt, comm, folder, UNITS, &like, group, GROUPS));
-    for (struct range left = { 0, dealt_rows(&dealt) }; left.first < left.end; ) {
-        TRY(dealt_read(&dealt, records, &count, 5, &left));
+    TRY(spill_open(&dealt, comm, folder, UNITS, &like, group, GROUPS));
+    for (struct range left = { 0, spill_rows(&dealt) }; left.first < left.end; ) {
+        TRY(spill_read(&dealt, records, &count, 5, &left));
         for (int64_t i = 0; i < count; i++, row++) {
             while (group_of(row) != group && row < (UNITS - 1) * ROWS)
                 row++;
@@ -78,7 +79,7 @@ static enum status read_group(MPI_Comm comm, const char *folder, int32_t group, 
     while (row < (UNITS - 1) * ROWS)
         *right &= group_of(row++) != group;
 done:
-    dealt_close(&dealt);
+    spill_close(&dealt);
     free(want);
     free(records);
     return st;
@@ -101,16 +102,16 @@ static void refuses_flipped_bits(const char *folder)
     int64_t size, refused = 0;
     bool right;
 
-    dealt_path(path, folder, 1);
+    spill_path(path, folder, 1);
     CHECK(file_size(path, &size) == OK);
     for (int64_t bit = 3; bit < 8 * size; bit += STEP) {
         flip_bit(path, bit);
         for (int32_t group = 0; group < GROUPS; group++) {
             const enum status st = read_group(MPI_COMM_SELF, folder, group, &right);
 
-            CHECK(st == OK ? right : strstr(status_reason(), path) != NULL);
+            CHECK(st == OK ? right : strstr(refuse_reason(), path) != NULL);
             refused += st != OK;
-            status_clear();
+            refuse_clear();
         }
         flip_bit(path, bit);
     }
@@ -123,12 +124,12 @@ static void refuses_a_short_file(const char *folder)
     int64_t size;
     bool right;
 
-    dealt_path(path, folder, 0);
+    spill_path(path, folder, 0);
     CHECK(file_read(path, &bytes, &size) == OK);
     CHECK(file_write(path, bytes, size - 1) == OK);
     CHECK(read_group(MPI_COMM_SELF, folder, GROUPS - 1, &right) == E_FORMAT);
-    CHECK(strstr(status_reason(), "too short") != NULL);
-    status_clear();
+    CHECK(strstr(refuse_reason(), "too short") != NULL);
+    refuse_clear();
     free(bytes);
 }
 

@@ -1,4 +1,4 @@
-/* regroup(): every row arrives where it is wanted, whoever had it. */
+/* redistribute(): every row arrives where it is wanted, whoever had it. */
 #include "base/redistribute.h"
 #include "tests/ranked/ranked.h"
 
@@ -27,7 +27,7 @@ static void moves_rows(struct ranked here, int from_kind, int to_kind)
     for (int64_t row = had.first; row < had.end; row++)
         for (int w = 0; w < WORDS; w++)
             from[row - had.first][w] = (int32_t)(row * WORDS + w);
-    regroup(to, wanted, from, had, sizeof *to, MPI_COMM_WORLD);
+    redistribute(to, wanted, from, had, sizeof *to, MPI_COMM_WORLD);
     for (int64_t row = wanted.first; row < wanted.end; row++)
         for (int w = 0; w < WORDS; w++)
             CHECK(to[row - wanted.first][w] == row * WORDS + w);

@@ -1,4 +1,4 @@
-/* deal_sum(): every block once, and the bits of adding the blocks one after the other. */
+/* block_sum_run(): every block once, and the bits of adding the blocks one after the other. */
 #include "base/block_sum.h"
 #include "tests/ranked/ranked.h"
 
@@ -31,14 +31,14 @@ static void adds_in_the_order_of_the_blocks(struct run *run)
 {
     for (int64_t blocks = 0; blocks <= 10; blocks++) {
         struct work work = { .refuse_at = -1 };
-        const struct deal deal = { run, blocks, COUNT, &work, compute };
+        const struct block_sum deal = { run, blocks, COUNT, &work, compute };
         double total[COUNT] = { 5, 5, 5 }, expected[COUNT] = {0};
         int64_t all;
 
         for (int64_t block = 0; block < blocks; block++)
             for (int i = 0; i < COUNT; i++)
                 expected[i] += addend(block, i);
-        CHECK(deal_sum(&deal, total) == OK);
+        CHECK(block_sum_run(&deal, total) == OK);
         CHECK(memcmp(total, expected, sizeof total) == 0);
         MPI_Allreduce(&work.computed, &all, 1, MPI_INT64_T, MPI_SUM, run->comm);
         CHECK(all == blocks);
@@ -48,12 +48,12 @@ static void adds_in_the_order_of_the_blocks(struct run *run)
 static void all_ranks_leave_when_one_block_is_refused(struct run *run)
 {
     struct work work = { .refuse_at = 4 };
-    const struct deal deal = { run, 9, COUNT, &work, compute };
+    const struct block_sum deal = { run, 9, COUNT, &work, compute };
     double total[COUNT];
 
-    CHECK(deal_sum(&deal, total) == E_FORMAT);
-    CHECK(strcmp(status_reason(), "block 4 is bad") == 0);
-    status_clear();
+    CHECK(block_sum_run(&deal, total) == E_FORMAT);
+    CHECK(strcmp(refuse_reason(), "block 4 is bad") == 0);
+    refuse_clear();
 }
 
 int main(int argc, char **argv)

@@ -1,7 +1,8 @@
 /* passes_*(): windows cover the output, ranks have a place for every row, memory is kept. */
-#include "base/status.h"
-#include "shuffle/shuffle_plan.h"
+#include "base/allocate.h"
+#include "base/refuse.h"
 #include "shard/stream.h"
+#include "shuffle/shuffle_plan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,38 +20,38 @@ static const int64_t MEMORIES[] = { 6000000, 9000000, 40000000 };
 enum { SIZES_COUNT = 6, SHARDS_COUNT = 4, MEMORIES_COUNT = 3, RANKS = 5 };
 
 /* Rows of ROW_BYTES, in chunks of the usual size if there are enough. */
-static struct room_rows about(int64_t rows, int64_t shard)
+static struct shuffle_memory_rows about(int64_t rows, int64_t shard)
 {
-    return (struct room_rows){ ROW_BYTES, 2, CHUNK_ROWS, passes_chunk(rows, shard) };
+    return (struct shuffle_memory_rows){ ROW_BYTES, 2, CHUNK_ROWS, shuffle_plan_chunk(rows, shard) };
 }
 
 /* Call `check` with passes and room of every combination of the above. */
-static void for_all(void (*check)(const struct passes *, const struct room *))
+static void for_all(void (*check)(const struct shuffle_plan *, const struct shuffle_memory *))
 {
     for (int i = 0; i < SIZES_COUNT * SHARDS_COUNT * MEMORIES_COUNT * RANKS; i++) {
         const int64_t rows = SIZES[i % SIZES_COUNT];
         const int64_t shard = SHARDS[i / SIZES_COUNT % SHARDS_COUNT];
         const int64_t memory = MEMORIES[i / SIZES_COUNT / SHARDS_COUNT % MEMORIES_COUNT];
         const int ranks = 1 + i / (SIZES_COUNT * SHARDS_COUNT * MEMORIES_COUNT);
-        const struct room_rows like = about(rows, shard);
-        struct passes passes;
-        struct room room;
+        const struct shuffle_memory_rows like = about(rows, shard);
+        struct shuffle_plan passes;
+        struct shuffle_memory room;
 
-        assert_int_equal(room_make(&room, memory, ranks, &like), OK);
-        passes_make(&passes, rows, shard, rows, &room);
-        assert_true(passes_fit(&passes, &room));
+        assert_int_equal(shuffle_memory_make(&room, memory, ranks, &like), OK);
+        shuffle_plan_make(&passes, rows, shard, rows, &room);
+        assert_true(shuffle_plan_fit(&passes, &room));
         check(&passes, &room);
     }
 }
 
 /* Windows follow each other, each in chunks of one shard, or in whole shards. */
-static void check_windows(const struct passes *passes, const struct room *room)
+static void check_windows(const struct shuffle_plan *passes, const struct shuffle_memory *room)
 {
     int64_t end = 0;
 
     (void)room;
     for (int64_t w = 0; w < passes->windows; w++) {
-        const struct range window = passes_range(passes, w);
+        const struct range window = shuffle_plan_range(passes, w);
         const int64_t shard = window.first / passes->shard;
 
         assert_int_equal(window.first, end);
@@ -62,8 +63,8 @@ static void check_windows(const struct passes *passes, const struct room *room)
             assert_int_equal(window.first % passes->shard, 0);
         assert_true(window.end % passes->shard == 0 || window.end == passes->rows
                     || window.end / passes->shard == shard);
-        assert_int_equal(passes_window(passes, window.first), w);
-        assert_int_equal(passes_window(passes, window.end - 1), w);
+        assert_int_equal(shuffle_plan_window(passes, window.first), w);
+        assert_int_equal(shuffle_plan_window(passes, window.end - 1), w);
     }
     assert_int_equal(end, passes->rows);
 }
@@ -76,38 +77,38 @@ static void windows_cover_the_output(void **state)
 
 /* In each window: no two rows in one place, no place outside a rank's memory, and what a
  * rank writes at once lies together there. */
-static void check_seats(const struct passes *passes, const struct room *room)
+static void check_seats(const struct shuffle_plan *passes, const struct shuffle_memory *room)
 {
     const int64_t slots = room->held * CHUNK_ROWS;
-    const bool together = passes->way == PASSES_TOGETHER;
+    const bool together = passes->way == SHUFFLE_TOGETHER;
     char *taken = allocate(room->ranks * slots, 1);
 
     for (int64_t w = 0; w < passes->windows; w++) {
-        const struct range window = passes_range(passes, w);
-        const int owner = passes_owner(passes, w, room->ranks);
+        const struct range window = shuffle_plan_range(passes, w);
+        const int owner = shuffle_plan_owner(passes, w, room->ranks);
 
         memset(taken, 0, (size_t)(room->ranks * slots));
         for (int64_t row = window.first; row < window.end; row++) {
-            const struct seat seat = passes_seat(passes, room, row);
+            const struct shuffle_position shuffle_position = shuffle_plan_position(passes, room, row);
 
-            assert_in_range(seat.rank, 0, room->ranks - 1);
-            assert_in_range(seat.slot, 0, slots - 1);
-            assert_int_equal(taken[seat.rank * slots + seat.slot]++, 0);
+            assert_in_range(shuffle_position.rank, 0, room->ranks - 1);
+            assert_in_range(shuffle_position.slot, 0, slots - 1);
+            assert_int_equal(taken[shuffle_position.rank * slots + shuffle_position.slot]++, 0);
         }
         for (int64_t at = window.first; at < window.end; ) {
             const int64_t shard_end = (at / passes->shard + 1) * passes->shard;
             const struct range part = { at, shard_end < window.end ? shard_end : window.end };
 
-            for (int64_t call = 0; call < passes_calls(room, part); call++)
+            for (int64_t call = 0; call < shuffle_plan_calls(room, part); call++)
                 for (int rank = 0; rank < room->team; rank++) {
-                    const struct range mine = passes_stretch(room, part, call, rank);
+                    const struct range mine = shuffle_plan_stretch(room, part, call, rank);
 
                     if (mine.first == mine.end)
                         continue;
                     assert_int_equal(mine.first, at);
                     at = mine.end;
-                    const struct seat first = passes_seat(passes, room, mine.first);
-                    const struct seat last = passes_seat(passes, room, mine.end - 1);
+                    const struct shuffle_position first = shuffle_plan_position(passes, room, mine.first);
+                    const struct shuffle_position last = shuffle_plan_position(passes, room, mine.end - 1);
                     assert_int_equal(first.rank, together ? rank : owner);
                     assert_int_equal(last.rank, first.rank);
                     assert_int_equal(last.slot - first.slot, mine.end - 1 - mine.first);
@@ -129,23 +130,23 @@ static void every_row_has_a_place_of_its_own(void **state)
  * for windows if ranks send nothing. */
 static void keeps_to_the_memory(void **state)
 {
-    const struct room_rows like = about(1 << 20, 1 << 20);
+    const struct shuffle_memory_rows like = about(1 << 20, 1 << 20);
 
     (void)state;
     for (int m = 0; m < MEMORIES_COUNT; m++)
         for (int ranks = 1; ranks <= RANKS; ranks++) {
             const int64_t memory = MEMORIES[m], chunk = CHUNK_ROWS * (ROW_BYTES + 16);
             const int64_t ours = memory < 64 << 20 ? memory - memory / 8 : memory - (8 << 20);
-            struct room room, apart;
+            struct shuffle_memory room, apart;
 
-            assert_int_equal(room_make(&room, memory, ranks, &like), OK);
-            assert_in_range(room_window_bytes(&room) + room_window_besides(&room),
+            assert_int_equal(shuffle_memory_make(&room, memory, ranks, &like), OK);
+            assert_in_range(shuffle_memory_window_bytes(&room) + shuffle_memory_window_other_bytes(&room),
                             ours - chunk, ours);
-            apart = room_apart(&room);
-            assert_in_range(room_window_bytes(&apart) + room_window_besides(&apart),
+            apart = shuffle_memory_apart(&room);
+            assert_in_range(shuffle_memory_window_bytes(&apart) + shuffle_memory_window_other_bytes(&apart),
                             ours - chunk, ours);
             assert_true(apart.held > room.held);
-            assert_in_range(room_unit_bytes(&room) + room_unit_besides(&room), ours - 2 * 1024,
+            assert_in_range(shuffle_memory_run_bytes(&room) + shuffle_memory_run_other_bytes(&room), ours - 2 * 1024,
                             ours);
         }
 }
@@ -156,23 +157,23 @@ static void keeps_to_the_memory(void **state)
 static void takes_as_few_passes_as_it_can(void **state)
 {
     const int64_t rows = 217013888, shard = 1 << 20;
-    const struct room_rows like = { 4608, 2, CHUNK_ROWS, CHUNK_ROWS };
-    struct passes passes;
-    struct room room;
+    const struct shuffle_memory_rows like = { 4608, 2, CHUNK_ROWS, CHUNK_ROWS };
+    struct shuffle_plan passes;
+    struct shuffle_memory room;
 
     (void)state;
-    assert_int_equal(room_make(&room, 1 << 30, 48, &like), OK);
-    passes_make(&passes, 9 * shard, shard, 9 * shard, &room);
+    assert_int_equal(shuffle_memory_make(&room, 1 << 30, 48, &like), OK);
+    shuffle_plan_make(&passes, 9 * shard, shard, 9 * shard, &room);
     assert_int_equal(passes.dealings, 0);
     assert_int_equal(passes.windows, 1);
-    passes_make(&passes, rows, shard, rows, &room);
+    shuffle_plan_make(&passes, rows, shard, rows, &room);
     assert_int_equal(passes.dealings, 1);
     assert_in_range(passes.windows, 48, 56);
     assert_int_equal(passes.fanout, passes.windows);
-    assert_int_equal(room_make(&room, 1 << 30, 1, &like), OK);
-    passes_make(&passes, rows, shard, rows, &room);
+    assert_int_equal(shuffle_memory_make(&room, 1 << 30, 1, &like), OK);
+    shuffle_plan_make(&passes, rows, shard, rows, &room);
     assert_int_equal(passes.dealings, 1);
-    passes_make(&passes, 1000 * rows, shard, 1000 * rows, &room);
+    shuffle_plan_make(&passes, 1000 * rows, shard, 1000 * rows, &room);
     assert_int_equal(passes.dealings, 2);
     assert_true(passes.windows > 1 << 12);
     assert_true((passes.fanout - 1) * (passes.fanout - 1) < passes.windows);
@@ -183,47 +184,47 @@ static void takes_as_few_passes_as_it_can(void **state)
  * share, the first would hold all. */
 static void takes_one_pass_for_whole_shards(void **state)
 {
-    const struct room_rows like = about(4 * CHUNK_ROWS, CHUNK_ROWS);
-    struct passes passes;
-    struct room room;
+    const struct shuffle_memory_rows like = about(4 * CHUNK_ROWS, CHUNK_ROWS);
+    struct shuffle_plan passes;
+    struct shuffle_memory room;
 
     (void)state;
-    assert_int_equal(room_make(&room, 40000000, 2, &like), OK);
+    assert_int_equal(shuffle_memory_make(&room, 40000000, 2, &like), OK);
     room.held = 2;
-    passes_make(&passes, 4 * CHUNK_ROWS, CHUNK_ROWS, 4 * CHUNK_ROWS, &room);
+    shuffle_plan_make(&passes, 4 * CHUNK_ROWS, CHUNK_ROWS, 4 * CHUNK_ROWS, &room);
     assert_int_equal(passes.dealings, 0);
     assert_int_equal(passes.windows, 2);
-    assert_true(passes_fit(&passes, &room));
+    assert_true(shuffle_plan_fit(&passes, &room));
 }
 
 /* Half a gigabyte holds 2^17 - 2^13 rows of 4608 bytes or more. */
 static void takes_one_pass_for_buckets_that_fit(void **state)
 {
     const int64_t rows = 217013888, shard = 1 << 20;
-    const struct room_rows like = { 4608, 2, CHUNK_ROWS, CHUNK_ROWS };
-    struct passes passes;
-    struct room room;
+    const struct shuffle_memory_rows like = { 4608, 2, CHUNK_ROWS, CHUNK_ROWS };
+    struct shuffle_plan passes;
+    struct shuffle_memory room;
 
     (void)state;
-    assert_int_equal(room_make(&room, 1 << 30, 1, &like), OK);
-    passes_make(&passes, rows, shard, 1, &room);
+    assert_int_equal(shuffle_memory_make(&room, 1 << 30, 1, &like), OK);
+    shuffle_plan_make(&passes, rows, shard, 1, &room);
     assert_int_equal(passes.dealings, 0);
-    passes_make(&passes, rows, shard, 100000, &room);
+    shuffle_plan_make(&passes, rows, shard, 100000, &room);
     assert_int_equal(passes.dealings, 0);
     assert_true(passes.windows > 1);
-    passes_make(&passes, rows, shard, 1000000, &room);
+    shuffle_plan_make(&passes, rows, shard, 1000000, &room);
     assert_int_equal(passes.dealings, 1);
 }
 
 static void refuses_too_little_memory_with_a_figure(void **state)
 {
-    const struct room_rows like = { 4608, 2, CHUNK_ROWS, CHUNK_ROWS };
-    struct room room;
+    const struct shuffle_memory_rows like = { 4608, 2, CHUNK_ROWS, CHUNK_ROWS };
+    struct shuffle_memory room;
 
     (void)state;
-    assert_int_equal(room_make(&room, 1000000, 2, &like), E_USAGE);
-    assert_non_null(strstr(status_reason(), "shuffle.memory is 1 MB"));
-    status_clear();
+    assert_int_equal(shuffle_memory_make(&room, 1000000, 2, &like), E_USAGE);
+    assert_non_null(strstr(refuse_reason(), "shuffle.memory is 1 MB"));
+    refuse_clear();
 }
 
 int main(void)

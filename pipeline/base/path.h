@@ -1,0 +1,16 @@
+/* path.h -- the names of files. */
+#ifndef PATH_H
+#define PATH_H
+
+#include <stdbool.h>
+
+enum { PATH_LENGTH = 1024 };
+
+/* snprintf() into a path; dies if it does not fit. */
+void path_print(char path[PATH_LENGTH], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Does a path end with this (".txt"), with something before it? */
+bool path_ends(const char *path, const char *ending);
+
+#endif
