@@ -56,7 +56,7 @@ enum status activation_writer_create(struct activation_writer *writer, MPI_Comm 
     path_print(writer->path, "%s", path);
     writer->statistics.rows = rows;
     writer->statistics.sum = allocate(stream.width, sizeof(double));
-    snprintf(purpose, sizeof purpose, "a shard of %s", tap_name(name, stream.tap));
+    snprintf(purpose, sizeof purpose, "a shard of %s", site_tap_name(name, stream.tap));
     MPI_Comm_rank(comm, &rank);
     h5_enter();
     TRY_ALL(comm, file_check_disk(path, bytes, purpose));

@@ -106,7 +106,7 @@ enum status statistics_add(struct row_statistics *statistics, MPI_Comm comm,
                   values, stream, room);
         if (!isfinite(partials[c * each + PARTIAL_SQUARES]))
             st = refuse(E_NUMERIC, "%s: a value in rows %lld to %lld of %s is not finite",
-                        tap_name(name, stream.tap), (long long)(range.first + block.first),
+                        site_tap_name(name, stream.tap), (long long)(range.first + block.first),
                         (long long)(range.first + block.end - 1), path);
     }
     MPI_Allreduce(MPI_IN_PLACE, &hash, 1, MPI_UINT64_T, MPI_SUM, comm);

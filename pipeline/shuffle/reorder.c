@@ -366,7 +366,7 @@ static enum status announce(struct shuffling *s)
     const int64_t bytes = shards_bytes + dealt + reserved_bytes(s, shards_bytes)
                           + (split_blocks(p->rows, p->shard) + units) * FILE_BYTES;
     run_note(s->run, "%s: %lld rows of %s in %lld pass%s: %lld window%s, fan-out %lld; %s of disk "
-             "at most, %s of it taken", tap_name(name, input->stream.tap), (long long)p->rows,
+             "at most, %s of it taken", site_tap_name(name, input->stream.tap), (long long)p->rows,
              human_bytes((double)s->room.rows.bytes), (long long)p->dealings + 1,
              p->dealings == 0 ? "" : "es", (long long)p->windows, p->windows == 1 ? "" : "s",
              (long long)p->fanout, human_bytes((double)bytes), human_bytes((double)there));
