@@ -169,7 +169,7 @@ static void spend(struct forward *f, enum forward_part part, double start)
     f->spent[part] += omp_get_wtime() - start;
 }
 
-/* y = x W^T, with a bias where the family has one. */
+/* y = x W^T, plus a bias unless it is NULL. */
 static void multiply(struct forward *f, float *y, const struct linear *w, const float *bias,
                      const float *x, int64_t rows)
 {
@@ -193,18 +193,17 @@ static void multiply_twice(struct forward *f, float *y, const struct layer_weigh
     spend(f, FORWARD_PRODUCTS, start);
 }
 
-/* Give queries and keys their positions, where these are not learned. */
-static void turn(struct forward *f)
+/* Give queries and keys their positions by RoPE, unless the model has learned ones. */
+static void rotate(struct forward *f)
 {
     const struct lm_config *c = &f->weights->config;
-    const double base = c->rope_base[f->tap.layer], factor = c->rope_factor[f->tap.layer];
+    const struct lm_rope rope = c->rope[f->tap.layer];
 
-    if (base == 0)
+    if (c->learned_positions)
         return;
-    if (f->rope_base != base || f->rope_factor != factor) {
-        rope_angles(f->cosine, f->sine, f->context, c->head_width, base, factor);
-        f->rope_base = base;
-        f->rope_factor = factor;
+    if (f->rope.base != rope.base || f->rope.factor != rope.factor) {
+        rope_angles(f->cosine, f->sine, f->context, c->head_width, rope.base, rope.factor);
+        f->rope = rope;
     }
     rope_turn(f->qkv, qkv_width(c), f->cosine, f->sine, f->rows, f->context,
               c->heads + c->kv_heads, c->head_width);
@@ -217,15 +216,15 @@ static void to_attn(struct forward *f, const struct layer_weights *w)
                                                    f->sequences, f->context);
     const int64_t stride = qkv_width(c);
 
-    norm_apply(f->normed, f->residual, w->attn_norm, c, f->rows);
+    weights_normalise(f->normed, f->residual, w->attn_norm, c, f->rows);
     multiply(f, f->qkv, &w->qkv, w->qkv_bias, f->normed, f->rows);
-    if (c->head_norms) {
+    if (c->qk_norm == LM_QK_NORM_HEADS) {
         norm_rms_heads(f->qkv, stride, w->query_norm, f->rows, c->heads, c->head_width,
                        c->norm_epsilon);
         norm_rms_heads(f->qkv + heads_width(c), stride, w->key_norm, f->rows, c->kv_heads,
                        c->head_width, c->norm_epsilon);
     }
-    turn(f);
+    rotate(f);
     const double start = omp_get_wtime();
     attention(f->heads, f->qkv, f->scratch, &shape);
     spend(f, FORWARD_ATTENTION, start);
@@ -237,9 +236,9 @@ static void to_mlp_in(struct forward *f, const struct layer_weights *w)
 
     multiply(f, f->branch, &w->attn_out, w->attn_out_bias, f->heads, f->rows);
     if (c->post_norms)
-        norm_apply(f->branch, f->branch, w->attn_post_norm, c, f->rows);
+        weights_normalise(f->branch, f->branch, w->attn_post_norm, c, f->rows);
     norm_add_rows(f->residual, f->branch, f->rows * c->width);
-    norm_apply(f->normed, f->residual, w->mlp_norm, c, f->rows);
+    weights_normalise(f->normed, f->residual, w->mlp_norm, c, f->rows);
 }
 
 static void to_mlp(struct forward *f, const struct layer_weights *w)
@@ -251,7 +250,7 @@ static void to_mlp(struct forward *f, const struct layer_weights *w)
         multiply_twice(f, f->branch + from * width, w, f->normed + from * width,
                        least(PIECE_ROWS, f->rows - from));
     if (c->post_norms)
-        norm_apply(f->branch, f->branch, w->mlp_post_norm, c, f->rows);
+        weights_normalise(f->branch, f->branch, w->mlp_post_norm, c, f->rows);
 }
 
 static void to_res(struct forward *f, const struct layer_weights *w)

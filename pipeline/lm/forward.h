@@ -54,8 +54,8 @@ struct forward {
     void      *rounded;         /* [rows, widest input] of a product */
     void      *hidden;          /* [piece of rows, mlp_width] in the precision of the products */
     void      *tiles, *scratch; /* of the products, and of attention */
-    float     *cosine, *sine;   /* [context, head_width / 2] of RoPE with this base: */
-    double     rope_base, rope_factor;
+    float     *cosine, *sine;   /* [context, head_width / 2] of the angles of this RoPE: */
+    struct lm_rope rope;
     double     spent[FORWARD_PARTS];    /* seconds, since it was made */
 };
 
