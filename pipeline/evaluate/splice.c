@@ -1,5 +1,6 @@
 #include "evaluate/splice.h"
 #include "base/allocate.h"
+#include "base/minmax.h"
 #include "kernels/measure.h"
 
 #include <assert.h>
@@ -10,11 +11,6 @@
 
 /* Rows of text that go through an autoencoder at a time. */
 enum { TILE_ROWS = 512 };
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* --- room ---------------------------------------------------------------------------- */
 
@@ -197,7 +193,7 @@ static void reconstruct(struct splice *splice, struct score_sums *sums, int numb
     const size_t bytes = (size_t)width * sizeof(float);
 
     for (int64_t from = 0; from < splice->texts; from += TILE_ROWS) {
-        const int64_t rows = least(TILE_ROWS, splice->texts - from);
+        const int64_t rows = min_int64(TILE_ROWS, splice->texts - from);
         const int64_t *text = splice->text + from;
 
         const float *from_rows = read == NULL ? splice->x : read + from * sae->inputs;

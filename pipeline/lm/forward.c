@@ -1,5 +1,6 @@
 #include "lm/forward.h"
 #include "base/allocate.h"
+#include "base/minmax.h"
 #include "kernels/attention.h"
 #include "kernels/norm.h"
 #include "kernels/rope.h"
@@ -12,11 +13,6 @@
 /* The MLP's hidden layer is the widest; it is made for so many rows at a time, which still
  * is enough for all threads. */
 enum { PIECE_ROWS = 4096 };
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* --- shapes and room ----------------------------------------------------------------- */
 
@@ -104,7 +100,7 @@ static int64_t rounding_bytes(const struct lm_config *c, enum precision precisio
 
 static int64_t hidden_bytes(const struct lm_config *c, enum precision precision, int64_t rows)
 {
-    return input_bytes(precision, least(rows, PIECE_ROWS), c->mlp_width);
+    return input_bytes(precision, min_int64(rows, PIECE_ROWS), c->mlp_width);
 }
 
 int64_t forward_bytes(const struct lm_config *c, enum precision precision, int64_t sequences,
@@ -248,7 +244,7 @@ static void to_mlp(struct forward *f, const struct layer_weights *w)
 
     for (int64_t from = 0; from < f->rows; from += PIECE_ROWS)
         multiply_twice(f, f->branch + from * width, w, f->normed + from * width,
-                       least(PIECE_ROWS, f->rows - from));
+                       min_int64(PIECE_ROWS, f->rows - from));
     if (c->post_norms)
         weights_normalise(f->branch, f->branch, w->mlp_post_norm, c, f->rows);
 }

@@ -85,7 +85,7 @@ done:
 static enum status write_origins(struct activation_writer *writer, struct range range,
                                  const struct row_origin *origins)
 {
-    const int64_t rows = range.end - range.first;
+    const int64_t rows = range_length(range);
     int64_t *documents = allocate(rows, sizeof *documents);
     int32_t *positions = allocate(rows, sizeof *positions);
     int32_t *tokens = allocate(rows, sizeof *tokens);
@@ -115,7 +115,7 @@ enum status activation_writer_write(struct activation_writer *writer, struct ran
                              const void *values, const struct row_origin *origins)
 {
     const hid_t type = h5_store_type(writer->stream.store);
-    const int64_t rows = range.end - range.first;
+    const int64_t rows = range_length(range);
     enum status st;
 
     assert(rows == 0 || (range.first % CHUNK_ROWS == 0 && range.end <= writer->rows));

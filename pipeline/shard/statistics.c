@@ -92,7 +92,7 @@ enum status statistics_add(struct row_statistics *statistics, MPI_Comm comm,
                            struct stream stream, struct range range, const void *values,
                            const struct row_origin *origins, const char *path)
 {
-    const int64_t rows = range.end - range.first, chunks = split_blocks(rows, CHUNK_ROWS);
+    const int64_t rows = range_length(range), chunks = split_blocks(rows, CHUNK_ROWS);
     const int each = stream.width + PARTIAL_SUM;
     double *partials = allocate(chunks * each, sizeof *partials);
     float *room = allocate(stream.width, sizeof *room);
