@@ -16,7 +16,7 @@ enum { TILE_ROWS = 512 };
 
 static int64_t widest_site(const struct lm_config *config)
 {
-    const int32_t heads = tap_width(config, SITE_ATTN);
+    const int32_t heads = lm_site_width(config, SITE_ATTN);
 
     return heads > config->width ? heads : config->width;
 }
@@ -267,9 +267,9 @@ enum status splice_score(struct splice *splice, struct score_sums *sums, int64_t
     struct forward *forward = &splice->forward;
     const struct lm_config *config = &forward->weights->config;
     const struct tap tap = place.replaced;
-    const bool transcode = tap_step(place.read) < tap_step(tap);
-    const int32_t inputs = tap_width(config, place.read.site);
-    const int32_t outputs = tap_width(config, tap.site);
+    const bool transcode = site_tap_step(place.read) < site_tap_step(tap);
+    const int32_t inputs = lm_site_width(config, place.read.site);
+    const int32_t outputs = lm_site_width(config, tap.site);
     struct forward_state *kept = &splice->kept;
 
     assert(count <= splice->saes && sums->context == forward->context);
@@ -278,7 +278,7 @@ enum status splice_score(struct splice *splice, struct score_sums *sums, int64_t
             return refuse(E_FORMAT, "an autoencoder that makes rows of %d values from %d cannot "
                           "be spliced in where %d are made from %d", (int)saes[i].outputs,
                           (int)saes[i].inputs, (int)outputs, (int)inputs);
-    if (kept->residual == NULL || tap_step(kept->tap) != tap_step(tap)) {
+    if (kept->residual == NULL || site_tap_step(kept->tap) != site_tap_step(tap)) {
         forward_state_free(kept);
         forward_state_make(kept, forward, tap);
     }

@@ -381,7 +381,7 @@ static enum status announce(struct shuffle_state *s)
     TRY(file_folder_size(s->part, &present));
     const int64_t bytes = disk_bytes(s, shards_bytes);
     run_note(s->run, "%s: %lld rows of %s in %lld pass%s: %lld window%s, fan-out %lld; %s of disk "
-             "at most, %s of it taken", tap_name(name, input->stream.tap), (long long)p->rows,
+             "at most, %s of it taken", site_tap_name(name, input->stream.tap), (long long)p->rows,
              human_bytes((double)s->memory.rows.bytes), (long long)p->partitions + 1,
              p->partitions == 0 ? "" : "es", (long long)p->windows, p->windows == 1 ? "" : "s",
              (long long)p->fanout, human_bytes((double)bytes), human_bytes((double)present));

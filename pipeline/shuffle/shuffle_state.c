@@ -78,7 +78,7 @@ void shuffle_state_tell(struct shuffle_state *s, const char *step)
 {
     char what[96], name[32];
 
-    snprintf(what, sizeof what, "%s, %s", tap_name(name, s->job->input->stream.tap), step);
+    snprintf(what, sizeof what, "%s, %s", site_tap_name(name, s->job->input->stream.tap), step);
     run_progress(s->run, what, s->since, s->skipped, s->done,
                  s->plan.rows * (s->plan.partitions + 1), "rows moved");
 }
