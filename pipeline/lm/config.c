@@ -365,3 +365,8 @@ done:
     free(bytes);
     return st;
 }
+
+int32_t lm_site_width(const struct lm_config *config, enum site site)
+{
+    return site == SITE_ATTN ? config->heads * config->head_width : config->width;
+}

@@ -7,7 +7,7 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
-#include "base/refuse.h"
+#include "suite/site.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,5 +42,8 @@ struct lm_config {
 /* Read FOLDER/config.json.  Local.  E_IO; E_FORMAT names the file, the key, and what was
  * expected; a family that is not known is refused by its name. */
 enum status config_read(struct lm_config *config, const char *folder);
+
+/* Values of a row at this site.  Local. */
+int32_t lm_site_width(const struct lm_config *config, enum site site);
 
 #endif

@@ -86,12 +86,6 @@ void forward_next(struct forward *forward);
 /* Go on to this site, which must lie ahead, or be where the cursor stands. */
 void forward_to(struct forward *forward, struct tap tap);
 
-/* Sites in the order in which the cursor comes to them, from 0. */
-int64_t tap_step(struct tap tap);
-
-/* Values of a row at this site. */
-int32_t tap_width(const struct lm_config *config, enum site site);
-
 /* The last site: the residual stream after the last layer. */
 struct tap forward_end(const struct forward *forward);
 

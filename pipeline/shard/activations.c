@@ -273,9 +273,9 @@ static enum status read_range(struct activations *activations, struct range rang
         TRY(use_shard(activations, (int)shard));
         TRY(read_rows(activations, rows, values, values_stride,
                       (struct row_origin *)(void *)origins, origins_stride));
-        values += (rows.end - rows.first) * values_stride;
-        origins = origins != NULL ? origins + (rows.end - rows.first) * origins_stride : NULL;
-        at += rows.end - rows.first;
+        values += range_length(rows) * values_stride;
+        origins = origins != NULL ? origins + range_length(rows) * origins_stride : NULL;
+        at += range_length(rows);
     }
 done:
     return st;

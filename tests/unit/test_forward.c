@@ -115,7 +115,7 @@ static void check_sites(struct fixture *f, int64_t sequences, double tolerance)
     char name[32];
 
     assert_int_equal(forward_start(&f->forward, f->ids, sequences), OK);
-    while (tap_step(f->forward.tap) < tap_step(forward_end(&f->forward))) {
+    while (site_tap_step(f->forward.tap) < site_tap_step(forward_end(&f->forward))) {
         forward_next(&f->forward);
         const struct tap tap = f->forward.tap;
         if (NAMES[tap.site] == NULL)
