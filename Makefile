@@ -1,6 +1,8 @@
 # make          bin/ and lib/: the programs, and the HDF5 plug-in that reads our shards
 # make check    every test: unit, golden, ranked, end to end, faults
 # make unit     the unit, golden and ranked tests only (two minutes)
+# make unit-built      builds what `make unit` runs
+# make structure       the order of the rooms, names, comments: what make check begins with
 # make check-slurm     whole suites under a real Slurm on this machine, the demo too (as long as
 #                      the demo and some minutes; needs root)
 # make check-reorder   a shuffle of each of many numbers of rows, row by row (minutes)
@@ -174,8 +176,15 @@ $(DEMO_TEXT): jobs/demo/corpus.sh | build/setup.demo
 MPIRUN = mpirun --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 --mca pml ob1 \
          $(if $(filter 0,$(shell id -u)),--allow-run-as-root)
 
-check: unit $(SCRIPTS:=.ok)
+check: structure unit $(SCRIPTS:=.ok)
 	@echo "every test passed"
+
+# All of them, whatever the first one finds.
+structure: $(BUILD)/library.a $(patsubst %.c,$(BUILD)/%.o,$(wildcard stages/*.c))
+	$(Q)status=0; \
+	for check in layers names structs keys mentions; do \
+	    $(PYTHON) -B tests/structure/$$check.py . $(BUILD) || status=1; done; \
+	CC='$(CC)' $(PYTHON) -B tests/structure/seen_failing.py || status=1; exit $$status
 
 unit: $(UNIT:=.ok) $(VARIED:=.ok) $(RANKED:=.ok)
 
@@ -246,7 +255,7 @@ bench-harvest-full: all | build/setup.check
 clean:
 	rm -rf build bin lib
 
-.PHONY: all unit unit-built check check-reorder check-slurm demo bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
+.PHONY: all unit unit-built structure check check-reorder check-slurm demo bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)
