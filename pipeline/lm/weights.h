@@ -55,8 +55,11 @@ struct weights {
  * or CPU does not offer it.  Local. */
 enum status precision_parse(enum precision *precision, const char *name);
 
-/* Bytes of the parameters, which the first rank of each node allocates (comm_first_of_node());
- * and of the buffers that every rank needs while it reads with `threads` threads.  Local. */
+/* The same for plans: whether or not it is offered here; f32 if there is none.  Local. */
+enum precision weights_precision(const char *name);
+
+/* Bytes of the parameters, which the first rank of each node allocates (comm_first_of_node()),
+ * and of what every rank needs besides while it reads with so many threads.  Local. */
 int64_t weights_bytes(const struct lm_config *config, enum precision precision);
 int64_t weights_reading_bytes(const struct lm_config *config, int threads);
 
