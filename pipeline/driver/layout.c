@@ -5,23 +5,16 @@
 #include "lm/weights.h"
 #include "train/trainings.h"
 
-#include <string.h>
-
 /* So many tiles at least, or one's last tile keeps the others waiting: of latents to a rank of
  * train, of a matrix product to a thread of harvest. */
 enum { TILES_OF_A_RANK = 4, TILES_OF_A_THREAD = 16 };
-
-static enum precision precision_of(const struct suite *suite)
-{
-    return strcmp(suite->model.precision, "bf16") == 0 ? PRECISION_BF16 : PRECISION_F32;
-}
 
 /* A rank of harvest or evaluate holds a block's forward pass, and the activations of about as
  * many values again. */
 static int64_t forward_and_rows(const struct suite *suite, const struct lm_config *model,
                                 int threads)
 {
-    return 2 * forward_bytes(model, precision_of(suite), suite->harvest.block,
+    return 2 * forward_bytes(model, suite->model.precision, suite->harvest.block,
                              suite->corpus.context, threads)
            + weights_reading_bytes(model, threads);
 }
@@ -88,7 +81,7 @@ static int most_harvest(const struct suite *suite, const struct lm_config *model
                         struct nodes nodes)
 {
     const int64_t rows = suite->harvest.block * suite->corpus.context;
-    const int64_t threads = linear_tiles(precision_of(suite), model->width, rows)
+    const int64_t threads = linear_tiles(suite->model.precision, model->width, rows)
                           / TILES_OF_A_THREAD;
 
     if (threads <= 1)
@@ -137,7 +130,7 @@ struct layout layout_of(enum stage stage, const struct suite *suite,
     const bool has_model = stage == STAGE_HARVEST || stage == STAGE_EVALUATE;
     struct layout layout = {
         .ranks = most_ranks(stage, suite, model, nodes),
-        .node_bytes = has_model ? weights_bytes(model, precision_of(suite)) : 0,
+        .node_bytes = has_model ? weights_bytes(model, suite->model.precision) : 0,
     };
 
     for (;; layout.ranks--) {

@@ -85,7 +85,8 @@ static enum status set_up(struct rescore *r, const char *folder, const json_t *e
     enum status st;
 
     TRY_ALL(comm, config_read(&r->config, r->suite.model.path));
-    TRY_ALL(comm, precision_parse(&r->precision, r->suite.model.precision));
+    r->precision = r->suite.model.precision;
+    TRY_ALL(comm, weights_check_precision(r->precision));
     TRY_ALL(comm, read_autoencoder(r, folder, entry));
     TRY_ALL(comm, selection_of_evaluate(&r->selection, &r->suite));
     const struct splice_room room = {
