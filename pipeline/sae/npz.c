@@ -319,8 +319,8 @@ static enum status add_array(zip_t *archive, const char *path, struct written *a
 enum status sae_write_npz(const struct sae *sae, const char *path)
 {
     const float keep = (float)sae->keep;
-    float *encoder = sae_encoder_turned(sae);
-    float *skip = sae->skip != NULL ? sae_skip_turned(sae) : NULL;
+    float *encoder = sae_encoder_transposed(sae);
+    float *skip = sae->skip != NULL ? sae_skip_transposed(sae) : NULL;
     struct written arrays[] = {
         { "W_dec.npy", sae->decoder, sae->latents, sae->outputs, "" },
         { "W_enc.npy", encoder, sae->inputs, sae->latents, "" },

@@ -46,12 +46,12 @@ static float *turn(const float *matrix, int64_t rows, int64_t columns)
     return turned;
 }
 
-float *sae_encoder_turned(const struct sae *sae)
+float *sae_encoder_transposed(const struct sae *sae)
 {
     return turn(sae->encoder, sae->latents, sae->inputs);
 }
 
-float *sae_skip_turned(const struct sae *sae)
+float *sae_skip_transposed(const struct sae *sae)
 {
     return turn(sae->skip, sae->outputs, sae->inputs);
 }

@@ -43,8 +43,8 @@ void sae_free(struct sae *sae);
 
 /* The encoder as files have it, W_enc [inputs, latents]; and the skip matrix, W_skip [inputs,
  * outputs].  Caller frees. */
-float *sae_encoder_turned(const struct sae *sae);
-float *sae_skip_turned(const struct sae *sae);
+float *sae_encoder_transposed(const struct sae *sae);
+float *sae_skip_transposed(const struct sae *sae);
 
 /* How training saw the data. */
 struct sae_units {
