@@ -1,9 +1,9 @@
 /* saelens.h -- an autoencoder in the form that SAELens loads: a folder with
  * sae_weights.safetensors and cfg.json.
  *
- * Its architectures: "jumprelu" with a threshold; "gated" with b_gate, b_mag and r_mag in
- * place of b_enc; "topk" with k in the config; "standard", which is ReLU.  A transcoder is a
- * "transcoder" (ReLU) or "jumprelu_transcoder", or one with "skip_" and W_skip.
+ * Its architectures are "jumprelu", with a threshold; "gated", with b_gate, b_mag and r_mag in
+ * place of b_enc; "topk", with k in the config; "standard", which is ReLU; "transcoder" (ReLU) and
+ * "jumprelu_transcoder"; and "skip_transcoder" and "jumprelu_skip_transcoder", with W_skip.
  *
  * SAE.load_from_disk(FOLDER) of SAELens 6 reads them.  Names of keys and of hook points are
  * those of SAELens and TransformerLens (github.com/decoderesearch/SAELens,
@@ -20,7 +20,7 @@
 struct saelens_origin {
     const char *model;      /* name of the language model: "gemma-2-2b" */
     struct tap  tap;
-    struct tap  target;     /* what is reconstructed */
+    struct tap  target;     /* the rows it reconstructs */
     int64_t     context;    /* tokens of a sequence, BOS included */
 };
 
