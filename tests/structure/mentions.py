@@ -175,11 +175,13 @@ def check_links(path, text):
 
 
 def targets():
-    """The Makefile's phony targets, and those explained at its top."""
+    """The Makefile's targets that have names, and those explained at its top."""
     text = read('Makefile')
     phony = re.findall(r'^\.PHONY:(.*(?:\\\n.*)*)', text, re.MULTILINE)
-    explained = set(re.findall(r'^# make ([a-z][\w-]*)', text, re.MULTILINE)) | {'all'}
-    return {word for line in phony for word in line.replace('\\\n', ' ').split()}, explained
+    explained = set(re.findall(r'^# make ([a-z][\w.-]*)', text, re.MULTILINE)) | {'all'}
+    files_made = {name for name in explained if re.search(rf'^{re.escape(name)}:', text, re.MULTILINE)}
+    named = {word for line in phony for word in line.replace('\\\n', ' ').split()}
+    return named | files_made, explained
 
 
 def target_exists(word, phony):
