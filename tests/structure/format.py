@@ -47,9 +47,9 @@ def indent_pragmas(lines):
 
 
 def joined(lines):
-    """As one line, where any spaces and a line's end are one space, or none beside brackets.  {0} has
-    none, nor have pointers to arrays and to structs without a name, of which clang-format 14 takes
-    the star for a product."""
+    """As one line, where any spaces and a line's end are one space, or none beside brackets.  {0}
+    has none, nor have pointers to arrays and to structs without a name, of which clang-format 14
+    takes the star for a product."""
     text = re.sub(r'\s+', ' ', ' '.join(line.strip().removesuffix('\\') for line in lines))
     text = re.sub(r'([(\[]) ', r'\1', re.sub(r' ([)\]])', r'\1', text))
     return text.replace('{ 0 }', '{0}').replace('} * ', '} *').replace(' (*', '(*')
@@ -60,13 +60,13 @@ def stands_alone(line):
 
 
 def may_be_indented(line):
-    """May the author say where this line begins?  Yes, if it goes on with an expression or a text."""
+    """May the author say where this line begins?  Yes, if it continues an expression or a text."""
     return re.match(r' *(?:[?:+*/|&<>="-]|$)', line) or line.endswith('\\')
 
 
 def is_authors(old, new):
-    """May these lines stand, where clang-format would write others?  Yes, if they only break or align
-    differently; but where a brace stands alone, and how a statement is indented, is not the
+    """May these lines stand, where clang-format would write others?  Yes, if they only break or
+    align differently; but where a brace stands alone, and how a statement is indented, is not the
     author's."""
     return bool(old and new) and joined(old) == joined(new) \
         and (sum(map(stands_alone, old)) == sum(map(stands_alone, new)) or old[0].endswith('\\')) \
@@ -86,7 +86,8 @@ def chosen(old, new):
 
 def formatted(path, clang_format):
     """The file's lines as they are, and as they should be."""
-    done = subprocess.run([clang_format, path], cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run([clang_format, path], cwd=ROOT, check=True, capture_output=True,
+                          text=True)
     old, new = read(path).splitlines(), indent_pragmas(done.stdout.splitlines())
     result = []
     for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
@@ -110,8 +111,8 @@ def main():
             if kind != 'equal':
                 changed += max(b - a, d - c)
                 if not write:
-                    fault(path, a + 1, f'clang-format writes {" / ".join(new[c:d][:2]) or "nothing"}',
-                          'make format')
+                    wanted = ' / '.join(new[c:d][:2]) or 'nothing'
+                    fault(path, a + 1, f'clang-format writes {wanted}', 'make format')
         if write and old != new:
             (ROOT / path).write_text('\n'.join(new) + '\n', encoding='utf-8')
         for number, line in enumerate(new, 1):
