@@ -68,8 +68,8 @@ static int most_harvest(const struct suite *suite, const struct lm_config *model
                         struct nodes nodes)
 {
     const int64_t rows = suite->harvest.block * suite->corpus.context;
-    const enum precision precision = weights_precision(suite->model.precision);
-    const int64_t threads = linear_tiles(precision, model->width, rows) / TILES_OF_A_THREAD;
+    const int64_t threads = linear_tiles(suite->model.precision, model->width, rows)
+                          / TILES_OF_A_THREAD;
 
     if (threads <= 1)
         return nodes.cores;

@@ -44,7 +44,7 @@ static int64_t parameters_bytes(const struct lm_config *model, struct splice_pla
 static struct stage_memory group_bytes(const struct stage_host *host, const struct placed *placed,
                                        int count)
 {
-    const enum precision precision = weights_precision(host->suite->model.precision);
+    const enum precision precision = host->suite->model.precision;
     struct splice_room room = {
         .sequences = host->suite->harvest.block, .context = host->suite->corpus.context,
         .saes = count, .transcoders = placed->place.read.site != placed->place.replaced.site,
@@ -93,7 +93,7 @@ static struct stage_memory larger(const struct stage_host *host, struct stage_me
 struct stage_memory evaluate_placed_bytes(const struct stage_host *host,
                                           const struct placed *placed)
 {
-    const enum precision precision = weights_precision(host->suite->model.precision);
+    const enum precision precision = host->suite->model.precision;
     struct stage_memory need = {
         .rank = weights_reading_bytes(host->model, host->threads),
         .node = weights_bytes(host->model, precision),

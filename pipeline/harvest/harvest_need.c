@@ -5,15 +5,13 @@
 int64_t harvest_rank_bytes(const struct stage_host *host, int rank)
 {
     const struct suite *suite = host->suite;
-    const enum precision precision = weights_precision(suite->model.precision);
+    const enum precision precision = suite->model.precision;
     const int64_t context = suite->corpus.context, shard = suite->harvest.shard;
     const int64_t reading = weights_reading_bytes(host->model, host->threads);
-    enum store store = STORE_BF16;
     struct taps taps;
 
-    if (store_parse(&store, suite->harvest.store) != OK)
-        refuse_clear();     /* the schema knows the words */
-    taps_list(&taps, host->tasks->taps, host->tasks->taps_count, host->model, store);
+    taps_list(&taps, host->tasks->taps, host->tasks->taps_count, host->model,
+              suite->harvest.store);
     int64_t bytes = taps_bytes(&taps, host->model, precision, suite->harvest.block, context, rank,
                                host->nodes * host->ranks, host->threads);
     bytes += shard * context * (int64_t)sizeof(int32_t);    /* ids */
@@ -25,7 +23,7 @@ int64_t harvest_rank_bytes(const struct stage_host *host, int rank)
 
 struct stage_memory harvest_bytes(const struct stage_host *host)
 {
-    const enum precision precision = weights_precision(host->suite->model.precision);
+    const enum precision precision = host->suite->model.precision;
     const int64_t others = harvest_rank_bytes(host, 1);
 
     return (struct stage_memory){
