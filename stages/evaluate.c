@@ -53,8 +53,8 @@ struct evaluate {
 static int by_step(const void *a, const void *b)
 {
     const struct missing *x = a, *y = b;
-    const int64_t step_x = tap_step(x->placed.place.replaced);
-    const int64_t step_y = tap_step(y->placed.place.replaced);
+    const int64_t step_x = site_tap_step(x->placed.place.replaced);
+    const int64_t step_y = site_tap_step(y->placed.place.replaced);
 
     return (step_x > step_y) - (step_x < step_y);
 }
@@ -142,15 +142,12 @@ static struct stage_host find_host(const struct evaluate *evaluate)
 static int64_t bytes_needed(const struct evaluate *evaluate)
 {
     const bool first = comm_first_of_node(evaluate->run->comm);
-    int64_t most = 0;
+    struct stage_memory need = {0};
 
-    for (int t = 0; t < evaluate->places; t++) {
-        const struct stage_memory need = evaluate_placed_bytes(&evaluate->host,
-                                                               &evaluate->missing[t].placed);
-        const int64_t bytes = need.rank + (first ? need.node : 0);
-        most = bytes > most ? bytes : most;
-    }
-    return most;
+    for (int t = 0; t < evaluate->places; t++)
+        need = stages_larger(&evaluate->host, need,
+                             evaluate_placed_bytes(&evaluate->host, &evaluate->missing[t].placed));
+    return need.rank + (first ? need.node : 0);
 }
 
 /* Passes over the text: one for the means, and one for each group. */
@@ -188,7 +185,7 @@ static enum status find_means(struct evaluate *evaluate)
     for (int t = 0; t < evaluate->places; t++) {
         struct missing *missing = &evaluate->missing[t];
         taps[t] = missing->placed.place.replaced;
-        missing->mean = allocate(tap_width(&evaluate->config, taps[t].site), sizeof(float));
+        missing->mean = allocate(lm_site_width(&evaluate->config, taps[t].site), sizeof(float));
         mean[t] = missing->mean;
     }
     st = score_text_means(&evaluate->text, taps, evaluate->places, mean);
@@ -225,7 +222,7 @@ static void note_scores(struct evaluate *evaluate, struct tap tap, const struct 
     char name[32];
 
     run_note(evaluate->run, "%s %s: L0 %.1f, FVU %.3f, loss %+.3f nats, %lld of %d latents never "
-             "active", tap_name(name, tap), task->name,
+             "active", site_tap_name(name, tap), task->name,
              json_number_value(json_object_get(scores, "l0")),
              json_number_value(json_object_get(scores, "fvu")),
              json_number_value(json_object_get(scores, "delta_loss")),

@@ -4,6 +4,7 @@
 #include "base/die.h"
 #include "base/file.h"
 #include "base/human.h"
+#include "base/minmax.h"
 
 #include <inttypes.h>
 #include <malloc.h>
@@ -12,11 +13,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* The number in a one-number file; `otherwise` if there is none ("max" included). */
 static int64_t number_in(const char *path, int64_t otherwise)
@@ -41,7 +37,7 @@ static void limit_at(const char *folder, void *data)
 
     for (int f = 0; f < 2; f++) {
         path_print(path, "%s/%s", folder, FILES[f]);
-        *limit = least(*limit, number_in(path, *limit));
+        *limit = min_int64(*limit, number_in(path, *limit));
     }
 }
 
@@ -67,7 +63,7 @@ int64_t memory_limit(void)
     int64_t limit = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 
     cgroup_visit("memory", limit_at, &limit);
-    return slurm > 0 ? least(limit, slurm) : limit;
+    return slurm > 0 ? min_int64(limit, slurm) : limit;
 }
 
 enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose)

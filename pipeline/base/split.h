@@ -8,6 +8,12 @@ struct range {
     int64_t first, end;     /* first <= i < end */
 };
 
+/* How many things are in a range. */
+static inline int64_t range_length(struct range range)
+{
+    return range.end - range.first;
+}
+
 /* Part number `part` of `parts` of [0, n): contiguous, in order, the longer parts first.
  * 0 <= part < parts.  Parts are empty when there are more of them than things. */
 struct range split_range(int64_t n, int part, int parts);

@@ -1,5 +1,6 @@
 #include "evaluate/evaluate_need.h"
 #include "base/allocate.h"
+#include "base/minmax.h"
 #include "evaluate/shared_saes.h"
 
 #include <stdlib.h>
@@ -35,7 +36,7 @@ struct placed evaluate_rest(const struct placed *placed, int count)
 static int64_t parameters_bytes(const struct lm_config *model, struct splice_place place,
                                 const struct sae_task *sae)
 {
-    return shared_saes_bytes(tap_width(model, place.read.site), tap_width(model, place.replaced.site),
+    return shared_saes_bytes(lm_site_width(model, place.read.site), lm_site_width(model, place.replaced.site),
                              sae->width, sae->skip);
 }
 
@@ -57,12 +58,11 @@ static struct stage_memory group_bytes(const struct stage_host *host, const stru
         const int64_t bytes = parameters_bytes(host->model, placed->place, sae);
         need.node += bytes;
         need.rank += sae->width * (int64_t)sizeof(int64_t);     /* how often each latent fired */
-        largest = bytes > largest ? bytes : largest;
-        room.latents = sae->width > room.latents ? sae->width : room.latents;
+        largest = max_int64(largest, bytes);
+        room.latents = (int32_t)max_int64(room.latents, sae->width);
     }
     need.rank += splice_bytes(host->model, precision, &room, host->threads);
-    if (largest > host->ranks * need.rank)
-        need.node += largest - host->ranks * need.rank;
+    need.node += max_int64(0, largest - host->ranks * need.rank);
     return need;
 }
 
@@ -84,12 +84,6 @@ int evaluate_group(const struct stage_host *host, const struct placed *placed)
     return count;
 }
 
-static struct stage_memory larger(const struct stage_host *host, struct stage_memory a,
-                                  struct stage_memory b)
-{
-    return stages_node_bytes(host, a) < stages_node_bytes(host, b) ? b : a;
-}
-
 struct stage_memory evaluate_placed_bytes(const struct stage_host *host,
                                           const struct placed *placed)
 {
@@ -101,7 +95,7 @@ struct stage_memory evaluate_placed_bytes(const struct stage_host *host,
 
     for (struct placed rest = *placed; rest.count > 0; ) {
         const int count = evaluate_group(host, &rest);
-        need = larger(host, need, group_bytes(host, &rest, count));
+        need = stages_larger(host, need, group_bytes(host, &rest, count));
         rest = evaluate_rest(&rest, count);
     }
     return need;
@@ -114,7 +108,7 @@ struct stage_memory evaluate_bytes(const struct stage_host *host)
     for (int t = 0; t < host->tasks->taps_count; t++)
         for (int site = 0; site < SITES; site++) {
             struct placed placed = evaluate_placed(&host->tasks->train[t], (enum site)site);
-            need = larger(host, need, evaluate_placed_bytes(host, &placed));
+            need = stages_larger(host, need, evaluate_placed_bytes(host, &placed));
             evaluate_placed_free(&placed);
         }
     return need;
@@ -132,8 +126,8 @@ static double placed_work(const struct stage_host *host, const struct placed *pl
     const double to_place = forward_work(model, placed->place.replaced, context);
     const double behind = forward_work(model, end, context) + (double)context * head_work(model)
                           - to_place;
-    const double values = (double)tap_width(model, placed->place.read.site)
-                          + tap_width(model, placed->place.replaced.site);
+    const double values = (double)lm_site_width(model, placed->place.read.site)
+                          + lm_site_width(model, placed->place.replaced.site);
     double work = 0;
 
     for (struct placed rest = *placed; rest.count > 0; ) {

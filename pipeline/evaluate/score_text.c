@@ -54,7 +54,7 @@ enum status score_text_means(struct held_out *text, const struct tap *taps, int 
     enum status st;
 
     for (int t = 0; t < count; t++)
-        pass.count += tap_width(config, taps[t].site);
+        pass.count += lm_site_width(config, taps[t].site);
     sums = allocate(pass.count, sizeof *sums);
     make_splice(&means.splice, text, &(struct scored){0});
     TRY(held_out_sum(text, &pass, sums));
@@ -62,7 +62,7 @@ enum status score_text_means(struct held_out *text, const struct tap *taps, int 
     REQUIRE(rows > 0, E_USAGE, "the held-out text has no tokens but BOS, EOS and padding; set "
             "'corpus: holdout' higher");
     for (int t = 0; t < count; t++)
-        for (int32_t i = 0; i < tap_width(config, taps[t].site); i++)
+        for (int32_t i = 0; i < lm_site_width(config, taps[t].site); i++)
             mean[t][i] = (float)(*sum++ / rows);
 done:
     splice_free(&means.splice);

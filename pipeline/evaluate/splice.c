@@ -1,5 +1,6 @@
 #include "evaluate/splice.h"
 #include "base/allocate.h"
+#include "base/minmax.h"
 #include "kernels/measure.h"
 
 #include <assert.h>
@@ -10,16 +11,11 @@
 /* Rows of text that go through an autoencoder at a time. */
 enum { TILE_ROWS = 512 };
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* --- memory -------------------------------------------------------------------------- */
 
 static int64_t widest_site(const struct lm_config *config)
 {
-    const int32_t heads = tap_width(config, SITE_ATTN);
+    const int32_t heads = lm_site_width(config, SITE_ATTN);
 
     return heads > config->width ? heads : config->width;
 }
@@ -37,7 +33,7 @@ static int64_t widest_state_bytes(const struct lm_config *config, int64_t sequen
 
 static int64_t tile_rows(const struct splice_room *room)
 {
-    return least(TILE_ROWS, room->sequences * room->context);
+    return min_int64(TILE_ROWS, room->sequences * room->context);
 }
 
 int64_t splice_bytes(const struct lm_config *config, enum precision precision,
@@ -202,7 +198,7 @@ static void reconstruct(struct splice *splice, struct score_sums *sums, int numb
     const size_t bytes = (size_t)width * sizeof(float);
 
     for (int64_t from = 0; from < splice->texts; from += TILE_ROWS) {
-        const int64_t rows = least(TILE_ROWS, splice->texts - from);
+        const int64_t rows = min_int64(TILE_ROWS, splice->texts - from);
         const int64_t *text = splice->text + from;
 
         const float *from_rows = read == NULL ? splice->x : read + from * sae->inputs;
@@ -276,9 +272,9 @@ enum status splice_score(struct splice *splice, struct score_sums *sums, int64_t
     struct forward *forward = &splice->forward;
     const struct lm_config *config = &forward->weights->config;
     const struct tap tap = place.replaced;
-    const bool transcode = tap_step(place.read) < tap_step(tap);
-    const int32_t inputs = tap_width(config, place.read.site);
-    const int32_t outputs = tap_width(config, tap.site);
+    const bool transcode = site_tap_step(place.read) < site_tap_step(tap);
+    const int32_t inputs = lm_site_width(config, place.read.site);
+    const int32_t outputs = lm_site_width(config, tap.site);
     struct forward_state *kept = &splice->kept;
 
     assert(count <= splice->saes && sums->context == forward->context);
@@ -287,7 +283,7 @@ enum status splice_score(struct splice *splice, struct score_sums *sums, int64_t
             return refuse(E_FORMAT, "an autoencoder that makes rows of %d values from %d cannot "
                           "be spliced in where %d are made from %d", (int)saes[i].outputs,
                           (int)saes[i].inputs, (int)outputs, (int)inputs);
-    if (kept->residual == NULL || tap_step(kept->tap) != tap_step(tap)) {
+    if (kept->residual == NULL || site_tap_step(kept->tap) != site_tap_step(tap)) {
         forward_state_free(kept);
         forward_state_make(kept, forward, tap);
     }

@@ -1,5 +1,6 @@
 #include "lm/forward.h"
 #include "base/allocate.h"
+#include "base/minmax.h"
 #include "kernels/attention.h"
 #include "kernels/norm.h"
 #include "kernels/rope.h"
@@ -13,11 +14,6 @@
  * is enough for all threads. */
 enum { PIECE_ROWS = 4096 };
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* --- shapes and room ----------------------------------------------------------------- */
 
 static int64_t heads_width(const struct lm_config *c)
@@ -28,16 +24,6 @@ static int64_t heads_width(const struct lm_config *c)
 static int64_t qkv_width(const struct lm_config *c)
 {
     return (int64_t)(c->heads + 2 * c->kv_heads) * c->head_width;
-}
-
-int32_t tap_width(const struct lm_config *config, enum site site)
-{
-    return site == SITE_ATTN ? config->heads * config->head_width : config->width;
-}
-
-int64_t tap_step(struct tap tap)
-{
-    return (int64_t)tap.layer * SITES + site_order(tap.site);
 }
 
 /* Pairs of tokens of a sequence of which the second sees the first. */
@@ -114,7 +100,7 @@ static int64_t rounding_bytes(const struct lm_config *c, enum precision precisio
 
 static int64_t hidden_bytes(const struct lm_config *c, enum precision precision, int64_t rows)
 {
-    return input_bytes(precision, least(rows, PIECE_ROWS), c->mlp_width);
+    return input_bytes(precision, min_int64(rows, PIECE_ROWS), c->mlp_width);
 }
 
 int64_t forward_bytes(const struct lm_config *c, enum precision precision, int64_t sequences,
@@ -179,7 +165,7 @@ static void spend(struct forward *f, enum forward_part part, double start)
     f->spent[part] += omp_get_wtime() - start;
 }
 
-/* y = x W^T, with a bias where the family has one. */
+/* y = x W^T, plus a bias unless it is NULL. */
 static void multiply(struct forward *f, float *y, const struct linear *w, const float *bias,
                      const float *x, int64_t rows)
 {
@@ -203,18 +189,17 @@ static void multiply_twice(struct forward *f, float *y, const struct layer_weigh
     spend(f, FORWARD_PRODUCTS, start);
 }
 
-/* Give queries and keys their positions, where these are not learned. */
-static void turn(struct forward *f)
+/* Give queries and keys their positions by RoPE, unless the model has learned ones. */
+static void rotate(struct forward *f)
 {
     const struct lm_config *c = &f->weights->config;
-    const double base = c->rope_base[f->tap.layer], factor = c->rope_factor[f->tap.layer];
+    const struct lm_rope rope = c->rope[f->tap.layer];
 
-    if (base == 0)
+    if (c->learned_positions)
         return;
-    if (f->rope_base != base || f->rope_factor != factor) {
-        rope_angles(f->cosine, f->sine, f->context, c->head_width, base, factor);
-        f->rope_base = base;
-        f->rope_factor = factor;
+    if (f->rope.base != rope.base || f->rope.factor != rope.factor) {
+        rope_angles(f->cosine, f->sine, f->context, c->head_width, rope.base, rope.factor);
+        f->rope = rope;
     }
     rope_turn(f->qkv, qkv_width(c), f->cosine, f->sine, f->rows, f->context,
               c->heads + c->kv_heads, c->head_width);
@@ -227,15 +212,15 @@ static void to_attn(struct forward *f, const struct layer_weights *w)
                                                    f->sequences, f->context);
     const int64_t stride = qkv_width(c);
 
-    norm_apply(f->normed, f->residual, w->attn_norm, c, f->rows);
+    weights_normalise(f->normed, f->residual, w->attn_norm, c, f->rows);
     multiply(f, f->qkv, &w->qkv, w->qkv_bias, f->normed, f->rows);
-    if (c->head_norms) {
+    if (c->qk_norm == LM_QK_NORM_HEADS) {
         norm_rms_heads(f->qkv, stride, w->query_norm, f->rows, c->heads, c->head_width,
                        c->norm_epsilon);
         norm_rms_heads(f->qkv + heads_width(c), stride, w->key_norm, f->rows, c->kv_heads,
                        c->head_width, c->norm_epsilon);
     }
-    turn(f);
+    rotate(f);
     const double start = omp_get_wtime();
     attention(f->heads, f->qkv, f->scratch, &shape);
     spend(f, FORWARD_ATTENTION, start);
@@ -247,9 +232,9 @@ static void to_mlp_in(struct forward *f, const struct layer_weights *w)
 
     multiply(f, f->branch, &w->attn_out, w->attn_out_bias, f->heads, f->rows);
     if (c->post_norms)
-        norm_apply(f->branch, f->branch, w->attn_post_norm, c, f->rows);
+        weights_normalise(f->branch, f->branch, w->attn_post_norm, c, f->rows);
     norm_add_rows(f->residual, f->branch, f->rows * c->width);
-    norm_apply(f->normed, f->residual, w->mlp_norm, c, f->rows);
+    weights_normalise(f->normed, f->residual, w->mlp_norm, c, f->rows);
 }
 
 static void to_mlp(struct forward *f, const struct layer_weights *w)
@@ -259,9 +244,9 @@ static void to_mlp(struct forward *f, const struct layer_weights *w)
 
     for (int64_t from = 0; from < f->rows; from += PIECE_ROWS)
         multiply_twice(f, f->branch + from * width, w, f->normed + from * width,
-                       least(PIECE_ROWS, f->rows - from));
+                       min_int64(PIECE_ROWS, f->rows - from));
     if (c->post_norms)
-        norm_apply(f->branch, f->branch, w->mlp_post_norm, c, f->rows);
+        weights_normalise(f->branch, f->branch, w->mlp_post_norm, c, f->rows);
 }
 
 static void to_res(struct forward *f, const struct layer_weights *w)
@@ -283,7 +268,7 @@ static void stand_at(struct forward *f, struct tap tap)
 
     f->tap = tap;
     f->values = values[tap.site];
-    f->width = tap_width(&f->weights->config, tap.site);
+    f->width = lm_site_width(&f->weights->config, tap.site);
 }
 
 static void embed(float *x, const struct weights *weights, int32_t id, int64_t position)
@@ -324,11 +309,11 @@ void forward_next(struct forward *f)
     static void (*const STRETCHES[SITES])(struct forward *, const struct layer_weights *) = {
         to_attn, to_mlp_in, to_mlp, to_res,
     };
-    const int64_t step = tap_step(f->tap) + 1;
+    const int64_t step = site_tap_step(f->tap) + 1;
     const double start = omp_get_wtime();
     const double counted = f->spent[FORWARD_PRODUCTS] + f->spent[FORWARD_ATTENTION];
 
-    assert(step <= tap_step(forward_end(f)));
+    assert(step <= site_tap_step(forward_end(f)));
     f->tap.layer = (int)(step / SITES);
     STRETCHES[step % SITES](f, &f->weights->layers[f->tap.layer]);
     /* All of the stretch but what it has counted itself. */
@@ -339,8 +324,8 @@ void forward_next(struct forward *f)
 
 void forward_to(struct forward *f, struct tap tap)
 {
-    assert(tap_step(f->tap) <= tap_step(tap));
-    while (tap_step(f->tap) < tap_step(tap))
+    assert(site_tap_step(f->tap) <= site_tap_step(tap));
+    while (site_tap_step(f->tap) < site_tap_step(tap))
         forward_next(f);
 }
 
@@ -349,7 +334,7 @@ void forward_to(struct forward *f, struct tap tap)
 int64_t forward_state_bytes(const struct lm_config *config, struct tap tap, int64_t sequences,
                             int64_t context)
 {
-    const int64_t site = tap.site == SITE_RES ? 0 : tap_width(config, tap.site);
+    const int64_t site = tap.site == SITE_RES ? 0 : lm_site_width(config, tap.site);
 
     return sequences * context * (config->width + site) * (int64_t)sizeof(float);
 }
@@ -364,7 +349,7 @@ void forward_state_make(struct forward_state *state, const struct forward *f, st
         .residual = allocate(rows * c->width, sizeof(float)),
     };
     if (tap.site != SITE_RES)
-        state->values = allocate(rows * tap_width(c, tap.site), sizeof(float));
+        state->values = allocate(rows * lm_site_width(c, tap.site), sizeof(float));
 }
 
 void forward_state_free(struct forward_state *state)
@@ -376,7 +361,7 @@ void forward_state_free(struct forward_state *state)
 
 void forward_save(const struct forward *f, struct forward_state *state)
 {
-    assert(tap_step(f->tap) == tap_step(state->tap));
+    assert(site_tap_step(f->tap) == site_tap_step(state->tap));
     state->sequences = f->sequences;
     memcpy(state->residual, f->residual,
            (size_t)(f->rows * f->weights->config.width) * sizeof(float));

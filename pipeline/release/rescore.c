@@ -59,8 +59,8 @@ done:
 /* Collective. */
 static enum status read_autoencoder(struct rescore *r)
 {
-    const int32_t inputs = tap_width(&r->config, r->scored.place.read.site);
-    const int32_t outputs = tap_width(&r->config, r->scored.place.replaced.site);
+    const int32_t inputs = lm_site_width(&r->config, r->scored.place.read.site);
+    const int32_t outputs = lm_site_width(&r->config, r->scored.place.replaced.site);
     MPI_Comm comm = r->run->comm;
     char path[PATH_LENGTH];
     enum status st;

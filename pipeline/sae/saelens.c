@@ -190,7 +190,7 @@ enum status saelens_write_config(const struct sae *sae, struct saelens_origin or
     saelens_hook(hook, origin.tap);
     metadata = json_pack("{s:s, s:n, s:s, s:s, s:s, s:i, s:n, s:n, s:I, s:b, s:b, s:[n], s:{}}",
                          "sae_lens_version", FORM_VERSION, "sae_lens_training_version",
-                         "trained_with", "saemill", "manifest_model_name", origin.model,
+                         "trained_with", "saemill", "model_name", origin.model,
                          "hook_name", hook, "hook_layer", origin.tap.layer,
                          "hook_head_index", "dataset_path",
                          "context_size", (json_int_t)origin.context,

@@ -15,7 +15,7 @@ void order_places(int64_t *places, struct range range, const struct order *order
         const int64_t end = bucket.end < range.end ? bucket.end : range.end;
         struct permute permute;
 
-        permute_make(&permute, bucket.end - bucket.first, order->seed, RANDOM_SHUFFLE,
+        permute_make(&permute, range_length(bucket), order->seed, RANDOM_SHUFFLE,
                      (uint64_t)key);
         for (int64_t i = at; i < end; i++)
             places[i - range.first] = i - bucket.first;

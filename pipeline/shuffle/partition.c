@@ -16,7 +16,7 @@ static enum status read_unit(struct shuffling *s, struct source *source,
                              const struct partition *dealing, struct run_rows *unit,
                              int64_t number)
 {
-    const int64_t bytes = s->room.record_bytes, rows = source->rows.end - source->rows.first;
+    const int64_t bytes = s->room.record_bytes, rows = range_length(source->rows);
     struct range left = split_block(rows, s->passes.unit, number);
     int64_t more;
     enum status st = OK;
@@ -25,7 +25,7 @@ static enum status read_unit(struct shuffling *s, struct source *source,
     unit->count = 0;
     while (left.first < left.end) {
         TRY(source_read(source, record_at(unit->records, bytes, unit->count), bytes,
-                        left.end - left.first, &more, &left));
+                        range_length(left), &more, &left));
         unit->count += more;
     }
     for (int64_t i = 0; i < unit->count; i++) {
@@ -111,7 +111,7 @@ done:
 
 enum status partition_run(struct shuffling *s, struct source *source, const struct partition *dealing)
 {
-    const int64_t done = s->done, rows = source->rows.end - source->rows.first;
+    const int64_t done = s->done, rows = range_length(source->rows);
     int64_t count, *missing;
     enum status st;
 

@@ -51,11 +51,11 @@ static enum status open_source(struct shuffling *s, MPI_Comm comm, struct source
                    (int32_t)from->groups));
     source->dealt = dealt;
     source->rows = (struct range){ 0, spill_rows(dealt) };
-    if (source->rows.end != wanted.end - wanted.first)
+    if (source->rows.end != range_length(wanted))
         st = refuse(E_FORMAT, "the files in %s are damaged: they have %lld rows for the %lld places "
                     "from %lld on; remove the folder and run the same command again",
                     from->folder, (long long)source->rows.end,
-                    (long long)(wanted.end - wanted.first), (long long)wanted.first);
+                    (long long)range_length(wanted), (long long)wanted.first);
 done:
     return st;
 }
@@ -71,12 +71,12 @@ static enum status order_together(struct shuffling *s, const struct partition *f
     enum status st = OK;
 
     if (windows_complete(s, windows)) {
-        s->skipped += rows.end - rows.first;
+        s->skipped += range_length(rows);
     } else {
         TRY(open_source(s, s->run->comm, &source, &dealt, from, group, windows));
         TRY(window_exchange(s, &source, windows.first));
     }
-    s->done += rows.end - rows.first;
+    s->done += range_length(rows);
 done:
     spill_close(&dealt);
     return st;
@@ -87,7 +87,7 @@ static enum status order_own(struct shuffling *s, const struct partition *from, 
 {
     const struct range windows = { window, window + 1 }, rows = rows_of(s, windows);
     const int64_t group = from != NULL ? (window - from->windows.first) / from->each : 0;
-    const int64_t all = (rows.end - rows.first) * s->run->size;     /* other ranks do as much */
+    const int64_t all = range_length(rows) * s->run->size;     /* other ranks do as much */
     struct source source;
     struct spill dealt = {0};
     enum status st = OK;
@@ -129,7 +129,7 @@ static enum status order_apart(struct shuffling *s, const struct partition *from
             snprintf(step, sizeof step, "windows of %lld", (long long)s->passes.windows);
             shuffling_tell(s, step);
         }
-    s->done = done + rows.end - rows.first;
+    s->done = done + range_length(rows);
 done:
     return st;
 }
@@ -140,12 +140,12 @@ static struct partition dealing_of(const struct shuffling *s, struct range windo
 {
     const struct range rows = rows_of(s, windows);
     struct partition dealing = { .windows = windows, .each = 1 };
-    const int64_t count = windows.end - windows.first;
+    const int64_t count = range_length(windows);
 
     while (dealing.each * s->passes.fanout < count)
         dealing.each *= s->passes.fanout;
     dealing.groups = split_blocks(count, dealing.each);
-    dealing.units = split_blocks(rows.end - rows.first, s->passes.unit);
+    dealing.units = split_blocks(range_length(rows), s->passes.unit);
     path_print(dealing.folder, "%s/dealt-%lld-%lld", s->part, (long long)windows.first,
                (long long)windows.end);
     return dealing;
@@ -168,7 +168,7 @@ static bool at_hand(const struct shuffling *s, struct range windows)
 
     if (windows_complete(s, windows))
         return true;
-    if (windows.end - windows.first == 1)
+    if (range_length(windows) == 1)
         return false;
     const struct partition dealing = dealing_of(s, windows);
     const struct range last = windows_of(&dealing, dealing.groups - 1);
@@ -194,8 +194,8 @@ static enum status deal(struct shuffling *s, const struct partition *from, int64
 
     MPI_Bcast(&done, 1, MPI_INT, 0, s->run->comm);
     if (done) {
-        s->skipped += rows.end - rows.first;
-        s->done += rows.end - rows.first;
+        s->skipped += range_length(rows);
+        s->done += range_length(rows);
     } else {
         TRY(open_source(s, s->run->comm, &source, &dealt, from, group, dealing->windows));
         TRY(partition_run(s, &source, dealing));
@@ -230,7 +230,7 @@ static enum status order_windows(struct shuffling *s, const struct partition *fr
     const bool apart = s->passes.way == SHUFFLE_APART;
     enum status st;
 
-    if (windows.end - windows.first == 1)
+    if (range_length(windows) == 1)
         return apart ? order_apart(s, from, windows) : order_together(s, from, group, windows);
     const struct partition dealing = dealing_of(s, windows);
     TRY(deal(s, from, group, &dealing));
@@ -366,7 +366,7 @@ static enum status announce(struct shuffling *s)
     const int64_t bytes = shards_bytes + dealt + reserved_bytes(s, shards_bytes)
                           + (split_blocks(p->rows, p->shard) + units) * FILE_BYTES;
     run_note(s->run, "%s: %lld rows of %s in %lld pass%s: %lld window%s, fan-out %lld; %s of disk "
-             "at most, %s of it taken", tap_name(name, input->stream.tap), (long long)p->rows,
+             "at most, %s of it taken", site_tap_name(name, input->stream.tap), (long long)p->rows,
              human_bytes((double)s->room.rows.bytes), (long long)p->dealings + 1,
              p->dealings == 0 ? "" : "es", (long long)p->windows, p->windows == 1 ? "" : "s",
              (long long)p->fanout, human_bytes((double)bytes), human_bytes((double)there));

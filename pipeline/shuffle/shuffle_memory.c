@@ -1,6 +1,7 @@
 #include "shuffle/shuffle_memory.h"
 #include "base/file.h"
 #include "base/human.h"
+#include "base/minmax.h"
 #include "shard/chunk_reader.h"
 #include "shard/frame.h"
 #include "shuffle/records.h"
@@ -17,16 +18,6 @@ enum { FANOUT_LEAST = 8, FANOUT_MOST = 1 << 16 };
 /* What MPI and HDF5 take for themselves while rows go through them, as measured; of little memory
  * not more than an eighth. */
 static const int64_t LIBRARY_BYTES = 8 << 20;
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 int64_t shuffle_memory_chunk_bytes(const struct shuffle_memory *room)
 {
@@ -77,7 +68,7 @@ int64_t shuffle_memory_run_bytes(const struct shuffle_memory *room)
 /* What libraries leave of the memory. */
 static int64_t ours(const struct shuffle_memory *room)
 {
-    return room->memory - least(LIBRARY_BYTES, room->memory / 8);
+    return room->memory - min_int64(LIBRARY_BYTES, room->memory / 8);
 }
 
 /* All that is left is for windows.  Returns the bytes that are not. */
@@ -102,18 +93,18 @@ struct shuffle_memory shuffle_memory_apart(const struct shuffle_memory *room)
 
 enum status shuffle_memory_make(struct shuffle_memory *room, int64_t memory, int ranks, const struct shuffle_memory_rows *rows)
 {
-    const int64_t buffer = least(BUFFER_BYTES, memory / 64);
+    const int64_t buffer = min_int64(BUFFER_BYTES, memory / 64);
 
     *room = (struct shuffle_memory){ .ranks = ranks, .team = ranks, .rows = *rows, .memory = memory,
                            .record_bytes = record_bytes(rows->bytes), .batches = 2 };
-    room->batch = most(rows->in, buffer / room->record_bytes);
+    room->batch = max_int64(rows->in, buffer / room->record_bytes);
     room->pair = ranks > 1 ? room->batch * 5 / 4 / ranks + 8 : 0;
-    room->stretch = most(1, least(BUFFER_BYTES, memory / 12) / shuffle_memory_chunk_bytes(room));
+    room->stretch = max_int64(1, min_int64(BUFFER_BYTES, memory / 12) / shuffle_memory_chunk_bytes(room));
     const int64_t besides = hold_the_most(room);
-    room->unit = least((ours(room) - shuffle_memory_run_other_bytes(room)) / (2 * dealt_bytes(room)),
+    room->unit = min_int64((ours(room) - shuffle_memory_run_other_bytes(room)) / (2 * dealt_bytes(room)),
                        INT32_MAX);
-    room->fanout = least(FANOUT_MOST, most(FANOUT_LEAST,
-                                           room->unit * room->record_bytes / SHARE_BYTES));
+    room->fanout = min_int64(FANOUT_MOST, max_int64(FANOUT_LEAST,
+                                               room->unit * room->record_bytes / SHARE_BYTES));
     if (room->held < 2 || room->unit < rows->in)
         return refuse(E_USAGE, "shuffle.memory is %s, but rows of %s need at least %s on each of "
                       "%d ranks; set it higher", human_bytes((double)memory),

@@ -1,15 +1,6 @@
 #include "shuffle/shuffle_plan.h"
+#include "base/minmax.h"
 #include "shard/stream.h"
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 /* --- passes ---------------------------------------------------------------------------- */
 
@@ -20,7 +11,7 @@ static int64_t chunks_held(const struct shuffle_memory *room, int team, int64_t 
     const int64_t call = team * room->stretch;
     const struct range rest = split_range(chunks % call, rank, team);
 
-    return chunks / call * room->stretch + rest.end - rest.first;
+    return chunks / call * room->stretch + range_length(rest);
 }
 
 /* The smallest number whose power `exponent` reaches n. */
@@ -45,7 +36,7 @@ static int64_t count_windows(const struct shuffle_plan *passes)
 
 int64_t shuffle_plan_chunk(int64_t rows, int64_t shard)
 {
-    return least(CHUNK_ROWS, least(rows, shard));
+    return min_int64(CHUNK_ROWS, min_int64(rows, shard));
 }
 
 int shuffle_plan_held(const struct shuffle_plan *passes)
@@ -58,13 +49,13 @@ int shuffle_plan_held(const struct shuffle_plan *passes)
 static void cut_windows(struct shuffle_plan *passes, const struct shuffle_memory *room, int team, int64_t held)
 {
     const int64_t chunk = room->rows.out;
-    const int64_t chunks = split_blocks(least(passes->rows, passes->shard), chunk);
+    const int64_t chunks = split_blocks(min_int64(passes->rows, passes->shard), chunk);
     const int64_t shard_held = chunks_held(room, team, chunks, 0);
     const int64_t shards = split_blocks(passes->rows, passes->shard);
     const int64_t teams = room->ranks / team;
 
     if (shard_held <= held) {       /* windows of several shards */
-        const int64_t turns = split_blocks(shards, least(held / shard_held, shards) * teams);
+        const int64_t turns = split_blocks(shards, min_int64(held / shard_held, shards) * teams);
         passes->span = passes->window = split_blocks(shards, turns * teams) * passes->shard;
     } else {                        /* several windows for a shard, of like size */
         passes->span = passes->shard;
@@ -135,13 +126,13 @@ void shuffle_plan_make(struct shuffle_plan *passes, int64_t rows, int64_t shard,
 /* Chunks of a window's part of a shard, the longest. */
 static int64_t part_chunks(const struct shuffle_plan *passes)
 {
-    return split_blocks(least(passes->rows, least(passes->shard, passes->window)),
+    return split_blocks(min_int64(passes->rows, min_int64(passes->shard, passes->window)),
                         shuffle_plan_chunk(passes->rows, passes->shard));
 }
 
 bool shuffle_plan_fit(const struct shuffle_plan *passes, struct shuffle_memory *room)
 {
-    const int64_t parts = split_blocks(least(passes->window, passes->rows), passes->shard);
+    const int64_t parts = split_blocks(min_int64(passes->window, passes->rows), passes->shard);
     const struct shuffle_memory whole = passes->way == SHUFFLE_APART ? shuffle_memory_apart(room) : *room;
     struct shuffle_memory needed = whole;
 
@@ -167,7 +158,7 @@ struct range shuffle_plan_range(const struct shuffle_plan *passes, int64_t windo
     const struct range span = split_block(passes->rows, passes->span, window / each);
     const int64_t first = span.first + window % each * passes->window;
 
-    return (struct range){ first, least(first + passes->window, span.end) };
+    return (struct range){ first, min_int64(first + passes->window, span.end) };
 }
 
 int64_t shuffle_plan_window(const struct shuffle_plan *passes, int64_t row)
@@ -187,12 +178,12 @@ struct shuffle_position shuffle_plan_position(const struct shuffle_plan *passes,
     const int64_t number = shuffle_plan_window(passes, row);
     const struct range window = shuffle_plan_range(passes, number);
     const int64_t chunk_rows = room->rows.out, shard = row / passes->shard;
-    const int64_t first = most(shard * passes->shard, window.first);
-    const int64_t end = least((shard + 1) * passes->shard, window.end);
+    const int64_t first = max_int64(shard * passes->shard, window.first);
+    const int64_t end = min_int64((shard + 1) * passes->shard, window.end);
     const int64_t call_chunks = room->team * room->stretch;
     const int64_t chunk = (row - first) / chunk_rows, call = chunk / call_chunks;
-    const int64_t chunks = least(call_chunks, split_blocks(end - first, chunk_rows)
-                                              - call * call_chunks);
+    const int64_t chunks = min_int64(call_chunks, split_blocks(end - first, chunk_rows)
+                                                  - call * call_chunks);
     const int rank = split_part(chunks, chunk % call_chunks, room->team);
     const struct range mine = split_range(chunks, rank, room->team);
     const int64_t before = (shard - window.first / passes->shard)
@@ -207,19 +198,19 @@ struct shuffle_position shuffle_plan_position(const struct shuffle_plan *passes,
 
 int64_t shuffle_plan_calls(const struct shuffle_memory *room, struct range part)
 {
-    return split_blocks(split_blocks(part.end - part.first, room->rows.out),
+    return split_blocks(split_blocks(range_length(part), room->rows.out),
                         room->team * room->stretch);
 }
 
 struct range shuffle_plan_stretch(const struct shuffle_memory *room, struct range part, int64_t call, int rank)
 {
     const int64_t chunk_rows = room->rows.out;
-    const int64_t chunks = split_blocks(part.end - part.first, chunk_rows);
+    const int64_t chunks = split_blocks(range_length(part), chunk_rows);
     const struct range all = split_block(chunks, room->team * room->stretch, call);
-    const struct range mine = split_range(all.end - all.first, rank, room->team);
+    const struct range mine = split_range(range_length(all), rank, room->team);
 
     return (struct range){
-        least(part.end, part.first + (all.first + mine.first) * chunk_rows),
-        least(part.end, part.first + (all.first + mine.end) * chunk_rows),
+        min_int64(part.end, part.first + (all.first + mine.first) * chunk_rows),
+        min_int64(part.end, part.first + (all.first + mine.end) * chunk_rows),
     };
 }

@@ -76,7 +76,7 @@ void shuffling_tell(struct shuffling *s, const char *step)
 {
     char what[96], name[32];
 
-    snprintf(what, sizeof what, "%s, %s", tap_name(name, s->job->input->stream.tap), step);
+    snprintf(what, sizeof what, "%s, %s", site_tap_name(name, s->job->input->stream.tap), step);
     run_progress(s->run, what, s->since, s->skipped, s->done,
                  s->passes.rows * (s->passes.dealings + 1), "rows moved");
 }

@@ -23,7 +23,7 @@ static int64_t after_chunk(const struct source *source, int64_t at)
 
 struct range source_part(const struct source *source, int part, int parts)
 {
-    const struct range even = split_range(source->rows.end - source->rows.first, part, parts);
+    const struct range even = split_range(range_length(source->rows), part, parts);
 
     return (struct range){ after_chunk(source, source->rows.first + even.first),
                            after_chunk(source, source->rows.first + even.end) };
@@ -46,7 +46,7 @@ static enum status read_input(struct source *source, char *records, int64_t byte
     *count = 0;
     TRY(activations_read_apart(source->input, rows, first->values, &first->origin, bytes));
     order_places(source->places, rows, source->order);
-    for (int64_t i = 0; i < rows.end - rows.first; i++) {
+    for (int64_t i = 0; i < range_length(rows); i++) {
         struct record *record = record_at(records, bytes, *count);
 
         if (!wanted(source, source->places[i]))
@@ -96,7 +96,7 @@ enum status source_read(struct source *source, void *records, int64_t bytes, int
             const int64_t end = chunk_end(source->input, left->first);
             const struct range rows = { left->first, end < left->end ? end : left->end };
 
-            if (*count + rows.end - rows.first > capacity)
+            if (*count + range_length(rows) > capacity)
                 break;
             TRY(read_input(source, next, bytes, &more, rows));
             left->first = rows.end;

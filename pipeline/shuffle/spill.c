@@ -89,7 +89,7 @@ static void sort_by_group(int64_t *before, const struct spill_run *unit)
 static enum status write_chunk(FILE *file, const char *path, const struct spill_form *form,
                                const struct spill_run *unit, struct range rows, int64_t *at)
 {
-    const int64_t count = rows.end - rows.first, values = form->record / form->value;
+    const int64_t count = range_length(rows), values = form->record / form->value;
     const int64_t plane = count * values;
     uint8_t *planes = unit->room, *frames = planes + chunk_bytes(form);
     const enum phase before = phase_enter(PHASE_COMPRESS);
@@ -323,7 +323,7 @@ enum status spill_read(struct spill *dealt, void *records, int64_t *count, int64
     while (row >= dealt->held.end)
         TRY(hold_next(dealt));
     const int64_t end = dealt->held.end < left->end ? dealt->held.end : left->end;
-    const int64_t plane = (dealt->held.end - dealt->held.first) * values;
+    const int64_t plane = range_length(dealt->held) * values;
     const enum phase before = phase_enter(PHASE_DECOMPRESS);
 
     *count = end - row < capacity ? end - row : capacity;

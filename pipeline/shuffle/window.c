@@ -48,7 +48,7 @@ static void take(void *to, const struct record *record)
  * until all know.  Collective. */
 static enum status fill(struct shuffling *s, struct source *source, const char *step)
 {
-    const int64_t rows = source->rows.end - source->rows.first, done = s->done;
+    const int64_t rows = range_length(source->rows), done = s->done;
     struct filling f = {
         .s = s, .source = source, .batch = s->buffers.batches,
         .left = source_part(source, s->run->rank, s->run->size),
@@ -65,7 +65,7 @@ static enum status fill(struct shuffling *s, struct source *source, const char *
         phase_enter(PHASE_EXCHANGE);
         words[EXCHANGE_FAILED] = st != OK;
         words[EXCHANGE_STOPPING] = run_stopping_here();
-        words[EXCHANGE_WAITING] = f.left.end - f.left.first;
+        words[EXCHANGE_WAITING] = range_length(f.left);
         f.batch = &s->buffers.batches[batch == s->buffers.batches];
         if (st == OK)
             worker_begin(&s->reader, read_batch, &f);
@@ -122,7 +122,7 @@ static enum status write_part(struct shuffling *s, const struct window_rows *win
     path_print(draft, "%s.part", path);
     if (part.first == rows.first) {
         TRY(activation_writer_create(&s->shard, s->writing, draft, s->job->input->stream,
-                              rows.end - rows.first, s->job->suite));
+                              range_length(rows), s->job->suite));
         TRY(activation_writer_tell_source(&s->shard, (struct row_digest){ in->rows, in->hash }));
     }
     for (int64_t call = 0; call < shuffle_plan_calls(&s->room, part); call++) {

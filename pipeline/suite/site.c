@@ -36,7 +36,12 @@ enum status site_parse(enum site *site, const char *name)
     return refuse(E_USAGE, "'%s' is not a site; choose from attn, mlp, res, mlp_in", name);
 }
 
-const char *tap_name(char name[32], struct tap tap)
+int64_t site_tap_step(struct tap tap)
+{
+    return (int64_t)tap.layer * SITES + site_order(tap.site);
+}
+
+const char *site_tap_name(char name[32], struct tap tap)
 {
     snprintf(name, 32, "%s.%02d", site_name(tap.site), tap.layer);
     return name;

@@ -7,6 +7,8 @@
 
 #include "base/refuse.h"
 
+#include <stdint.h>
+
 enum site {
     SITE_ATTN,      /* "attn":   concatenated head outputs z, before W_O */
     SITE_MLP,       /* "mlp":    MLP output after its post-norm, as added to the residual */
@@ -32,7 +34,10 @@ enum status site_parse(enum site *site, const char *name);
 int site_order(enum site site);
 enum site site_at(int order);
 
+/* Sites of all layers, in the order in which the model comes to them, from 0. */
+int64_t site_tap_step(struct tap tap);
+
 /* "res.01": names the folders and files of one stream.  Returns `name`. */
-const char *tap_name(char name[32], struct tap tap);
+const char *site_tap_name(char name[32], struct tap tap);
 
 #endif
