@@ -132,8 +132,9 @@ static int64_t dealings_of(const struct suite *suite, const struct lm_config *mo
 {
     const struct nodes nodes = layout_nodes_of_task(STAGE_SHUFFLE, suite);
     const struct shuffle_memory_rows about = {
-        .bytes = row_bytes, .value = value_bytes, .in = shuffle_plan_chunk(rows, CHUNK_ROWS),
-        .out = shuffle_plan_chunk(rows, suite->shuffle.shard),
+        .bytes = row_bytes, .value = value_bytes,
+        .input_chunk = shuffle_plan_chunk(rows, CHUNK_ROWS),
+        .output_chunk = shuffle_plan_chunk(rows, suite->shuffle.shard),
     };
     struct shuffle_plan passes = {0};
     struct shuffle_memory room;
@@ -143,7 +144,7 @@ static int64_t dealings_of(const struct suite *suite, const struct lm_config *mo
         == OK)
         shuffle_plan_make(&passes, rows, suite->shuffle.shard, suite_bucket(suite, rows), &room);
     refuse_clear();
-    return passes.dealings;
+    return passes.partitions;
 }
 
 static void count_streams(struct cost *cost, const struct suite *suite,

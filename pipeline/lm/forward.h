@@ -94,8 +94,8 @@ struct forward_state {
     struct tap tap;
     int64_t    sequences;
     float     *residual;        /* [rows, width of the model] */
-    float     *values;          /* [rows, width of the site]; NULL at res, where it is the
-                                   residual stream */
+    float     *values;          /* [rows, width of the site]; NULL where they are the residual
+                                   stream itself */
 };
 
 /* Bytes and room for a state at `tap`, of up to `sequences` sequences. */

@@ -14,14 +14,7 @@ static const char FORM_VERSION[] = "6.0.0";
 
 void saelens_hook(char name[64], struct tap tap)
 {
-    static const char *const HOOKS[SITES] = {
-        [SITE_ATTN] = "attn.hook_z",
-        [SITE_MLP] = "hook_mlp_out",
-        [SITE_RES] = "hook_resid_post",
-        [SITE_MLP_IN] = "mlp.hook_in",
-    };
-
-    snprintf(name, 64, "blocks.%d.%s", tap.layer, HOOKS[tap.site]);
+    snprintf(name, 64, "blocks.%d.%s", tap.layer, site_traits(tap.site)->hook);
 }
 
 const char *saelens_architecture(const struct sae *sae)
@@ -200,8 +193,8 @@ enum status saelens_write_config(const struct sae *sae, struct saelens_origin or
                        "architecture", saelens_architecture(sae), "d_in", (int)sae->inputs,
                        "d_sae", (int)sae->latents, "dtype", "float32", "device", "cpu",
                        "apply_b_dec_to_input", 0, "normalize_activations", "none",
-                       "reshape_activations",
-                       origin.tap.site == SITE_ATTN ? "hook_z" : "none", "metadata", metadata);
+                       "reshape_activations", path_ends(hook, "hook_z") ? "hook_z" : "none",
+                       "metadata", metadata);
     if (sae->form == FORM_TOPK)
         json_object_set_new(config, "k", json_integer(sae->keep));
     if (sae->transcoder)

@@ -144,8 +144,8 @@ static enum status write_statistics(struct activation_writer *writer)
     int rank;
 
     MPI_Comm_rank(writer->comm, &rank);
-    MPI_Bcast(&all->values_sum_squares, 1, MPI_DOUBLE, 0, writer->comm);
-    TRY(h5_write_double(writer->file, writer->path, "sum_squares", all->values_sum_squares));
+    MPI_Bcast(&all->sum_squares, 1, MPI_DOUBLE, 0, writer->comm);
+    TRY(h5_write_double(writer->file, writer->path, "sum_squares", all->sum_squares));
     TRY(h5_write_int(writer->file, writer->path, "hash", (int64_t)all->hash));
     TRY(h5_make_set(&set, writer->file, writer->path, "sum", H5T_IEEE_F64LE, width, 0, width));
     TRY(h5_write_rows(set, writer->path, H5T_NATIVE_DOUBLE, h5_collective(), 0,

@@ -79,7 +79,7 @@ static void add_partials(struct row_statistics *statistics, MPI_Comm comm, int32
     if (rank == 0)
         qsort(all, (size_t)(total / each), (size_t)each * sizeof *all, by_chunk);
     for (const double *partial = all; rank == 0 && partial < all + total; partial += each) {
-        statistics->values_sum_squares += partial[PARTIAL_SQUARES];
+        statistics->sum_squares += partial[PARTIAL_SQUARES];
         for (int32_t i = 0; i < width; i++)
             statistics->sum[i] += partial[PARTIAL_SUM + i];
     }

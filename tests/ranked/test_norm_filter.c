@@ -119,7 +119,7 @@ static void check_stream(const char *folder, int s, double most)
         CHECK(memcmp(&origin, &expected_origin, sizeof origin) == 0);
         squares += (double)(length_of(s, kept[i]) * length_of(s, kept[i]));
     }
-    CHECK(stream.statistics.values_sum_squares == squares);
+    CHECK(stream.statistics.sum_squares == squares);
     activations_close(&stream);
     CHECK(h5_open(&file, paths[0]) == OK);
     CHECK(h5_read_double(file, paths[0], "norm_limit", &limit) == OK);
