@@ -66,7 +66,8 @@ struct evaluate {
 static int by_step(const void *a, const void *b)
 {
     const struct missing *x = a, *y = b;
-    const int64_t step_x = tap_step(x->place.replaced), step_y = tap_step(y->place.replaced);
+    const int64_t step_x = site_tap_step(x->place.replaced);
+    const int64_t step_y = site_tap_step(y->place.replaced);
 
     return (step_x > step_y) - (step_x < step_y);
 }
@@ -142,8 +143,8 @@ done:
 static int64_t sae_bytes(const struct lm_config *config, struct splice_place place,
                          const struct sae_task *task)
 {
-    const int64_t inputs = tap_width(config, place.read.site), latents = task->width;
-    const int64_t outputs = tap_width(config, place.replaced.site);
+    const int64_t inputs = lm_site_width(config, place.read.site), latents = task->width;
+    const int64_t outputs = lm_site_width(config, place.replaced.site);
 
     return (int64_t)sizeof(float) * ((inputs + outputs + 3) * latents + outputs
                                      + (task->skip ? inputs * outputs : 0));
@@ -185,10 +186,11 @@ static enum status set_up(struct evaluate *evaluate)
                 &evaluate->room);
     evaluate->ids = allocate(block * context, sizeof *evaluate->ids);
     evaluate->origins = allocate(block, sizeof *evaluate->origins);
-    for (int t = 0; t < evaluate->places; t++)
-        evaluate->missing[t].mean = allocate(tap_width(&evaluate->config,
-                                                       evaluate->missing[t].place.replaced.site),
+    for (int t = 0; t < evaluate->places; t++) {
+        const enum site replaced = evaluate->missing[t].place.replaced.site;
+        evaluate->missing[t].mean = allocate(lm_site_width(&evaluate->config, replaced),
                                              sizeof(float));
+    }
     evaluate->since = MPI_Wtime();
 done:
     return st;
@@ -251,7 +253,7 @@ static enum status add_rows_of_all_taps(void *context, int64_t block, double *su
     for (int t = 0; t < evaluate->places; t++) {
         const struct tap tap = evaluate->missing[t].place.replaced;
         splice_add_rows(&evaluate->splice, tap, sums);
-        sums += tap_width(&evaluate->config, tap.site);
+        sums += lm_site_width(&evaluate->config, tap.site);
     }
     *sums = (double)evaluate->splice.texts;
 done:
@@ -266,15 +268,15 @@ static enum status find_means(struct evaluate *evaluate)
     enum status st;
 
     for (int t = 0; t < evaluate->places; t++)
-        deal.count += tap_width(&evaluate->config, evaluate->missing[t].place.replaced.site);
+        deal.count += lm_site_width(&evaluate->config, evaluate->missing[t].place.replaced.site);
     sums = allocate(deal.count, sizeof *sums);
     TRY(sum_text(evaluate, deal, sums));
     const double rows = sums[deal.count - 1], *sum = sums;
     TRY(rows > 0 ? OK : refuse(E_USAGE, "the held-out text has no tokens but BOS, EOS and "
                                "padding; set 'corpus: holdout' higher"));
     for (int t = 0; t < evaluate->places; t++) {
-        const int32_t width = tap_width(&evaluate->config,
-                                        evaluate->missing[t].place.replaced.site);
+        const int32_t width = lm_site_width(&evaluate->config,
+                                            evaluate->missing[t].place.replaced.site);
         for (int32_t i = 0; i < width; i++)
             evaluate->missing[t].mean[i] = (float)(*sum++ / rows);
     }
@@ -350,7 +352,7 @@ static enum status write_scores(struct evaluate *evaluate, const struct tap_work
         st = scores_write(scores, path);
     if (st == OK)
         run_note(evaluate->run, "%s %s: L0 %.1f, FVU %.3f, loss %+.3f nats, %lld of %d latents "
-                 "never active", tap_name(name, tap), task->name,
+                 "never active", site_tap_name(name, tap), task->name,
                  json_number_value(json_object_get(scores, "l0")),
                  json_number_value(json_object_get(scores, "fvu")),
                  json_number_value(json_object_get(scores, "delta_loss")),

@@ -67,7 +67,7 @@ static enum status make_room(const struct work *work, struct run *run)
     for (int i = 0; i < work->entries.count; i++) {
         const struct entry *entry = &work->entries.entry[i];
         const int64_t bytes = (int64_t)sizeof(float) * 2 * entry->sae.width
-                              * tap_width(&work->model, entry->tap.site);
+                              * lm_site_width(&work->model, entry->tap.site);
 
         largest = bytes > largest ? bytes : largest;
         all += 2 * bytes;       /* in two forms */

@@ -63,7 +63,7 @@ static enum status open_stream(struct activations *input, const struct work *wor
 
     for (int64_t shard = 0; shard < work->shards; shard++) {
         paths_harvest(folder, &work->suite, shard);
-        path_print(paths[shard], "%s/%s.h5", folder, tap_name(name, tap));
+        path_print(paths[shard], "%s/%s.h5", folder, site_tap_name(name, tap));
         TRY(file_exists(paths[shard]) ? OK
             : refuse(E_USAGE, "cannot shuffle %s: %s is not there yet; let saemill-harvest "
                      "finish first", name, paths[shard]));
@@ -98,7 +98,7 @@ static enum status shuffle_stream(struct work *work, struct tap tap)
     TRY(reorder_stream(&job, work->run));
     work->rows += rows;
     work->bytes += (double)(rows * input.stream.width * store_bytes(input.stream.store));
-    run_note(work->run, "%s: %lld rows in %s", tap_name(name, tap), (long long)rows, folder);
+    run_note(work->run, "%s: %lld rows in %s", site_tap_name(name, tap), (long long)rows, folder);
 done:
     activations_close(&input);
     return st;

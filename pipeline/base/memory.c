@@ -4,6 +4,7 @@
 #include "base/die.h"
 #include "base/file.h"
 #include "base/human.h"
+#include "base/minmax.h"
 
 #include <inttypes.h>
 #include <malloc.h>
@@ -13,12 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* The number in a one-number file; `otherwise` if there is none ("max" included). */
+/* The number in a file; `otherwise` if the file is missing or holds none, such as "max". */
 static int64_t number_in(const char *path, int64_t otherwise)
 {
     FILE *file = fopen(path, "r");
@@ -32,7 +28,7 @@ static int64_t number_in(const char *path, int64_t otherwise)
     return number;
 }
 
-/* Lower *limit to that of a control group, version 1 or 2. */
+/* Lower *limit to the limit of a control group, version 1 or 2. */
 static void limit_at(const char *folder, void *data)
 {
     static const char *const FILES[] = { "memory.max", "memory.limit_in_bytes" };
@@ -41,7 +37,7 @@ static void limit_at(const char *folder, void *data)
 
     for (int f = 0; f < 2; f++) {
         path_print(path, "%s/%s", folder, FILES[f]);
-        *limit = least(*limit, number_in(path, *limit));
+        *limit = min_int64(*limit, number_in(path, *limit));
     }
 }
 
@@ -52,10 +48,10 @@ static int64_t number_of(const char *variable)
     return text != NULL ? atoll(text) : 0;
 }
 
-/* What Slurm gave the job on this node, by the node or by its cores; 0 if it did not say. */
+/* What Slurm gives the job on this node, a node or a core; 0 if it does not say. */
 static int64_t slurm_limit(void)
 {
-    const int64_t node = number_of("SLURM_MEM_PER_NODE");     /* in MiB; 0 is all */
+    const int64_t node = number_of("SLURM_MEM_PER_NODE");     /* in MiB; 0: all of it */
     const int64_t cores = number_of("SLURM_MEM_PER_CPU") * number_of("SLURM_CPUS_ON_NODE");
 
     return (node > 0 ? node : cores) << 20;
@@ -67,7 +63,7 @@ int64_t memory_limit(void)
     int64_t limit = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 
     cgroup_visit("memory", limit_at, &limit);
-    return slurm > 0 ? least(limit, slurm) : limit;
+    return slurm > 0 ? min_int64(limit, slurm) : limit;
 }
 
 enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose)
@@ -89,8 +85,8 @@ enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose)
     return agree(comm, st);
 }
 
-/* Both thresholds as high as glibc lets them rise on its own; one arena, so that what a thread
- * has freed serves the others. */
+/* Both thresholds are as high as glibc raises them by itself.  One arena: what one thread has freed
+ * another one reuses. */
 void memory_keep(void)
 {
     mallopt(M_ARENA_MAX, 1);
@@ -112,6 +108,6 @@ int64_t memory_start_peak(void)
 
     malloc_trim(0);
     if (file == NULL || fputs("5", file) < 0 || fclose(file) != 0)
-        die("the system does not let a process start its peak memory anew");
+        die("the system does not let a process restart its peak memory");
     return memory_peak();
 }

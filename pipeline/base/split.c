@@ -1,11 +1,7 @@
 #include "base/split.h"
+#include "base/minmax.h"
 
 #include <assert.h>
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 struct range split_range(int64_t n, int part, int parts)
 {
@@ -13,8 +9,8 @@ struct range split_range(int64_t n, int part, int parts)
 
     assert(0 <= part && part < parts && n >= 0);
     return (struct range){
-        .first = part * each + least(part, longer),
-        .end = (part + 1) * each + least(part + 1, longer),
+        .first = part * each + min_int64(part, longer),
+        .end = (part + 1) * each + min_int64(part + 1, longer),
     };
 }
 
@@ -35,7 +31,7 @@ int64_t split_blocks(int64_t n, int64_t block)
 struct range split_block(int64_t n, int64_t block, int64_t index)
 {
     assert(0 <= index && index < split_blocks(n, block));
-    return (struct range){ .first = index * block, .end = least(n, (index + 1) * block) };
+    return (struct range){ .first = index * block, .end = min_int64(n, (index + 1) * block) };
 }
 
 int64_t split_find(const int64_t *before, int64_t things, int64_t at)

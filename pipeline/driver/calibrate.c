@@ -179,7 +179,7 @@ static enum status count_rows(const struct slice *slice, const struct tasks *tas
         paths_harvest(folder, &slice->suite, shard);
         if (!file_exists(folder))
             break;
-        path_print(paths[0], "%s/%s.h5", folder, tap_name(name, tasks->taps[0]));
+        path_print(paths[0], "%s/%s.h5", folder, site_tap_name(name, tasks->taps[0]));
         TRY(activations_open(&stream, paths, 1));
         *rows += stream.statistics.rows;
         activations_close(&stream);

@@ -132,8 +132,9 @@ static int64_t dealings_of(const struct suite *suite, const struct lm_config *mo
 {
     const struct nodes nodes = layout_nodes_of_task(STAGE_SHUFFLE, suite);
     const struct shuffle_memory_rows about = {
-        .bytes = row_bytes, .value = value_bytes, .in = shuffle_plan_chunk(rows, CHUNK_ROWS),
-        .out = shuffle_plan_chunk(rows, suite->shuffle.shard),
+        .bytes = row_bytes, .value = value_bytes,
+        .input_chunk = shuffle_plan_chunk(rows, CHUNK_ROWS),
+        .output_chunk = shuffle_plan_chunk(rows, suite->shuffle.shard),
     };
     struct shuffle_plan passes = {0};
     struct shuffle_memory room;
@@ -143,7 +144,7 @@ static int64_t dealings_of(const struct suite *suite, const struct lm_config *mo
         == OK)
         shuffle_plan_make(&passes, rows, suite->shuffle.shard, suite_bucket(suite, rows), &room);
     refuse_clear();
-    return passes.dealings;
+    return passes.partitions;
 }
 
 static void count_streams(struct cost *cost, const struct suite *suite,
@@ -158,7 +159,7 @@ static void count_streams(struct cost *cost, const struct suite *suite,
     int layers = 0;
 
     for (int t = 0; t < tasks->taps_count; t++) {
-        const int32_t width = tap_width(model, tasks->taps[t].site);
+        const int32_t width = lm_site_width(model, tasks->taps[t].site);
         const double bytes = cost->rows * (double)(width * value);
         const int64_t dealings = dealings_of(suite, model, rows, width * value, value);
 
@@ -200,7 +201,7 @@ static void count_stream_saes(struct cost *cost, const struct suite *suite,
 {
     const double total = cost_forward(model, suite, model->layers) + cost_logits(model);
     const double to_tap = cost_forward(model, suite, task->tap.layer + 1);
-    const double inputs = tap_width(model, task->tap.site);
+    const double inputs = lm_site_width(model, task->tap.site);
     struct stage_cost *train = &cost->stage[STAGE_TRAIN];
     struct stage_cost *evaluate = &cost->stage[STAGE_EVALUATE];
     struct stage_cost *release = &cost->stage[STAGE_RELEASE];
@@ -246,11 +247,11 @@ static void count_saes(struct cost *cost, const struct suite *suite,
     double widths = 0;
 
     for (int t = 0; t < tasks->taps_count; t++)
-        widths += tap_width(model, tasks->taps[t].site);
+        widths += lm_site_width(model, tasks->taps[t].site);
     for (int t = 0; t < tasks->taps_count; t++)
         count_stream_saes(cost, suite, model, &tasks->train[t],
                           cost->stage[STAGE_SHUFFLE].left / cost->rows
-                          * tap_width(model, tasks->taps[t].site) / widths);
+                          * lm_site_width(model, tasks->taps[t].site) / widths);
     train->tasks = evaluate->tasks = cost->streams;
     train->longest = train->work > 0 ? train->longest / train->work : 1;
     evaluate->work += cost->held_out * cost_forward(model, suite, model->layers);    /* means */

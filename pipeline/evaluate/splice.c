@@ -1,5 +1,6 @@
 #include "evaluate/splice.h"
 #include "base/allocate.h"
+#include "base/minmax.h"
 #include "kernels/measure.h"
 
 #include <assert.h>
@@ -11,29 +12,20 @@
 /* Rows of text that go through an autoencoder at a time. */
 enum { TILE_ROWS = 512 };
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* --- room ---------------------------------------------------------------------------- */
 
-static int64_t widest_site(const struct lm_config *config)
-{
-    const int32_t heads = tap_width(config, SITE_ATTN);
-
-    return heads > config->width ? heads : config->width;
-}
-
-/* The site that takes most to keep is the widest one that is not the residual stream. */
+/* Bytes of the state that takes most, over all sites. */
 static int64_t widest_state_bytes(const struct lm_config *config, int64_t sequences,
                                   int64_t context)
 {
-    const struct tap attn = { .site = SITE_ATTN }, mlp = { .site = SITE_MLP };
-    const int64_t a = forward_state_bytes(config, attn, sequences, context);
-    const int64_t b = forward_state_bytes(config, mlp, sequences, context);
+    int64_t most = 0;
 
-    return a > b ? a : b;
+    for (enum site site = 0; site < SITES; site++) {
+        const struct tap tap = { .site = site };
+        const int64_t bytes = forward_state_bytes(config, tap, sequences, context);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
 }
 
 int64_t splice_bytes(const struct lm_config *config, enum precision precision,
@@ -41,10 +33,10 @@ int64_t splice_bytes(const struct lm_config *config, enum precision precision,
 {
     const int64_t sequences = room->sequences, context = room->context;
     const int64_t rows = sequences * context, runs = RUN_SAES + room->saes;
-    const int64_t read = room->transcoders ? widest_site(config) : 0;
+    const int64_t read = room->transcoders ? lm_widest_site(config) : 0;
     const int64_t row = (int64_t)sizeof(float) * (runs * (config->width + 1) + room->saes + read)
                       + (int64_t)(sizeof(int64_t) + sizeof(int32_t));
-    const int64_t tile = (int64_t)sizeof(float) * (2 * widest_site(config) + room->latents)
+    const int64_t tile = (int64_t)sizeof(float) * (2 * lm_widest_site(config) + room->latents)
                        + (int64_t)(2 * sizeof(double) + sizeof(struct fidelity));
 
     return rows * row + TILE_ROWS * tile
@@ -67,15 +59,15 @@ void splice_make(struct splice *splice, const struct weights *weights,
         .streams = allocate(runs * rows * config->width, sizeof(float)),
         .losses = allocate(runs * rows, sizeof(float)),
         .kls = allocate(room->saes * rows, sizeof(float)),
-        .x = allocate(TILE_ROWS * widest_site(config), sizeof(float)),
-        .y = allocate(TILE_ROWS * widest_site(config), sizeof(float)),
+        .x = allocate(TILE_ROWS * lm_widest_site(config), sizeof(float)),
+        .y = allocate(TILE_ROWS * lm_widest_site(config), sizeof(float)),
         .f = allocate((int64_t)TILE_ROWS * room->latents, sizeof(float)),
         .l0 = allocate(TILE_ROWS, sizeof(double)),
         .l1 = allocate(TILE_ROWS, sizeof(double)),
         .fidelity = allocate(TILE_ROWS, sizeof(struct fidelity)),
     };
     if (room->transcoders)
-        splice->read = allocate(rows * widest_site(config), sizeof(float));
+        splice->read = allocate(rows * lm_widest_site(config), sizeof(float));
     forward_make(&splice->forward, weights, room->sequences, room->context);
     head_make(&splice->head, weights);
 }
@@ -197,7 +189,7 @@ static void reconstruct(struct splice *splice, struct score_sums *sums, int numb
     const size_t bytes = (size_t)width * sizeof(float);
 
     for (int64_t from = 0; from < splice->texts; from += TILE_ROWS) {
-        const int64_t rows = least(TILE_ROWS, splice->texts - from);
+        const int64_t rows = min_int64(TILE_ROWS, splice->texts - from);
         const int64_t *text = splice->text + from;
 
         const float *from_rows = read == NULL ? splice->x : read + from * sae->inputs;
@@ -271,9 +263,9 @@ enum status splice_score(struct splice *splice, struct score_sums *sums, int64_t
     struct forward *forward = &splice->forward;
     const struct lm_config *config = &forward->weights->config;
     const struct tap tap = place.replaced;
-    const bool transcode = tap_step(place.read) < tap_step(tap);
-    const int32_t inputs = tap_width(config, place.read.site);
-    const int32_t outputs = tap_width(config, tap.site);
+    const bool transcode = site_tap_step(place.read) < site_tap_step(tap);
+    const int32_t inputs = lm_site_width(config, place.read.site);
+    const int32_t outputs = lm_site_width(config, tap.site);
     struct forward_state *kept = &splice->kept;
 
     assert(count <= splice->saes && sums->context == forward->context);
@@ -282,7 +274,7 @@ enum status splice_score(struct splice *splice, struct score_sums *sums, int64_t
             return refuse(E_FORMAT, "an autoencoder that makes rows of %d values from %d cannot "
                           "be spliced in where %d are made from %d", (int)saes[i].outputs,
                           (int)saes[i].inputs, (int)outputs, (int)inputs);
-    if (kept->residual == NULL || tap_step(kept->tap) != tap_step(tap)) {
+    if (kept->residual == NULL || site_tap_step(kept->tap) != site_tap_step(tap)) {
         forward_state_free(kept);
         forward_state_make(kept, forward, tap);
     }

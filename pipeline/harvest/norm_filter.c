@@ -50,7 +50,7 @@ static void stream_path(char path[PATH_LENGTH], const struct work *work, int s)
     char name[32];
 
     path_print(path, "%s/%s.h5", work->sieve->folder,
-               tap_name(name, work->sieve->streams[s].tap));
+               site_tap_name(name, work->sieve->streams[s].tap));
 }
 
 static enum status open_stream(struct activations *from, const struct work *work, int s)

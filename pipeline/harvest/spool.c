@@ -154,7 +154,7 @@ enum status spool_open(struct spool *spool, const char *folder, int64_t rows, co
     spool->round = (struct spool_job){0};
     for (int s = 0; s < spool->count; s++) {
         struct spool_stream *to = &spool->streams[s];
-        path_print(path, "%s/%s.h5", folder, tap_name(name, to->stream.tap));
+        path_print(path, "%s/%s.h5", folder, site_tap_name(name, to->stream.tap));
         TRY(activation_writer_create(&to->writer, spool->comm, path, to->stream, rows, suite));
     }
 done:

@@ -13,7 +13,7 @@
 static int by_step(const void *a, const void *b)
 {
     const struct stream *x = a, *y = b;
-    const int64_t p = tap_step(x->tap), q = tap_step(y->tap);
+    const int64_t p = site_tap_step(x->tap), q = site_tap_step(y->tap);
 
     return (p > q) - (p < q);
 }
@@ -23,7 +23,7 @@ void taps_list(struct taps *taps, const struct tap *list, int count,
 {
     *taps = (struct taps){ .streams = allocate(count, sizeof *taps->streams), .count = count };
     for (int t = 0; t < count; t++)
-        taps->streams[t] = (struct stream){ list[t], tap_width(config, list[t].site), store };
+        taps->streams[t] = (struct stream){ list[t], lm_site_width(config, list[t].site), store };
     qsort(taps->streams, (size_t)count, sizeof *taps->streams, by_step);
 }
 

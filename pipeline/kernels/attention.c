@@ -1,4 +1,5 @@
 #include "kernels/attention.h"
+#include "base/minmax.h"
 #include "kernels/bf16.h"
 #include "kernels/clones.h"
 #include "kernels/dot.h"
@@ -8,11 +9,6 @@
 #include <math.h>
 #include <omp.h>
 #include <string.h>
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 static int64_t round_up(int64_t n, int64_t step)
 {
@@ -103,7 +99,7 @@ struct strip {
 /* The strip at `from`, its keys cut at multiples of `step`. */
 static struct strip strip_at(const struct attention *a, int64_t from, int64_t step)
 {
-    const int64_t queries = least(ATTENTION_STRIP, a->context - from);
+    const int64_t queries = min_int64(ATTENTION_STRIP, a->context - from);
     const int64_t seen = a->window > 0 && from >= a->window ? from - a->window + 1 : 0;
     const int64_t oldest = seen / step * step;
 
@@ -221,7 +217,7 @@ static void pack_head(struct head h, struct desk desk, const struct attention *a
 
     memset(h.packed_keys, 0, (size_t)packed_count(a) * sizeof *h.packed_keys);
     for (int64_t from = 0; from < a->context; from += ATTENTION_STRIP) {
-        const int64_t count = least(ATTENTION_STRIP, a->context - from);
+        const int64_t count = min_int64(ATTENTION_STRIP, a->context - from);
         round_tokens(desk.tokens, h.keys + from * stride, count, a);
         dot_pack_turned(h.packed_keys + from * width, width * DOT_LANES, desk.tokens, width,
                         width, count);

@@ -1,11 +1,7 @@
 #include "kernels/gemm.h"
+#include "base/minmax.h"
 
 #include <cblas.h>
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Inside a parallel region OpenBLAS multiplies on one thread. */
 static void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, float *c, int64_t ldc,
@@ -18,8 +14,8 @@ static void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, float *c, int64_t ldc,
     #pragma omp parallel for schedule(dynamic)
     for (int64_t tile = 0; tile < down * across; tile++) {
         const int64_t i = tile / across * GEMM_ROWS, j = tile % across * GEMM_COLUMNS;
-        cblas_sgemm(CblasRowMajor, ta, tb, (blasint)least(GEMM_ROWS, m - i),
-                    (blasint)least(GEMM_COLUMNS, n - j), (blasint)k, 1,
+        cblas_sgemm(CblasRowMajor, ta, tb, (blasint)min_int64(GEMM_ROWS, m - i),
+                    (blasint)min_int64(GEMM_COLUMNS, n - j), (blasint)k, 1,
                     a + i * (ta == CblasNoTrans ? lda : 1), (blasint)lda,
                     b + j * (tb == CblasNoTrans ? 1 : ldb), (blasint)ldb, add ? 1 : 0,
                     c + i * ldc + j, (blasint)ldc);

@@ -1,4 +1,5 @@
 #include "kernels/linear.h"
+#include "base/minmax.h"
 #include "kernels/bf16.h"
 #include "kernels/gelu.h"
 #include "kernels/gemm.h"
@@ -15,11 +16,6 @@ enum { CACHE_LINE = 64 };
 static int64_t tile_rows(enum precision precision)
 {
     return precision == PRECISION_BF16 ? LINEAR_ROWS : GEMM_ROWS;
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 bool linear_offers(enum precision precision)
@@ -46,7 +42,7 @@ int64_t linear_blocks(const struct linear *linear)
 
 int64_t linear_block_outputs(const struct linear *linear, int64_t block)
 {
-    return least(LINEAR_COLUMNS, linear->outputs - block * LINEAR_COLUMNS);
+    return min_int64(LINEAR_COLUMNS, linear->outputs - block * LINEAR_COLUMNS);
 }
 
 static struct product *block_product(const struct linear *linear, int64_t block)
@@ -205,7 +201,7 @@ static void for_tiles(const struct linear *linear, void *out, const void *x, con
         const int64_t from = i / blocks * height, block = i % blocks;
         const struct tile tile = {
             .from = from,
-            .rows = least(height, rows - from),
+            .rows = min_int64(height, rows - from),
             .first = block * LINEAR_COLUMNS,
             .columns = linear_block_outputs(linear, block),
             .values = values + omp_get_thread_num() * height * LINEAR_COLUMNS,

@@ -54,8 +54,8 @@ struct forward {
     void      *rounded;         /* [rows, widest input] of a product */
     void      *hidden;          /* [piece of rows, mlp_width] in the precision of the products */
     void      *tiles, *scratch; /* of the products, and of attention */
-    float     *cosine, *sine;   /* [context, head_width / 2] of RoPE with this base: */
-    double     rope_base, rope_factor;
+    float     *cosine, *sine;   /* [context, head_width / 2] of the angles of this RoPE: */
+    struct lm_rope rope;
     double     spent[FORWARD_PARTS];    /* seconds, since it was made */
 };
 
@@ -86,12 +86,6 @@ void forward_next(struct forward *forward);
 /* Go on to this site, which must lie ahead, or be where the cursor stands. */
 void forward_to(struct forward *forward, struct tap tap);
 
-/* Sites in the order in which the cursor comes to them, from 0. */
-int64_t tap_step(struct tap tap);
-
-/* Values of a row at this site. */
-int32_t tap_width(const struct lm_config *config, enum site site);
-
 /* The last site: the residual stream after the last layer. */
 struct tap forward_end(const struct forward *forward);
 
@@ -100,8 +94,8 @@ struct forward_state {
     struct tap tap;
     int64_t    sequences;
     float     *residual;        /* [rows, width of the model] */
-    float     *values;          /* [rows, width of the site]; NULL at res, where it is the
-                                   residual stream */
+    float     *values;          /* [rows, width of the site]; NULL where they are the residual
+                                   stream itself */
 };
 
 /* Bytes and room for a state at `tap`, of up to `sequences` sequences. */

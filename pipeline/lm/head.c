@@ -56,7 +56,7 @@ void head_logits(struct head *head, float *logits, const float *stream, int64_t 
     const struct lm_config *c = &w->config;
 
     assert(rows <= head->tile);
-    norm_apply(head->normed, stream, w->final_norm, c, rows);
+    weights_normalise(head->normed, stream, w->final_norm, c, rows);
     gemm_nt(logits, c->vocabulary, head->normed, c->width, w->unembedding, c->width, rows,
             c->vocabulary, c->width, false);
     entropy_soft_cap(logits, rows, c->vocabulary, c->logit_cap);

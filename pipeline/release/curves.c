@@ -83,7 +83,7 @@ enum status curves_read(struct curve *curve, const char *path)
             TRY(add_step(curve, p, at, strsep(&rest, "\n"), path, i + 2));
         for (int c = 0; c < CURVE_COLUMNS; c++)
             if (c != CURVE_ROWS)
-                curve->column[c][p] /= (double)(part.end - part.first);
+                curve->column[c][p] /= (double)range_length(part);
     }
 done:
     free(text);

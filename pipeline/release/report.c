@@ -13,18 +13,6 @@ extern const char _binary_pipeline_release_style_css_end[];
 
 /* ---- words and numbers ---------------------------------------------------------- */
 
-static const char *site_phrase(enum site site)
-{
-    static const char *const PHRASES[SITES] = {
-        [SITE_ATTN] = "attention heads (concatenated outputs, before W<sub>O</sub>)",
-        [SITE_MLP] = "MLP output (as added to the residual stream)",
-        [SITE_RES] = "residual stream (after the layer)",
-        [SITE_MLP_IN] = "MLP input (after its norm)",
-    };
-
-    return PHRASES[site];
-}
-
 static void put_escaped(FILE *out, const char *text)
 {
     for (; *text != '\0'; text++)
@@ -193,7 +181,7 @@ static enum status write_fidelity(FILE *out, const struct entries *entries)
         const enum site site = entries->entry[from].tap.site;
 
         end = end_of_site(entries, from);
-        fprintf(out, "<h3><code>%s</code>: %s</h3>\n", site_name(site), site_phrase(site));
+        fprintf(out, "<h3><code>%s</code>: %s</h3>\n", site_name(site), site_traits(site)->phrase);
         TRY(figures_fidelity(out, entries->entry + from, end - from));
     }
 done:

@@ -67,11 +67,11 @@ static enum status read_autoencoder(struct rescore *r, const char *folder, const
         : refuse(E_FORMAT, "%s is said to be of layer %d, but the model has %d", path,
                  read->layer, r->config.layers));
     TRY(sae_read_npz(&r->sae, path));
-    TRY(r->sae.inputs == tap_width(&r->config, read->site)
-        && r->sae.outputs == tap_width(&r->config, replaced->site) ? OK
+    TRY(r->sae.inputs == lm_site_width(&r->config, read->site)
+        && r->sae.outputs == lm_site_width(&r->config, replaced->site) ? OK
         : refuse(E_FORMAT, "%s makes %d values from %d, but the model has %d and %d there", path,
-                 r->sae.outputs, r->sae.inputs, tap_width(&r->config, replaced->site),
-                 tap_width(&r->config, read->site)));
+                 r->sae.outputs, r->sae.inputs, lm_site_width(&r->config, replaced->site),
+                 lm_site_width(&r->config, read->site)));
 done:
     return st;
 }

@@ -34,7 +34,7 @@ static enum status open_harvested(struct activations *harvested, const struct su
         if (paths == NULL)
             die("no memory for a list of shards");
         paths_harvest(folder, suite, shards);
-        path_print(paths[shards], "%s/%s.h5", folder, tap_name(name, tap));
+        path_print(paths[shards], "%s/%s.h5", folder, site_tap_name(name, tap));
         if (!file_exists(paths[shards]))
             break;
     }

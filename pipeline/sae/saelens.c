@@ -14,14 +14,7 @@ static const char FORM_VERSION[] = "6.0.0";
 
 void saelens_hook(char name[64], struct tap tap)
 {
-    static const char *const HOOKS[SITES] = {
-        [SITE_ATTN] = "attn.hook_z",
-        [SITE_MLP] = "hook_mlp_out",
-        [SITE_RES] = "hook_resid_post",
-        [SITE_MLP_IN] = "mlp.hook_in",
-    };
-
-    snprintf(name, 64, "blocks.%d.%s", tap.layer, HOOKS[tap.site]);
+    snprintf(name, 64, "blocks.%d.%s", tap.layer, site_traits(tap.site)->hook);
 }
 
 const char *saelens_architecture(const struct sae *sae)
@@ -190,7 +183,7 @@ enum status saelens_write_config(const struct sae *sae, struct saelens_origin or
     saelens_hook(hook, origin.tap);
     metadata = json_pack("{s:s, s:n, s:s, s:s, s:s, s:i, s:n, s:n, s:I, s:b, s:b, s:[n], s:{}}",
                          "sae_lens_version", FORM_VERSION, "sae_lens_training_version",
-                         "trained_with", "saemill", "manifest_model_name", origin.model,
+                         "trained_with", "saemill", "model_name", origin.model,
                          "hook_name", hook, "hook_layer", origin.tap.layer,
                          "hook_head_index", "dataset_path",
                          "context_size", (json_int_t)origin.context,
@@ -200,8 +193,8 @@ enum status saelens_write_config(const struct sae *sae, struct saelens_origin or
                        "architecture", saelens_architecture(sae), "d_in", (int)sae->inputs,
                        "d_sae", (int)sae->latents, "dtype", "float32", "device", "cpu",
                        "apply_b_dec_to_input", 0, "normalize_activations", "none",
-                       "reshape_activations",
-                       origin.tap.site == SITE_ATTN ? "hook_z" : "none", "metadata", metadata);
+                       "reshape_activations", path_ends(hook, "hook_z") ? "hook_z" : "none",
+                       "metadata", metadata);
     if (sae->form == FORM_TOPK)
         json_object_set_new(config, "k", json_integer(sae->keep));
     if (sae->transcoder)

@@ -30,8 +30,7 @@ const char *saelens_architecture(const struct sae *sae);
  * that is none that has a skip matrix, or none, as this one. */
 bool saelens_recognise(struct sae *sae, const char *architecture);
 
-/* TransformerLens's name of a tap: "blocks.1.hook_resid_post".  For Gemma 2 its
- * hook_mlp_out is behind the post-norm, as our "mlp" is. */
+/* TransformerLens's name of a tap: "blocks.1.hook_resid_post". */
 void saelens_hook(char name[64], struct tap tap);
 
 /* One tensor of the file. */

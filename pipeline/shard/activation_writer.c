@@ -56,7 +56,7 @@ enum status activation_writer_create(struct activation_writer *writer, MPI_Comm 
     path_print(writer->path, "%s", path);
     writer->statistics.rows = rows;
     writer->statistics.sum = allocate(stream.width, sizeof(double));
-    snprintf(purpose, sizeof purpose, "a shard of %s", tap_name(name, stream.tap));
+    snprintf(purpose, sizeof purpose, "a shard of %s", site_tap_name(name, stream.tap));
     MPI_Comm_rank(comm, &rank);
     h5_enter();
     TRY_ALL(comm, file_check_disk(path, bytes, purpose));
@@ -85,7 +85,7 @@ done:
 static enum status write_origins(struct activation_writer *writer, struct range range,
                                  const struct row_origin *origins)
 {
-    const int64_t rows = range.end - range.first;
+    const int64_t rows = range_length(range);
     int64_t *documents = allocate(rows, sizeof *documents);
     int32_t *positions = allocate(rows, sizeof *positions);
     int32_t *tokens = allocate(rows, sizeof *tokens);
@@ -115,7 +115,7 @@ enum status activation_writer_write(struct activation_writer *writer, struct ran
                              const void *values, const struct row_origin *origins)
 {
     const hid_t type = h5_store_type(writer->stream.store);
-    const int64_t rows = range.end - range.first;
+    const int64_t rows = range_length(range);
     enum status st;
 
     assert(rows == 0 || (range.first % CHUNK_ROWS == 0 && range.end <= writer->rows));
@@ -144,8 +144,8 @@ static enum status write_statistics(struct activation_writer *writer)
     int rank;
 
     MPI_Comm_rank(writer->comm, &rank);
-    MPI_Bcast(&all->values_sum_squares, 1, MPI_DOUBLE, 0, writer->comm);
-    TRY(h5_write_double(writer->file, writer->path, "values_sum_squares", all->values_sum_squares));
+    MPI_Bcast(&all->sum_squares, 1, MPI_DOUBLE, 0, writer->comm);
+    TRY(h5_write_double(writer->file, writer->path, "sum_squares", all->sum_squares));
     TRY(h5_write_int(writer->file, writer->path, "hash", (int64_t)all->hash));
     TRY(h5_make_set(&set, writer->file, writer->path, "sum", H5T_IEEE_F64LE, width, 0, width));
     TRY(h5_write_rows(set, writer->path, H5T_NATIVE_DOUBLE, h5_collective(), 0,

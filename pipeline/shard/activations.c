@@ -13,7 +13,7 @@
 struct shard_header {
     struct stream stream;
     int64_t       rows;
-    double        values_sum_squares;
+    double        sum_squares;
     int64_t       hash;
     struct row_digest source;   /* no rows: it is not told */
 };
@@ -63,7 +63,7 @@ static enum status read_header(struct shard_header *header, hid_t file, const ch
     TRY(h5_read_text(file, path, "site", &site));
     TRY(site_parse(&header->stream.tap.site, site));
     TRY(h5_read_int(file, path, "layer", &layer));
-    TRY(h5_read_double(file, path, "values_sum_squares", &header->values_sum_squares));
+    TRY(h5_read_double(file, path, "sum_squares", &header->sum_squares));
     TRY(h5_read_int(file, path, "hash", &header->hash));
     TRY(h5_shape(file, path, "activation", &header->rows, &width));
     TRY(read_store(&header->stream.store, file, path));
@@ -109,7 +109,7 @@ static enum status add_shard(struct activations *activations, int shard)
     for (int32_t i = 0; i < header.stream.width; i++)
         all->sum[i] += sum[i];
     all->rows += header.rows;
-    all->values_sum_squares += header.values_sum_squares;
+    all->sum_squares += header.sum_squares;
     all->hash += (uint64_t)header.hash;
     activations->before[shard + 1] = all->rows;
 done:
@@ -273,9 +273,9 @@ static enum status read_range(struct activations *activations, struct range rang
         TRY(use_shard(activations, (int)shard));
         TRY(read_rows(activations, rows, values, values_stride,
                       (struct row_origin *)(void *)origins, origins_stride));
-        values += (rows.end - rows.first) * values_stride;
-        origins = origins != NULL ? origins + (rows.end - rows.first) * origins_stride : NULL;
-        at += rows.end - rows.first;
+        values += range_length(rows) * values_stride;
+        origins = origins != NULL ? origins + range_length(rows) * origins_stride : NULL;
+        at += range_length(rows);
     }
 done:
     return st;

@@ -79,7 +79,7 @@ static void add_partials(struct row_statistics *statistics, MPI_Comm comm, int32
     if (rank == 0)
         qsort(all, (size_t)(total / each), (size_t)each * sizeof *all, by_chunk);
     for (const double *partial = all; rank == 0 && partial < all + total; partial += each) {
-        statistics->values_sum_squares += partial[PARTIAL_SQUARES];
+        statistics->sum_squares += partial[PARTIAL_SQUARES];
         for (int32_t i = 0; i < width; i++)
             statistics->sum[i] += partial[PARTIAL_SUM + i];
     }
@@ -92,7 +92,7 @@ enum status statistics_add(struct row_statistics *statistics, MPI_Comm comm,
                            struct stream stream, struct range range, const void *values,
                            const struct row_origin *origins, const char *path)
 {
-    const int64_t rows = range.end - range.first, chunks = split_blocks(rows, CHUNK_ROWS);
+    const int64_t rows = range_length(range), chunks = split_blocks(rows, CHUNK_ROWS);
     const int each = stream.width + PARTIAL_SUM;
     double *partials = allocate(chunks * each, sizeof *partials);
     float *room = allocate(stream.width, sizeof *room);
@@ -106,7 +106,7 @@ enum status statistics_add(struct row_statistics *statistics, MPI_Comm comm,
                   values, stream, room);
         if (!isfinite(partials[c * each + PARTIAL_SQUARES]))
             st = refuse(E_NUMERIC, "%s: a value in rows %lld to %lld of %s is not finite",
-                        tap_name(name, stream.tap), (long long)(range.first + block.first),
+                        site_tap_name(name, stream.tap), (long long)(range.first + block.first),
                         (long long)(range.first + block.end - 1), path);
     }
     MPI_Allreduce(MPI_IN_PLACE, &hash, 1, MPI_UINT64_T, MPI_SUM, comm);

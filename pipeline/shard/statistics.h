@@ -21,7 +21,7 @@ struct row_digest {
 
 struct row_statistics {
     int64_t  rows;
-    double   values_sum_squares;       /* of all values: rows * mean squared norm */
+    double   sum_squares;       /* of all values: rows * mean squared norm */
     double  *sum;               /* [width] */
     uint64_t hash;              /* sum modulo 2^64 of a hash of each row and its origin: the
                                    same for the same rows in any order */

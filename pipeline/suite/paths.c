@@ -14,7 +14,7 @@ void paths_shuffle(char path[PATH_LENGTH], const struct suite *suite, struct tap
 {
     char name[32];
 
-    path_print(path, "%s/shuffle/%s", suite->run, tap_name(name, tap));
+    path_print(path, "%s/shuffle/%s", suite->run, site_tap_name(name, tap));
 }
 
 void paths_sae(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
@@ -22,7 +22,7 @@ void paths_sae(char path[PATH_LENGTH], const struct suite *suite, struct tap tap
 {
     char folder[32];
 
-    path_print(path, "%s/train/%s/%s%s", suite->run, tap_name(folder, tap), name, ending);
+    path_print(path, "%s/train/%s/%s%s", suite->run, site_tap_name(folder, tap), name, ending);
 }
 
 void paths_scores(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
@@ -30,7 +30,7 @@ void paths_scores(char path[PATH_LENGTH], const struct suite *suite, struct tap 
 {
     char folder[32];
 
-    path_print(path, "%s/evaluate/%s/%s.json", suite->run, tap_name(folder, tap), name);
+    path_print(path, "%s/evaluate/%s/%s.json", suite->run, site_tap_name(folder, tap), name);
 }
 
 void paths_release(char path[PATH_LENGTH], const struct suite *suite)

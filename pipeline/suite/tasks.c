@@ -101,12 +101,12 @@ static enum status flag_saes(bool *wanted, const bool *harvested, int layers,
             : refuse(E_USAGE, "%s: the suite asks for autoencoders of %s, which is not "
                      "harvested; add its layer to harvest.layers",
                      suite_place(place, suite, "saes", group, "layers"),
-                     tap_name(name, tap_of(t))));
+                     site_tap_name(name, tap_of(t))));
         TRY(!wanted[t] || harvested[target] ? OK
             : refuse(E_USAGE, "%s: the suite asks for transcoders to %s, which is not harvested; "
                      "add its site to harvest.sites",
                      suite_place(place, suite, "saes", group, "target"),
-                     tap_name(name, tap_of(target))));
+                     site_tap_name(name, tap_of(target))));
     }
 done:
     return st;
@@ -139,7 +139,7 @@ static enum status add_sae(struct tap_task *task, struct sae_task sae,
             return refuse(E_USAGE, "%s: the suite asks twice for the autoencoder %s of %s; "
                           "each must differ in width, sparsity, recipe or target",
                           suite_place(place, suite, "saes", group, "widths"), sae.name,
-                          tap_name(name, task->tap));
+                          site_tap_name(name, task->tap));
     task->saes[task->count++] = sae;
     return OK;
 }

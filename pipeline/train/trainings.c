@@ -15,9 +15,9 @@ void trainings_make(struct trainings *trainings, const struct suite *suite, cons
     *trainings = (struct trainings){ .suite = suite, .tap = task->tap, .count = task->count,
                              .members = allocate(task->count, sizeof *trainings->members) };
     trainings->store = suite->harvest.store;
-    tap_name(trainings->name, task->tap);
+    site_tap_name(trainings->name, task->tap);
     for (int s = 0; s < SITES; s++)
-        trainings->width[s] = tap_width(model, (enum site)s);
+        trainings->width[s] = lm_site_width(model, (enum site)s);
     for (int i = 0; i < task->count; i++) {
         struct member *member = &trainings->members[i];
         *member = (struct member){ .task = &task->saes[i], .unfinished = true };

@@ -77,7 +77,7 @@ static void write_shard(const char *folder)
 
     for (int s = 0; s < 2; s++) {
         struct activation_writer writer = {0};
-        path_print(path, "%s/%s.h5", folder, tap_name(name, STREAMS[s].tap));
+        path_print(path, "%s/%s.h5", folder, site_tap_name(name, STREAMS[s].tap));
         fill(s, (struct range){ 0, ROWS }, values, origins);
         CHECK(activation_writer_create(&writer, MPI_COMM_SELF, path, STREAMS[s], ROWS, "s") == OK);
         CHECK(activation_writer_write(&writer, (struct range){ 0, ROWS }, values, origins) == OK);
@@ -109,7 +109,7 @@ static void check_stream(const char *folder, int s, double most)
     double limit, squares = 0;
     hid_t file;
 
-    path_print(paths[0], "%s/%s.h5", folder, tap_name(name, STREAMS[s].tap));
+    path_print(paths[0], "%s/%s.h5", folder, site_tap_name(name, STREAMS[s].tap));
     CHECK(activations_open(&stream, paths, 1) == OK);
     CHECK(stream.statistics.rows == count);
     for (int64_t i = 0; i < count; i++) {
@@ -119,7 +119,7 @@ static void check_stream(const char *folder, int s, double most)
         CHECK(memcmp(&origin, &expected_origin, sizeof origin) == 0);
         squares += (double)(length_of(s, kept[i]) * length_of(s, kept[i]));
     }
-    CHECK(stream.statistics.values_sum_squares == squares);
+    CHECK(stream.statistics.sum_squares == squares);
     activations_close(&stream);
     CHECK(h5_open(&file, paths[0]) == OK);
     CHECK(h5_read_double(file, paths[0], "norm_limit", &limit) == OK);

@@ -88,7 +88,7 @@ static void check_stream(const char *folder, struct stream stream)
     struct row_origin *origins = allocate(rows, sizeof *origins);
     struct activations got = {0};
 
-    path_print(path[0], "%s/%s.h5", folder, tap_name(name, stream.tap));
+    path_print(path[0], "%s/%s.h5", folder, site_tap_name(name, stream.tap));
     CHECK(activations_open(&got, path, 1) == OK);
     CHECK(got.statistics.rows == rows && got.stream.width == stream.width);
     CHECK(activations_read(&got, (struct range){ 0, rows }, values, origins) == OK);

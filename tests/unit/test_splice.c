@@ -53,7 +53,7 @@ static int free_model(void **state)
 static void take_mean(float *mean, struct splice *splice, struct tap tap, const int32_t *tokens,
                       int64_t sequences, int64_t block)
 {
-    const int32_t width = tap_width(&weights.config, tap.site);
+    const int32_t width = lm_site_width(&weights.config, tap.site);
     double *sum = allocate(width, sizeof *sum), texts = 0;
 
     for (int64_t s = 0; s < sequences; s += block) {
@@ -143,7 +143,7 @@ static void a_faithful_autoencoder_changes_nothing(void **state)
         const struct tap tap = { .site = site, .layer = 2 };
         struct sae sae = {0};
 
-        make_faithful(&sae, tap_width(&weights.config, site));
+        make_faithful(&sae, lm_site_width(&weights.config, site));
         json_t *scores = score(&sae, tap, ids, 1, 1, mean);
         assert_true(number(scores, "delta_loss") == 0);
         assert_true(number(scores, "ce") < 4 && number(scores, "ce_zero") > number(scores, "ce"));

@@ -46,9 +46,9 @@ static void streams_are_ordered_by_layer_then_site(void **state)
                                           "saes: [{sites: [res]}]\n"), OK);
     assert_int_equal(tasks.taps_count, 6);
     for (int t = 0; t < 6; t++)
-        assert_string_equal(tap_name(name, tasks.taps[t]), TAPS[t]);
+        assert_string_equal(site_tap_name(name, tasks.taps[t]), TAPS[t]);
     for (int t = 0; t < 6; t++) {
-        assert_string_equal(tap_name(name, tasks.train[t].tap), TAPS[t]);
+        assert_string_equal(site_tap_name(name, tasks.train[t].tap), TAPS[t]);
         assert_int_equal(tasks.train[t].count, t % 2);
     }
     forget(&tasks, &suite);
@@ -109,7 +109,7 @@ static void names_tell_recipe_and_target(void **state)
     assert_false(tasks.train[1].saes[2].transcoder);
     assert_true(tasks.train[1].saes[3].transcoder && !tasks.train[1].saes[3].skip);
     assert_true(tasks.train[1].saes[4].skip);
-    assert_string_equal(tap_name(name, tasks.train[1].saes[4].target), "mlp.01");
+    assert_string_equal(site_tap_name(name, tasks.train[1].saes[4].target), "mlp.01");
     forget(&tasks, &suite);
 }
 
