@@ -32,9 +32,11 @@ struct fed {
 void taps_list(struct taps *taps, const struct tap *list, int count,
                const struct lm_config *config, enum store store);
 
-/* Bytes that taps_make() will allocate for blocks of `block` sequences, and their writing. */
+/* Bytes that taps_make() will allocate for blocks of `block` sequences, and their writing, with so
+ * many threads on rank number `rank` of `size`. */
 int64_t taps_bytes(const struct taps *taps, const struct lm_config *config,
-                   enum precision precision, int64_t block, int64_t context, int rank, int size);
+                   enum precision precision, int64_t block, int64_t context, int rank, int size,
+                   int threads);
 
 /* Room.  `weights` must outlive it.  taps_free() accepts what was only listed, or not even that.
  * Collective. */
