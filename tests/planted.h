@@ -98,14 +98,14 @@ static inline struct planted_result planted_train(const struct planted *planted,
     struct step memory = {0};
     struct step_report report = {0};
     struct step_needs needs = {0};
-    float *x = allocate(recipe->batch * planted->inputs, sizeof *x);
+    float *x = allocate(recipe->train.batch * planted->inputs, sizeof *x);
     const struct packed_rows rows = { x, STORE_F32, planted->inputs, 1, NULL };
 
     training_make(&training, MPI_COMM_SELF, recipe, shape);
     step_needs_add(&needs, recipe, shape);
     step_make(&memory, MPI_COMM_SELF, &needs);
     for (int64_t t = 0; t < recipe->steps; t++) {
-        planted_rows(planted, x, t, recipe->batch);
+        planted_rows(planted, x, t, recipe->train.batch);
         if (step_run(&memory, &training, &rows, &rows, &report) != OK)
             die("%s", refuse_reason());
     }

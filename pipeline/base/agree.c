@@ -4,23 +4,25 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* The status and reason of rank `first`, the lowest with a failure; `size` if there is none. */
-static enum status take_word(MPI_Comm comm, enum status mine, int first)
+/* Take over the status and reason of rank `first`, the lowest that failed.  OK if it is the
+ * number of ranks: then none failed. */
+static enum status take_over(MPI_Comm comm, enum status mine, int first)
 {
-    struct { int status; char reason[1024]; } word = { mine, "" };
+    struct { int status; char reason[1024]; } failure = { mine, "" };
     int size;
 
     MPI_Comm_size(comm, &size);
     if (first == size)
         return OK;
-    snprintf(word.reason, sizeof word.reason, "%s", refuse_reason());
-    MPI_Bcast(&word, sizeof word, MPI_BYTE, first, comm);
+    snprintf(failure.reason, sizeof failure.reason, "%s", refuse_reason());
+    MPI_Bcast(&failure, sizeof failure, MPI_BYTE, first, comm);
     refuse_clear();
-    return refuse((enum status)word.status, "%s", word.reason);
+    return refuse((enum status)failure.status, "%s", failure.reason);
 }
 
-/* This rank's bid to be the lowest with a failure. */
-static int bid(MPI_Comm comm, enum status mine)
+/* This rank's number if it failed, otherwise the number of ranks: the minimum over all ranks is
+ * the lowest one that failed. */
+static int failed_rank(MPI_Comm comm, enum status mine)
 {
     int rank, size;
 
@@ -31,27 +33,27 @@ static int bid(MPI_Comm comm, enum status mine)
 
 enum status agree(MPI_Comm comm, enum status mine)
 {
-    int first = bid(comm, mine);
+    int first = failed_rank(comm, mine);
 
     MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, comm);
-    return take_word(comm, mine, first);
+    return take_over(comm, mine, first);
 }
 
 enum status agree_in_time(MPI_Comm comm, enum status mine)
 {
     const double patience = 10, since = MPI_Wtime();
-    int first = bid(comm, mine), there = 0;
+    int first = failed_rank(comm, mine), arrived = 0;
     MPI_Request request;
 
     MPI_Iallreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, comm, &request);
-    for (MPI_Test(&request, &there, MPI_STATUS_IGNORE); !there && mine != OK;
-         MPI_Test(&request, &there, MPI_STATUS_IGNORE)) {
+    for (MPI_Test(&request, &arrived, MPI_STATUS_IGNORE); !arrived && mine != OK;
+         MPI_Test(&request, &arrived, MPI_STATUS_IGNORE)) {
         if (MPI_Wtime() - since > patience)
             die("%s", refuse_reason());
         usleep(1000);
     }
     MPI_Wait(&request, MPI_STATUS_IGNORE);
-    return take_word(comm, mine, first);
+    return take_over(comm, mine, first);
 }
 
 bool agree_is_root(MPI_Comm comm)

@@ -18,7 +18,7 @@ void *allocate(long long count, long long bytes)
     return memory;
 }
 
-/* Tell the system of whole pages; what it does not know, it goes on without. */
+/* madvise() for the whole pages in this memory.  A failure is ignored: it is only advice. */
 static void *advise(char *memory, long long bytes, int advice)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

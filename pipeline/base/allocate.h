@@ -1,17 +1,17 @@
-/* allocate.h -- memory, or the end of the job.  Everything here is Local. */
+/* allocate.h -- allocation that ends the job if there is no memory.  Everything here is Local. */
 #ifndef ALLOCATE_H
 #define ALLOCATE_H
 
-/* calloc() that dies when there is no memory.  Caller frees. */
+/* calloc() that calls die() when there is no memory.  Caller frees. */
 void *allocate(long long count, long long bytes);
 
 /* The same, backed by huge pages where possible: fewer TLB misses on irregular access. */
 void *allocate_big(long long count, long long bytes);
 
-/* The same from a multiple of 64 on, as oneDNN wants it.  The contents are undefined. */
+/* The same, aligned to 64 bytes as oneDNN prefers.  The contents are undefined. */
 void *allocate_aligned(long long bytes);
 
-/* Return the whole pages of some memory to the kernel (MADV_DONTNEED).  Their contents are lost;
+/* Return the whole pages in this memory to the kernel (MADV_DONTNEED).  Their contents are lost;
  * the memory stays usable. */
 void allocate_release(void *memory, long long bytes);
 

@@ -6,46 +6,47 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One round. */
+/* A round: one block for each rank. */
 struct round {
-    const struct block_sum *deal;
-    const double *total;    /* of the rounds before */
-    const double *mine;     /* of this rank's block; NULL: it has none */
-    double       *sum;      /* on its way from rank to rank */
+    const struct block_sum *job;
+    const double *total;    /* of earlier rounds */
+    const double *mine;     /* of this rank's block; NULL if it has none */
+    double       *sum;      /* the running sum that travels from rank to rank */
 };
 
-/* The blocks of a round lie over the ranks in order: rank 0 goes on from the total. */
-static void add_block(void *context, int64_t piece)
+/* Add this rank's block to the running sum.  Rank 0 starts it from the total. */
+static void add_block(void *context, int64_t part)
 {
     const struct round *round = context;
 
-    (void)piece;
-    for (int64_t i = 0; i < round->deal->count; i++) {
-        if (round->deal->run->rank == 0)
+    (void)part;
+    for (int64_t i = 0; i < round->job->count; i++) {
+        if (round->job->run->rank == 0)
             round->sum[i] += round->total[i];
         if (round->mine != NULL)
             round->sum[i] += round->mine[i];
     }
 }
 
-enum status block_sum_run(const struct block_sum *deal, double *total)
+enum status block_sum_run(const struct block_sum *job, double *total)
 {
-    struct run *run = deal->run;
-    const size_t bytes = (size_t)deal->count * sizeof *total;
-    const int64_t cuts[] = { 0, deal->count };
-    const struct ordered_sum chain = { run->comm, MPI_DOUBLE, 1, cuts, false };
-    double *mine = allocate(deal->count, sizeof *mine), *sum = allocate(deal->count, sizeof *sum);
+    struct run *run = job->run;
+    const size_t bytes = (size_t)job->count * sizeof *total;
+    const int64_t bounds[] = { 0, job->count };
+    const struct ordered_sum order = { run->comm, MPI_DOUBLE, 1, bounds, false };
+    double *mine = allocate(job->count, sizeof *mine), *sum = allocate(job->count, sizeof *sum);
     enum status st = OK;
 
     memset(total, 0, bytes);
-    for (int64_t first = 0; first < deal->blocks; first += run->size) {
+    for (int64_t first = 0; first < job->blocks; first += run->size) {
         const int64_t block = first + run->rank;
-        const bool busy = block < deal->blocks;
+        const bool busy = block < job->blocks;
 
         memset(mine, 0, bytes);
-        TRY_ALL(run->comm, busy ? deal->compute(deal->context, block, mine) : OK);
+        TRY_ALL(run->comm, busy ? job->compute(job->context, block, mine) : OK);
         const enum phase before = phase_enter(PHASE_EXCHANGE);
-        ordered_sum_run(&chain, sum, add_block, &(struct round){ deal, total, busy ? mine : NULL, sum });
+        struct round round = { job, total, busy ? mine : NULL, sum };
+        ordered_sum_run(&order, sum, add_block, &round);
         phase_enter(before);
         memcpy(total, sum, bytes);
         TRY(run_stopping(run) ? refuse(E_STOPPED, "stopped by a signal; run the same command "

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* `group` and every level above it, down to the bare mount. */
+/* Visit `group` and every group above it; the mount itself comes last. */
 static void visit_upwards(const char *mount, const char *group,
                           void (*visit)(const char *folder, void *data), void *data)
 {
@@ -21,7 +21,7 @@ static void visit_upwards(const char *mount, const char *group,
     }
 }
 
-/* Is `name` one of the names in "cpu,cpuacct"? */
+/* Is `name` one of the comma-separated names, as in "cpu,cpuacct"? */
 static bool is_among(const char *names, const char *name)
 {
     const size_t length = strlen(name);
@@ -40,7 +40,7 @@ void cgroup_visit(const char *controller, void (*visit)(const char *folder, void
 
     if (file == NULL)
         return;
-    /* Lines are ID:CONTROLLERS:PATH; version 2 has no names of controllers. */
+    /* A line is ID:CONTROLLERS:PATH; in version 2 CONTROLLERS is empty. */
     while (fgets(line, sizeof line, file) != NULL) {
         line[strcspn(line, "\n")] = '\0';
         char *names = strchr(line, ':');

@@ -14,11 +14,11 @@ bool comm_broken;
 void comm_meet(MPI_Comm comm)
 {
     MPI_Request request;
-    int there = 0;
+    int arrived = 0;
 
     MPI_Ibarrier(comm, &request);
-    for (MPI_Test(&request, &there, MPI_STATUS_IGNORE); !there;
-         MPI_Test(&request, &there, MPI_STATUS_IGNORE))
+    for (MPI_Test(&request, &arrived, MPI_STATUS_IGNORE); !arrived;
+         MPI_Test(&request, &arrived, MPI_STATUS_IGNORE))
         usleep(1000);
 }
 
@@ -37,7 +37,7 @@ enum status comm_read_file(MPI_Comm comm, const char *path, char **bytes, int64_
     *bytes = NULL;
     *size = 0;
     MPI_Comm_rank(comm, &rank);
-    TRY_ALL(comm, rank == 0 ? file_read(path, bytes, size) : OK);
+    TRY_ROOT(comm, file_read(path, bytes, size));
 
     MPI_Bcast(size, 1, MPI_INT64_T, 0, comm);
     if (rank != 0)
@@ -49,12 +49,12 @@ done:
 
 bool comm_file_exists(MPI_Comm comm, const char *path)
 {
-    int rank, there;
+    int rank, exists;
 
     MPI_Comm_rank(comm, &rank);
-    there = rank == 0 && file_exists(path);
-    MPI_Bcast(&there, 1, MPI_INT, 0, comm);
-    return there != 0;
+    exists = rank == 0 && file_exists(path);
+    MPI_Bcast(&exists, 1, MPI_INT, 0, comm);
+    return exists != 0;
 }
 
 MPI_Comm comm_of_node(MPI_Comm comm)

@@ -47,11 +47,10 @@ enum status file_read(const char *path, char **bytes, int64_t *size)
     *bytes = NULL;
     TRY(file_size(path, size));
     file = fopen(path, "rb");
-    TRY(file == NULL ? file_refuse("open", path) : OK);
+    TRY(file != NULL ? OK : file_refuse("open", path));
     *bytes = allocate(*size + 1, 1);
-    if (fread(*bytes, 1, (size_t)*size, file) != (size_t)*size)
-        st = refuse(E_IO, "cannot read %s: it has fewer than its %lld bytes", path,
-                    (long long)*size);
+    REQUIRE(fread(*bytes, 1, (size_t)*size, file) == (size_t)*size, E_IO,
+            "cannot read %s: it has fewer than its %lld bytes", path, (long long)*size);
 done:
     if (file != NULL)
         fclose(file);
@@ -71,10 +70,11 @@ enum status file_write(const char *path, const void *bytes, int64_t size)
     path_print(part, "%s.part", path);
     TRY(file_make_folder_above(path));
     file = fopen(part, "wb");
-    TRY(file == NULL ? file_refuse("create", part) : OK);
-    TRY(fwrite(bytes, 1, (size_t)size, file) != (size_t)size ? file_refuse("write", part) : OK);
-    TRY(fclose(file) != 0 ? (file = NULL, file_refuse("write", part)) : OK);
+    TRY(file != NULL ? OK : file_refuse("create", part));
+    TRY(fwrite(bytes, 1, (size_t)size, file) == (size_t)size ? OK : file_refuse("write", part));
+    const bool closed = fclose(file) == 0;
     file = NULL;
+    TRY(closed ? OK : file_refuse("write", part));
     TRY(file_publish(path));
 done:
     if (file != NULL)
@@ -95,7 +95,7 @@ static enum status sync_one(const char *path)
     return st;
 }
 
-/* Visitors of nftw(): 0 goes on. */
+/* Visitors for nftw(), which stops at the first that returns another value than 0. */
 static int sync_visit(const char *path, const struct stat *about, int type, struct FTW *where)
 {
     (void)about, (void)type, (void)where;
@@ -129,7 +129,7 @@ enum status file_publish(const char *path)
         return refuse(E_IO, "cannot sync %s to disk", part);
     if (stat(path, &about) == 0 && S_ISDIR(about.st_mode))
         TRY(file_remove(path));
-    TRY(rename(part, path) != 0 ? file_refuse("publish", path) : OK);
+    TRY(rename(part, path) == 0 ? OK : file_refuse("publish", path));
     TRY(sync_folder_of(path));
 done:
     return st;
@@ -146,7 +146,7 @@ enum status file_remove(const char *path)
     return OK;
 }
 
-/* Where size_visit() adds up; nftw() has no way to pass it. */
+/* The sum of size_visit(): nftw() cannot pass a context to it. */
 static int64_t folder_bytes;
 
 static int size_visit(const char *path, const struct stat *about, int type, struct FTW *where)
@@ -196,16 +196,16 @@ enum status file_check_disk(const char *path, int64_t bytes, const char *purpose
 
     path_print(folder, "%s", path);
     while (!file_exists(folder)) {
-        const char *above = dirname(folder);    /* in `folder` itself, or a constant */
+        const char *above = dirname(folder);    /* points into `folder`, or to a constant */
         memmove(folder, above, strlen(above) + 1);
     }
     if (statvfs(folder, &disk) != 0)
         return file_refuse("ask the free space of", folder);
-    const double room = (double)disk.f_bavail * (double)disk.f_frsize;
-    if (room < (double)bytes)
+    const double available = (double)disk.f_bavail * (double)disk.f_frsize;
+    if (available < (double)bytes)
         return refuse(E_SPACE, "%s needs %s of disk under %s, which has %s free; free some "
                       "space or set 'run' to a larger disk", purpose, human_bytes((double)bytes),
-                      folder, human_bytes(room));
+                      folder, human_bytes(available));
     return OK;
 }
 
@@ -217,7 +217,7 @@ enum status file_reserve(const char *path, int64_t bytes)
     if (fd < 0)
         return file_refuse("open", path);
     if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, bytes) != 0 && errno != EOPNOTSUPP)
-        st = file_refuse("set disk space aside for", path);
+        st = file_refuse("reserve disk space for", path);
     close(fd);
     return st;
 }
@@ -228,7 +228,7 @@ void file_let_go(const char *path)
 
     if (fd < 0)
         return;
-    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);   /* begins to write what it cannot forget yet */
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);   /* starts to write dirty pages */
     close(fd);
 }
 
@@ -238,7 +238,7 @@ enum status file_trim(const char *path)
     enum status st;
 
     TRY(file_size(path, &bytes));
-    TRY(truncate(path, bytes) != 0 ? file_refuse("trim", path) : OK);
+    TRY(truncate(path, bytes) == 0 ? OK : file_refuse("trim", path));
 done:
     return st;
 }

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-enum { TEXTS = 8, TEXT = 32 };
+enum { TEXTS = 8, TEXT = 32 };      /* texts kept, bytes of each */
 
 const char *human_bytes(double bytes)
 {

@@ -1,6 +1,6 @@
-/* human.h -- amounts as people write them, each way in one place.
+/* human.h -- amounts as text for people.
  *
- * Texts are valid until eight more of their kind were asked for.  Local.
+ * A function's text is valid until its eighth call after that.  Local.
  */
 #ifndef HUMAN_H
 #define HUMAN_H

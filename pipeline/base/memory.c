@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* The number in a one-number file; `otherwise` if there is none ("max" included). */
+/* The number in a file; `otherwise` if the file is missing or holds none, such as "max". */
 static int64_t number_in(const char *path, int64_t otherwise)
 {
     FILE *file = fopen(path, "r");
@@ -28,7 +28,7 @@ static int64_t number_in(const char *path, int64_t otherwise)
     return number;
 }
 
-/* Lower *limit to that of a control group, version 1 or 2. */
+/* Lower *limit to the limit of a control group, version 1 or 2. */
 static void limit_at(const char *folder, void *data)
 {
     static const char *const FILES[] = { "memory.max", "memory.limit_in_bytes" };
@@ -48,10 +48,10 @@ static int64_t number_of(const char *variable)
     return text != NULL ? atoll(text) : 0;
 }
 
-/* What Slurm gave the job on this node, by the node or by its cores; 0 if it did not say. */
+/* What Slurm gives the job on this node, a node or a core; 0 if it does not say. */
 static int64_t slurm_limit(void)
 {
-    const int64_t node = number_of("SLURM_MEM_PER_NODE");     /* in MiB; 0 is all */
+    const int64_t node = number_of("SLURM_MEM_PER_NODE");     /* in MiB; 0: all of it */
     const int64_t cores = number_of("SLURM_MEM_PER_CPU") * number_of("SLURM_CPUS_ON_NODE");
 
     return (node > 0 ? node : cores) << 20;
@@ -85,8 +85,8 @@ enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose)
     return agree(comm, st);
 }
 
-/* Both thresholds as high as glibc lets them rise on its own; one arena, so that what a thread
- * has freed serves the others. */
+/* Both thresholds are as high as glibc raises them by itself.  One arena: what one thread has freed
+ * another one reuses. */
 void memory_keep(void)
 {
     mallopt(M_ARENA_MAX, 1);
@@ -108,6 +108,6 @@ int64_t memory_start_peak(void)
 
     malloc_trim(0);
     if (file == NULL || fputs("5", file) < 0 || fclose(file) != 0)
-        die("the system does not let a process start its peak memory anew");
+        die("the system does not let a process restart its peak memory");
     return memory_peak();
 }

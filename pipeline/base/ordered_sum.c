@@ -5,27 +5,28 @@
 
 enum { TAG = 7 };
 
-void ordered_sum_run(const struct ordered_sum *chain, void *sum, ordered_sum_add *add, void *context)
+void ordered_sum_run(const struct ordered_sum *order, void *sum, ordered_sum_add *add,
+                     void *context)
 {
-    const int64_t first = chain->cuts[0], count = chain->cuts[chain->pieces] - first;
+    const int64_t first = order->bounds[0], count = order->bounds[order->parts] - first;
     int rank, size, bytes;
 
-    MPI_Comm_rank(chain->comm, &rank);
-    MPI_Comm_size(chain->comm, &size);
-    MPI_Type_size(chain->type, &bytes);
-    for (int64_t piece = 0; piece < chain->pieces; piece++) {
-        char *at = (char *)sum + (chain->cuts[piece] - first) * bytes;
-        const int n = comm_count(chain->cuts[piece + 1] - chain->cuts[piece]);
+    MPI_Comm_rank(order->comm, &rank);
+    MPI_Comm_size(order->comm, &size);
+    MPI_Type_size(order->type, &bytes);
+    for (int64_t part = 0; part < order->parts; part++) {
+        char *at = (char *)sum + (order->bounds[part] - first) * bytes;
+        const int n = comm_count(order->bounds[part + 1] - order->bounds[part]);
 
         if (rank > 0)
-            MPI_Recv(at, n, chain->type, rank - 1, TAG, chain->comm, MPI_STATUS_IGNORE);
-        else if (!chain->begun)
+            MPI_Recv(at, n, order->type, rank - 1, TAG, order->comm, MPI_STATUS_IGNORE);
+        else if (!order->begun)
             memset(at, 0, (size_t)n * (size_t)bytes);
-        if (rank > 0 || !chain->begun)
-            add(context, piece);
+        if (rank > 0 || !order->begun)
+            add(context, part);
         if (rank < size - 1)
-            MPI_Send(at, n, chain->type, rank + 1, TAG, chain->comm);
+            MPI_Send(at, n, order->type, rank + 1, TAG, order->comm);
     }
     if (size > 1)
-        MPI_Bcast(sum, comm_count(count), chain->type, size - 1, chain->comm);
+        MPI_Bcast(sum, comm_count(count), order->type, size - 1, order->comm);
 }

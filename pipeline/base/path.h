@@ -1,4 +1,4 @@
-/* path.h -- the names of files. */
+/* path.h -- names of files. */
 #ifndef PATH_H
 #define PATH_H
 
@@ -10,7 +10,7 @@ enum { PATH_LENGTH = 1024 };
 void path_print(char path[PATH_LENGTH], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Does a path end with this (".txt"), with something before it? */
+/* Does a path end with `ending`, such as ".txt", after at least one other character? */
 bool path_ends(const char *path, const char *ending);
 
 #endif

@@ -9,7 +9,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static double total[PHASES];                /* under the lock */
 
 static _Thread_local enum phase current;
-static _Thread_local double since;          /* when this thread entered it */
+static _Thread_local double since;          /* when this thread entered `current` */
 
 static double now(void)
 {

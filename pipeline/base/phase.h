@@ -1,31 +1,31 @@
-/* phase.h -- what the time of this process goes into.
+/* phase.h -- how this process spends its time.
  *
- * Every thread is in one phase at a time.  Threads work beside each other, so the phases may
- * add up to more than has passed.
+ * Every thread is in one phase at a time.  Threads run at the same time, so the phases may add up
+ * to more than the elapsed time.
  */
 #ifndef PHASE_H
 #define PHASE_H
 
 enum phase {
-    PHASE_NONE,         /* nothing to do: what a thread begins with; not counted */
+    PHASE_NONE,         /* idle, not counted; a thread starts with it */
     PHASE_COMPUTE,
-    PHASE_READ,         /* files in */
+    PHASE_READ,         /* files */
     PHASE_DECOMPRESS,
-    PHASE_EXCHANGE,     /* between ranks, waiting for them included */
+    PHASE_EXCHANGE,     /* between ranks, including waiting for them */
     PHASE_COMPRESS,
-    PHASE_WRITE,        /* files out */
+    PHASE_WRITE,        /* files */
     PHASES
 };
 
-/* From now on the time of this thread belongs to `phase`.  Returns the phase until now, so
- * that a callee can restore it.  Local. */
+/* Enter a phase on this thread.  Returns the phase before, so that a function can restore it.
+ * Local. */
 enum phase phase_enter(enum phase phase);
 
-/* Seconds of each phase so far, of all threads together; of other threads, what they have
- * finished.  Local. */
+/* Seconds in each phase so far, summed over all threads.  The phase that another thread is in
+ * counts only when the thread leaves it.  Local. */
 void phase_seconds(double seconds[PHASES]);
 
-/* "compute 61 %, read 4 %, ...": each phase's share of `whole` seconds, those that have one.
+/* "compute 61 %, read 4 %, ...": the share of `whole` seconds of each phase that took any.
  * Returns `text`. */
 enum { PHASE_SHARES = 160 };
 const char *phase_shares(char text[PHASE_SHARES], const double seconds[PHASES], double whole);

@@ -1,20 +1,20 @@
 /* random.h -- random numbers as a function of (seed, stream, index).
  *
- * There is no generator state: whoever needs number `index` computes it, on any rank, in
- * any order.  Philox4x32-10 of Random123 (Salmon et al., "Parallel random numbers: as
- * easy as 1, 2, 3", SC 2011).
+ * There is no generator state: any rank can compute number `index`, in any order.  The numbers are
+ * those of Philox4x32-10 in Random123 (Salmon et al., "Parallel random numbers: as easy as 1, 2,
+ * 3", SC 2011).
  */
 #ifndef RANDOM_H
 #define RANDOM_H
 
 #include <stdint.h>
 
-/* What the numbers of a stream are for.  Streams of one seed are independent. */
+/* The use of the numbers of a stream.  Streams of one seed are independent. */
 enum random_stream {
     RANDOM_SHUFFLE = 1,     /* keys of the permutation of activation rows */
     RANDOM_SEQUENCES,       /* keys of the choice of sequences */
     RANDOM_DECODER,         /* initial decoder weights */
-    RANDOM_ENCODER,         /* initial encoder weights, where they are no copy */
+    RANDOM_ENCODER,         /* initial encoder weights, unless they are a copy of the decoder's */
 };
 
 /* 128 random bits, as four words. */

@@ -1,7 +1,6 @@
-/* redistribute.h -- move rows that lie over the ranks in one way so that they lie in another.
+/* redistribute.h -- change how the rows of a long array are distributed over the ranks.
  *
- * A long array of rows lies over the ranks in contiguous ranges, each rank's behind those of
- * the ranks below it; it is to lie in other ranges of the same kind.
+ * Before and after, each rank holds a contiguous range of the rows, in order of ranks.
  */
 #ifndef REDISTRIBUTE_H
 #define REDISTRIBUTE_H
@@ -10,11 +9,11 @@
 
 #include <mpi.h>
 
-/* Bring rows `wanted` to this rank, from whoever has them; all wanted rows are had by someone.
+/* Get rows `wanted` from the ranks that hold them.  Every wanted row must be held by a rank.
  *   to    [wanted, row_bytes]  out
- *   from  [had, row_bytes]     in, no overlap with `to`
+ *   from  [held, row_bytes]    in, no overlap with `to`
  * Collective.  A range may be empty; more than 2^31 - 1 rows a rank are a bug. */
-void redistribute(void *to, struct range wanted, const void *from, struct range had,
+void redistribute(void *to, struct range wanted, const void *from, struct range held,
              int64_t row_bytes, MPI_Comm comm);
 
 #endif

@@ -25,7 +25,7 @@ static void abort_all_ranks(void)
     MPI_Abort(MPI_COMM_WORLD, E_IO);
 }
 
-/* E_USAGE, or OK with `run` filled; *help_asked if there is nothing to do but to help. */
+/* Fill `run` from the command line, or set *help_asked.  E_USAGE. */
 static enum status read_options(struct run *run, int argc, char **argv, bool *help_asked)
 {
     for (int i = 1; i < argc; i++) {
@@ -92,17 +92,19 @@ bool run_does_task(const struct run *run, int64_t task)
 
 enum status run_check_task(const struct run *run, int64_t tasks)
 {
-    if (run->task >= tasks)
-        return refuse(E_USAGE, "--task %lld: the %s of %s has tasks 0 to %lld", (long long)run->task,
-                      run->stage, run->suite, (long long)tasks - 1);
-    return OK;
+    enum status st;
+
+    REQUIRE(run->task < tasks, E_USAGE, "--task %lld: the %s of %s has tasks 0 to %lld",
+            (long long)run->task, run->stage, run->suite, (long long)tasks - 1);
+done:
+    return st;
 }
 
-/* A failure is told on stderr, which may reach the terminal before the end of stdout: so
- * the end of an open live line goes there too. */
+/* A failure is printed on stderr, which may reach the terminal before the rest of stdout: so the
+ * line end of an open live line goes to stderr, too. */
 int run_finish(struct run *run, enum status st)
 {
-    int broken = comm_broken;       /* maybe of one rank alone */
+    int broken = comm_broken;       /* possibly on one rank only */
 
     if (run->rank == 0 && st != OK)
         fprintf(stderr, "%ssaemill-%s: %s\n", run->line_open ? "\n" : "", run->stage,
@@ -110,15 +112,15 @@ int run_finish(struct run *run, enum status st)
     MPI_Allreduce(MPI_IN_PLACE, &broken, 1, MPI_INT, MPI_MAX, run->comm);
     if (broken) {
         fflush(NULL);
-        MPI_Barrier(run->comm);     /* the reason is out */
-        _exit(st);                  /* MPI_Abort may drop it, and adds warnings of its own */
+        MPI_Barrier(run->comm);     /* wait until rank 0 has printed */
+        _exit(st);                  /* MPI_Abort() may lose the line, and adds warnings */
     }
     MPI_Finalize();
     return st;
 }
 
-/* One line in place of the live line, by rank 0. */
-static void say(struct run *run, const char *format, va_list args)
+/* Print a line on rank 0, over the live line if there is one. */
+static void print_line(struct run *run, const char *format, va_list args)
 {
     if (run->rank != 0)
         return;
@@ -135,18 +137,18 @@ void run_note(struct run *run, const char *format, ...)
 
     va_start(args, format);
     if (!run->brief)
-        say(run, format, args);
+        print_line(run, format, args);
     va_end(args);
 }
 
-/* What run_note() says, with --brief too. */
+/* run_note(), but with --brief too. */
 __attribute__((format(printf, 2, 3)))
-static void say_always(struct run *run, const char *format, ...)
+static void note_always(struct run *run, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    say(run, format, args);
+    print_line(run, format, args);
     va_end(args);
 }
 
@@ -158,7 +160,7 @@ void run_warn(struct run *run, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    say_always(run, "warning: %s", text);
+    note_always(run, "warning: %s", text);
 }
 
 void run_progress(struct run *run, const char *what, double since, int64_t before,
@@ -196,7 +198,7 @@ void run_summary(struct run *run, double amount, const char *unit, double bytes)
         snprintf(details, sizeof details, " (%.3g %s/s, %s/s); %s; peak memory %s a rank",
                  amount / seconds, unit, human_bytes(bytes / seconds),
                  phase_shares(shares, spent, seconds), human_bytes((double)peak));
-    say_always(run, "%.10g %s%s%s in %s%s", amount, unit, bytes > 0 ? ", " : "",
+    note_always(run, "%.10g %s%s%s in %s%s", amount, unit, bytes > 0 ? ", " : "",
                bytes > 0 ? human_bytes(bytes) : "", human_duration(seconds), details);
 }
 

@@ -1,10 +1,10 @@
-/* run.h -- one run of one stage: its ranks, its command line, its clock, its voice.
+/* run.h -- one run of one stage: ranks, options, clock, log.
  *
  * Every stage is called as
  *
  *     mpirun -n RANKS bin/saemill-STAGE SUITE [--task N] [--live] [--brief]
  *
- * and its main is: run_start, read the suite, do the tasks, run_finish.
+ * Its main() calls run_start(), reads the suite, does the tasks and calls run_finish().
  */
 #ifndef RUN_H
 #define RUN_H
@@ -19,54 +19,54 @@ struct run {
     const char *suite;          /* path of the suite file, from the command line */
     int64_t     task;           /* the one task to do, or -1: all that are missing */
     bool        live;           /* rewrite the progress line in place */
-    bool        brief;          /* progress and the last line only: the driver has a screen for
-                                   all stages */
+    bool        brief;          /* print only progress, warnings and the last line, as the driver
+                                   shows all stages on one screen */
     MPI_Comm    comm;
     int         rank, size;
     double      started;        /* MPI_Wtime() */
-    double      spoken;         /* when the last line of progress was printed */
-    bool        line_open;      /* a live line waits to be rewritten or ended */
+    double      spoken;         /* MPI_Wtime() of the last line of progress */
+    bool        line_open;      /* the live line has not been ended */
 };
 
-/* Start MPI, silence HDF5's own messages, read the command line, catch SIGTERM, SIGINT
- * and SIGUSR1.  `help` is printed for --help, which ends the program.  E_USAGE if the
- * command line is wrong: go to run_finish.  Collective. */
+/* Start MPI, switch off HDF5's own messages, read the command line, catch SIGTERM, SIGINT and
+ * SIGUSR1.  --help prints `help` and ends the program.  E_USAGE if the command line is wrong;
+ * run_finish() must be called then, too.  Collective. */
 enum status run_start(struct run *run, const char *stage, const char *help,
                       int argc, char **argv);
 
-/* Print the reason of a failure once, end MPI, return the exit status.  Collective; to be
- * reached by all ranks with the same status. */
+/* Print the reason of a failure once, finalise MPI, return the exit status.  Collective; `st` must
+ * be the same on all ranks. */
 int run_finish(struct run *run, enum status st);
 
-/* Does this run do task number `task`: is it the one asked for, or were all? */
+/* Is task number `task` the one that this run was asked to do, or was it asked to do all? */
 bool run_does_task(const struct run *run, int64_t task);
 
-/* E_USAGE if --task asks for one that is not among `tasks`.  Local, the same on all ranks. */
+/* E_USAGE if the number after --task is not below `tasks`.  Local, the same on all ranks. */
 enum status run_check_task(const struct run *run, int64_t tasks);
 
-/* One line on standard output, by rank 0, for an event a human waits for; none with --brief.
- * Local. */
+/* Print a line about an event that a person waits for, on rank 0's standard output; not with
+ * --brief.  Local. */
 void run_note(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* "warning: ...": what is no error but wants a person to look, with a remedy.  Is said with
- * --brief too.  Local. */
+/* Print "warning: ..." about something that is not an error but needs a person's attention; name a
+ * remedy.  With --brief too.  Local. */
 void run_warn(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* How far a long work is: done of total, rate and time left, at most every five seconds (with
- * --brief every minute), or rewritten in place every quarter of a second with --live.  `since` is
- * when this work was begun (MPI_Wtime), `before` what was done already then.  Call as often as you
- * like.  Rank 0 speaks.  Local. */
+/* Print how far a long work is, on rank 0: done of total, rate, and time left.  Prints at most
+ * every five seconds (with --brief every minute; with --live the line is rewritten in place every
+ * quarter of a second), so it may be called often.  `since` is MPI_Wtime() at the start of this
+ * work, `before` how much was done before that.  Local. */
 void run_progress(struct run *run, const char *what, double since, int64_t before,
                   int64_t done, int64_t total, const char *unit);
 
-/* The last line of a stage: what it did, seconds and, without --brief, rate, share of each
- * phase (phase.h), peak memory; the slowest rank counts.  Collective. */
+/* Print the last line of a stage: amount and seconds; without --brief also rate, share of each
+ * phase (phase.h) and peak memory, each of the rank with most.  Collective. */
 void run_summary(struct run *run, double amount, const char *unit, double bytes);
 
-/* Has any rank been sent SIGTERM, SIGINT or SIGUSR1?  Collective: asks all ranks. */
+/* Has any rank received SIGTERM, SIGINT or SIGUSR1?  Collective. */
 bool run_stopping(struct run *run);
 
-/* Has this one?  Local: to be agreed on. */
+/* Has this rank?  Ranks may differ.  Local. */
 bool run_stopping_here(void);
 
 #endif

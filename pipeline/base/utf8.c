@@ -15,14 +15,14 @@ int utf8_length(const char *text, int64_t bytes)
     for (int i = 1; i < length; i++)
         if ((c[i] & 0xc0) != 0x80)
             return 0;
-    /* Longer than need be, a surrogate, or beyond U+10FFFF. */
+    /* An overlong form, a surrogate, or beyond U+10FFFF. */
     if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] >= 0xa0)
         || (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] >= 0x90))
         return 0;
     return length;
 }
 
-/* Copy the text, or only measure the copy when `clean` is NULL. */
+/* Copy the text; only measure the copy if `clean` is NULL. */
 static int64_t clean_into(char *clean, const char *text, int64_t bytes)
 {
     int64_t written = 0;

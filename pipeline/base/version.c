@@ -1,6 +1,6 @@
 #include "base/version.h"
 
-/* COMMIT comes from the Makefile. */
+/* The Makefile defines COMMIT. */
 const char *version_commit(void)
 {
     return COMMIT;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Do a job, unless one before it has failed.  With the lock, but not while it is done. */
+/* Do a job, unless an earlier one has failed.  Called with the lock, which is free meanwhile. */
 static void do_job(struct worker *worker, struct worker_job job)
 {
     enum status st;
@@ -24,7 +24,7 @@ static void do_job(struct worker *worker, struct worker_job job)
     }
 }
 
-/* The thread: wait for a job, do it, tell. */
+/* The thread: wait for a job, do it, report it done. */
 static void *work(void *of)
 {
     struct worker *worker = of;
@@ -49,11 +49,11 @@ void worker_start(struct worker *worker)
     pthread_mutex_init(&worker->lock, NULL);
     pthread_cond_init(&worker->changed, NULL);
     if (pthread_create(&worker->thread, NULL, work, worker) != 0)
-        die("the system gives no thread for reading and writing");
+        die("the system cannot start a thread for reading and writing");
 }
 
-/* Wait with the lock. */
-static void let_end(struct worker *worker, int64_t left)
+/* Wait until at most `left` jobs are left to do.  Called with the lock. */
+static void wait_locked(struct worker *worker, int64_t left)
 {
     while (worker->given - worker->done > left)
         pthread_cond_wait(&worker->changed, &worker->lock);
@@ -62,14 +62,14 @@ static void let_end(struct worker *worker, int64_t left)
 void worker_await(struct worker *worker, int64_t left)
 {
     pthread_mutex_lock(&worker->lock);
-    let_end(worker, left);
+    wait_locked(worker, left);
     pthread_mutex_unlock(&worker->lock);
 }
 
 void worker_queue(struct worker *worker, enum status (*job)(void *context), void *context)
 {
     pthread_mutex_lock(&worker->lock);
-    let_end(worker, WORKER_QUEUE - 1);
+    wait_locked(worker, WORKER_QUEUE - 1);
     worker->queue[worker->given++ % WORKER_QUEUE] = (struct worker_job){ job, context };
     pthread_cond_broadcast(&worker->changed);
     pthread_mutex_unlock(&worker->lock);
@@ -98,7 +98,7 @@ enum status worker_wait(struct worker *worker)
     enum status st;
 
     pthread_mutex_lock(&worker->lock);
-    let_end(worker, 0);
+    wait_locked(worker, 0);
     st = worker->status;
     worker->status = OK;
     pthread_mutex_unlock(&worker->lock);

@@ -30,7 +30,7 @@ static enum status refuse_shape(const struct safetensor *tensor, int rank, const
                   tensor->path, tensor->name, expected, found);
 }
 
-/* Savers put the name of the part of the program in front that held the model, or not. */
+/* Some programs write names with the name of the module that held the model in front. */
 static const struct safetensor *find(const struct checkpoint *from, const char *name)
 {
     static const char *const PREFIXES[] = { "", "model.", "transformer." };
@@ -48,14 +48,17 @@ static enum status find_named(const struct safetensor **tensor, const struct che
                               int64_t rows, int64_t columns, const char *name)
 {
     const int rank = columns > 0 ? 2 : 1;
+    enum status st;
 
     *tensor = find(from, name);
-    if (*tensor == NULL)
-        return refuse(E_FORMAT, "the checkpoint in %s lacks the tensor %s", from->folder, name);
+    REQUIRE(*tensor != NULL, E_FORMAT, "the checkpoint in %s lacks the tensor %s", from->folder,
+            name);
     if ((*tensor)->rank != rank || (*tensor)->shape[0] != rows
         || (rank == 2 && (*tensor)->shape[1] != columns))
-        return refuse_shape(*tensor, rank, (const int64_t[]){ rows, columns });
-    return safetensors_check(*tensor);
+        TRY(refuse_shape(*tensor, rank, (const int64_t[]){ rows, columns }));
+    TRY(safetensors_check(*tensor));
+done:
+    return st;
 }
 
 enum status checkpoint_find(const struct safetensor **tensor, const struct checkpoint *from,
@@ -89,33 +92,37 @@ done:
     return st;
 }
 
-enum status checkpoint_read_share(float *values, const struct checkpoint *from,
-                                  const struct safetensor *table)
+enum status checkpoint_read_table(float *values, const struct checkpoint *from, int64_t rows,
+                                  int64_t columns, const char *name)
 {
     enum { ROWS = 256 };
-    const struct range mine = split_range(table->shape[0], from->share, from->shares);
-    const int64_t columns = table->shape[1];
+    const struct range mine = split_range(rows, from->share, from->shares);
+    const struct safetensor *table;
     bool finite = true;
+    enum status st;
 
+    TRY(find_named(&table, from, rows, columns, name));
     #pragma omp parallel for schedule(dynamic) reduction(&& : finite)
     for (int64_t row = mine.first; row < mine.end; row += ROWS) {
-        const int64_t rows = mine.end - row < ROWS ? mine.end - row : ROWS;
+        const int64_t count = mine.end - row < ROWS ? mine.end - row : ROWS;
         finite = safetensors_part(values + row * columns, PRECISION_F32, table, row * columns,
-                                 rows * columns) && finite;
+                                 count * columns) && finite;
     }
-    return safetensors_finite(table, finite);
+    TRY(safetensors_finite(table, finite));
+done:
+    return st;
 }
 
 /* --- packing ------------------------------------------------------------------------- */
 
-/* Rows of a part. */
+/* Rows of a part, in the precision of the product. */
 static bool read_rows(void *rows, const struct linear *to, const struct safetensor *part,
                       int64_t first, int64_t count)
 {
     return safetensors_part(rows, to->precision, part, first * to->inputs, count * to->inputs);
 }
 
-/* The outputs [first, first + count) of parts that lie one above the other. */
+/* Outputs [first, first + count) of a matrix whose parts lie one above the other. */
 static bool read_stacked(char *rows, const struct linear *to, const struct matrix *matrix,
                          int64_t first, int64_t count)
 {
@@ -135,9 +142,9 @@ static bool read_stacked(char *rows, const struct linear *to, const struct matri
     return finite;
 }
 
-/* The same of a part that lies [inputs, outputs]. */
-static bool read_turned(char *rows, const struct linear *to, const struct safetensor *part,
-                        int64_t first, int64_t count)
+/* The same of a part that is [inputs, outputs]. */
+static bool read_transposed(char *rows, const struct linear *to, const struct safetensor *part,
+                            int64_t first, int64_t count)
 {
     const size_t size = (size_t)linear_input_bytes(to->precision);
     const int64_t row_bytes = to->inputs * (int64_t)size;
@@ -153,6 +160,7 @@ static bool read_turned(char *rows, const struct linear *to, const struct safete
     return finite;
 }
 
+/* A block of gates and, below them, of the ups of the same outputs. */
 static bool read_gated(char *rows, const struct linear *to, const struct matrix *matrix,
                        int64_t first, int64_t count)
 {
@@ -163,7 +171,7 @@ static bool read_gated(char *rows, const struct linear *to, const struct matrix 
     return gates && ups;
 }
 
-/* Name the part that holds a value that is not finite; the threads only know that there is one. */
+/* Name the part with a value that is not finite; the threads only found that there is one. */
 static enum status name_guilty(const struct linear *to, const struct checkpoint *from,
                                const struct matrix *matrix)
 {
@@ -172,7 +180,7 @@ static enum status name_guilty(const struct linear *to, const struct checkpoint 
     for (int p = 0; st == OK && p < 3 && matrix->part[p] != NULL; p++)
         for (int64_t row = 0; st == OK && row < matrix->part[p]->shape[0]; row++)
             st = safetensors_finite(matrix->part[p], safetensors_part(
-                from->room, to->precision, matrix->part[p], row * matrix->part[p]->shape[1],
+                from->blocks, to->precision, matrix->part[p], row * matrix->part[p]->shape[1],
                 matrix->part[p]->shape[1]));
     return st;
 }
@@ -186,9 +194,9 @@ enum status checkpoint_pack(struct linear *to, const struct checkpoint *from,
     #pragma omp parallel for schedule(dynamic) reduction(&& : finite)
     for (int64_t block = 0; block < blocks; block++) {
         const int64_t first = block * LINEAR_COLUMNS, count = linear_block_outputs(to, block);
-        char *rows = from->room + omp_get_thread_num() * from->each;
+        char *rows = from->blocks + omp_get_thread_num() * from->block_bytes;
         finite = (to->gated ? read_gated(rows, to, matrix, first, count)
-                  : matrix->turned ? read_turned(rows, to, matrix->part[0], first, count)
+                  : matrix->transposed ? read_transposed(rows, to, matrix->part[0], first, count)
                   : read_stacked(rows, to, matrix, first, count)) && finite;
         linear_pack(to, block, rows);
     }

@@ -1,8 +1,8 @@
 /* config.h -- the shape of a language model, from a checkpoint's config.json.
  *
- * The file is Hugging Face's.  What differs between model families is spelled out here as
- * values (a window and a RoPE base for each layer, caps that may be absent), so that the
- * forward pass asks for values and never for the family's name.
+ * The file is Hugging Face's.  Families of models differ in values, which stand here one by one:
+ * a window and rotary positions for each layer, which products have a bias, caps that may be
+ * absent.  The forward pass asks for these values and never for the family's name.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
@@ -14,8 +14,29 @@
 
 enum { LM_LAYERS_MAX = 256 };
 
+/* Normalisation of rows: RMSNorm with a scale, LayerNorm with a scale and a bias. */
+enum lm_norm { LM_NORM_RMS, LM_NORM_LAYER };
+
+/* RMSNorm of queries and keys before they get their positions: none, or each head by itself. */
+enum lm_qk_norm { LM_QK_NORM_NONE, LM_QK_NORM_HEADS };
+
+/* Rotary positions of a layer (RoPE). */
+struct lm_rope {
+    double base;
+    double factor;      /* positions are divided by it */
+};
+
+/* Which products add a bias. */
+struct lm_biases {
+    bool qkv;           /* queries, keys and values */
+    bool attn_out;
+    bool mlp;           /* both products of the MLP */
+};
+
+struct family;
+
 struct lm_config {
-    char    family[32];         /* "gemma", "gemma2", "gemma3_text", "gpt2" */
+    const struct family *family;    /* its file reads the checkpoint's tensors (families.h) */
     int32_t vocabulary;         /* token ids are below this */
     int32_t width;              /* of the residual stream */
     int32_t mlp_width;          /* of the hidden layer of the MLP */
@@ -24,18 +45,19 @@ struct lm_config {
     int32_t head_width;
     int32_t positions;          /* the longest context */
     int32_t window[LM_LAYERS_MAX];      /* tokens a query sees, itself included; 0: all */
-    double  rope_base[LM_LAYERS_MAX];   /* 0: positions are learned, not turned */
-    double  rope_factor[LM_LAYERS_MAX]; /* positions are divided by it */
-    bool    post_norms;         /* norms also behind attention and MLP */
-    bool    head_norms;         /* queries and keys are normalised head by head */
-    bool    layer_norms;        /* LayerNorm instead of RMSNorm, biases in every product */
+    bool    learned_positions;  /* a table of positions is added to the embedding; else RoPE */
+    struct lm_rope rope[LM_LAYERS_MAX];
+    enum lm_norm norm;
+    float   norm_epsilon;
+    bool    post_norms;         /* norms after attention and after the MLP, too */
+    enum lm_qk_norm qk_norm;
+    struct lm_biases bias;
     bool    gated;              /* the MLP has gates and ups */
     bool    tied;               /* the embedding also makes the logits */
     float   embedding_scale;
     float   score_scale;        /* of q . k */
     float   score_cap;          /* soft-cap of attention scores; 0: none */
     float   logit_cap;          /* soft-cap of the logits; 0: none */
-    float   norm_epsilon;
     int32_t bos, eos, pad;      /* ids that are not text; -1: none */
 };
 
@@ -43,7 +65,8 @@ struct lm_config {
  * expected; a family that is not known is refused by its name. */
 enum status config_read(struct lm_config *config, const char *folder);
 
-/* Values of a row at this site.  Local. */
+/* Values of a row at this site, and at the widest one.  Local. */
 int32_t lm_site_width(const struct lm_config *config, enum site site);
+int32_t lm_widest_site(const struct lm_config *config);
 
 #endif

@@ -50,13 +50,18 @@ void head_free(struct head *head)
     *head = (struct head){0};
 }
 
+double head_work(const struct lm_config *config)
+{
+    return 2.0 * config->width * config->vocabulary;
+}
+
 void head_logits(struct head *head, float *logits, const float *stream, int64_t rows)
 {
     const struct weights *w = head->weights;
     const struct lm_config *c = &w->config;
 
     assert(rows <= head->tile);
-    norm_apply(head->normed, stream, w->final_norm, c, rows);
+    weights_normalise(head->normed, stream, w->final_norm, c, rows);
     gemm_nt(logits, c->vocabulary, head->normed, c->width, w->unembedding, c->width, rows,
             c->vocabulary, c->width, false);
     entropy_soft_cap(logits, rows, c->vocabulary, c->logit_cap);
@@ -79,7 +84,7 @@ static void score_tile(struct head *head, const struct head_task *tasks, int cou
         }
         if (task->kl != NULL)
             entropy_divergences(task->kl + from, head->first, head->first_sum, logits, sums, rows,
-                        c->vocabulary);
+                                c->vocabulary);
     }
 }
 

@@ -3,7 +3,7 @@
 #include "base/allocate.h"
 #include "base/comm.h"
 #include "kernels/norm.h"
-#include "lm/checkpoint.h"
+#include "lm/families.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 /* --- layout -------------------------------------------------------------------------- */
 
-/* Room handed out from one piece of memory, or only counted when `base` is NULL. */
+/* One piece of memory from which arrays are taken; with `base` NULL they are only counted. */
 struct arena {
     char   *base;
     int64_t used;
@@ -19,10 +19,10 @@ struct arena {
 
 static void *take(struct arena *arena, int64_t bytes)
 {
-    char *room = arena->base != NULL ? arena->base + arena->used : NULL;
+    char *taken = arena->base != NULL ? arena->base + arena->used : NULL;
 
     arena->used += (bytes + 63) / 64 * 64;
-    return room;
+    return taken;
 }
 
 static float *take_floats(struct arena *arena, int64_t count)
@@ -30,21 +30,21 @@ static float *take_floats(struct arena *arena, int64_t count)
     return take(arena, count * (int64_t)sizeof(float));
 }
 
-/* Room for a matrix; ready to multiply when it is more than counting. */
+/* Take the memory of a matrix and make the matrix, unless the arena only counts. */
 static void take_linear(struct linear *linear, struct arena *arena, enum precision precision,
                         bool gated, int64_t outputs, int64_t inputs)
 {
-    void *room = take(arena, linear_bytes(precision, outputs, inputs));
+    void *values = take(arena, linear_bytes(precision, outputs, inputs));
 
-    if (room != NULL)
-        linear_make(linear, precision, gated, outputs, inputs, room);
+    if (values != NULL)
+        linear_make(linear, precision, gated, outputs, inputs, values);
 }
 
 static struct norm_weights take_norm(struct arena *arena, const struct lm_config *c)
 {
     struct norm_weights norm = { .scale = take_floats(arena, c->width) };
 
-    norm.bias = c->layer_norms ? take_floats(arena, c->width) : NULL;
+    norm.bias = c->norm == LM_NORM_LAYER ? take_floats(arena, c->width) : NULL;
     return norm;
 }
 
@@ -69,31 +69,29 @@ static void lay_out_layer(struct layer_weights *layer, struct arena *arena,
         layer->attn_post_norm = take_norm(arena, c);
         layer->mlp_post_norm = take_norm(arena, c);
     }
-    if (c->head_norms) {
+    if (c->qk_norm == LM_QK_NORM_HEADS) {
         layer->query_norm = take_floats(arena, c->head_width);
         layer->key_norm = take_floats(arena, c->head_width);
     }
-    if (c->layer_norms) {
-        layer->qkv_bias = take_floats(arena, qkv_rows(c));
-        layer->attn_out_bias = take_floats(arena, width);
-        layer->mlp_in_bias = take_floats(arena, mlp_in_rows(c));
-        layer->mlp_out_bias = take_floats(arena, width);
-    }
+    layer->qkv_bias = c->bias.qkv ? take_floats(arena, qkv_rows(c)) : NULL;
+    layer->attn_out_bias = c->bias.attn_out ? take_floats(arena, width) : NULL;
+    layer->mlp_in_bias = c->bias.mlp ? take_floats(arena, mlp_in_rows(c)) : NULL;
+    layer->mlp_out_bias = c->bias.mlp ? take_floats(arena, width) : NULL;
     take_linear(&layer->qkv, arena, precision, false, qkv_rows(c), width);
     take_linear(&layer->attn_out, arena, precision, false, width, heads);
     take_linear(&layer->mlp_in, arena, precision, c->gated, mlp_in_rows(c), width);
     take_linear(&layer->mlp_out, arena, precision, false, width, c->mlp_width);
 }
 
-/* What belongs to no layer. */
+/* The parameters that belong to no layer. */
 static void lay_out_ends(struct weights *weights, struct arena *arena, const struct lm_config *c)
 {
     const int64_t table = (int64_t)c->vocabulary * c->width;
 
     weights->embedding = take_floats(arena, table);
     weights->unembedding = c->tied ? weights->embedding : take_floats(arena, table);
-    weights->positions = c->rope_base[0] > 0 ? NULL
-                                             : take_floats(arena, (int64_t)c->positions * c->width);
+    weights->positions = c->learned_positions
+                       ? take_floats(arena, (int64_t)c->positions * c->width) : NULL;
     weights->final_norm = take_norm(arena, c);
 }
 
@@ -123,7 +121,7 @@ int64_t weights_reading_bytes(const struct lm_config *c, int threads)
     return threads * block_bytes(c);
 }
 
-/* Room on the node for all parameters, the same for all its ranks. */
+/* Allocate all parameters on the node, for all its ranks.  Collective. */
 static void weights_make(struct weights *weights, const struct lm_config *c,
                          enum precision precision, MPI_Comm node)
 {
@@ -165,10 +163,9 @@ static enum status read_share(struct weights *weights, struct checkpoint *from)
     enum status st;
 
     TRY(safetensors_open(&from->tensors, from->folder));
-    TRY(c->layer_norms ? gpt2_read_ends(weights, from) : gemma_read_ends(weights, from));
+    TRY(c->family->read_ends(weights, from));
     for (int i = from->share; i < c->layers; i += from->shares)
-        TRY(c->layer_norms ? gpt2_read_layer(&weights->layers[i], from, c, i)
-                           : gemma_read_layer(&weights->layers[i], from, c, i));
+        TRY(c->family->read_layer(&weights->layers[i], from, c, i));
 done:
     return st;
 }
@@ -176,7 +173,7 @@ done:
 enum status weights_read(struct weights *weights, const struct lm_config *config,
                          enum precision precision, const char *folder, MPI_Comm comm)
 {
-    struct checkpoint from = { .folder = folder, .each = block_bytes(config) };
+    struct checkpoint from = { .folder = folder, .block_bytes = block_bytes(config) };
     MPI_Comm node = comm_of_node(comm);
     enum status st;
 
@@ -184,18 +181,18 @@ enum status weights_read(struct weights *weights, const struct lm_config *config
     MPI_Comm_rank(node, &from.share);
     MPI_Comm_size(node, &from.shares);
     weights_make(weights, config, precision, node);
-    from.room = allocate(omp_get_max_threads(), from.each);
+    from.blocks = allocate(omp_get_max_threads(), from.block_bytes);
     MPI_Win_fence(0, weights->window);
     st = agree(comm, read_share(weights, &from));
     MPI_Win_fence(0, weights->window);
-    free(from.room);
+    free(from.blocks);
     safetensors_close(&from.tensors);
     MPI_Comm_free(&node);
     return st;
 }
 
-void norm_apply(float *y, const float *x, struct norm_weights norm, const struct lm_config *c,
-                int64_t rows)
+void weights_normalise(float *y, const float *x, struct norm_weights norm,
+                       const struct lm_config *c, int64_t rows)
 {
     if (norm.bias != NULL)
         norm_layer(y, x, norm.scale, norm.bias, rows, c->width, c->norm_epsilon);
@@ -203,12 +200,9 @@ void norm_apply(float *y, const float *x, struct norm_weights norm, const struct
         norm_rms(y, x, norm.scale, rows, c->width, c->norm_epsilon);
 }
 
-enum status precision_parse(enum precision *precision, const char *name)
+enum status weights_check_precision(enum precision precision)
 {
-    *precision = strcmp(name, "bf16") == 0 ? PRECISION_BF16 : PRECISION_F32;
-    if (strcmp(name, "bf16") != 0 && strcmp(name, "f32") != 0)
-        return refuse(E_USAGE, "there is no precision '%s'; choose f32 or bf16", name);
-    if (!linear_offers(*precision))
+    if (!linear_offers(precision))
         return refuse(E_USAGE, "precision bf16 needs oneDNN (libdnnl-dev when saemill is built) "
                       "and a CPU with AVX-512; choose f32");
     return OK;

@@ -1,11 +1,11 @@
 /* weights.h -- the parameters of a language model, laid out for the forward pass.
  *
  * Matrices are [outputs, inputs], as checkpoints have them, packed for linear.h in the
- * precision asked for.  What is multiplied with the same input is one matrix, so that one
- * product makes queries, keys and values, and one makes the MLP's gates and ups.  What a
- * model family does not have is NULL.
+ * precision asked for.  Matrices with the same input are one matrix, so that one product gives
+ * queries, keys and values, and one gives the MLP's gates and ups.  Parameters that a model does
+ * not have are NULL.
  *
- * They exist once on each node, in memory that its ranks share.
+ * A node has one copy, in memory that its ranks share.
  */
 #ifndef WEIGHTS_H
 #define WEIGHTS_H
@@ -20,22 +20,22 @@ struct norm_weights {
     float *bias;                /* [width]; NULL: RMSNorm */
 };
 
-/* Normalise rows of the residual stream as the family does.
+/* Normalise rows of the residual stream.
  *   y [rows, width]  out, may be x
  *   x [rows, width]  in */
-void norm_apply(float *y, const float *x, struct norm_weights norm, const struct lm_config *c,
-                int64_t rows);
+void weights_normalise(float *y, const float *x, struct norm_weights norm,
+                       const struct lm_config *c, int64_t rows);
 
 struct layer_weights {
     struct norm_weights attn_norm;      /* before attention */
     struct linear qkv;                  /* [(heads + 2 kv_heads) * head_width, width] */
     float *query_norm, *key_norm;       /* [head_width] scales; NULL: none */
     struct linear attn_out;             /* [width, heads * head_width] */
-    struct norm_weights attn_post_norm; /* behind attention */
+    struct norm_weights attn_post_norm; /* after attention */
     struct norm_weights mlp_norm;       /* before the MLP */
     struct linear mlp_in;               /* [mlp_width, width], or gates over ups: twice that */
     struct linear mlp_out;              /* [width, mlp_width] */
-    struct norm_weights mlp_post_norm;  /* behind the MLP */
+    struct norm_weights mlp_post_norm;  /* after the MLP */
     /* Biases of the products, [outputs]; NULL: none. */
     float *qkv_bias, *attn_out_bias, *mlp_in_bias, *mlp_out_bias;
 };
@@ -48,22 +48,22 @@ struct weights {
     float                *positions;    /* [positions, width]; NULL: not learned */
     struct norm_weights   final_norm;
     struct layer_weights *layers;
-    MPI_Win               window;       /* owner of all the above but `layers` */
+    MPI_Win               window;       /* owns all the above but `layers` */
 };
 
-/* The precision named "f32" or "bf16".  E_USAGE if there is none of that name, or this build
- * or CPU does not offer it.  Local. */
-enum status precision_parse(enum precision *precision, const char *name);
+/* E_USAGE if this build or CPU does not offer the precision.  Local. */
+enum status weights_check_precision(enum precision precision);
 
-/* Bytes of the parameters, which the first rank of each node allocates (comm_first_of_node()),
- * and of what every rank needs besides while it reads with so many threads.  Local. */
+/* Bytes of the parameters, which the first rank of each node allocates (comm_first_of_node());
+ * and of the buffers that every rank needs while it reads with `threads` threads.  Local. */
 int64_t weights_bytes(const struct lm_config *config, enum precision precision);
 int64_t weights_reading_bytes(const struct lm_config *config, int threads);
 
 /* Read the tensors of the checkpoint in `folder`, named as Hugging Face does, with or
  * without "model." or "transformer." in front; the ranks of a node share the work.
- * Both are Collective.
- * E_IO; E_FORMAT: a tensor is missing or has another shape than `config` says. */
+ * Both are Collective.  weights_free() accepts empty ones.
+ * E_IO; E_FORMAT: a tensor is missing or has another shape than `config` says; E_NUMERIC: a
+ * value is not finite. */
 enum status weights_read(struct weights *weights, const struct lm_config *config,
                          enum precision precision, const char *folder, MPI_Comm comm);
 void        weights_free(struct weights *weights);

@@ -12,13 +12,13 @@
 
 struct order {
     int64_t  rows;      /* of the stream */
-    int64_t  bucket;    /* rows move within consecutive buckets of so many; `rows`:
-                           anywhere, 1: nowhere */
+    int64_t  bucket;    /* rows of a bucket; a row stays in its own.  `rows`: one bucket, a row
+                           may go anywhere; 1: every row keeps its place */
     uint64_t seed;
 };
 
-/* Where do input rows `range` go?
- *   places  [range]  out  their rows in the output */
+/* Compute the output rows of input rows `range`.
+ *   places  [range]  out */
 void order_places(int64_t *places, struct range range, const struct order *order);
 
 #endif

@@ -1,20 +1,22 @@
-/* partition.h -- a pass before the last of a shuffle: rows to the groups of windows they belong
- * to, through files. */
+/* partition.h -- a partition pass of a shuffle: rows are sorted, run by run, by the group of
+ * windows they go to, and written to spill files. */
 #ifndef PARTITION_H
 #define PARTITION_H
 
-#include "shuffle/shuffling.h"
+#include "shuffle/shuffle_state.h"
 
-/* Some windows to be dealt to groups of `each`, through files in a folder. */
+/* How the rows of some windows are divided among groups of windows, in a folder of spill files. */
 struct partition {
     char         folder[PATH_LENGTH];
     struct range windows;
-    int64_t      each, groups, units;
+    int64_t      group_windows; /* windows of a group */
+    int64_t      groups;
+    int64_t      runs;          /* the source is cut into runs; each becomes a spill file */
 };
 
-/* Deal the rows of a source, each rank its own units, but those whose files are there.
+/* Write the spill files of a source that do not exist yet.  Each rank takes some of the runs.
  * Collective. */
-enum status partition_run(struct shuffling *s, struct source *source,
-                        const struct partition *dealing);
+enum status partition_run(struct shuffle_state *s, struct row_source *source,
+                          const struct partition *partition);
 
 #endif

@@ -1,13 +1,17 @@
-/* shuffle_plan.h -- how often a shuffle must move all rows, and through what.
+/* shuffle_plan.h -- how many passes a shuffle makes over the rows, and what each one moves.
  *
- * If the memory of all ranks together can hold all rows, one pass does: every row is read
- * and sent to the rank that holds its place.  If not, the output is cut into windows that
- * memory can hold, and a pass before deals the rows to files, a memory full at a
- * time, sorted by the window they go to; then each window reads its share of every file.
- * If the windows are so many that those shares would be too small to read well, they are
- * dealt to groups of windows first, and each group again: three passes.  If rows stay in
- * buckets of which a window holds one or more, one pass does again: each window reads the
- * buckets that it has a part of.
+ * One pass is enough if the memory of all ranks together holds all rows: each row is read and
+ * sent to the rank that holds its place in the output.  If memory is smaller, the output is cut
+ * into windows that fit, and a partition pass comes first.  It reads as many rows as memory holds
+ * (a run), sorts them by the window they go to, and writes them to a spill file; then it
+ * takes the next run.  The last pass fills window after window, each from its share of every
+ * spill file.
+ *
+ * With very many windows these shares would be too small to read well.  Then a first partition
+ * pass sorts by groups of windows, and a second one divides each group: three passes.
+ *
+ * Rows that stay in buckets, of which a window holds at least one, need one pass again: each
+ * window reads the buckets that it overlaps.
  *
  * The scheme is that of Anthropic's "The engineering challenges of scaling
  * interpretability" (2024).  All here is arithmetic: no files, no communication.
@@ -21,67 +25,75 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Who holds a window, and writes it.  All ranks together always can.  A rank that has windows of
- * its own waits for no other one: on two ranks that saves a quarter of the time.  But shards must
- * be shared evenly by the ranks, and it must not take a pass more. */
-enum shuffle_way {
-    SHUFFLE_TOGETHER,        /* all ranks, one window after the other; they send each other rows */
-    SHUFFLE_APART,           /* each rank its own, one after the other; it reads their rows */
-    SHUFFLE_AT_ONCE,         /* each rank its own, in one pass; they send each other rows */
+/* Which ranks hold a window, and write it.  SHUFFLE_SHARED is always possible.  A rank with
+ * windows of its own waits for no other rank: on two ranks that saves a quarter of the time.  It
+ * is chosen if ranks get about the same number of shards and it takes no further pass. */
+enum shuffle_placement {
+    SHUFFLE_SHARED,         /* all ranks share a window, and send each other rows; one window
+                               after the other */
+    SHUFFLE_OWN,            /* a rank has windows of its own, and reads their rows itself; one
+                               after the other */
+    SHUFFLE_OWN_ONE_PASS,   /* a rank has one window of its own, all are filled at the same time,
+                               and ranks send each other rows */
 };
 
-/* How the rows of a stream are moved.  The same for whatever ranks go on with it after an
- * interruption, so it does not mention them. */
+/* How the rows of a stream are moved.  It does not mention ranks: a run with any number of them
+ * may continue after an interruption.  Stored in plan.h5 in this order (plan_file.h). */
 struct shuffle_plan {
-    int64_t rows;               /* of the stream */
-    int64_t shard;              /* rows of an output shard */
-    int64_t span;               /* windows start anew after so many rows: some shards */
-    int64_t window;             /* rows of a window: all of a span, or some chunks of it */
+    int64_t rows;           /* of the stream */
+    int64_t shard;          /* rows of an output shard */
+    int64_t period;         /* rows of one or more whole shards, after which the pattern of
+                               windows repeats; no window crosses its end */
+    int64_t window;         /* rows of a window: a whole period, or some chunks of it */
     int64_t windows;
-    int64_t unit;               /* rows of a file to deal to */
-    int64_t fanout;             /* groups that rows are dealt to */
-    int64_t dealings;           /* passes but the last; 0 with several windows: buckets */
-    int64_t way;                /* enum shuffle_way */
+    int64_t run_rows;       /* rows of a run, that is of a spill file; 0 without partition passes */
+    int64_t fanout;         /* groups that a partition pass divides its rows into, at most */
+    int64_t partitions;     /* partition passes, that is passes but the last; 0 with several
+                               windows if rows stay in buckets */
+    int64_t placement;      /* enum shuffle_placement */
 };
 
-/* The fewest passes for `rows` rows (1 or more) in shards of `shard`, of which each stays in its
- * bucket: `bucket` consecutive rows (`rows`: it may go anywhere). */
-void shuffle_plan_make(struct shuffle_plan *passes, int64_t rows, int64_t shard, int64_t bucket,
-                 const struct shuffle_memory *room);
+/* Plan the fewest passes for `rows` rows (1 or more) in shards of `shard`, where each row stays
+ * in its bucket of `bucket` consecutive rows (`rows`: it may go anywhere). */
+void shuffle_plan_make(struct shuffle_plan *plan, int64_t rows, int64_t shard, int64_t bucket,
+                       const struct shuffle_memory *memory);
 
-/* Are there places for all that passes want?  True for those made from the room.  If so, reduces
- * the room to what is needed, and tells it how many ranks hold a window. */
-bool shuffle_plan_fit(const struct shuffle_plan *passes, struct shuffle_memory *room);
+/* Do the windows and runs of a plan fit into this memory?  True for a plan that was made from
+ * it.  If so, reduces `memory` to what the plan needs, and sets its `holders`. */
+bool shuffle_plan_fit(const struct shuffle_plan *plan, struct shuffle_memory *memory);
 
-/* Rows of a chunk of the output; windows that a rank's memory holds at a time. */
+/* Rows of a chunk of the output; windows in a rank's memory at the same time. */
 int64_t shuffle_plan_chunk(int64_t rows, int64_t shard);
-int     shuffle_plan_held(const struct shuffle_plan *passes);
+int     shuffle_plan_window_buffers(const struct shuffle_plan *plan);
 
-/* Rows of a window; the window of a row; windows of a span. */
-struct range shuffle_plan_range(const struct shuffle_plan *passes, int64_t window);
-int64_t      shuffle_plan_window(const struct shuffle_plan *passes, int64_t row);
-int64_t      shuffle_plan_each(const struct shuffle_plan *passes);
+/* Output rows of a window; the window of an output row; windows of a period. */
+struct range shuffle_plan_range(const struct shuffle_plan *plan, int64_t window);
+int64_t      shuffle_plan_window(const struct shuffle_plan *plan, int64_t row);
+int64_t      shuffle_plan_period_windows(const struct shuffle_plan *plan);
 
-/* The rank, of so many, whose own a window is: that of the windows of its span, too, so that
- * no two write to one shard. */
-int shuffle_plan_owner(const struct shuffle_plan *passes, int64_t window, int ranks);
+/* The rank, of `ranks`, that owns a window if windows are not shared.  A period's windows have
+ * the same owner, so no two ranks write to one shard. */
+int shuffle_plan_owner(const struct shuffle_plan *plan, int64_t window, int ranks);
 
-/* --- who holds what of a window ------------------------------------------------------ */
+/* --- where a rank holds the rows of a window ------------------------------------------- */
 
-/* A window's part of a shard is written `stretch` chunks a rank at a time, so ranks that hold it
- * together have alternate stretches.  A rank keeps its rows in the order in which it writes them. */
+/* The part of a shard that lies in a window is written in several calls.  In each, every holder
+ * of the window writes up to memory->write_chunks chunks, in the order of their ranks.  A rank
+ * keeps its rows in the order in which it writes them. */
 struct shuffle_position {
     int     rank;
-    int64_t slot;               /* row of that rank's memory */
+    int64_t index;              /* row in that rank's memory for the window */
 };
 
-/* The place of an output row in the window that it is in. */
-struct shuffle_position shuffle_plan_position(const struct shuffle_plan *passes, const struct shuffle_memory *room, int64_t row);
+/* Where an output row is held until its window is written. */
+struct shuffle_position shuffle_plan_position(const struct shuffle_plan *plan,
+                                              const struct shuffle_memory *memory, int64_t row);
 
-/* What rank number `rank` of those that hold a window writes in call number `call` of its part
- * of a shard: `part` are rows of the output in one shard and one window.  The slot of the first
- * of them is that of shuffle_plan_position(). */
-struct range shuffle_plan_stretch(const struct shuffle_memory *room, struct range part, int64_t call, int rank);
-int64_t      shuffle_plan_calls(const struct shuffle_memory *room, struct range part);
+/* The output rows that holder number `rank` writes in call number `call`, which lie together in
+ * its memory, from shuffle_plan_position() of the first one on; and the number of calls.
+ * `part` are the output rows in one shard and one window. */
+struct range shuffle_plan_write_range(const struct shuffle_memory *memory, struct range part,
+                                      int64_t call, int rank);
+int64_t      shuffle_plan_writes(const struct shuffle_memory *memory, struct range part);
 
 #endif

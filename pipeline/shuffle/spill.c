@@ -3,6 +3,7 @@
 #include "base/allocate.h"
 #include "base/comm.h"
 #include "base/die.h"
+#include "base/minmax.h"
 #include "base/phase.h"
 #include "kernels/bytes.h"
 #include "shard/frame.h"
@@ -14,10 +15,10 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-/* Head of a dealt file; behind it an entry for each group, then the chunks.  A chunk is its
- * frames' bytes, int64, and the frames, one for each plane of bytes: zstd works in blocks of 128
- * kB, of which a small chunk has few, and a block with bytes of two planes would take longer and
- * come out larger than two of one. */
+/* Head of a spill file.  An entry for each group follows, then the chunks.  A chunk is the bytes
+ * of its frames, int64, and the frames, one for each byte plane.  Planes are compressed apart
+ * because zstd works in blocks of 128 kB, and a small chunk has few of them: a block with bytes
+ * of two planes takes longer and becomes larger than two blocks of one plane. */
 struct head {
     char    magic[16];
     int64_t version;
@@ -27,8 +28,8 @@ struct head {
 };
 
 struct entry {
-    struct spill_piece piece;
-    uint64_t           hash;    /* of the piece, with the group as the seed */
+    struct spill_extent extent;
+    uint64_t            hash;   /* of the extent, with the group as the seed */
 };
 
 static const char MAGIC[16] = "saemill dealt";
@@ -39,7 +40,7 @@ static int64_t chunk_bytes(const struct spill_form *form)
     return form->chunk * form->record;
 }
 
-/* Most bytes of the frames of a chunk. */
+/* Most bytes that the frames of a chunk may take. */
 static int64_t frames_bound(const struct spill_form *form)
 {
     return form->value * (int64_t)frame_bound((size_t)(chunk_bytes(form) / form->value));
@@ -50,9 +51,9 @@ int64_t spill_scratch_bytes(const struct spill_form *form)
     return chunk_bytes(form) + frames_bound(form);
 }
 
-void spill_path(char path[PATH_LENGTH], const char *folder, int64_t unit)
+void spill_path(char path[PATH_LENGTH], const char *folder, int64_t run)
 {
-    path_print(path, "%s/%05lld", folder, (long long)unit);
+    path_print(path, "%s/%05lld", folder, (long long)run);
 }
 
 static struct head head_of(const struct spill_form *form, int64_t groups)
@@ -64,41 +65,42 @@ static struct head head_of(const struct spill_form *form, int64_t groups)
     return head;
 }
 
-static uint64_t hash_piece(const struct spill_piece *piece, int64_t group)
+static uint64_t hash_extent(const struct spill_extent *extent, int64_t group)
 {
-    return XXH3_64bits_withSeed(piece, sizeof *piece, (XXH64_hash_t)group);
+    return XXH3_64bits_withSeed(extent, sizeof *extent, (XXH64_hash_t)group);
 }
 
 /* --- writing --------------------------------------------------------------------------- */
 
-/* Counting sort, stable: sorted[i] is the record that comes i-th; before [groups + 1]. */
-static void sort_by_group(int64_t *before, const struct spill_run *unit)
+/* Stable counting sort.  sorted[i] becomes the number of the record that comes i-th, and
+ * before[g], with g up to groups_count, the number of records in the groups below g. */
+static void sort_by_group(int64_t *before, const struct spill_run *run)
 {
-    for (int64_t i = 0; i < unit->count; i++)
-        before[unit->groups[i] + 1]++;
-    for (int32_t g = 0; g < unit->groups_count; g++)
+    for (int64_t i = 0; i < run->count; i++)
+        before[run->groups[i] + 1]++;
+    for (int32_t g = 0; g < run->groups_count; g++)
         before[g + 1] += before[g];
-    for (int64_t i = 0; i < unit->count; i++)
-        unit->sorted[before[unit->groups[i]]++] = (int32_t)i;
-    for (int32_t g = unit->groups_count; g > 0; g--)    /* each has moved to the next one's place */
+    for (int64_t i = 0; i < run->count; i++)
+        run->sorted[before[run->groups[i]]++] = (int32_t)i;
+    for (int32_t g = run->groups_count; g > 0; g--)     /* the loop above moved each to its end */
         before[g] = before[g - 1];
     before[0] = 0;
 }
 
-/* Sorted records first, ..., end - 1 as one chunk at the end of the file; *at moves behind it. */
+/* Append records number `rows` of the sorted run as one chunk, and add its bytes to *at. */
 static enum status write_chunk(FILE *file, const char *path, const struct spill_form *form,
-                               const struct spill_run *unit, struct range rows, int64_t *at)
+                               const struct spill_run *run, struct range rows, int64_t *at)
 {
     const int64_t count = range_length(rows), values = form->record / form->value;
     const int64_t plane = count * values;
-    uint8_t *planes = unit->room, *frames = planes + chunk_bytes(form);
+    uint8_t *planes = run->scratch, *frames = planes + chunk_bytes(form);
     const enum phase before = phase_enter(PHASE_COMPRESS);
     int64_t bytes = 0;
     bool good;
 
     for (int64_t i = 0; i < count; i++)
         bytes_apart(planes + i * values, plane,
-                    record_at(unit->records, form->record, unit->sorted[rows.first + i]), values,
+                    record_at(run->records, form->record, run->sorted[rows.first + i]), values,
                     (int)form->value);
     for (int64_t p = 0; p < form->value; p++) {
         const size_t more = frame_make(frames + bytes, planes + p * plane, (size_t)plane,
@@ -116,48 +118,47 @@ static enum status write_chunk(FILE *file, const char *path, const struct spill_
     return good ? OK : file_refuse("write", path);
 }
 
-/* The chunks of all groups, and then, in front of them, where they are. */
+/* Write the chunks of all groups; then, in front of them, the head and where they are. */
 static enum status write_groups(FILE *file, const char *path, const struct spill_form *form,
-                                const struct spill_run *unit, const int64_t *before)
+                                const struct spill_run *run, const int64_t *before)
 {
-    const struct head head = head_of(form, unit->groups_count);
-    struct entry *entries = allocate(unit->groups_count, sizeof *entries);
-    int64_t at = (int64_t)sizeof head + unit->groups_count * (int64_t)sizeof *entries;
+    const struct head head = head_of(form, run->groups_count);
+    struct entry *entries = allocate(run->groups_count, sizeof *entries);
+    int64_t at = (int64_t)sizeof head + run->groups_count * (int64_t)sizeof *entries;
     enum status st;
 
-    TRY(fseeko(file, at, SEEK_SET) != 0 ? file_refuse("write", path) : OK);
-    for (int32_t g = 0; g < unit->groups_count; g++) {
+    TRY(fseeko(file, at, SEEK_SET) == 0 ? OK : file_refuse("write", path));
+    for (int32_t g = 0; g < run->groups_count; g++) {
         const int64_t rows = before[g + 1] - before[g], start = at;
 
         for (int64_t first = before[g]; first < before[g + 1]; first += form->chunk) {
-            const int64_t end = first + form->chunk;
-            TRY(write_chunk(file, path, form, unit, (struct range){
-                            first, end < before[g + 1] ? end : before[g + 1] }, &at));
+            const int64_t end = min_int64(first + form->chunk, before[g + 1]);
+            TRY(write_chunk(file, path, form, run, (struct range){ first, end }, &at));
         }
-        entries[g].piece = (struct spill_piece){ start, at - start, rows };
-        entries[g].hash = hash_piece(&entries[g].piece, g);
+        entries[g].extent = (struct spill_extent){ start, at - start, rows };
+        entries[g].hash = hash_extent(&entries[g].extent, g);
     }
-    TRY(fseeko(file, 0, SEEK_SET) != 0 || fwrite(&head, sizeof head, 1, file) != 1
-        || fwrite(entries, sizeof *entries, (size_t)unit->groups_count, file)
-           != (size_t)unit->groups_count
-        || fflush(file) != 0 ? file_refuse("write", path) : OK);
+    TRY(fseeko(file, 0, SEEK_SET) == 0 && fwrite(&head, sizeof head, 1, file) == 1
+        && fwrite(entries, sizeof *entries, (size_t)run->groups_count, file)
+           == (size_t)run->groups_count
+        && fflush(file) == 0 ? OK : file_refuse("write", path));
 done:
     free(entries);
     return st;
 }
 
 enum status spill_write(const char *part, const struct spill_form *form,
-                        const struct spill_run *unit)
+                        const struct spill_run *run)
 {
-    int64_t *before = allocate(unit->groups_count + 1, sizeof *before);
+    int64_t *before = allocate(run->groups_count + 1, sizeof *before);
     const enum phase phase = phase_enter(PHASE_WRITE);
     FILE *file = NULL;
     enum status st;
 
-    sort_by_group(before, unit);
+    sort_by_group(before, run);
     file = fopen(part, "wb");
-    TRY(file == NULL ? file_refuse("create", part) : OK);
-    TRY(write_groups(file, part, form, unit, before));
+    TRY(file != NULL ? OK : file_refuse("create", part));
+    TRY(write_groups(file, part, form, run, before));
 done:
     if (file != NULL)
         fclose(file);
@@ -171,7 +172,7 @@ done:
 static enum status damaged(const char *path, const char *what)
 {
     return refuse(E_FORMAT, "%s is damaged: %s; remove it and run the same command again to "
-                  "make it anew", path, what);
+                  "make it again", path, what);
 }
 
 static enum status read_at(int file, const char *path, int64_t at, void *to, int64_t bytes)
@@ -182,155 +183,156 @@ static enum status read_at(int file, const char *path, int64_t at, void *to, int
            : damaged(path, "it is too short");
 }
 
-/* Where a group lies in one file. */
-static enum status read_piece(const struct spill *dealt, int64_t unit, int32_t group,
-                              int32_t groups, struct spill_piece *piece)
+/* Read where a group lies in the file of run number `run`. */
+static enum status read_extent(const struct spill *spill, int64_t run, int32_t group,
+                               int32_t groups, struct spill_extent *extent)
 {
-    const struct head want = head_of(&dealt->form, groups);
+    const struct head want = head_of(&spill->form, groups);
     char path[PATH_LENGTH];
     struct entry entry;
     struct head head;
     enum status st;
     int file;
 
-    spill_path(path, dealt->folder, unit);
+    spill_path(path, spill->folder, run);
     file = open(path, O_RDONLY);
-    TRY(file < 0 ? file_refuse("open", path) : OK);
+    TRY(file >= 0 ? OK : file_refuse("open", path));
     TRY(read_at(file, path, 0, &head, sizeof head));
-    TRY(memcmp(&head, &want, sizeof head) != 0
-        ? damaged(path, "its head is not that of a dealt file of this shuffle") : OK);
+    TRY(memcmp(&head, &want, sizeof head) == 0
+        ? OK : damaged(path, "its head is not that of a spill file of this shuffle"));
     TRY(read_at(file, path, (int64_t)sizeof head + group * (int64_t)sizeof entry, &entry,
                 sizeof entry));
-    TRY(entry.hash != hash_piece(&entry.piece, group)
-        ? damaged(path, "the checksum of its table differs") : OK);
-    *piece = entry.piece;
+    TRY(entry.hash == hash_extent(&entry.extent, group)
+        ? OK : damaged(path, "the checksum of its table differs"));
+    *extent = entry.extent;
 done:
     if (file >= 0)
         close(file);
     return st;
 }
 
-enum status spill_open(struct spill *dealt, MPI_Comm comm, const char *folder, int64_t units,
+enum status spill_open(struct spill *spill, MPI_Comm comm, const char *folder, int64_t files,
                        const struct spill_form *form, int32_t group, int32_t groups)
 {
-    enum { NUMBERS = sizeof(struct spill_piece) / sizeof(int64_t) };
+    enum { NUMBERS = sizeof(struct spill_extent) / sizeof(int64_t) };
     enum status st = OK;
     int rank, size;
 
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &size);
-    *dealt = (struct spill){ .form = *form, .units = units, .file = -1, .piece = -1 };
-    path_print(dealt->folder, "%s", folder);
-    dealt->pieces = allocate(units, sizeof *dealt->pieces);
-    dealt->before = allocate(units + 1, sizeof *dealt->before);
-    dealt->planes = allocate(spill_scratch_bytes(form), 1);
-    dealt->frames = dealt->planes + chunk_bytes(form);
+    *spill = (struct spill){ .form = *form, .files = files, .descriptor = -1,
+                             .number = -1 };
+    path_print(spill->folder, "%s", folder);
+    spill->extents = allocate(files, sizeof *spill->extents);
+    spill->before = allocate(files + 1, sizeof *spill->before);
+    spill->planes = allocate(spill_scratch_bytes(form), 1);
+    spill->frames = spill->planes + chunk_bytes(form);
 
-    const struct range mine = split_range(units, rank, size);
-    for (int64_t u = mine.first; u < mine.end && st == OK; u++)
-        st = read_piece(dealt, u, group, groups, &dealt->pieces[u]);
+    const struct range mine = split_range(files, rank, size);
+    for (int64_t i = mine.first; i < mine.end && st == OK; i++)
+        st = read_extent(spill, i, group, groups, &spill->extents[i]);
     TRY_ALL(comm, st);
-    /* Every piece is zero on all ranks but one. */
-    MPI_Allreduce(MPI_IN_PLACE, dealt->pieces, comm_count(NUMBERS * units), MPI_INT64_T, MPI_SUM,
+    /* An extent is zero on all ranks but the one that read it, so the sum distributes it. */
+    MPI_Allreduce(MPI_IN_PLACE, spill->extents, comm_count(NUMBERS * files), MPI_INT64_T, MPI_SUM,
                   comm);
-    for (int64_t u = 0; u < units; u++)
-        dealt->before[u + 1] = dealt->before[u] + dealt->pieces[u].rows;
+    for (int64_t i = 0; i < files; i++)
+        spill->before[i + 1] = spill->before[i] + spill->extents[i].rows;
 done:
     return st;
 }
 
-void spill_close(struct spill *dealt)
+void spill_close(struct spill *spill)
 {
-    if (dealt->pieces != NULL && dealt->file >= 0)
-        close(dealt->file);
-    free(dealt->planes);
-    free(dealt->before);
-    free(dealt->pieces);
-    *dealt = (struct spill){0};
+    if (spill->extents != NULL && spill->descriptor >= 0)
+        close(spill->descriptor);
+    free(spill->planes);
+    free(spill->before);
+    free(spill->extents);
+    *spill = (struct spill){0};
 }
 
-int64_t spill_rows(const struct spill *dealt)
+int64_t spill_rows(const struct spill *spill)
 {
-    return dealt->before[dealt->units];
+    return spill->before[spill->files];
 }
 
 /* --- reading --------------------------------------------------------------------------- */
 
-/* Stand before the first chunk of the piece that record `row` of the list is in. */
-static enum status enter_piece(struct spill *dealt, int64_t row)
+/* Go to the group's first chunk in the file that holds record `row` of the list. */
+static enum status enter_file(struct spill *spill, int64_t row)
 {
-    const int64_t piece = split_find(dealt->before, dealt->units, row);
+    const int64_t number = split_find(spill->before, spill->files, row);
     char path[PATH_LENGTH];
     enum status st = OK;
 
-    if (piece != dealt->piece) {
-        if (dealt->file >= 0)
-            close(dealt->file);
-        spill_path(path, dealt->folder, piece);
-        dealt->file = open(path, O_RDONLY);
-        TRY(dealt->file < 0 ? file_refuse("open", path) : OK);
+    if (number != spill->number) {
+        if (spill->descriptor >= 0)
+            close(spill->descriptor);
+        spill_path(path, spill->folder, number);
+        spill->descriptor = open(path, O_RDONLY);
+        TRY(spill->descriptor >= 0 ? OK : file_refuse("open", path));
     }
-    dealt->piece = piece;
-    dealt->at = dealt->pieces[piece].at;
-    dealt->held = (struct range){ dealt->before[piece], dealt->before[piece] };
+    spill->number = number;
+    spill->at = spill->extents[number].at;
+    spill->held = (struct range){ spill->before[number], spill->before[number] };
 done:
     return st;
 }
 
-/* The next chunk of the piece into `planes`. */
-static enum status hold_next(struct spill *dealt)
+/* Decompress the next chunk of the file into `planes`. */
+static enum status read_chunk(struct spill *spill)
 {
-    const struct spill_piece piece = dealt->pieces[dealt->piece];
-    const int64_t most = frames_bound(&dealt->form);
+    const struct spill_extent extent = spill->extents[spill->number];
+    const int64_t most = frames_bound(&spill->form);
     const enum phase before = phase_enter(PHASE_READ);
-    const int64_t start = dealt->at + (int64_t)sizeof(int64_t);
+    const int64_t start = spill->at + (int64_t)sizeof(int64_t);
     char path[PATH_LENGTH], what[96];
     int64_t bytes;
     size_t plane, content;
     enum status st;
 
-    spill_path(path, dealt->folder, dealt->piece);
+    spill_path(path, spill->folder, spill->number);
     snprintf(what, sizeof what, "the chunk at byte %lld cannot be decompressed to what was "
-             "written", (long long)dealt->at);
-    TRY(read_at(dealt->file, path, dealt->at, &bytes, sizeof bytes));
-    TRY(bytes < 1 || bytes > most || start + bytes > piece.at + piece.bytes
-        ? damaged(path, what) : OK);
-    TRY(read_at(dealt->file, path, start, dealt->frames, bytes));
+             "written", (long long)spill->at);
+    TRY(read_at(spill->descriptor, path, spill->at, &bytes, sizeof bytes));
+    TRY(bytes >= 1 && bytes <= most && start + bytes <= extent.at + extent.bytes
+        ? OK : damaged(path, what));
+    TRY(read_at(spill->descriptor, path, start, spill->frames, bytes));
     phase_enter(PHASE_DECOMPRESS);
-    TRY(!frame_content(&plane, dealt->frames, (size_t)bytes) ? damaged(path, what) : OK);
-    content = plane * (size_t)dealt->form.value;
-    TRY(content > (size_t)chunk_bytes(&dealt->form) || content % (size_t)dealt->form.record != 0
-        || !frame_open(dealt->planes, content, dealt->frames, (size_t)bytes)
-        ? damaged(path, what) : OK);
-    dealt->held.first = dealt->held.end;
-    dealt->held.end += (int64_t)content / dealt->form.record;
-    dealt->at = start + bytes;
-    TRY(dealt->held.end > dealt->before[dealt->piece + 1] || dealt->held.first == dealt->held.end
-        ? damaged(path, what) : OK);
+    TRY(frame_content(&plane, spill->frames, (size_t)bytes) ? OK : damaged(path, what));
+    content = plane * (size_t)spill->form.value;
+    TRY(content <= (size_t)chunk_bytes(&spill->form) && content % (size_t)spill->form.record == 0
+        && frame_open(spill->planes, content, spill->frames, (size_t)bytes)
+        ? OK : damaged(path, what));
+    spill->held.first = spill->held.end;
+    spill->held.end += (int64_t)content / spill->form.record;
+    spill->at = start + bytes;
+    TRY(spill->held.end <= spill->before[spill->number + 1] && spill->held.first < spill->held.end
+        ? OK : damaged(path, what));
 done:
     phase_enter(before);
     return st;
 }
 
-enum status spill_read(struct spill *dealt, void *records, int64_t *count, int64_t capacity,
+enum status spill_read(struct spill *spill, void *records, int64_t *count, int64_t capacity,
                        struct range *left)
 {
-    const int64_t row = left->first, values = dealt->form.record / dealt->form.value;
+    const int64_t row = left->first, values = spill->form.record / spill->form.value;
     enum status st = OK;
 
-    if (dealt->piece < 0 || row < dealt->held.first || row >= dealt->before[dealt->piece + 1])
-        TRY(enter_piece(dealt, row));
-    while (row >= dealt->held.end)
-        TRY(hold_next(dealt));
-    const int64_t end = dealt->held.end < left->end ? dealt->held.end : left->end;
-    const int64_t plane = range_length(dealt->held) * values;
+    if (spill->number < 0 || row < spill->held.first || row >= spill->before[spill->number + 1])
+        TRY(enter_file(spill, row));
+    while (row >= spill->held.end)
+        TRY(read_chunk(spill));
+    const int64_t end = min_int64(spill->held.end, left->end);
+    const int64_t plane = range_length(spill->held) * values;
     const enum phase before = phase_enter(PHASE_DECOMPRESS);
 
-    *count = end - row < capacity ? end - row : capacity;
+    *count = min_int64(end - row, capacity);
     for (int64_t i = 0; i < *count; i++)
-        bytes_together(record_at(records, dealt->form.record, i),
-                       dealt->planes + (row + i - dealt->held.first) * values, plane, values,
-                       (int)dealt->form.value);
+        bytes_together(record_at(records, spill->form.record, i),
+                       spill->planes + (row + i - spill->held.first) * values, plane, values,
+                       (int)spill->form.value);
     left->first += *count;
     phase_enter(before);
 done:

@@ -1,19 +1,19 @@
-/* window.h -- the last pass of a shuffle: rows into the window they belong to, and the window
- * into the output's shards. */
+/* window.h -- the last pass of a shuffle: fill windows with their rows, and write them to the
+ * output's shards. */
 #ifndef WINDOW_H
 #define WINDOW_H
 
-#include "shuffle/shuffling.h"
+#include "shuffle/shuffle_state.h"
 
-/* Fill windows with the rows of a source, while those before are being written; and have them
- * written: their parts of each shard that is not complete.  Returns before that is done, but
- * tells what became of those before. */
+/* Both functions fill a window from a source while the writer still writes the window before,
+ * and then hand it to the writer, which skips shards that are complete.  They return before the
+ * window is written; the status tells of windows before. */
 
-/* One window that all ranks hold, or at once the own ones of all.  `first` is the first of them.
- * Collective. */
-enum status window_exchange(struct shuffling *s, struct source *source, int64_t first);
+/* Fill window `first`, which all ranks share; or, if each rank has one window of its own
+ * (SHUFFLE_OWN_ONE_PASS), windows first, first + 1, ... of ranks 0, 1, ...  Collective. */
+enum status window_exchange(struct shuffle_state *s, struct row_source *source, int64_t first);
 
-/* A window of this rank's own, from a source that holds all its rows and no others.  Local. */
-enum status window_gather(struct shuffling *s, struct source *source, int64_t window);
+/* Fill a window of this rank's own from a source that holds exactly its rows.  Local. */
+enum status window_gather(struct shuffle_state *s, struct row_source *source, int64_t window);
 
 #endif

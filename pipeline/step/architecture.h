@@ -4,7 +4,10 @@
  * differ in the parameters of a latent beyond its two directions, in which latents of a row are
  * listed and with which values, in what is added to the loss, and in its derivatives.  Each
  * architecture is one constant struct in a file of its own (jumprelu.c, gated.c, topk.c, relu.c)
- * and one row of the table in architecture.c.
+ * and one row of suite/architectures.def.
+ *
+ * Entries of architectures that keep k latents displace each other, so one pass (pass.h) lists all
+ * latents.  The functions below see the entries of the others one pass after the other.
  */
 #ifndef ARCHITECTURE_H
 #define ARCHITECTURE_H
@@ -12,8 +15,8 @@
 #include "base/split.h"
 #include "kernels/codes.h"
 #include "kernels/select.h"
-#include "sae/sae.h"
 #include "step/training.h"
+#include "suite/architectures.h"
 
 struct criteria;
 struct errors;
@@ -29,17 +32,12 @@ enum auxiliary {
 };
 
 struct architecture {
-    const char *name;               /* of the recipe in a suite file */
+    const struct architecture_traits *traits;   /* what others must know of it */
     const char *vectors[VECTORS];   /* parameters of a latent, from ENCODER_BIAS on; NULL: none */
     bool        centred;            /* the encoder sees x - b_dec, and not x */
     bool        unit_decoder;       /* decoder rows are kept at norm 1 */
     double      decoder_norm;       /* of the first decoder rows */
-    bool        keeps_k;            /* the recipe's target_l0 is the number k of latents kept;
-                                       entries displace each other, so one pass (pass.h) lists all
-                                       latents.  The functions below see the entries of others one
-                                       pass after the other */
     enum auxiliary auxiliary;
-    enum sae_form  form;            /* of the trained autoencoder */
 
     /* Set the vectors, which are 0, to their first values.  NULL: they stay 0.  Local. */
     void (*start)(struct training *training);
@@ -110,20 +108,16 @@ struct architecture {
 /* JumpReLU's second vector. */
 enum { THRESHOLD = ENCODER_BIAS + 1 };
 
-extern const struct architecture JUMPRELU, GATED, TOPK, BATCH_TOPK, MATRYOSHKA, RELU_L1;
+/* JUMPRELU, GATED, ...: a constant for each row of architectures.def. */
+#define ARCHITECTURE(id, name, meaning, ...) extern const struct architecture id;
+#include "suite/architectures.def"
 
-/* By its name; NULL if there is none. */
-const struct architecture *architecture_find(const char *name);
-
-static inline const struct architecture *architecture_of(const struct recipe *recipe)
-{
-    return recipe->architecture;
-}
+const struct architecture *architecture_of(enum architecture_id id);
 
 /* Do dead latents reconstruct the error that is left?  Then they are the auxiliary entries. */
 static inline bool architecture_has_auxk(const struct recipe *recipe)
 {
-    return architecture_of(recipe)->auxiliary == AUXILIARY_REST && recipe->auxk > 0;
+    return recipe->architecture->traits->auxk && recipe->train.auxk > 0;
 }
 
 #endif

@@ -135,7 +135,7 @@ double clip_factor(const struct weight_sources *sources, struct norms *norms, do
 
     squares += square_skip(sources, norms)
                + values_sum_squares(sources->gradients->decoder_bias, training->outputs);
-    const double norm = sqrt(squares), most = training->recipe.clip;
+    const double norm = sqrt(squares), most = training->recipe.train.clip;
     return norm > most ? most / norm : 1;
 }
 

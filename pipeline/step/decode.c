@@ -139,7 +139,7 @@ static void add_entries(const struct decoding *d, const struct residual_block *b
                 packed_rows_round(&d->residuals->rows[r - 1], to, width);
         }
         slice_combine(to, rows->index + first, rows->value + first, section.end[at] - first,
-                      d->scratch->shared, width, d->training->recipe.precision);
+                      d->scratch->shared, width, d->training->recipe.train.precision);
     }
 }
 

@@ -5,7 +5,7 @@
 static void pack_slice(const struct training *training, struct pass pass,
                        struct step_scratch *scratch, struct range columns)
 {
-    const enum precision precision = training->recipe.precision;
+    const enum precision precision = training->recipe.train.precision;
     const struct range all = { 0, training->latents };
     const int64_t own = training_own_columns(training), width = range_length(columns);
     const float *decoder = training->tensors[DECODER].value + columns.first;
@@ -23,7 +23,7 @@ void decoder_blocks_visit(const struct training *training, struct pass pass,
                           decoder_blocks_work *work, const void *context)
 {
     const int64_t own = training_own_columns(training);
-    const int64_t wide = slice_columns(training->recipe.precision);
+    const int64_t wide = slice_columns(training->recipe.train.precision);
     const int64_t row_blocks = split_blocks(range_length(rows), ROW_BLOCK);
 
     for (int64_t c = 0; c < split_blocks(own, wide); c++) {

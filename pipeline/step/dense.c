@@ -14,7 +14,7 @@ _Static_assert((int)ROW_BLOCK == SIDE && (int)LATENT_TILE == SIDE && (int)COLUMN
 
 bool dense_is_used(const struct training *training)
 {
-    return training->density > DENSE_ABOVE && !training->architecture->keeps_k;
+    return training->density > DENSE_ABOVE && !training->architecture->traits->keeps_k;
 }
 
 /* Shared are operands of a group of tiles.  Each thread has two blocks in float32, and operands: a

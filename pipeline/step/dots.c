@@ -23,7 +23,7 @@ void dots_add_row(const struct training *training, const struct lists *lists,
         const int64_t first = section.start[at];
         slice_dots(dots + first, rows->index + first, end[at] - first,
                    residuals_row(block, r, row), slice, range_length(block->columns),
-                   training->recipe.precision);
+                   training->recipe.train.precision);
     }
 }
 

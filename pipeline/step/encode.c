@@ -23,7 +23,7 @@ struct encoding {
 
 static bool is_bf16(const struct encoding *e)
 {
-    return e->training->recipe.precision == PRECISION_BF16;
+    return e->training->recipe.train.precision == PRECISION_BF16;
 }
 
 static int64_t own_tiles(const struct encoding *e)
@@ -230,7 +230,7 @@ static void drop_displaced(const struct encoding *e, struct codes *lists)
 /* The lists of the own latents.  The input of all rows never exists, nor do all pieces. */
 static void list_own(const struct encoding *e, struct codes *lists)
 {
-    const int64_t each = encode_rows(e->training->recipe.precision);
+    const int64_t each = encode_rows(e->training->recipe.train.precision);
     struct step_timer *timer = &e->scratch->timer;
 
     lists->groups = e->batch->rows;

@@ -120,13 +120,12 @@ static void infer(const struct training *training, float *gain, float *bias, flo
 }
 
 const struct architecture GATED = {
-    .name = "gated",
+    .traits = &ARCHITECTURES[ARCHITECTURE_GATED],
     .vectors = { "gate_bias", "log_gain", "magnitude_bias" },
     .centred = true,
     .unit_decoder = true,
     .decoder_norm = 1,
     .auxiliary = AUXILIARY_ROW,
-    .form = FORM_GATED,
     .first_density = first_density,
     .prepare = prepare,
     .scan = scan,

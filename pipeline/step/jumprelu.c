@@ -18,10 +18,16 @@
 
 #include <math.h>
 
+/* Does Adam move the thresholds' logarithms? */
+static bool in_logarithms(const struct recipe *recipe)
+{
+    return recipe->train.threshold_form == THRESHOLD_LOG;
+}
+
 static void start(struct training *training)
 {
-    const struct recipe *recipe = &training->recipe;
-    const double threshold = recipe->log_threshold ? log(recipe->threshold) : recipe->threshold;
+    const double first = training->recipe.train.threshold;
+    const double threshold = in_logarithms(&training->recipe) ? log(first) : first;
 
     for (int64_t i = 0; i < training_own_latents(training); i++)
         training->tensors[THRESHOLD].value[i] = (float)threshold;
@@ -29,7 +35,7 @@ static void start(struct training *training)
 
 static double first_density(const struct recipe *recipe, struct shape shape)
 {
-    return plain_first_above(recipe->threshold - recipe->bandwidth / 2, shape.inputs);
+    return plain_first_above(recipe->train.threshold - recipe->train.bandwidth / 2, shape.inputs);
 }
 
 /* The threshold itself, whichever form is trained. */
@@ -37,7 +43,7 @@ static float threshold_of(const struct training *training, int64_t own)
 {
     const float trained = training->tensors[THRESHOLD].value[own];
 
-    return training->recipe.log_threshold ? expf(trained) : trained;
+    return in_logarithms(&training->recipe) ? expf(trained) : trained;
 }
 
 static void prepare(const struct training *training, struct criteria *criteria)
@@ -51,7 +57,7 @@ static void scan(const struct training *training, const struct criteria *criteri
                  struct codes *piece, const float *pre, int64_t rows, struct range own)
 {
     codes_scan(piece, pre, training->tensors[ENCODER_BIAS].value + own.first,
-               criteria->threshold + own.first, (float)(training->recipe.bandwidth / 2),
+               criteria->threshold + own.first, (float)(training->recipe.train.bandwidth / 2),
                (int32_t)(training->own_latents.first + own.first), rows, range_length(own));
 }
 
@@ -61,8 +67,8 @@ static double penalise_l0(const struct training *training, struct penalty *terms
 {
     const struct recipe *recipe = &training->recipe;
     const double share = recipe_sparsity_share(recipe, report->step), target = recipe->target_l0;
-    const double strength = share * recipe->target_strength, off = report->l0 / target - 1;
-    const bool by_row = target > 0 && recipe->target_form == TARGET_QUADRATIC;
+    const double strength = share * recipe->train.target_strength, off = report->l0 / target - 1;
+    const bool by_row = target > 0 && recipe->train.target_form == TARGET_QUADRATIC;
     double penalty = 0;
 
     report->slope = !(target > 0) ? share * recipe->sparsity
@@ -87,9 +93,9 @@ static double frequency_slope(const struct training *training, const struct pena
 {
     const struct recipe *recipe = &training->recipe;
 
-    return recipe->frequency_strength > 0
-        ? recipe_sparsity_share(recipe, training->step) * 2 * recipe->frequency_strength
-          * share_of(training, penalty, latent) / recipe->frequency
+    return recipe->train.frequency_strength > 0
+        ? recipe_sparsity_share(recipe, training->step) * 2 * recipe->train.frequency_strength
+          * share_of(training, penalty, latent) / recipe->train.frequency
         : 0;
 }
 
@@ -109,7 +115,7 @@ static void differentiate(const struct training *training, const struct criteria
     const struct codes *codes = &gradients->latents;
     const int64_t own = training_own_place(training, latent), middle = codes->middle[latent];
     const float scale = 2 / (float)training->batch;
-    const float half = (float)(training->recipe.bandwidth / 2);
+    const float half = (float)(training->recipe.train.bandwidth / 2);
     const float threshold = own >= 0 ? criteria->threshold[own] : 0;
     double bias = 0, along = 0, window = 0, slope = 0;
     int64_t in_window = codes->start[latent + 1] - middle;
@@ -134,12 +140,12 @@ static void differentiate(const struct training *training, const struct criteria
         return;
     slope += frequency_slope(training, penalty, latent) * (double)in_window;
     const double by_threshold = -((double)threshold * window + slope / (double)training->batch)
-                                / training->recipe.bandwidth;
+                                / training->recipe.train.bandwidth;
     gradients->in_window[own] = (int32_t)in_window;
     gradients->input_sum[own] = bias;
     gradients->vector[0][own] = (float)bias;
     gradients->vector[1][own] =
-        (float)(training->recipe.log_threshold ? by_threshold * (double)threshold : by_threshold);
+        (float)(in_logarithms(&training->recipe) ? by_threshold * (double)threshold : by_threshold);
 }
 
 /* Below 0 the released form, f = ReLU(pi) where pi > theta, would be another function. */
@@ -152,7 +158,7 @@ static void settle(struct training *training, const struct criteria *criteria,
     (void)criteria;
     (void)rows;
     for (int64_t i = 0; i < training_own_latents(training); i++) {
-        if (!training->recipe.log_threshold)
+        if (!in_logarithms(&training->recipe))
             threshold[i] = fmaxf(threshold[i], 0);
         in_window += gradients->in_window[i];
     }
@@ -167,13 +173,12 @@ static void infer(const struct training *training, float *gain, float *bias, flo
 }
 
 const struct architecture JUMPRELU = {
-    .name = "gemma_scope",
+    .traits = &ARCHITECTURES[ARCHITECTURE_JUMPRELU],
     .vectors = { "encoder_bias", "threshold" },
     .centred = true,
     .unit_decoder = true,
     .decoder_norm = 1,
     .auxiliary = AUXILIARY_NEAR,
-    .form = FORM_JUMPRELU,
     .start = start,
     .first_density = first_density,
     .prepare = prepare,

@@ -5,7 +5,7 @@
 
 int64_t pass_most_entries(const struct recipe *recipe, int64_t capacity)
 {
-    return architecture_of(recipe)->auxiliary == AUXILIARY_ROW ? 2 * capacity : capacity;
+    return recipe->architecture->auxiliary == AUXILIARY_ROW ? 2 * capacity : capacity;
 }
 
 int64_t pass_count(const struct training *training)
@@ -16,7 +16,7 @@ int64_t pass_count(const struct training *training)
     const double of_tile = training->density * (double)(training->batch * LATENT_TILE);
     const int64_t tiles = split_blocks(training->latents, LATENT_TILE);
 
-    if (training->architecture->keeps_k || !(all > most))
+    if (training->architecture->traits->keeps_k || !(all > most))
         return 1;
     return split_blocks(tiles, max_int64((int64_t)floor(capacity / of_tile), 1));
 }

@@ -67,11 +67,10 @@ static void differentiate(const struct training *training, const struct criteria
 }
 
 const struct architecture RELU_L1 = {
-    .name = "relu_l1",
+    .traits = &ARCHITECTURES[ARCHITECTURE_RELU_L1],
     .vectors = { "encoder_bias" },
     .decoder_norm = 0.1,
     .auxiliary = AUXILIARY_NEAR,
-    .form = FORM_RELU,
     .first_density = first_density,
     .prepare = prepare,
     .scan = plain_scan,

@@ -124,7 +124,7 @@ static double find_factor(struct step *step, const struct training *training,
     const bool backwards = step->lists.pass.number > 0;
     double squares = 0;
 
-    if (!(training->recipe.clip > 0))
+    if (!(training->recipe.train.clip > 0))
         return 1;
     for (int64_t i = 0; i < passes; i++) {
         backpropagate_pass(step, training, sources->batch, pass_again(backwards, i, passes));

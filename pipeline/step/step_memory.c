@@ -9,7 +9,7 @@
 /* The number of residuals, that of auxiliary entries included. */
 static int residuals_of(const struct recipe *recipe)
 {
-    const bool auxiliary = architecture_of(recipe)->auxiliary == AUXILIARY_ROW
+    const bool auxiliary = recipe->architecture->auxiliary == AUXILIARY_ROW
                            || architecture_has_auxk(recipe);
 
     return (recipe->prefixes > 0 ? recipe->prefixes : 1) + auxiliary;
@@ -28,22 +28,22 @@ static double entries_of_pass(const struct recipe *recipe, struct shape shape, d
 /* Dead latents that AuxK keeps of a batch: half of the dead ones are above 0 in a row. */
 static double dead_entries(const struct recipe *recipe, struct shape shape)
 {
-    const double most = fmin((double)recipe->auxk_latents, shape.latents / 2.0);
+    const double most = fmin((double)recipe->train.auxk_latents, shape.latents / 2.0);
 
-    return architecture_has_auxk(recipe) ? most * (double)recipe->batch : 0;
+    return architecture_has_auxk(recipe) ? most * (double)recipe->train.batch : 0;
 }
 
 static void add_entries(struct step_needs *needs, const struct recipe *recipe, struct shape shape)
 {
-    const struct architecture *architecture = architecture_of(recipe);
+    const struct architecture *architecture = recipe->architecture;
     const double first = architecture->first_density(recipe, shape)
-                         * (double)recipe->batch * shape.latents;
+                         * (double)recipe->train.batch * shape.latents;
     const double dead = dead_entries(recipe, shape);
 
-    if (architecture->keeps_k) {
+    if (architecture->traits->keeps_k) {
         /* The lower bounds let in more than is kept: half as many dead entries again. */
         needs->found = fmax(needs->found, first + 1.5 * dead);
-        needs->kept = fmax(needs->kept, recipe->target_l0 * (double)recipe->batch + dead);
+        needs->kept = fmax(needs->kept, recipe->target_l0 * (double)recipe->train.batch + dead);
     } else {
         const double entries = entries_of_pass(recipe, shape, first);
         needs->found = fmax(needs->found, entries);
@@ -53,20 +53,20 @@ static void add_entries(struct step_needs *needs, const struct recipe *recipe, s
 
 void step_needs_add(struct step_needs *needs, const struct recipe *recipe, struct shape shape)
 {
-    const struct architecture *architecture = architecture_of(recipe);
+    const struct architecture *architecture = recipe->architecture;
     struct shape *widest = &needs->shape;
 
-    needs->batch = max_int64(needs->batch, recipe->batch);
+    needs->batch = max_int64(needs->batch, recipe->train.batch);
     widest->inputs = (int32_t)max_int64(widest->inputs, shape.inputs);
     widest->outputs = (int32_t)max_int64(widest->outputs, shape.outputs);
     widest->latents = (int32_t)max_int64(widest->latents, shape.latents);
     needs->residuals = (int)max_int64(needs->residuals, residuals_of(recipe));
     needs->overlaps |= architecture->auxiliary == AUXILIARY_ROW || architecture_has_auxk(recipe);
-    needs->dense |= !architecture->keeps_k;
+    needs->dense |= !architecture->traits->keeps_k;
     needs->skip |= recipe->skip;
     needs->short_tile |= shape.latents % LATENT_TILE != 0;
     add_entries(needs, recipe, shape);
-    if (recipe->precision == PRECISION_BF16)
+    if (recipe->train.precision == PRECISION_BF16)
         needs->precision = PRECISION_BF16;
 }
 

@@ -47,7 +47,7 @@ static double first_density(const struct recipe *recipe, struct shape shape)
 /* Half of the dead latents are above 0 in a row.  Are these more than may stay? */
 static bool many_dead(const struct training *training)
 {
-    return training_dead(training) > 2 * training->recipe.auxk_latents;
+    return training_dead(training) > 2 * training->recipe.train.auxk_latents;
 }
 
 static float auxiliary_bound(const struct training *training, const struct criteria *criteria)
@@ -58,7 +58,7 @@ static float auxiliary_bound(const struct training *training, const struct crite
 /* Dead latents are listed as auxiliary ones; no other is above infinity. */
 static void prepare(const struct training *training, struct criteria *criteria)
 {
-    const int64_t first = training->own_latents.first, dead_after = training->recipe.dead_after;
+    const int64_t first = training->own_latents.first, dead_after = training->recipe.train.dead_after;
     const float bound = auxiliary_bound(training, criteria);
 
     for (int64_t i = 0; i < training_own_latents(training); i++) {
@@ -105,7 +105,7 @@ static void select_auxiliary(const struct training *training, const struct crite
                              const struct codes *rows, struct cut *cutoffs)
 {
     if (criteria->auxiliary_decoded)
-        keep_of_rows(cutoffs, rows, rows->middle, rows->start + 1, training->recipe.auxk_latents);
+        keep_of_rows(cutoffs, rows, rows->middle, rows->start + 1, training->recipe.train.auxk_latents);
     else
         select_all(cutoffs, rows->groups);
 }
@@ -155,7 +155,7 @@ static bool lower(const struct training *training, struct criteria *criteria,
     const bool active = active_lack && criteria->bound[SECTION_ACTIVE] > 0;
     const bool auxiliary = criteria->auxiliary_decoded && auxiliary_bound(training, criteria) > 0
                            && some_lack(rows, rows->middle, rows->start + 1,
-                                        training->recipe.auxk_latents);
+                                        training->recipe.train.auxk_latents);
 
     if (active)
         criteria->bound[SECTION_ACTIVE] = criteria_next_bound(criteria->bound[SECTION_ACTIVE]);
@@ -206,7 +206,7 @@ static void settle_auxiliary(struct training *training, const struct criteria *c
 
     if (!criteria->auxiliary_decoded || !many_dead(training))
         return;
-    const bool all = some_lack(rows, start, end, training->recipe.auxk_latents);
+    const bool all = some_lack(rows, start, end, training->recipe.train.auxk_latents);
     move_bound(&training->state.bound[SECTION_AUXILIARY],
                all ? 0 : (double)smallest_of(rows, start, end));
 }
@@ -251,8 +251,8 @@ static void penalise(const struct training *training, const struct errors *error
     report->threshold = 0;
     if (!errors->auxiliary || !(variance > 0))
         return;
-    report->auxiliary = training->recipe.auxk * errors->squares[1] / batch / variance;
-    penalty->auxiliary_scale = 2 * training->recipe.auxk / (batch * variance);
+    report->auxiliary = training->recipe.train.auxk * errors->squares[1] / batch / variance;
+    penalty->auxiliary_scale = 2 * training->recipe.train.auxk / (batch * variance);
 }
 
 static void penalise_by_batch(const struct training *training, const struct errors *errors,
@@ -299,18 +299,17 @@ static void infer_by_batch(const struct training *training, float *gain, float *
 /* What the three have in common. */
 #define KEEPS_K                                                                                   \
     .vectors = { "encoder_bias" }, .centred = true, .unit_decoder = true, .decoder_norm = 1,      \
-    .keeps_k = true, .first_density = first_density, .prepare = prepare, .settle = settle,        \
+    .first_density = first_density, .prepare = prepare, .settle = settle,                         \
     .differentiate = differentiate
 
 #define KEEPS_K_BY_BATCH                                                                          \
-    KEEPS_K, .form = FORM_JUMPRELU, .select = select_by_batch,                                    \
+    KEEPS_K, .select = select_by_batch,                                                           \
     .lower_bounds = lower_bounds_by_batch, .penalise = penalise_by_batch, .infer = infer_by_batch
 
 const struct architecture TOPK = {
     KEEPS_K,
-    .name = "topk",
+    .traits = &ARCHITECTURES[ARCHITECTURE_TOPK],
     .auxiliary = AUXILIARY_REST,
-    .form = FORM_TOPK,
     .scan = scan,
     .select = select_by_row,
     .lower_bounds = lower_bounds_by_row,
@@ -320,7 +319,7 @@ const struct architecture TOPK = {
 
 const struct architecture BATCH_TOPK = {
     KEEPS_K_BY_BATCH,
-    .name = "batch_topk",
+    .traits = &ARCHITECTURES[ARCHITECTURE_BATCH_TOPK],
     .auxiliary = AUXILIARY_REST,
     .scan = scan,
 };
@@ -328,7 +327,7 @@ const struct architecture BATCH_TOPK = {
 /* The recipe has no AuxK for it. */
 const struct architecture MATRYOSHKA = {
     KEEPS_K_BY_BATCH,
-    .name = "matryoshka",
+    .traits = &ARCHITECTURES[ARCHITECTURE_MATRYOSHKA],
     .auxiliary = AUXILIARY_NEAR,
     .scan = plain_scan,
 };

@@ -46,7 +46,7 @@ static void make_tensors(struct training *training)
     const struct range all_inputs = { 0, training->inputs }, all_outputs = { 0, training->outputs };
     const struct range one = { 0, 1 };
     const char *const *vectors = training->architecture->vectors;
-    const bool mean = training->recipe.beta1 != 0;
+    const bool mean = training->recipe.train.beta1 != 0;
     struct tensor *t = training->tensors;
 
     make_tensor(&t[ENCODER], "encoder", training->latents, training->inputs, latents,
@@ -65,7 +65,7 @@ static void make_tensors(struct training *training)
 static void draw_row(float *row, const struct training *training, enum random_stream stream,
                      int64_t number, int64_t width)
 {
-    const uint64_t seed = (uint64_t)training->recipe.seed;
+    const uint64_t seed = (uint64_t)training->recipe.train.seed;
 
     for (int64_t j = 0; j < width; j++)
         row[j] = 2 * random_uniform(seed, stream, (uint64_t)(number * width + j)) - 1;
@@ -101,13 +101,13 @@ static void draw_weights(struct training *training)
 /* The first lists are taken for dense, unless the number of entries is known. */
 static double first_density(const struct recipe *recipe, int32_t latents)
 {
-    return architecture_of(recipe)->keeps_k ? recipe->target_l0 / latents : 1;
+    return recipe->architecture->traits->keeps_k ? recipe->target_l0 / latents : 1;
 }
 
 void training_make(struct training *training, MPI_Comm comm, const struct recipe *recipe,
                    struct shape shape)
 {
-    const struct architecture *architecture = architecture_of(recipe);
+    const struct architecture *architecture = recipe->architecture;
     int rank, size;
 
     MPI_Comm_rank(comm, &rank);
@@ -119,7 +119,7 @@ void training_make(struct training *training, MPI_Comm comm, const struct recipe
         .inputs = shape.inputs,
         .outputs = shape.outputs,
         .latents = shape.latents,
-        .batch = recipe->batch,
+        .batch = recipe->train.batch,
         .centred = architecture->centred && !recipe->transcoder,
         .own_latents = owned(shape.latents, LATENT_TILE, rank, size),
         .own_columns = owned(shape.outputs, COLUMNS, rank, size),
@@ -147,11 +147,11 @@ void training_free(struct training *training)
 
 int64_t training_bytes(const struct recipe *recipe, struct shape shape, int ranks)
 {
-    const int64_t arrays = recipe->beta1 != 0 ? 3 : 2;
+    const int64_t arrays = recipe->train.beta1 != 0 ? 3 : 2;
     const int64_t own_latents = range_length(owned(shape.latents, LATENT_TILE, 0, ranks));
     const int64_t own_columns = range_length(owned(shape.outputs, COLUMNS, 0, ranks));
     const int64_t skip = recipe->skip ? own_columns * shape.inputs : 0;
-    const char *const *names = architecture_of(recipe)->vectors;
+    const char *const *names = recipe->architecture->vectors;
     int64_t vectors = 0;
 
     while (vectors < VECTORS && names[vectors] != NULL)
@@ -174,6 +174,6 @@ int64_t training_dead(const struct training *training)
     int64_t dead = 0;
 
     for (int32_t i = 0; i < training->latents; i++)
-        dead += training->rows_since_active[i] >= training->recipe.dead_after;
+        dead += training->rows_since_active[i] >= training->recipe.train.dead_after;
     return dead;
 }

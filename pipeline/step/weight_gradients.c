@@ -41,7 +41,7 @@ static struct range overlap(struct range a, struct range b)
 static void pack_slice(const struct matrix *m, const struct packed_rows *x, struct range columns,
                        char *slice)
 {
-    const enum precision precision = m->sources->training->recipe.precision;
+    const enum precision precision = m->sources->training->recipe.train.precision;
     const int64_t batch = m->sources->batch->rows, width = range_length(columns);
 
     #pragma omp parallel for schedule(dynamic)
@@ -56,7 +56,7 @@ static void pack_slice(const struct matrix *m, const struct packed_rows *x, stru
 
 static int64_t slice_size(const struct matrix *m, int64_t width)
 {
-    return slice_bytes(m->sources->training->recipe.precision, m->sources->batch->rows, width);
+    return slice_bytes(m->sources->training->recipe.train.precision, m->sources->batch->rows, width);
 }
 
 static void add_term(const struct matrix *m, const struct term *term, float *gradient,
@@ -66,7 +66,7 @@ static void add_term(const struct matrix *m, const struct term *term, float *gra
 
     slice_combine(gradient, m->sources->gradients->latents.index + first,
                   term->coefficient + first, term->section.end[latent] - first, slice, columns,
-                  m->sources->training->recipe.precision);
+                  m->sources->training->recipe.train.precision);
 }
 
 /* One block of columns of a few latents. */
@@ -97,7 +97,7 @@ static void visit_latents(const struct matrix *m, struct range latents, struct r
 static void visit_sparse(const struct matrix *m)
 {
     const struct pass pass = m->sources->gradients->pass;
-    const int64_t wide = slice_columns(m->sources->training->recipe.precision);
+    const int64_t wide = slice_columns(m->sources->training->recipe.train.precision);
 
     for (int64_t c = 0; c < split_blocks(m->columns, wide); c++) {
         const struct range columns = split_block(m->columns, wide, c);

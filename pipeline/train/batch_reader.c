@@ -71,12 +71,12 @@ static enum status find_scale(struct batch_reader *reader, const char *folder)
     const double rows = (double)s->rows;
     double mean_square = 0;
 
-    if (s->rows == 0 || !(s->values_sum_squares > 0))
+    if (s->rows == 0 || !(s->sum_squares > 0))
         return refuse(E_NUMERIC, "the activations in %s are all zero (%lld rows); there is "
                       "nothing to learn", folder, (long long)s->rows);
     for (int32_t j = 0; j < reader->activations.stream.width; j++)
         mean_square += pow(s->sum[j] / rows, 2);
-    reader->scale = sqrt(s->values_sum_squares / rows);
+    reader->scale = sqrt(s->sum_squares / rows);
     reader->variance = 1 - mean_square / (reader->scale * reader->scale);
     return OK;
 }

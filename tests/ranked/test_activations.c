@@ -119,7 +119,7 @@ static void keeps_true_statistics(const char *path, enum store store)
         }
     path_print(paths[0], "%s", path);
     CHECK(activations_open(&stream, paths, 1) == OK);
-    CHECK(fabs(stream.statistics.values_sum_squares / squares - 1) < 1e-12);
+    CHECK(fabs(stream.statistics.sum_squares / squares - 1) < 1e-12);
     for (int64_t i = 0; i < WIDTH; i++)
         CHECK(fabs(stream.statistics.sum[i] - sum[i]) < 1e-8);
     activations_close(&stream);
@@ -136,7 +136,7 @@ static void does_not_depend_on_the_number_of_ranks(const char *together, const c
     CHECK(activations_open(&a, paths, 1) == OK);
     CHECK(activations_open(&b, paths + 1, 1) == OK);
     CHECK(a.statistics.hash == b.statistics.hash);
-    CHECK(memcmp(&a.statistics.values_sum_squares, &b.statistics.values_sum_squares, sizeof(double)) == 0);
+    CHECK(memcmp(&a.statistics.sum_squares, &b.statistics.sum_squares, sizeof(double)) == 0);
     CHECK(memcmp(a.statistics.sum, b.statistics.sum, WIDTH * sizeof(double)) == 0);
     activations_close(&b);
     activations_close(&a);

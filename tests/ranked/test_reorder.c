@@ -66,19 +66,20 @@ static void write_input(char paths[3][PATH_LENGTH], const struct trial *t)
     free(values);
 }
 
-/* The least memory that lets a rank hold so many chunks. */
+/* The least memory that lets a rank hold t->held chunks. */
 static int64_t memory_for(const struct trial *t, int ranks)
 {
     const int64_t value = store_bytes(t->store);
     const struct shuffle_memory_rows like = { WIDTH * value, value, CHUNK_ROWS,
-                                    shuffle_plan_chunk(t->rows, t->shard) };
-    struct shuffle_memory room = {0};
-    int64_t memory = 10000;
+                                              shuffle_plan_chunk(t->rows, t->shard) };
+    struct shuffle_memory memory = {0};
+    int64_t budget = 10000;
 
-    while (shuffle_memory_make(&room, memory, ranks, &like) != OK || room.held < t->held)
-        memory += 1000;
+    while (shuffle_memory_make(&memory, budget, ranks, &like) != OK
+           || memory.window_chunks < t->held)
+        budget += 1000;
     refuse_clear();
-    return memory;
+    return budget;
 }
 
 /* Where input row i must go: in mode bucket, each bucket has a key of its own. */

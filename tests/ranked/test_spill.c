@@ -1,10 +1,10 @@
-/* Dealt files: every record is found in its group, in order; a flipped bit is refused. */
+/* Spill files: every record is found in its group, in order; a flipped bit is refused. */
 #include "base/allocate.h"
 #include "base/random.h"
 #include "shuffle/spill.h"
 #include "tests/ranked/ranked.h"
 
-enum { ROW_BYTES = 6, UNITS = 3, ROWS = 100, GROUPS = 4 };
+enum { ROW_BYTES = 6, RUNS = 3, ROWS = 100, GROUPS = 4 };
 
 /* Chunks of 7 records: groups have several, the last of them short. */
 static struct spill_form form(void)
@@ -28,30 +28,30 @@ static void make_record(struct record *record, int64_t row)
     memcpy(record->values, &row, ROW_BYTES);
 }
 
-/* Unit u holds rows u * ROWS, u * ROWS + 1, ...; the last unit has none. */
-static int64_t rows_of(int64_t unit)
+/* Run r holds rows r * ROWS, r * ROWS + 1, ...; the last run has none. */
+static int64_t rows_of(int64_t run)
 {
-    return unit < UNITS - 1 ? ROWS : 0;
+    return run < RUNS - 1 ? ROWS : 0;
 }
 
-static void write_unit(const char *folder, int64_t unit)
+static void write_run(const char *folder, int64_t run)
 {
-    const int64_t bytes = record_bytes(ROW_BYTES), rows = rows_of(unit);
+    const int64_t bytes = record_bytes(ROW_BYTES), rows = rows_of(run);
     char *records = allocate(ROWS, bytes), path[PATH_LENGTH], part[PATH_LENGTH];
     const struct spill_form like = form();
-    uint8_t *room = allocate(spill_scratch_bytes(&like), 1);
+    uint8_t *scratch = allocate(spill_scratch_bytes(&like), 1);
     int32_t groups[ROWS], sorted[ROWS];
 
     for (int64_t i = 0; i < rows; i++) {
-        make_record(record_at(records, bytes, i), unit * ROWS + i);
-        groups[i] = group_of(unit * ROWS + i);
+        make_record(record_at(records, bytes, i), run * ROWS + i);
+        groups[i] = group_of(run * ROWS + i);
     }
-    spill_path(path, folder, unit);
-    const struct spill_run whole = { records, rows, groups, GROUPS, sorted, room };
+    spill_path(path, folder, run);
+    const struct spill_run whole = { records, rows, groups, GROUPS, sorted, scratch };
     path_print(part, "%s.part", path);
     CHECK(spill_write(part, &like, &whole) == OK);
     CHECK(file_publish(path) == OK);
-    free(room);
+    free(scratch);
     free(records);
 }
 
@@ -61,25 +61,25 @@ static enum status read_group(MPI_Comm comm, const char *folder, int32_t group, 
     const int64_t bytes = record_bytes(ROW_BYTES);
     char *records = allocate(5, bytes), *want = allocate(1, bytes);
     const struct spill_form like = form();
-    struct spill dealt = {0};
+    struct spill spill = {0};
     int64_t row = 0, count;
     enum status st;
 
     *right = true;
-    TRY(spill_open(&dealt, comm, folder, UNITS, &like, group, GROUPS));
-    for (struct range left = { 0, spill_rows(&dealt) }; left.first < left.end; ) {
-        TRY(spill_read(&dealt, records, &count, 5, &left));
+    TRY(spill_open(&spill, comm, folder, RUNS, &like, group, GROUPS));
+    for (struct range left = { 0, spill_rows(&spill) }; left.first < left.end; ) {
+        TRY(spill_read(&spill, records, &count, 5, &left));
         for (int64_t i = 0; i < count; i++, row++) {
-            while (group_of(row) != group && row < (UNITS - 1) * ROWS)
+            while (group_of(row) != group && row < (RUNS - 1) * ROWS)
                 row++;
             make_record((struct record *)(void *)want, row);
             *right &= memcmp(record_at(records, bytes, i), want, (size_t)bytes) == 0;
         }
     }
-    while (row < (UNITS - 1) * ROWS)
+    while (row < (RUNS - 1) * ROWS)
         *right &= group_of(row++) != group;
 done:
-    spill_close(&dealt);
+    spill_close(&spill);
     free(want);
     free(records);
     return st;
@@ -137,8 +137,8 @@ int main(int argc, char **argv)
 {
     struct ranked here = ranked_start(&argc, &argv);
 
-    for (int64_t unit = here.rank; unit < UNITS; unit += here.size)
-        write_unit(here.folder, unit);
+    for (int64_t run = here.rank; run < RUNS; run += here.size)
+        write_run(here.folder, run);
     MPI_Barrier(MPI_COMM_WORLD);
     finds_every_record_in_its_group(here.folder);
     MPI_Barrier(MPI_COMM_WORLD);

@@ -25,10 +25,10 @@ enum { K = 7, K_DEAD = 5 };
 enum { ALL = BATCH * LATENTS * 2, FEW = BATCH * LATENT_TILE / 3 };
 
 static const struct recipe RECIPE = {
-    .architecture = &JUMPRELU, .batch = BATCH, .steps = STEPS,
-    .learning_rate = 0.01, .warmup = 3, .decay = 0.3,
-    .sparsity = 0.03, .sparsity_warmup = 2, .bandwidth = 0.05, .threshold = 0.02,
-    .beta2 = 0.999, .epsilon = 1e-8, .dead_after = 2 * BATCH, .seed = 11,
+    .architecture = &JUMPRELU, .steps = STEPS, .sparsity = 0.03,
+    .train = { .batch = BATCH, .learning_rate = 0.01, .warmup = 3, .decay = 0.3,
+               .sparsity_warmup = 2, .bandwidth = 0.05, .threshold = 0.02, .beta2 = 0.999,
+               .epsilon = 1e-8, .dead_after = 2 * BATCH, .seed = 11 },
 };
 
 static void train(struct training *training, struct step_report reports[STEPS], MPI_Comm comm,
@@ -111,13 +111,13 @@ static int compare_jumprelu(void)
     struct step_report reports[STEPS];
     int bad = 0;
 
-    with_mean.beta1 = 0.9;
-    logarithms.log_threshold = true;
+    with_mean.train.beta1 = 0.9;
+    logarithms.train.threshold_form = THRESHOLD_LOG;
     other.target_l0 = 20;
-    other.target_form = TARGET_QUADRATIC;
-    other.target_strength = 0.1;
-    other.frequency_strength = 0.01;
-    other.frequency = 0.1;
+    other.train.target_form = TARGET_QUADRATIC;
+    other.train.target_strength = 0.1;
+    other.train.frequency_strength = 0.01;
+    other.train.frequency = 0.1;
     bad += compare(&RECIPE, LATENTS, ALL, 1, reports);
     for (int threads = 1; threads <= 2; threads++)
         bad += compare(&RECIPE, LATENTS, FEW, threads, reports);
@@ -128,7 +128,7 @@ static int compare_jumprelu(void)
     bad += compare(&with_mean, LATENTS, ALL, 2, reports);
     bad += compare(&logarithms, LATENTS, FEW, 1, reports);
     bad += compare(&other, LATENTS, FEW, 1, reports);
-    bf16.precision = PRECISION_BF16;
+    bf16.train.precision = PRECISION_BF16;
     for (int threads = 1; threads <= 2 && product_offered(); threads++)
         bad += compare(&bf16, LATENTS, FEW, threads, reports);
     bad += compare(&RECIPE, 100, ALL, 1, reports);   /* one tile: the other ranks own no latents */
@@ -145,18 +145,17 @@ static int compare_others(void)
     for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
         struct recipe recipe = RECIPE;
         recipe.architecture = OTHERS[i];
-        recipe.target_l0 = OTHERS[i]->keeps_k ? K : 0;
-        recipe.clip = i % 2 == 0 || OTHERS[i] == &MATRYOSHKA ? 0.01 : 0;
-        recipe.auxk = 0.1;
-        recipe.auxk_latents = K_DEAD;
-        recipe.dead_after = BATCH;
+        recipe.target_l0 = OTHERS[i]->traits->keeps_k ? K : 0;
+        recipe.train.clip = i % 2 == 0 || OTHERS[i] == &MATRYOSHKA ? 0.01 : 0;
+        recipe.train.auxk = 0.1;
+        recipe.train.auxk_latents = K_DEAD;
+        recipe.train.dead_after = BATCH;
         recipe.prefixes = OTHERS[i] == &MATRYOSHKA ? 2 : 0;
-        recipe.prefix[0] = 0.4;
-        recipe.prefix[1] = 1;
+        recipe.train.prefixes = (double[]){ 0.4, 1 };
         bad += compare(&recipe, LATENTS, FEW, 2, reports);
         if (OTHERS[i]->auxiliary == AUXILIARY_REST && !(reports[STEPS - 1].auxiliary > 0))
-            die("this test wants to see dead latents of %s", OTHERS[i]->name);
-        recipe.precision = PRECISION_BF16;
+            die("this test wants to see dead latents of %s", OTHERS[i]->traits->name);
+        recipe.train.precision = PRECISION_BF16;
         if (product_offered())
             bad += compare(&recipe, LATENTS, ALL, 2, reports);
     }
@@ -172,7 +171,7 @@ static int compare_transcoders(void)
     recipe.transcoder = true;
     bad = compare(&recipe, LATENTS, ALL, 2, reports);
     recipe.skip = true;
-    recipe.clip = 0.1;
+    recipe.train.clip = 0.1;
     return bad + compare(&recipe, LATENTS, FEW, 1, reports);
 }
 

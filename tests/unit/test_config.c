@@ -1,5 +1,6 @@
 /* config.json of a model: what is read from it, and what is refused by key. */
 #include "lm/config.h"
+#include "lm/families.h"
 #include "tests/unit/scratch.h"
 
 #include <jansson.h>
@@ -40,7 +41,7 @@ static void reads_a_gemma_2(void **state)
 
     (void)state;
     assert_int_equal(config_read(&c, MODEL), OK);
-    assert_string_equal(c.family, "gemma2");
+    assert_string_equal(c.family->name, "gemma2");
     assert_int_equal(c.vocabulary, 512);
     assert_int_equal(c.layers, 3);
     assert_int_equal(c.kv_heads, 2);
@@ -93,14 +94,16 @@ static void reads_every_family(void **state)
 
     (void)state;
     assert_int_equal(config_read(&c, "tests/golden/gemma1-random"), OK);
-    assert_true(c.gated && !c.post_norms && !c.head_norms && !c.layer_norms && c.tied);
+    assert_true(c.gated && !c.post_norms && c.qk_norm == LM_QK_NORM_NONE && c.tied);
+    assert_true(c.norm == LM_NORM_RMS && !c.bias.qkv && !c.bias.attn_out && !c.bias.mlp);
     assert_true(c.kv_heads == 1 && c.window[0] == 0 && c.score_cap == 0);
     assert_int_equal(config_read(&c, "tests/golden/gemma3-random"), OK);
-    assert_true(c.post_norms && c.head_norms && c.logit_cap == 0);
+    assert_true(c.post_norms && c.qk_norm == LM_QK_NORM_HEADS && c.logit_cap == 0);
     assert_true(c.window[0] == 16 && c.window[3] == 0);
-    assert_true(c.rope_base[0] == 10000 && c.rope_base[3] == 1000000 && c.rope_factor[3] == 1);
+    assert_true(c.rope[0].base == 10000 && c.rope[3].base == 1000000 && c.rope[3].factor == 1);
     assert_int_equal(config_read(&c, "tests/golden/gpt2-random"), OK);
-    assert_true(c.layer_norms && !c.gated && c.rope_base[0] == 0);
+    assert_true(c.norm == LM_NORM_LAYER && c.bias.qkv && c.bias.attn_out && c.bias.mlp);
+    assert_true(!c.gated && c.learned_positions);
     assert_true(c.mlp_width == 256 && c.head_width == 16 && c.positions == 64);
 }
 
@@ -144,7 +147,8 @@ static void refuses_other_families_by_name(void **state)
 
     (void)state;
     assert_int_equal(read_changed(&config, "model_type", "\"mamba\""), E_FORMAT);
-    assert_non_null(strstr(refuse_reason(), "\"mamba\" is not known"));
+    assert_non_null(strstr(refuse_reason(), "\"mamba\" is not known; gemma, gemma2, gemma3_text "
+                           "and gpt2 are"));
     refuse_clear();
 }
 

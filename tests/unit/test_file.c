@@ -168,7 +168,7 @@ static void a_full_disk_is_room_and_leaves_the_old_file(void **state)
     assert_non_null(strstr(refuse_reason(), "free some space"));
     refuse_clear();
     assert_int_equal(file_reserve(path, BIG), E_SPACE);
-    assert_non_null(strstr(refuse_reason(), "set disk space aside"));
+    assert_non_null(strstr(refuse_reason(), "reserve disk space"));
     assert_int_equal(file_size(path, &size), OK);
     assert_int_equal(size, 3);
     assert_int_equal(umount(in_scratch("full")), 0);

@@ -1,6 +1,7 @@
 /* The forward pass against Google's own code, and against itself however it is run. */
 #include "base/allocate.h"
 #include "base/file.h"
+#include "lm/families.h"
 #include "lm/forward.h"
 #include "lm/head.h"
 #include "shard/h5.h"
@@ -162,20 +163,40 @@ static void check_logits(struct fixture *f)
     free(logits);
 }
 
-/* Every family, by its reference. */
-static void agrees_with_the_reference_on_every_family(void **state)
+/* The references, one at least for each family. */
+static const struct golden *const REFERENCES[] = { &GEMMA1, &RANDOM, &GEMMA3, &GPT2 };
+
+enum { REFERENCES_COUNT = sizeof REFERENCES / sizeof *REFERENCES };
+
+static void agrees_with_every_reference(void **state)
 {
-    static const struct golden *const FAMILIES[] = { &GEMMA1, &RANDOM, &GEMMA3, &GPT2 };
     struct fixture f;
 
     (void)state;
-    for (size_t i = 0; i < sizeof FAMILIES / sizeof *FAMILIES; i++) {
-        printf("    %s\n", FAMILIES[i]->model);
-        set_up(&f, FAMILIES[i]);
-        check_sites(&f, FAMILIES[i]->sequences, TOLERANCE);
-        check_losses(&f, FAMILIES[i]);
+    for (int i = 0; i < REFERENCES_COUNT; i++) {
+        printf("    %s\n", REFERENCES[i]->model);
+        set_up(&f, REFERENCES[i]);
+        check_sites(&f, REFERENCES[i]->sequences, TOLERANCE);
+        check_losses(&f, REFERENCES[i]);
         check_logits(&f);
-        tear_down(&f, FAMILIES[i]);
+        tear_down(&f, REFERENCES[i]);
+    }
+}
+
+static void every_family_has_a_reference(void **state)
+{
+    const struct family *family;
+    struct lm_config config;
+
+    (void)state;
+    for (int i = 0; (family = families_at(i)) != NULL; i++) {
+        bool found = false;
+        for (int r = 0; r < REFERENCES_COUNT; r++) {
+            assert_int_equal(config_read(&config, REFERENCES[r]->model), OK);
+            found |= config.family == family;
+        }
+        if (!found)
+            fail_msg("no reference is of the family %s", family->name);
     }
 }
 
@@ -361,7 +382,8 @@ static void stays_near_the_reference_in_bf16(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_the_reference_on_every_family),
+        cmocka_unit_test(agrees_with_every_reference),
+        cmocka_unit_test(every_family_has_a_reference),
         cmocka_unit_test(agrees_with_the_reference_on_the_demo_model),
         cmocka_unit_test(gives_the_same_bits_on_any_number_of_threads),
         cmocka_unit_test(goes_on_from_the_middle_with_the_same_bits),

@@ -118,7 +118,7 @@ static void says_how_to_use_it(void **state)
     assert_true(json_is_false(json_object_get(config, "apply_b_dec_to_input")));
     assert_string_equal(text_of(config, "normalize_activations"), "none");
     assert_string_equal(text_of(config, "reshape_activations"), "hook_z");
-    assert_string_equal(text_of(metadata, "manifest_model_name"), "tiny-gemma2");
+    assert_string_equal(text_of(metadata, "model_name"), "tiny-gemma2");
     assert_string_equal(text_of(metadata, "hook_name"), "blocks.2.attn.hook_z");
     assert_true(json_is_null(json_object_get(metadata, "hook_head_index")));
     assert_int_equal(json_integer_value(json_object_get(metadata, "context_size")), 256);
