@@ -5,14 +5,13 @@
 
 #include <assert.h>
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Rows of text that go through an autoencoder at a time. */
 enum { TILE_ROWS = 512 };
 
-/* --- room ---------------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------------------- */
 
 /* Bytes of the state that takes most, over all sites. */
 static int64_t widest_state_bytes(const struct lm_config *config, int64_t sequences,
@@ -28,8 +27,13 @@ static int64_t widest_state_bytes(const struct lm_config *config, int64_t sequen
     return most;
 }
 
+static int64_t tile_rows(const struct splice_room *room)
+{
+    return min_int64(TILE_ROWS, room->sequences * room->context);
+}
+
 int64_t splice_bytes(const struct lm_config *config, enum precision precision,
-                     const struct splice_room *room)
+                     const struct splice_room *room, int threads)
 {
     const int64_t sequences = room->sequences, context = room->context;
     const int64_t rows = sequences * context, runs = RUN_SAES + room->saes;
@@ -39,8 +43,8 @@ int64_t splice_bytes(const struct lm_config *config, enum precision precision,
     const int64_t tile = (int64_t)sizeof(float) * (2 * lm_widest_site(config) + room->latents)
                        + (int64_t)(2 * sizeof(double) + sizeof(struct fidelity));
 
-    return rows * row + TILE_ROWS * tile
-           + forward_bytes(config, precision, sequences, context, omp_get_max_threads())
+    return rows * row + tile_rows(room) * tile
+           + forward_bytes(config, precision, sequences, context, threads)
            + head_bytes(config) + widest_state_bytes(config, sequences, context);
 }
 
@@ -49,6 +53,7 @@ void splice_make(struct splice *splice, const struct weights *weights,
 {
     const struct lm_config *config = &weights->config;
     const int64_t rows = room->sequences * room->context, runs = RUN_SAES + room->saes;
+    const int64_t tile = tile_rows(room);
 
     *splice = (struct splice){
         .special = special,
@@ -59,12 +64,12 @@ void splice_make(struct splice *splice, const struct weights *weights,
         .streams = allocate(runs * rows * config->width, sizeof(float)),
         .losses = allocate(runs * rows, sizeof(float)),
         .kls = allocate(room->saes * rows, sizeof(float)),
-        .x = allocate(TILE_ROWS * lm_widest_site(config), sizeof(float)),
-        .y = allocate(TILE_ROWS * lm_widest_site(config), sizeof(float)),
-        .f = allocate((int64_t)TILE_ROWS * room->latents, sizeof(float)),
-        .l0 = allocate(TILE_ROWS, sizeof(double)),
-        .l1 = allocate(TILE_ROWS, sizeof(double)),
-        .fidelity = allocate(TILE_ROWS, sizeof(struct fidelity)),
+        .x = allocate(tile * lm_widest_site(config), sizeof(float)),
+        .y = allocate(tile * lm_widest_site(config), sizeof(float)),
+        .f = allocate(tile * room->latents, sizeof(float)),
+        .l0 = allocate(tile, sizeof(double)),
+        .l1 = allocate(tile, sizeof(double)),
+        .fidelity = allocate(tile, sizeof(struct fidelity)),
     };
     if (room->transcoders)
         splice->read = allocate(rows * lm_widest_site(config), sizeof(float));

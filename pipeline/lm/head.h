@@ -23,6 +23,9 @@ int64_t head_bytes(const struct lm_config *config);
 void    head_make(struct head *head, const struct weights *weights);
 void    head_free(struct head *head);
 
+/* Flops of the logits of a row. */
+double head_work(const struct lm_config *config);
+
 /* Logits after the soft-cap, of at most head->tile rows.
  *   logits [rows, vocabulary]  out
  *   stream [rows, width]       in, residual stream after the last layer */

@@ -15,12 +15,10 @@
 #define SAE_H
 
 #include "base/refuse.h"
+#include "suite/architectures.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* The forms in which others know what is used here in one. */
-enum sae_form { FORM_JUMPRELU, FORM_GATED, FORM_TOPK, FORM_RELU };
 
 struct sae {
     int32_t inputs;         /* values of a row, d */

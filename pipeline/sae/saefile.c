@@ -3,7 +3,6 @@
 #include "kernels/adam.h"
 #include "kernels/values.h"
 #include "shard/h5.h"
-#include "step/architecture.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@ static enum status read_attributes(struct sae *sae, struct sae_units *units, hid
 {
     int64_t inputs, outputs, latents, keep, centred, skip;
     char *name = NULL, *site = NULL, *target = NULL;
+    enum architecture_id architecture;
     enum status st;
 
     TRY(h5_read_int(file, path, "inputs", &inputs));
@@ -27,9 +27,8 @@ static enum status read_attributes(struct sae *sae, struct sae_units *units, hid
     TRY(h5_read_text(file, path, "site", &site));
     TRY(h5_read_text(file, path, "target", &target));
     TRY(h5_read_text(file, path, "architecture", &name));
-    const struct architecture *architecture = architecture_find(name);
-    TRY(architecture == NULL
-        ? refuse(E_FORMAT, "%s has an architecture that is not known: %s", path, name) : OK);
+    REQUIRE(architectures_find(&architecture, name), E_FORMAT,
+            "%s has an architecture that is not known: %s", path, name);
     REQUIRE(1 <= inputs && inputs <= INT32_MAX && 1 <= outputs && outputs <= INT32_MAX
             && 1 <= latents && latents <= INT32_MAX && 0 <= keep && keep <= latents
             && units->scale > 0 && units->target_scale > 0 && (!centred || inputs == outputs),
@@ -38,7 +37,7 @@ static enum status read_attributes(struct sae *sae, struct sae_units *units, hid
             (long long)latents, (long long)keep, units->scale, units->target_scale);
     units->centred = centred != 0;
     sae_make(sae, (int32_t)inputs, (int32_t)outputs, (int32_t)latents);
-    sae->form = architecture->form;
+    sae->form = ARCHITECTURES[architecture].form;
     sae->transcoder = strcmp(site, target) != 0;
     sae->keep = (int32_t)keep;
     if (skip != 0)

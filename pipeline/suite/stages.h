@@ -1,0 +1,29 @@
+/* stages.h -- the stages of a run, in their order, and what they are planned for.
+ */
+#ifndef STAGES_H
+#define STAGES_H
+
+#include "suite/tasks.h"
+
+struct lm_config;
+
+/* What a stage runs on, or is planned for: the figures by which it decides what it holds. */
+struct stage_host {
+    const struct suite     *suite;
+    const struct lm_config *model;
+    const struct tasks     *tasks;
+    int     nodes;
+    int     ranks;          /* of each node */
+    int     threads;        /* of each rank */
+    int64_t memory;         /* bytes that the ranks of a node may use together */
+};
+
+/* What a stage allocates: bytes of each rank, and what the ranks of a node have in common. */
+struct stage_memory {
+    int64_t rank, node;
+};
+
+/* All that a node needs, libraries included. */
+int64_t stages_node_bytes(const struct stage_host *host, struct stage_memory need);
+
+#endif
