@@ -105,7 +105,8 @@ static enum status find_missing(struct evaluate *evaluate)
     enum status st;
 
     TRY_ALL(comm, config_read(&evaluate->config, evaluate->suite.model.path));
-    TRY_ALL(comm, precision_parse(&evaluate->precision, evaluate->suite.model.precision));
+    evaluate->precision = evaluate->suite.model.precision;
+    TRY_ALL(comm, weights_check_precision(evaluate->precision));
     TRY_ALL(comm, tasks_make(tasks, &evaluate->suite, evaluate->config.layers));
     TRY(run_check_task(evaluate->run, tasks->taps_count));
     evaluate->missing = allocate(tasks->taps_count * SITES, sizeof *evaluate->missing);
@@ -241,7 +242,7 @@ static enum status write_scores(struct evaluate *evaluate, const struct scored *
     enum status st;
 
     json_object_set_new(scores, "name", json_string(task->name));
-    json_object_set_new(scores, "recipe", json_string(task->recipe));
+    json_object_set_new(scores, "recipe", json_string(ARCHITECTURES[task->architecture].name));
     json_object_set_new(scores, "target", json_string(site_name(task->target.site)));
     json_object_set_new(scores, "sequences", json_integer(evaluate->text.selection.sequences));
     paths_sae(path, &evaluate->suite, tap, task->name, ".h5");

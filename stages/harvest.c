@@ -139,19 +139,18 @@ static enum status set_up(struct harvest *harvest)
     const struct suite *suite = &harvest->suite;
     MPI_Comm comm = harvest->run->comm;
     struct lm_config config;
-    enum precision precision;
-    enum store store;
+    const enum precision precision = suite->model.precision;
     double start;
     enum status st;
 
-    TRY_ALL(comm, precision_parse(&precision, suite->model.precision));
+    TRY_ALL(comm, weights_check_precision(precision));
     TRY_ALL(comm, config_read(&config, suite->model.path));
     TRY_ALL(comm, tasks_make(&harvest->tasks, suite, config.layers));
-    TRY_ALL(comm, store_parse(&store, suite->harvest.store));
     TRY_ALL(comm, selection_of_harvest(&harvest->selection, suite));
     harvest->shards = split_blocks(harvest->selection.sequences, suite->harvest.shard);
     TRY(run_check_task(harvest->run, harvest->shards));
-    taps_list(&harvest->taps, harvest->tasks.taps, harvest->tasks.taps_count, &config, store);
+    taps_list(&harvest->taps, harvest->tasks.taps, harvest->tasks.taps_count, &config,
+              suite->harvest.store);
     TRY(memory_check(comm, bytes_needed(harvest, &config, precision), "harvest"));
     TRY_ALL(comm, harvest->run->rank == 0 ? check_disk(harvest) : OK);
     start = MPI_Wtime();

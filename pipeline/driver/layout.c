@@ -33,7 +33,7 @@ struct stage_host layout_host(enum stage stage, const struct suite *suite,
     struct stage_host host = {
         .suite = suite, .model = model, .tasks = tasks, .nodes = nodes.count,
         .cores = nodes.cores, .memory = nodes.memory,
-        .weights = weights_bytes(model, weights_precision(suite->model.precision)),
+        .weights = weights_bytes(model, suite->model.precision),
     };
 
     host.ranks = traits->ranks != NULL ? traits->ranks(&host) : nodes.cores;

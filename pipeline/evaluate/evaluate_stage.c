@@ -49,7 +49,7 @@ static int64_t parameters_bytes(const struct lm_config *model, struct tap read,
 static struct stage_memory group_bytes(const struct stage_host *host, const struct placed *placed,
                                        int count)
 {
-    const enum precision precision = weights_precision(host->suite->model.precision);
+    const enum precision precision = host->suite->model.precision;
     struct splice_room room = {
         .sequences = host->suite->harvest.block, .context = host->suite->corpus.context,
         .saes = count, .transcoders = placed->place.read.site != placed->place.replaced.site,

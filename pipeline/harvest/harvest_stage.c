@@ -13,26 +13,17 @@ enum { TILES_OF_A_THREAD = 16 };
  * demo's harvest, 5.3 when it is shuffled, more with more documents. */
 static const double ORIGIN_BYTES = 8;
 
-static enum store store_of(const struct suite *suite)
-{
-    enum store store = STORE_BF16;
-
-    if (store_parse(&store, suite->harvest.store) != OK)
-        refuse_clear();     /* the schema knows the words */
-    return store;
-}
-
 /* --- memory -------------------------------------------------------------------------- */
 
 int64_t harvest_rank_bytes(const struct stage_host *host, int rank)
 {
     const struct suite *suite = host->suite;
-    const enum precision precision = weights_precision(suite->model.precision);
+    const enum precision precision = suite->model.precision;
     const int64_t context = suite->corpus.context, shard = suite->harvest.shard;
     const int64_t reading = weights_reading_bytes(host->model, host->threads);
     struct taps taps;
 
-    taps_list(&taps, host->tasks->taps, host->tasks->taps_count, host->model, store_of(suite));
+    taps_list(&taps, host->tasks->taps, host->tasks->taps_count, host->model, suite->harvest.store);
     int64_t bytes = taps_bytes(&taps, host->model, precision, suite->harvest.block, context, rank,
                                host->nodes * host->ranks, host->threads);
     bytes += shard * context * (int64_t)sizeof(int32_t);    /* ids */
@@ -58,7 +49,7 @@ static int ranks(const struct stage_host *host)
 {
     const struct suite *suite = host->suite;
     const int64_t rows = suite->harvest.block * suite->corpus.context;
-    const enum precision precision = weights_precision(suite->model.precision);
+    const enum precision precision = suite->model.precision;
     const int64_t threads = linear_tiles(precision, host->model->width, rows) / TILES_OF_A_THREAD;
 
     if (threads <= 1)
@@ -70,14 +61,14 @@ static int ranks(const struct stage_host *host)
 
 double harvest_value_bytes(const struct stage_host *host, double rows, struct tap tap)
 {
-    return rows * (double)(lm_site_width(host->model, tap.site) * store_bytes(store_of(host->suite)));
+    return rows * (double)(lm_site_width(host->model, tap.site) * store_bytes(host->suite->harvest.store));
 }
 
 /* Of values of float32 16 bits nearly do not shrink. */
 double harvest_stream_bytes(const struct stage_host *host, const struct stage_amounts *amounts,
                             struct tap tap)
 {
-    const double kept = store_of(host->suite) == STORE_BF16 ? amounts->kept : (1 + amounts->kept) / 2;
+    const double kept = host->suite->harvest.store == STORE_BF16 ? amounts->kept : (1 + amounts->kept) / 2;
 
     return kept * harvest_value_bytes(host, amounts->rows, tap) + ORIGIN_BYTES * amounts->rows;
 }

@@ -170,10 +170,10 @@ done:
 
 /* Is a tensor of the file the one it should be? */
 static enum status same_tensor(const struct safetensors *file,
-                               const struct saelens_tensor *wanted)
+                               const struct safetensors_array *wanted)
 {
     const struct safetensor *tensor = safetensors_find(file, wanted->name);
-    const int64_t count = wanted->rows * (wanted->columns > 0 ? wanted->columns : 1);
+    const int64_t count = safetensors_write_count(wanted);
     const char *path = file->tensors[0].path;
     float *read = NULL;
     enum status st;

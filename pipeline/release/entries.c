@@ -181,7 +181,8 @@ enum status entries_write(const struct entries *entries, const char *path)
 
         fprintf(out, "\n%s\t%s\t%s\t%d\t%s\t%d\t%g\t%g\t%lld", e->folder,
                 site_name(e->tap.site), site_name(e->sae.target.site), e->tap.layer,
-                e->sae.recipe, e->sae.width, e->sae.sparsity, e->sae.target_l0,
+                ARCHITECTURES[e->sae.architecture].name, e->sae.width, e->sae.sparsity,
+                e->sae.target_l0,
                 (long long)e->sae.tokens);
         for (size_t k = 0; k < sizeof NEEDED / sizeof *NEEDED; k++)
             fprintf(out, "\t%.9g", entries_score(e, NEEDED[k]));

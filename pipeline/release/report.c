@@ -116,19 +116,19 @@ static void put_training_rows(FILE *out, const struct entries *entries)
 /* "gemma_scope", "gated and topk", each once. */
 static void put_recipes(FILE *out, const struct entries *entries)
 {
-    const char *seen[16];
+    enum architecture_id seen[ARCHITECTURES_COUNT];
     int count = 0;
 
     for (int i = 0; i < entries->count; i++) {
-        const char *recipe = entries->entry[i].sae.recipe;
         int s = 0;
-        while (s < count && strcmp(seen[s], recipe) != 0)
+        while (s < count && seen[s] != entries->entry[i].sae.architecture)
             s++;
-        if (s == count && count < 16)
-            seen[count++] = recipe;
+        if (s == count)
+            seen[count++] = entries->entry[i].sae.architecture;
     }
     for (int s = 0; s < count; s++)
-        fprintf(out, "%s<code>%s</code>", s == 0 ? "" : s == count - 1 ? " and " : ", ", seen[s]);
+        fprintf(out, "%s<code>%s</code>", s == 0 ? "" : s == count - 1 ? " and " : ", ",
+                ARCHITECTURES[seen[s]].name);
 }
 
 static void write_top(FILE *out, const struct suite *suite, const struct entries *entries,
@@ -215,7 +215,8 @@ static void write_row(FILE *out, const struct entry *e, bool first)
 
     fprintf(out, "<tr%s><td class=\"text\"><a href=\"#%s-%d\">%s</a></td>",
             first ? " class=\"first\"" : "", site, e->tap.layer, site);
-    fprintf(out, "<td>%d</td><td class=\"text\">%s</td><td>%s</td>", e->tap.layer, e->sae.recipe,
+    fprintf(out, "<td>%d</td><td class=\"text\">%s</td><td>%s</td>", e->tap.layer,
+            ARCHITECTURES[e->sae.architecture].name,
             entries_width_name(name, e->sae.width));
     for (int c = 0; c < COLUMNS_COUNT; c++) {
         const double score = entries_score(e, COLUMNS[c].score) * COLUMNS[c].scale;
@@ -251,7 +252,7 @@ static void write_table(FILE *out, const struct entries *entries)
 static bool has_top_k(const struct entries *entries)
 {
     for (int i = 0; i < entries->count; i++)
-        if (strcmp(entries->entry[i].sae.recipe, "topk") == 0)
+        if (ARCHITECTURES[entries->entry[i].sae.architecture].form == FORM_TOPK)
             return true;
     return false;
 }

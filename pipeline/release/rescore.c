@@ -106,7 +106,8 @@ static enum status set_up(struct rescore *r, const char *folder, const json_t *e
     enum status st;
 
     TRY_ALL(comm, config_read(&r->config, r->suite.model.path));
-    TRY_ALL(comm, precision_parse(&r->precision, r->suite.model.precision));
+    r->precision = r->suite.model.precision;
+    TRY_ALL(comm, weights_check_precision(r->precision));
     TRY_ALL(comm, find_place(r, folder, entry));
     TRY(read_autoencoder(r));
     TRY(held_out_open(&r->text, r->run, &r->suite, &r->config, r->precision, bytes_needed(r),

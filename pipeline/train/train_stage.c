@@ -11,7 +11,6 @@
 #include "train/trainings.h"
 
 #include <math.h>
-#include <string.h>
 
 /* Minimum tiles of latents per rank, for load balance. */
 enum { TILES_OF_A_RANK = 4 };
@@ -168,7 +167,7 @@ static int64_t progress(const struct suite *suite, const struct tasks *tasks, in
 static bool crosses_streams(const struct suite *suite)
 {
     for (unsigned g = 0; g < suite->saes_count; g++)
-        if (strcmp(suite->saes[g].target, "input") != 0)
+        if (suite->saes[g].target != TARGET_INPUT)
             return true;
     return false;
 }

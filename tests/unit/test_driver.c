@@ -420,8 +420,7 @@ static void threads_are_as_many_as_have_tiles_of_a_product(void **state)
     (void)state;
     make_suite(&suite);
     assert_int_equal(config_read(&model, "jobs/models/gemma-2-2b"), OK);
-    free(suite.model.precision);
-    suite.model.precision = strdup("bf16");
+    suite.model.precision = PRECISION_BF16;
     suite.corpus.context = 1024;
     suite.harvest.block = 2;
     expect_layout(layout_of(STAGE_HARVEST, &suite, &model, nodes), 48, 1);
