@@ -53,7 +53,7 @@ static int64_t packed_count(const struct attention *a)
 /* The scratch of one thread. */
 struct own_scratch {
     float    *score;    /* [ATTENTION_STRIP, keys] */
-    float    *sums;     /* [ATTENTION_STRIP, padded_width()] weighted values; from here on bf16 only */
+    float    *sums;     /* [ATTENTION_STRIP, padded_width()] weighted values; bf16 only, as below */
     uint16_t *weights;  /* [ATTENTION_STRIP, keys] */
     uint16_t *tokens;   /* [ATTENTION_STRIP, head_width] queries, keys or values */
 };

@@ -17,13 +17,13 @@ static void legend_item(FILE *out, int colour, const char *text)
 
 /* ---- sparsity and fidelity ------------------------------------------------------ */
 
-/* Does a line go on from one entry to the next? */
+/* Are two consecutive entries on the same line of the plot? */
 static bool same_line(const struct entry *a, const struct entry *b)
 {
     return a->tap.layer == b->tap.layer && a->sae.width == b->sae.width;
 }
 
-/* A score of each entry, as an array; as percent of the latents if asked.  Caller frees. */
+/* The score of each entry; if `percent`, as percent of the latents.  Caller frees. */
 static double *scores_of(const struct entry *entries, int count, const char *name, bool percent)
 {
     double *values = allocate(count, sizeof *values);
@@ -33,14 +33,15 @@ static double *scores_of(const struct entry *entries, int count, const char *nam
     return values;
 }
 
-/* The place of each entry's layer among the layers there are; returns their number. */
-static int number_layers(int *place, const struct entry *entries, int count)
+/* Number the layers that occur, in order, and return their count.
+ *   number  [count]  out: of each entry's layer */
+static int number_layers(int *number, const struct entry *entries, int count)
 {
     int layers = 0;
 
     for (int i = 0; i < count; i++) {
         layers += i == 0 || entries[i].tap.layer != entries[i - 1].tap.layer;
-        place[i] = layers - 1;
+        number[i] = layers - 1;
     }
     return layers;
 }
@@ -56,7 +57,7 @@ static int32_t next_width(const struct entry *entries, int count, int32_t below)
     return next;
 }
 
-/* The shape of a width's marks: its place among the widths there are. */
+/* The shape of a width's marks: its number among the widths that occur. */
 static int shape_of(const struct entry *entries, int count, int32_t width)
 {
     int shape = 0;
@@ -66,7 +67,7 @@ static int shape_of(const struct entry *entries, int count, int32_t width)
     return shape % PLOT_SHAPES;
 }
 
-/* Which shape is which width, if there are several. */
+/* If there are several widths, write the shape of each. */
 static void legend_of_widths(FILE *out, const struct entry *entries, int count)
 {
     const int32_t first = next_width(entries, count, 0);
@@ -85,7 +86,7 @@ struct fidelity_panel {
 };
 
 static enum status draw_against_l0(FILE *out, const struct entry *entries, int count,
-                                   const int *place, int layers, struct fidelity_panel panel)
+                                   const int *number, int layers, struct fidelity_panel panel)
 {
     double *x = scores_of(entries, count, "l0", false);
     double *y = scores_of(entries, count, panel.score, panel.percent);
@@ -105,7 +106,7 @@ static enum status draw_against_l0(FILE *out, const struct entry *entries, int c
         snprintf(labels[i], LABEL, "layer %d, width %s", entries[i].tap.layer,
                  entries_width_name(width, entries[i].sae.width));
         series[plot.count++] = (struct plot_series){
-            x + i, y + i, 1, plot_colour(place[i], layers),
+            x + i, y + i, 1, plot_colour(number[i], layers),
             shape_of(entries, count, entries[i].sae.width), labels[i] };
     }
     st = plot_draw(out, &plot);
@@ -119,34 +120,34 @@ static enum status draw_against_l0(FILE *out, const struct entry *entries, int c
 enum status figures_fidelity(FILE *out, const struct entry *entries, int count)
 {
     static const struct fidelity_panel PANELS[] = {
-        { "fvu", "variance not explained", "FVU", false },
-        { "delta_loss", "what the model loses", "added loss, nats a token", false },
+        { "fvu", "unexplained variance", "FVU", false },
+        { "delta_loss", "loss added to the model", "added loss, nats a token", false },
         { "never_active", "unused latents", "percent never active", true },
     };
-    int *place = allocate(count, sizeof *place);
-    const int layers = number_layers(place, entries, count);
+    int *number = allocate(count, sizeof *number);
+    const int layers = number_layers(number, entries, count);
     char text[LABEL];
     enum status st;
 
     fputs("<figure>\n<div class=\"legend\">\n", out);
     for (int i = 0; i < count; i++)
-        if (i == 0 || place[i] != place[i - 1]) {
+        if (i == 0 || number[i] != number[i - 1]) {
             snprintf(text, sizeof text, "layer %d", entries[i].tap.layer);
-            legend_item(out, plot_colour(place[i], layers), text);
+            legend_item(out, plot_colour(number[i], layers), text);
         }
     legend_of_widths(out, entries, count);
     fputs("</div>\n<div class=\"panels\">\n", out);
     for (size_t k = 0; k < sizeof PANELS / sizeof *PANELS; k++)
-        TRY(draw_against_l0(out, entries, count, place, layers, PANELS[k]));
+        TRY(draw_against_l0(out, entries, count, number, layers, PANELS[k]));
     fputs("</div>\n</figure>\n", out);
 done:
-    free(place);
+    free(number);
     return st;
 }
 
 /* ---- training and firing -------------------------------------------------------- */
 
-/* Thousands, millions or billions, whichever makes the largest value readable. */
+/* Choose thousands, millions or billions, so that the largest value is readable. */
 static double token_unit(double most, const char **name)
 {
     *name = most >= 1e9 ? "billions of tokens" : most >= 1e6 ? "millions of tokens"
@@ -163,7 +164,7 @@ static enum status draw_curves(FILE *out, const struct curve *curves, const int3
         bool              log_y;
     } PANELS[] = {
         { CURVE_LOSS, "training loss", "squared error + penalty", true },
-        { CURVE_FVU, "variance not explained", "FVU", true },
+        { CURVE_FVU, "unexplained variance", "FVU", true },
         { CURVE_L0, "sparsity", "L0: active latents a token", true },
         { CURVE_DEAD, "dead latents", "percent of latents", false },
     };
@@ -201,8 +202,8 @@ done:
     return st;
 }
 
-/* The histogram of one entry as edges and counts; one more edge than counts, and so a last
- * count of 0.  Returns how many edges.  Caller frees both. */
+/* Read the histogram of an entry, and return the number of edges.  There is one edge more than
+ * counts, so the last count is 0.  Caller frees both. */
 static int read_histogram(double **edges, double **counts, const struct entry *entry)
 {
     const json_t *histogram = json_object_get(entry->scores, "frequency_histogram");
@@ -246,9 +247,9 @@ static enum status draw_histograms(FILE *out, const struct entry *entries,
     return st;
 }
 
-enum { SPANS_MAX = 64 };    /* they double, so there cannot be more */
+enum { SPANS_MAX = 64 };    /* spans double in length, so there cannot be more */
 
-/* The FVU in each span of positions, drawn at the span's first. */
+/* Draw the FVU of each span of positions, at its first position. */
 static enum status draw_positions(FILE *out, const struct entry *entries,
                                   char (*labels)[LABEL], int count)
 {
@@ -256,7 +257,7 @@ static enum status draw_positions(FILE *out, const struct entry *entries,
     double (*x)[SPANS_MAX] = allocate(count, sizeof *x);
     double (*y)[SPANS_MAX] = allocate(count, sizeof *y);
     const struct plot plot = {
-        .title = "along the sequence", .x_label = "position of the token", .y_label = "FVU",
+        .title = "FVU by position", .x_label = "position of the token", .y_label = "FVU",
         .log_x = true, .marks = true, .series = series, .count = count,
     };
     enum status st;
