@@ -185,6 +185,7 @@ static struct head head_at(float *out, const float *qkv, void *scratch, int64_t 
     };
 }
 
+/* Compute one strip of a head in float32. */
 static void attend(struct head h, struct own_scratch own, int64_t from, const struct attention *a)
 {
     const struct strip s = strip_at(a, from, 1);
@@ -212,6 +213,7 @@ static void round_tokens(uint16_t *to, const float *from, int64_t count,
         bf16_from_float(to + i * a->head_width, from + i * token_stride(a), a->head_width);
 }
 
+/* Round and pack the keys and values of a head.  Its padding becomes 0. */
 static void pack_head(struct head h, struct own_scratch own, const struct attention *a)
 {
     const int64_t width = a->head_width, stride = token_stride(a);
@@ -228,6 +230,7 @@ static void pack_head(struct head h, struct own_scratch own, const struct attent
     }
 }
 
+/* Compute one strip of a head in bf16. */
 static void attend_packed(struct head h, struct own_scratch own, int64_t from,
                           const struct attention *a)
 {

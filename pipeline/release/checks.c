@@ -40,6 +40,7 @@ static int64_t compare_names(struct run *run, const struct digests *listed,
     return differences;
 }
 
+/* Print each file in both lists whose sums differ, and return their number. */
 static int64_t compare_sums(struct run *run, const struct digests *listed,
                             const struct digests *found)
 {
@@ -126,6 +127,7 @@ done:
     return st;
 }
 
+/* Is `file` the params.npz of an autoencoder in the manifest? */
 static bool is_named(const json_t *manifest, const char *file)
 {
     for (size_t i = 0; i < count_of(manifest); i++) {
@@ -191,6 +193,7 @@ done:
     return st;
 }
 
+/* Check that the safetensors file holds the tensors that `sae` gives, and no others. */
 static enum status check_weights(const struct sae *sae, const char *path)
 {
     struct safetensors file = {0};

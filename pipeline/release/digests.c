@@ -185,6 +185,7 @@ static enum status refuse_line(const char *path, int64_t line, const char *found
     return refuse(E_FORMAT, "cannot use %s: line %lld %s", path, (long long)line, found);
 }
 
+/* Is this path outside the folder that it is relative to? */
 static bool leads_out(const char *name)
 {
     return name[0] == '/' || name[0] == '\0' || strncmp(name, "../", 3) == 0

@@ -59,6 +59,7 @@ done:
     return st;
 }
 
+/* Refuse if an autoencoder has no scores, or if there are no autoencoders. */
 static enum status check_all_scored(const struct suite *suite, const struct tasks *tasks)
 {
     char path[PATH_LENGTH], missing[PATH_LENGTH] = "";
@@ -93,6 +94,7 @@ static int order_of(enum site site)
     return ORDER[site];
 }
 
+/* For qsort(): by site, layer, width, L0 and name. */
 static int by_order(const void *left, const void *right)
 {
     const struct entry *a = left, *b = right;

@@ -85,6 +85,7 @@ struct fidelity_panel {
     bool        percent;        /* of the latents */
 };
 
+/* Draw a score against L0; consecutive entries of one layer and width make a line. */
 static enum status draw_against_l0(FILE *out, const struct entry *entries, int count,
                                    const int *number, int layers, struct fidelity_panel panel)
 {
@@ -155,6 +156,28 @@ static double token_unit(double most, const char **name)
     return most >= 1e9 ? 1e9 : most >= 1e6 ? 1e6 : 1e3;
 }
 
+/* Convert rows to the unit that fits the longest curve, and dead latents to percent of the width.
+ * Returns the name of the unit. */
+static const char *scale_curves(struct curve *scaled, const struct curve *curves,
+                                const int32_t *widths, int count)
+{
+    const char *unit;
+    double most = 0;
+
+    for (int i = 0; i < count; i++)
+        if (curves[i].points > 0)
+            most = fmax(most, curves[i].column[CURVE_ROWS][curves[i].points - 1]);
+    const double tokens = token_unit(most, &unit);
+    for (int i = 0; i < count; i++) {
+        scaled[i] = curves[i];
+        for (int64_t p = 0; p < curves[i].points; p++) {
+            scaled[i].column[CURVE_ROWS][p] /= tokens;
+            scaled[i].column[CURVE_DEAD][p] *= 100.0 / widths[i];
+        }
+    }
+    return unit;
+}
+
 static enum status draw_curves(FILE *out, const struct curve *curves, const int32_t *widths,
                                char (*labels)[LABEL], int count)
 {
@@ -170,21 +193,9 @@ static enum status draw_curves(FILE *out, const struct curve *curves, const int3
     };
     struct curve *scaled = allocate(count, sizeof *scaled);
     struct plot_series *series = allocate(count, sizeof *series);
-    const char *unit;
-    double most = 0;
+    const char *unit = scale_curves(scaled, curves, widths, count);
     enum status st = OK;
 
-    for (int i = 0; i < count; i++)
-        if (curves[i].points > 0)
-            most = fmax(most, curves[i].column[CURVE_ROWS][curves[i].points - 1]);
-    const double tokens = token_unit(most, &unit);
-    for (int i = 0; i < count; i++) {
-        scaled[i] = curves[i];
-        for (int64_t p = 0; p < curves[i].points; p++) {
-            scaled[i].column[CURVE_ROWS][p] /= tokens;
-            scaled[i].column[CURVE_DEAD][p] *= 100.0 / widths[i];
-        }
-    }
     for (size_t k = 0; k < sizeof PANELS / sizeof *PANELS; k++) {
         const struct plot plot = { .title = PANELS[k].title, .x_label = unit,
                                    .y_label = PANELS[k].label, .log_y = PANELS[k].log_y,
@@ -220,6 +231,7 @@ static int read_histogram(double **edges, double **counts, const struct entry *e
     return (int)n;
 }
 
+/* Draw how many latents are active on which share of the tokens. */
 static enum status draw_histograms(FILE *out, const struct entry *entries,
                                    char (*labels)[LABEL], int count)
 {

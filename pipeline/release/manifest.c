@@ -119,6 +119,7 @@ static void cpu_name(char name[128])
         fclose(info);
 }
 
+/* {name: version} of the libraries that the results may depend on. */
 static json_t *libraries_json(const char *gnuplot)
 {
     char mpi[MPI_MAX_LIBRARY_VERSION_STRING], hdf5[32];

@@ -60,7 +60,7 @@ static char *take_text(FILE *file)
     return text;
 }
 
-/* The last line that is not empty; cuts the line ends behind it off. */
+/* The last line that is not empty, without the line ends after it. */
 static const char *last_line(char *text)
 {
     char *end = text + strlen(text);
@@ -107,6 +107,7 @@ static enum status run_gnuplot(char **text, FILE *script)
 
 /* ---- the script ----------------------------------------------------------------- */
 
+/* Write size, margins, colours and titles. */
 static void write_settings(FILE *script, const struct plot *plot)
 {
     fprintf(script,

@@ -143,6 +143,7 @@ static void put_recipes(FILE *out, const struct entries *entries)
         fprintf(out, "%s<code>%s</code>", s == 0 ? "" : s == count - 1 ? " and " : ", ", seen[s]);
 }
 
+/* The heading, one sentence about all autoencoders, and a few numbers. */
 static void write_top(FILE *out, const struct suite *suite, const struct entries *entries,
                       const json_t *manifest)
 {
@@ -181,6 +182,7 @@ static void write_top(FILE *out, const struct suite *suite, const struct entries
 
 /* ---- the sections --------------------------------------------------------------- */
 
+/* A figure for each site. */
 static enum status write_fidelity(FILE *out, const struct entries *entries)
 {
     enum status st = OK;
@@ -269,6 +271,7 @@ static bool has_top_k(const struct entries *entries)
     return false;
 }
 
+/* Code that loads an autoencoder of the middle of the list. */
 static void write_usage(FILE *out, const struct entries *entries)
 {
     const char *folder = entries->entry[entries->count / 2].folder;
@@ -293,14 +296,15 @@ static void write_usage(FILE *out, const struct entries *entries)
           "in this folder; <code>saemill verify</code> also loads every file.</p>\n", out);
 }
 
+/* A figure for each tap, of which the first is open. */
 static enum status write_taps(FILE *out, const struct suite *suite,
                               const struct entries *entries)
 {
     enum status st = OK;
 
     fputs("<h2 id=\"training\">Training and firing</h2>\n"
-          "<p>For each site and layer: the course of training, on its own data and in its "
-          "normalised units; then how often the trained latents fire on held-out text. The "
+          "<p>For each site and layer: the course of training, measured on the training data in "
+          "normalised units; and how often the trained latents fire on held-out text. The "
           "histogram of a healthy dictionary has one peak well below 10<sup>&minus;1</sup> and "
           "few latents to the right of it, and few of its latents are dead.</p>\n", out);
     for (int from = 0, end; from < entries->count; from = end) {

@@ -21,6 +21,7 @@ bool tokens_is_text(struct special_tokens special, int32_t id)
 
 /* --- writing ----------------------------------------------------------------------- */
 
+/* Create the empty data sets of a part. */
 static enum status create_part(struct tokens_writer *writer, enum tokens_part part)
 {
     const hid_t group = H5Gcreate2(writer->file, PARTS[part], H5P_DEFAULT, H5P_DEFAULT,
@@ -134,6 +135,7 @@ done:
     return st;
 }
 
+/* Read the header of a shard, and add its sequences to both parts. */
 static enum status add_shard(struct tokens *tokens, int shard)
 {
     const char *path = tokens->shards.paths[shard];
