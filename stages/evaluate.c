@@ -6,27 +6,22 @@
  *           RUN/train/res.01/NAME.h5        autoencoders
  *   writes  RUN/evaluate/res.01/NAME.json   scores: FORMATS.md, "Scores"
  *
- * Two passes over the held-out text.  The first sums up the rows of every tap, for their
- * means.  The second, tap by tap, lets the model go on from there in all the ways that are
- * compared (splice.h).  Blocks of a fixed number of sequences are dealt to the ranks; their
- * sums are added in the order of the blocks, so that the scores have the same bits on any
- * number of ranks.
+ * A pass over the held-out text sums up the rows of every tap, for their means.  Then each place
+ * takes a pass for its autoencoders, or several, if they do not all fit into memory (score_text.h,
+ * evaluate_need.h).
  */
 #include "base/agree.h"
 #include "base/allocate.h"
-#include "base/block_sum.h"
 #include "base/memory.h"
 #include "base/run.h"
-#include "corpus/selection.h"
-#include "evaluate/splice.h"
+#include "evaluate/evaluate_need.h"
+#include "evaluate/score_text.h"
+#include "evaluate/shared_saes.h"
 #include "sae/saefile.h"
 #include "suite/paths.h"
-#include "suite/tasks.h"
 
-#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const char HELP[] =
     "saemill-evaluate SUITE [--task N]\n"
@@ -35,12 +30,10 @@ static const char HELP[] =
     "RUN/evaluate/SITE.LL/NAME.json.  Those that are done are skipped.  --task N does the\n"
     "autoencoders of tap N alone.\n";
 
-/* The autoencoders of one place that have no scores yet. */
+/* Autoencoders of one place that have no scores yet. */
 struct missing {
-    struct splice_place place;
-    struct sae_task **saes;     /* [count] */
-    int               count;
-    float            *mean;     /* [width] of the replaced tap's rows of text */
+    struct placed placed;
+    float        *mean;         /* [width] of the replaced tap's rows of text */
 };
 
 struct evaluate {
@@ -49,16 +42,10 @@ struct evaluate {
     struct lm_config  config;
     enum precision    precision;    /* of the model's products */
     struct tasks      tasks;
-    struct selection  selection;
-    struct weights    weights;
-    struct splice     splice;
+    struct stage_host host;
+    struct held_out   text;
     struct missing   *missing;      /* [places] in the order in which the model comes to them */
     int               places;
-    struct splice_room room;
-    int32_t          *ids;          /* [block, context] */
-    struct sequence_origin *origins;    /* [block] */
-    double            since;        /* when the first pass began */
-    int64_t           passes;       /* over the text that are done */
 };
 
 /* --- what there is to do ------------------------------------------------------------- */
@@ -66,8 +53,8 @@ struct evaluate {
 static int by_step(const void *a, const void *b)
 {
     const struct missing *x = a, *y = b;
-    const int64_t step_x = site_tap_step(x->place.replaced);
-    const int64_t step_y = site_tap_step(y->place.replaced);
+    const int64_t step_x = site_tap_step(x->placed.place.replaced);
+    const int64_t step_y = site_tap_step(y->placed.place.replaced);
 
     return (step_x > step_y) - (step_x < step_y);
 }
@@ -76,43 +63,38 @@ static int by_step(const void *a, const void *b)
  * Collective. */
 static void note_missing(struct evaluate *evaluate, const struct tap_task *task, enum site site)
 {
-    struct missing *missing = &evaluate->missing[evaluate->places];
-    struct splice_room *room = &evaluate->room;
+    struct placed placed = evaluate_placed(task, site);
     char path[PATH_LENGTH];
+    int count = 0;
 
-    *missing = (struct missing){ .place = { task->tap, { site, task->tap.layer } } };
-    missing->saes = allocate(task->count, sizeof(struct sae_task *));
-    for (int i = 0; i < task->count; i++) {
-        paths_scores(path, &evaluate->suite, task->tap, task->saes[i].name);
-        if (task->saes[i].target.site != site || comm_file_exists(evaluate->run->comm, path))
-            continue;
-        missing->saes[missing->count++] = &task->saes[i];
-        if (task->saes[i].width > room->latents)
-            room->latents = task->saes[i].width;
-        room->transcoders |= task->saes[i].transcoder;
+    for (int i = 0; i < placed.count; i++) {
+        paths_scores(path, &evaluate->suite, task->tap, placed.saes[i]->name);
+        if (!comm_file_exists(evaluate->run->comm, path))
+            placed.saes[count++] = placed.saes[i];
     }
-    if (missing->count > room->saes)
-        room->saes = missing->count;
-    if (missing->count == 0)
-        free(missing->saes);
+    placed.count = count;
+    if (count == 0)
+        evaluate_placed_free(&placed);
     else
-        evaluate->places++;
+        evaluate->missing[evaluate->places++].placed = placed;
 }
 
 /* Everything that is to be scored must be trained.  Local. */
 static enum status check_trained(const struct evaluate *evaluate)
 {
     char path[PATH_LENGTH];
+    enum status st = OK;
 
-    for (int t = 0; t < evaluate->places; t++)
-        for (int i = 0; i < evaluate->missing[t].count; i++) {
-            paths_sae(path, &evaluate->suite, evaluate->missing[t].place.read,
-                     evaluate->missing[t].saes[i]->name, ".h5");
-            if (!file_exists(path))
-                return refuse(E_USAGE, "cannot evaluate %s: it is not there; run train first",
-                              path);
+    for (int t = 0; t < evaluate->places; t++) {
+        const struct placed *placed = &evaluate->missing[t].placed;
+        for (int i = 0; i < placed->count; i++) {
+            paths_sae(path, &evaluate->suite, placed->place.read, placed->saes[i]->name, ".h5");
+            REQUIRE(file_exists(path), E_USAGE, "cannot evaluate %s: it is not there; run train "
+                    "first", path);
         }
-    return OK;
+    }
+done:
+    return st;
 }
 
 /* Collective. */
@@ -123,7 +105,8 @@ static enum status find_missing(struct evaluate *evaluate)
     enum status st;
 
     TRY_ALL(comm, config_read(&evaluate->config, evaluate->suite.model.path));
-    TRY_ALL(comm, precision_parse(&evaluate->precision, evaluate->suite.model.precision));
+    evaluate->precision = evaluate->suite.model.precision;
+    TRY_ALL(comm, weights_check_precision(evaluate->precision));
     TRY_ALL(comm, tasks_make(tasks, &evaluate->suite, evaluate->config.layers));
     TRY(run_check_task(evaluate->run, tasks->taps_count));
     evaluate->missing = allocate(tasks->taps_count * SITES, sizeof *evaluate->missing);
@@ -137,258 +120,176 @@ done:
     return st;
 }
 
-/* --- room ---------------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------------------- */
 
-static int64_t sae_bytes(const struct lm_config *config, struct splice_place place,
-                         const struct sae_task *task)
+/* The host, the same on all ranks: that of the fullest node.  Collective. */
+static struct stage_host find_host(const struct evaluate *evaluate)
 {
-    const int64_t inputs = lm_site_width(config, place.read.site), latents = task->width;
-    const int64_t outputs = lm_site_width(config, place.replaced.site);
+    MPI_Comm comm = evaluate->run->comm, node = comm_of_node(comm);
+    int64_t most[] = { 0, omp_get_max_threads(), -memory_limit() };
+    int ranks;
 
-    return (int64_t)sizeof(float) * ((inputs + outputs + 3) * latents + outputs
-                                     + (task->skip ? inputs * outputs : 0));
+    MPI_Comm_size(node, &ranks);
+    MPI_Comm_free(&node);
+    most[0] = ranks;
+    MPI_Allreduce(MPI_IN_PLACE, most, 3, MPI_INT64_T, MPI_MAX, comm);
+    return (struct stage_host){
+        .suite = &evaluate->suite, .model = &evaluate->config, .tasks = &evaluate->tasks,
+        .nodes = 1, .ranks = (int)most[0], .threads = (int)most[1], .memory = -most[2],
+    };
 }
 
+/* What this rank will allocate for the place that needs most.  Collective. */
 static int64_t bytes_needed(const struct evaluate *evaluate)
 {
-    const struct lm_config *config = &evaluate->config;
-    int64_t saes = 0, model = weights_reading_bytes(config, omp_get_max_threads());
+    const bool first = comm_first_of_node(evaluate->run->comm);
+    struct stage_memory need = {0};
 
-    if (comm_first_of_node(evaluate->run->comm))
-        model += weights_bytes(config, evaluate->precision);
-    for (int t = 0; t < evaluate->places; t++) {
-        const struct missing *missing = &evaluate->missing[t];
-        int64_t bytes = 0;
-        for (int i = 0; i < missing->count; i++)
-            bytes += sae_bytes(config, missing->place, missing->saes[i]);
-        saes = bytes > saes ? bytes : saes;
-    }
-    return model + saes
-           + splice_bytes(config, evaluate->precision, &evaluate->room);
+    for (int t = 0; t < evaluate->places; t++)
+        need = stages_larger(&evaluate->host, need,
+                             evaluate_placed_bytes(&evaluate->host, &evaluate->missing[t].placed));
+    return need.rank + (first ? need.node : 0);
 }
 
-/* Collective. */
-static enum status set_up(struct evaluate *evaluate)
+/* Passes over the text: one for the means, and one for each group. */
+static int64_t count_passes(const struct evaluate *evaluate)
 {
-    const struct suite *suite = &evaluate->suite;
-    const int64_t block = suite->harvest.block, context = suite->corpus.context;
-    MPI_Comm comm = evaluate->run->comm;
-    enum status st;
+    int64_t passes = 1;
 
-    evaluate->room.sequences = block;
-    evaluate->room.context = context;
-    TRY_ALL(comm, selection_of_evaluate(&evaluate->selection, suite));
-    TRY(memory_check(comm, bytes_needed(evaluate), "evaluate"));
-    TRY(weights_read(&evaluate->weights, &evaluate->config, evaluate->precision,
-                     suite->model.path, comm));
-    splice_make(&evaluate->splice, &evaluate->weights, evaluate->selection.tokens.special,
-                &evaluate->room);
-    evaluate->ids = allocate(block * context, sizeof *evaluate->ids);
-    evaluate->origins = allocate(block, sizeof *evaluate->origins);
-    for (int t = 0; t < evaluate->places; t++) {
-        const enum site replaced = evaluate->missing[t].place.replaced.site;
-        evaluate->missing[t].mean = allocate(lm_site_width(&evaluate->config, replaced),
-                                             sizeof(float));
-    }
-    evaluate->since = MPI_Wtime();
-done:
-    return st;
+    for (int t = 0; t < evaluate->places; t++)
+        for (struct placed rest = evaluate->missing[t].placed; rest.count > 0; passes++)
+            rest = evaluate_rest(&rest, evaluate_group(&evaluate->host, &rest));
+    return passes;
 }
 
 static void tear_down(struct evaluate *evaluate)
 {
     for (int t = 0; t < evaluate->places; t++) {
-        free(evaluate->missing[t].saes);
+        evaluate_placed_free(&evaluate->missing[t].placed);
         free(evaluate->missing[t].mean);
     }
     free(evaluate->missing);
-    free(evaluate->ids);
-    free(evaluate->origins);
-    splice_free(&evaluate->splice);
-    weights_free(&evaluate->weights);
-    selection_close(&evaluate->selection);
+    held_out_close(&evaluate->text);
     tasks_free(&evaluate->tasks);
     suite_free(&evaluate->suite);
 }
 
-/* --- a block of text ----------------------------------------------------------------- */
-
-/* Read block number `block` and take it up.  Local. */
-static enum status start_block(struct evaluate *evaluate, int64_t block)
-{
-    const int64_t sequences = evaluate->selection.sequences;
-    const struct range range = split_block(sequences, evaluate->suite.harvest.block, block);
-    const enum phase before = phase_enter(PHASE_READ);
-    enum status st = selection_read(&evaluate->selection, range, evaluate->ids, evaluate->origins);
-
-    phase_enter(before);
-    run_progress(evaluate->run, "held-out text", evaluate->since, 0,
-                 evaluate->passes * sequences + range.first, (1 + evaluate->places) * sequences,
-                 "sequences");
-    return st == OK ? splice_start(&evaluate->splice, evaluate->ids, range.end - range.first) : st;
-}
-
-/* Sum up all blocks of the text.  Collective. */
-static enum status sum_text(struct evaluate *evaluate, struct block_sum deal, double *total)
-{
-    enum status st;
-
-    deal.run = evaluate->run;
-    deal.blocks = split_blocks(evaluate->selection.sequences, evaluate->suite.harvest.block);
-    st = block_sum_run(&deal, total);
-    evaluate->passes++;
-    return st;
-}
-
-/* --- the first pass: means ----------------------------------------------------------- */
-
-/* The sums of the taps lie behind each other; the number of rows comes last. */
-static enum status add_rows_of_all_taps(void *context, int64_t block, double *sums)
-{
-    struct evaluate *evaluate = context;
-    enum status st;
-
-    TRY(start_block(evaluate, block));
-    for (int t = 0; t < evaluate->places; t++) {
-        const struct tap tap = evaluate->missing[t].place.replaced;
-        splice_add_rows(&evaluate->splice, tap, sums);
-        sums += lm_site_width(&evaluate->config, tap.site);
-    }
-    *sums = (double)evaluate->splice.texts;
-done:
-    return st;
-}
+/* --- means --------------------------------------------------------------------------- */
 
 /* Collective. */
 static enum status find_means(struct evaluate *evaluate)
 {
-    struct block_sum deal = { .context = evaluate, .compute = add_rows_of_all_taps, .count = 1 };
-    double *sums;
+    struct tap *taps = allocate(evaluate->places, sizeof *taps);
+    float **mean = allocate(evaluate->places, sizeof *mean);
     enum status st;
 
-    for (int t = 0; t < evaluate->places; t++)
-        deal.count += lm_site_width(&evaluate->config, evaluate->missing[t].place.replaced.site);
-    sums = allocate(deal.count, sizeof *sums);
-    TRY(sum_text(evaluate, deal, sums));
-    const double rows = sums[deal.count - 1], *sum = sums;
-    TRY(rows > 0 ? OK : refuse(E_USAGE, "the held-out text has no tokens but BOS, EOS and "
-                               "padding; set 'corpus: holdout' higher"));
     for (int t = 0; t < evaluate->places; t++) {
-        const int32_t width = lm_site_width(&evaluate->config,
-                                            evaluate->missing[t].place.replaced.site);
-        for (int32_t i = 0; i < width; i++)
-            evaluate->missing[t].mean[i] = (float)(*sum++ / rows);
+        struct missing *missing = &evaluate->missing[t];
+        taps[t] = missing->placed.place.replaced;
+        missing->mean = allocate(lm_site_width(&evaluate->config, taps[t].site), sizeof(float));
+        mean[t] = missing->mean;
     }
-done:
-    free(sums);
+    st = score_text_means(&evaluate->text, taps, evaluate->places, mean);
+    free(mean);
+    free(taps);
     return st;
 }
 
-/* --- the second pass: scores of a tap ------------------------------------------------ */
+/* --- scores -------------------------------------------------------------------------- */
 
-/* The autoencoders of one tap, and what is summed for them. */
-struct tap_work {
-    struct evaluate      *evaluate;
-    const struct missing *missing;
-    struct sae           *saes;     /* [missing->count] */
-    int64_t             **fired;    /* [missing->count][latents] */
-    struct score_sums     sums;     /* over all the text */
-};
-
-static enum status score_block(void *context, int64_t block, double *sums)
+/* Collective. */
+static enum status read_group(struct shared_saes *shared, const struct evaluate *evaluate,
+                              const struct placed *group)
 {
-    struct tap_work *work = context;
-    struct score_sums of_block = work->sums;
-    enum status st;
-
-    of_block.values = sums;
-    TRY(start_block(work->evaluate, block));
-    TRY(splice_score(&work->evaluate->splice, &of_block, work->fired, work->missing->place,
-                     work->missing->mean, work->saes, work->missing->count));
-done:
-    return st;
-}
-
-/* Local. */
-static enum status read_saes(struct evaluate *evaluate, struct tap_work *work)
-{
-    const enum phase before = phase_enter(PHASE_READ);
+    MPI_Comm comm = evaluate->run->comm;
     char path[PATH_LENGTH];
     enum status st = OK;
 
-    for (int i = 0; i < work->missing->count; i++) {
-        const struct sae_task *task = work->missing->saes[i];
-        paths_sae(path, &evaluate->suite, work->missing->place.read, task->name, ".h5");
-        TRY(saefile_read(&work->saes[i], path));
-        TRY(work->saes[i].latents == task->width ? OK
-            : refuse(E_FORMAT, "%s has %d latents, but the suite asks for %d", path,
-                     (int)work->saes[i].latents, (int)task->width));
+    for (int i = 0; i < group->count; i++) {
+        const struct sae_task *task = group->saes[i];
+        paths_sae(path, &evaluate->suite, group->place.read, task->name, ".h5");
+        TRY(shared_saes_read(shared, comm, saefile_read, path));
+        TRY_ALL(comm, shared->saes[i].latents == task->width ? OK
+                : refuse(E_FORMAT, "%s has %d latents, but the suite asks for %d", path,
+                         (int)shared->saes[i].latents, (int)task->width));
     }
 done:
-    phase_enter(before);
     return st;
 }
 
-/* Write the scores of autoencoder number i, by rank 0.  Local. */
-static enum status write_scores(struct evaluate *evaluate, const struct tap_work *work, int i)
+static void note_scores(struct evaluate *evaluate, struct tap tap, const struct sae_task *task,
+                        const json_t *scores)
 {
-    const struct sae_task *task = work->missing->saes[i];
-    const struct tap tap = work->missing->place.read;
-    char path[PATH_LENGTH], name[32];
-    json_t *scores = scores_json(&work->sums, i, tap, work->fired[i], work->saes[i].latents);
-    enum status st = OK;
+    char name[32];
+
+    run_note(evaluate->run, "%s %s: L0 %.1f, FVU %.3f, loss %+.3f nats, %lld of %d latents never "
+             "active", site_tap_name(name, tap), task->name,
+             json_number_value(json_object_get(scores, "l0")),
+             json_number_value(json_object_get(scores, "fvu")),
+             json_number_value(json_object_get(scores, "delta_loss")),
+             (long long)json_integer_value(json_object_get(scores, "never_active")),
+             (int)task->width);
+}
+
+/* Write the scores of autoencoder number i of a group, by rank 0.  Local. */
+static enum status write_scores(struct evaluate *evaluate, const struct scored *scored,
+                                const struct sae_task *task, int i)
+{
+    const struct tap tap = scored->place.read;
+    char path[PATH_LENGTH];
+    json_t *scores = scores_json(&scored->sums, i, tap, scored->fired[i], scored->saes[i].latents);
+    enum status st;
 
     json_object_set_new(scores, "name", json_string(task->name));
-    json_object_set_new(scores, "recipe", json_string(task->recipe));
+    json_object_set_new(scores, "recipe", json_string(ARCHITECTURES[task->architecture].name));
     json_object_set_new(scores, "target", json_string(site_name(task->target.site)));
-    json_object_set_new(scores, "sequences", json_integer(evaluate->selection.sequences));
+    json_object_set_new(scores, "sequences", json_integer(evaluate->text.selection.sequences));
     paths_sae(path, &evaluate->suite, tap, task->name, ".h5");
-    if (!json_is_number(json_object_get(scores, "ce_spliced")))
-        st = refuse(E_NUMERIC, "cannot score %s: spliced in, it makes the model's loss infinite or "
-                    "not a number; remove it and train it again", path);
+    REQUIRE(json_is_number(json_object_get(scores, "ce_spliced")), E_NUMERIC, "cannot score %s: "
+            "spliced in, it makes the model's loss infinite or not a number; remove it and train "
+            "it again", path);
     paths_scores(path, &evaluate->suite, tap, task->name);
-    if (st == OK && evaluate->run->rank == 0)
-        st = scores_write(scores, path);
-    if (st == OK)
-        run_note(evaluate->run, "%s %s: L0 %.1f, FVU %.3f, loss %+.3f nats, %lld of %d latents "
-                 "never active", site_tap_name(name, tap), task->name,
-                 json_number_value(json_object_get(scores, "l0")),
-                 json_number_value(json_object_get(scores, "fvu")),
-                 json_number_value(json_object_get(scores, "delta_loss")),
-                 (long long)json_integer_value(json_object_get(scores, "never_active")),
-                 (int)task->width);
+    if (evaluate->run->rank == 0)
+        TRY(scores_write(scores, path));
+    note_scores(evaluate, tap, task, scores);
+done:
     json_decref(scores);
     return st;
 }
 
 /* Collective. */
-static enum status evaluate_tap(struct evaluate *evaluate, const struct missing *missing)
+static enum status score_group(struct evaluate *evaluate, const struct placed *group,
+                               const float *mean)
 {
-    MPI_Comm comm = evaluate->run->comm;
-    struct tap_work work = { .evaluate = evaluate, .missing = missing };
+    struct shared_saes shared;
+    struct scored scored = {0};
     enum status st;
 
-    work.saes = allocate(missing->count, sizeof *work.saes);
-    work.fired = allocate(missing->count, sizeof *work.fired);
-    for (int i = 0; i < missing->count; i++)
-        work.fired[i] = allocate(missing->saes[i]->width, sizeof **work.fired);
-    scores_sums_make(&work.sums, evaluate->suite.corpus.context, missing->count);
-    TRY_ALL(comm, read_saes(evaluate, &work));
-    TRY(sum_text(evaluate, (struct block_sum){ .context = &work, .compute = score_block,
-                                          .count = work.sums.count }, work.sums.values));
-    for (int i = 0; i < missing->count; i++) {
-        MPI_Allreduce(MPI_IN_PLACE, work.fired[i], comm_count(missing->saes[i]->width), MPI_INT64_T,
-                      MPI_SUM, comm);
-        TRY_ALL(comm, write_scores(evaluate, &work, i));
+    shared_saes_make(&shared, group->count);
+    TRY(read_group(&shared, evaluate, group));
+    scored = (struct scored){ .place = group->place, .mean = mean, .saes = shared.saes,
+                              .count = shared.count };
+    TRY(score_text_splice(&evaluate->text, &scored));
+    for (int i = 0; i < group->count; i++)
+        TRY_ALL(evaluate->run->comm, write_scores(evaluate, &scored, group->saes[i], i));
+done:
+    score_text_free(&scored);
+    shared_saes_free(&shared);
+    return st;
+}
+
+/* Collective. */
+static enum status score_place(struct evaluate *evaluate, const struct missing *missing)
+{
+    enum status st = OK;
+
+    for (struct placed rest = missing->placed; rest.count > 0; ) {
+        struct placed group = rest;
+        group.count = evaluate_group(&evaluate->host, &rest);
+        TRY(score_group(evaluate, &group, missing->mean));
+        rest = evaluate_rest(&rest, group.count);
     }
 done:
-    for (int i = 0; i < missing->count; i++) {
-        sae_free(&work.saes[i]);
-        free(work.fired[i]);
-    }
-    free(work.saes);
-    free(work.fired);
-    scores_sums_free(&work.sums);
     return st;
 }
 
@@ -399,12 +300,16 @@ static enum status evaluate_all(struct evaluate *evaluate)
 {
     enum status st;
 
-    TRY(set_up(evaluate));
-    run_note(evaluate->run, "%d place%s, %lld held-out sequences", evaluate->places,
-             evaluate->places == 1 ? "" : "s", (long long)evaluate->selection.sequences);
+    evaluate->host = find_host(evaluate);
+    TRY(held_out_open(&evaluate->text, evaluate->run, &evaluate->suite, &evaluate->config,
+                      evaluate->precision, bytes_needed(evaluate), "evaluate"));
+    evaluate->text.planned = count_passes(evaluate);
+    run_note(evaluate->run, "%d place%s, %lld held-out sequences, %lld passes over them",
+             evaluate->places, evaluate->places == 1 ? "" : "s",
+             (long long)evaluate->text.selection.sequences, (long long)evaluate->text.planned);
     TRY(find_means(evaluate));
     for (int t = 0; t < evaluate->places; t++)
-        TRY(evaluate_tap(evaluate, &evaluate->missing[t]));
+        TRY(score_place(evaluate, &evaluate->missing[t]));
 done:
     return st;
 }
@@ -422,7 +327,7 @@ int main(int argc, char **argv)
         run_note(&run, "every autoencoder has its scores already");
     else
         TRY(evaluate_all(&evaluate));
-    run_summary(&run, (double)(evaluate.passes * evaluate.selection.sequences
+    run_summary(&run, (double)(evaluate.text.passes * evaluate.text.selection.sequences
                                * evaluate.suite.corpus.context), "tokens", 0);
 done:
     tear_down(&evaluate);

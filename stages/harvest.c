@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "base/run.h"
 #include "corpus/selection.h"
+#include "harvest/harvest_need.h"
 #include "harvest/norm_filter.h"
 #include "harvest/taps.h"
 #include "shard/store.h"
@@ -59,25 +60,18 @@ static struct range shard_range(const struct harvest *harvest, int64_t number)
     return split_block(harvest->selection.sequences, harvest->suite.harvest.shard, number);
 }
 
-/* Bytes of the model, and of its reading or then of the forward pass and the rows on their way to
- * disk, whichever is more.  Collective. */
+/* Of this rank; the first of a node counts the model.  Collective. */
 static int64_t bytes_needed(const struct harvest *harvest, const struct lm_config *config,
                             enum precision precision)
 {
-    const struct suite *suite = &harvest->suite;
-    const int64_t block = suite->harvest.block, context = suite->corpus.context;
-    const int64_t reading = weights_reading_bytes(config, omp_get_max_threads());
-    int64_t bytes = taps_bytes(&harvest->taps, config, precision, block, context,
-                               harvest->run->rank, harvest->run->size);
+    const struct stage_host host = {
+        .suite = &harvest->suite, .model = config, .tasks = &harvest->tasks, .nodes = 1,
+        .ranks = harvest->run->size, .threads = omp_get_max_threads(),
+    };
+    const bool first = comm_first_of_node(harvest->run->comm);
 
-    bytes += suite->harvest.shard * context * (int64_t)sizeof *harvest->ids;
-    if (suite->harvest.max_norm > 0)
-        bytes += norm_filter_bytes(harvest->taps.streams, harvest->taps.count,
-                             suite->harvest.shard * context);
-    bytes = bytes > reading ? bytes : reading;
-    if (comm_first_of_node(harvest->run->comm))
-        bytes += weights_bytes(config, precision);
-    return bytes;
+    return harvest_rank_bytes(&host, harvest->run->rank)
+           + (first ? weights_bytes(config, precision) : 0);
 }
 
 static void allocate_all(struct harvest *harvest)
@@ -145,19 +139,18 @@ static enum status set_up(struct harvest *harvest)
     const struct suite *suite = &harvest->suite;
     MPI_Comm comm = harvest->run->comm;
     struct lm_config config;
-    enum precision precision;
-    enum store store;
+    const enum precision precision = suite->model.precision;
     double start;
     enum status st;
 
-    TRY_ALL(comm, precision_parse(&precision, suite->model.precision));
+    TRY_ALL(comm, weights_check_precision(precision));
     TRY_ALL(comm, config_read(&config, suite->model.path));
     TRY_ALL(comm, tasks_make(&harvest->tasks, suite, config.layers));
-    TRY_ALL(comm, store_parse(&store, suite->harvest.store));
     TRY_ALL(comm, selection_of_harvest(&harvest->selection, suite));
     harvest->shards = split_blocks(harvest->selection.sequences, suite->harvest.shard);
     TRY(run_check_task(harvest->run, harvest->shards));
-    taps_list(&harvest->taps, harvest->tasks.taps, harvest->tasks.taps_count, &config, store);
+    taps_list(&harvest->taps, harvest->tasks.taps, harvest->tasks.taps_count, &config,
+              suite->harvest.store);
     TRY(memory_check(comm, bytes_needed(harvest, &config, precision), "harvest"));
     TRY_ALL(comm, harvest->run->rank == 0 ? check_disk(harvest) : OK);
     start = MPI_Wtime();

@@ -61,8 +61,8 @@ static enum status resume(struct train *train, const struct trainings *trainings
         goto done;
     run_note(run, "%s %s goes on at step %lld of %lld", trainings->name, member->task->name,
              (long long)member->training.step, (long long)member->recipe.steps);
-    train->before += member->training.step * member->recipe.batch;
-    train->done += member->training.step * member->recipe.batch;
+    train->before += member->training.step * member->recipe.train.batch;
+    train->done += member->training.step * member->recipe.train.batch;
 done:
     return st;
 }
@@ -140,7 +140,7 @@ static enum status finish_pupil(struct train *train, struct trainings *trainings
         .scale = trainings->reader.scale,
         .target_scale = trainings_target(trainings, member)->scale,
         .variance = trainings_target(trainings, member)->variance,
-        .rows = training->step * training->recipe.batch,
+        .rows = training->step * training->recipe.train.batch,
         .suite = train->suite.text,
         .last = member->last,
     };
@@ -175,9 +175,10 @@ static enum status teach(struct train *train, struct trainings *trainings, struc
     st = training_step(training, &trainings->workspace, &trainings->reader.batch, &target->batch,
                        &member->last);
     TRY(monitor_check_loss(trainings, member, st));
-    train->done += recipe->batch;
+    train->done += recipe->train.batch;
     if (train->run.rank == 0)
-        steplog_add(&member->log, &member->last, training->step * recipe->batch, target->variance);
+        steplog_add(&member->log, &member->last, training->step * recipe->train.batch,
+                    target->variance);
     monitor_warn(&train->run, trainings, member);
     if (training->step == recipe->steps)
         TRY(finish_pupil(train, trainings, member));
@@ -256,7 +257,7 @@ static int64_t rows_of(const struct trainings *trainings)
 
     for (int i = 0; i < trainings->count; i++) {
         const struct member *member = &trainings->members[i];
-        rows += member->unfinished ? member->recipe.steps * member->recipe.batch : 0;
+        rows += member->unfinished ? member->recipe.steps * member->recipe.train.batch : 0;
     }
     return rows;
 }
@@ -291,12 +292,11 @@ done:
 int main(int argc, char **argv)
 {
     struct train train = {0};
-    enum precision precision;
     enum status st;
 
     TRY(run_start(&train.run, "train", HELP, argc, argv));
     TRY(suite_read(&train.suite, train.run.comm, train.run.suite));
-    TRY_ALL(train.run.comm, precision_parse(&precision, train.suite.train.precision));
+    TRY_ALL(train.run.comm, weights_check_precision(train.suite.train.precision));
     TRY_ALL(train.run.comm, config_read(&train.model, train.suite.model.path));
     TRY_ALL(train.run.comm, tasks_make(&train.tasks, &train.suite, train.model.layers));
     TRY(run_check_task(&train.run, train.tasks.taps_count));

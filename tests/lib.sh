@@ -19,6 +19,7 @@ passed=0
 failed=0
 # One thread a rank: three ranks on two cores are enough.
 export OMP_NUM_THREADS=1
+hung=1800       # seconds after which a command counts as hanging, on a machine however busy
 stages="tokenize harvest shuffle train evaluate release"
 
 # Does the claim $1 hold?  Its output is shown only if it does not.
@@ -97,35 +98,53 @@ END
 stage() {
     ranks=$1 stage=$2
     shift 2
-    timeout 120 $MPIRUN -n "$ranks" "bin/saemill-$stage" "$@"
+    timeout "$hung" $MPIRUN -n "$ranks" "bin/saemill-$stage" "$@"
 }
 
-# $1 hundredths as a decimal.
-hundredths() {
-    echo "$(($1 / 100)).$(($1 / 10 % 10))$(($1 % 10))"
+# struck STRIKE RANKS RANK STAGE [ARGUMENT...]: a stage on RANKS ranks, one of which is struck at a
+# point of its progress (tests/faults/strike.c).  Fails unless it was struck, and the stage failed,
+# with $status.  The other ranks are ended by mpirun, at once.
+struck() {
+    strike=$1 struck_ranks=$2 struck_rank=$3 struck_stage=$4
+    shift 4
+    rm -f "$dir/strikes"
+    status=0
+    striking stage "$struck_ranks" "$struck_stage" "$dir/suite.yaml" "$@" > "$dir/struck" 2>&1 \
+        || status=$?
+    [ "$status" != 0 ]
+    grep -q "^struck $strike at " "$dir/strikes"
 }
 
-# killed RANKS DELAY STAGE [ARGUMENT...]: start a stage and kill all its ranks DELAY seconds
-# after they have started.  0 if it was killed, 1 if it was done before, 2 if it had failed by
-# itself.  (An mpirun whose ranks die while they shake hands would wait for them for ever, so it
-# is told to end.)
-killed() {
-    killed_ranks=$1 delay_seconds=$2 killed_stage=$3
-    shift 3
-    : > "$dir/ranks"
-    # shellcheck disable=SC2016
-    timeout -k 1 60 $MPIRUN -n "$killed_ranks" sh -c 'echo $$ >> "$0"; exec "$@"' "$dir/ranks" \
-        "bin/saemill-$killed_stage" "$dir/suite.yaml" "$@" > "$dir/killed" 2>&1 &
-    mpirun=$!
-    until [ "$(wc -l < "$dir/ranks")" = "$killed_ranks" ]; do sleep 0.01; done
-    sleep "$delay_seconds"
-    missed=1
-    while read -r rank; do
-        kill -9 "$rank" && missed=0
-    done < "$dir/ranks" 2> /dev/null
-    [ "$missed" = 1 ] || kill "$mpirun" 2> /dev/null || :
-    wait "$mpirun" || missed=$((missed * 2))
-    return "$missed"
+# striking COMMAND...: a command under which stage $struck_stage is struck at $strike, in one rank.
+striking() {
+    OMPI_MCA_odls_base_sigkill_timeout=0 LD_PRELOAD=build/tests/strike.so STRIKE="$strike" \
+        STRIKE_PROGRAM="saemill-$struck_stage" STRIKE_RANK="$struck_rank" STRIKE_UNDER="$dir/run" \
+        STRIKE_LOG="$dir/strikes" "$@"
+}
+
+# points KIND RANK RANKS STAGE [ARGUMENT...]: do a stage, undisturbed, and say on standard output how
+# many points of that kind the rank had.
+points() {
+    kind=$1 strike='' struck_rank=$2 struck_ranks=$3 struck_stage=$4
+    shift 4
+    rm -f "$dir/strikes"
+    striking stage "$struck_ranks" "$struck_stage" "$dir/suite.yaml" "$@" > "$dir/struck" 2>&1
+    sed -n "s/^counted.* $kind \([0-9]*\).*/\1/p" "$dir/strikes"
+}
+
+# drawn COUNT FROM SEED: COUNT numbers of 1 to FROM, the same for the same seed.
+drawn() {
+    awk -v count="$1" -v from="$2" -v seed="$3" 'BEGIN {
+        srand(seed)
+        while (count-- > 0) print 1 + int(from * rand()) }'
+}
+
+# survives_strikes POINTS STAGE [ARGUMENT...]: the stage, on one rank, killed at so many points of its
+# progress or at all, goes on from each to the same bits (tests/faults/strikes.py).
+survives_strikes() {
+    number=$1
+    shift
+    HDF5_PLUGIN_PATH=lib "$PYTHON" -B tests/faults/strikes.py "$number" KILL "$dir/suite.yaml" "$@"
 }
 
 # Fails, and says how, unless the run folders $1 and $2 hold the same data.
@@ -159,9 +178,9 @@ refusal() {
     done
 }
 
-# refused SUITE WORD...: `saemill run SUITE` ends soon and not well, with such a refusal.
+# refused SUITE WORD...: `saemill run SUITE` ends, and not well, with such a refusal.
 refused() {
-    if timeout 60 bin/saemill run "$1" > "$dir/out" 2> "$dir/err"; then
+    if timeout "$hung" bin/saemill run "$1" > "$dir/out" 2> "$dir/err"; then
         echo "was not refused"
         return 1
     else

@@ -3,10 +3,11 @@
     memory.py LEAST PROGRAM COMMAND...
 
 COMMAND, which runs ranks of PROGRAM, is first told that there is next to no memory, and must
-refuse with the figure that it needs.  Then it runs, and meanwhile the memory of its ranks is
-looked at: what several share counts once (PSS).  The most must be between LEAST and 1.1 of the
+refuse with the figure that it needs.  Then it is given that, and runs; meanwhile the memory of its
+ranks is looked at: what several share counts once (PSS).  The most must be between LEAST and 1.1 of the
 figure, or the exit status is 1.  The command's own output is shown.
 """
+import math
 import os
 import re
 import subprocess
@@ -57,7 +58,8 @@ def shared_once(process):
 
 def main(least, program, command):
     needed, peak = figure(command), 0
-    with subprocess.Popen(command) as running:
+    limit = str(math.ceil(1.005 * needed / 2**20))      # the figure has three digits
+    with subprocess.Popen(command, env=dict(os.environ, SLURM_MEM_PER_NODE=limit)) as running:
         while running.poll() is None:
             start = time.monotonic()
             known = parents()

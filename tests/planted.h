@@ -98,14 +98,14 @@ static inline struct planted_result planted_train(const struct planted *planted,
     struct workspace workspace = {0};
     struct step_report report = {0};
     struct step_room room = {0};
-    float *x = allocate(recipe->batch * planted->inputs, sizeof *x);
+    float *x = allocate(recipe->train.batch * planted->inputs, sizeof *x);
     const struct packed_rows rows = { x, STORE_F32, planted->inputs, 1, NULL };
 
     training_make(&training, MPI_COMM_SELF, recipe, shape);
     step_room_add(&room, recipe, shape);
     workspace_make(&workspace, MPI_COMM_SELF, &room);
     for (int64_t t = 0; t < recipe->steps; t++) {
-        planted_rows(planted, x, t, recipe->batch);
+        planted_rows(planted, x, t, recipe->train.batch);
         if (training_step(&training, &workspace, &rows, &rows, &report) != OK)
             die("%s", refuse_reason());
     }

@@ -15,7 +15,7 @@ struct reader {
     json_t     *root, *vocab;
 };
 
-/* --- is it of our kind --------------------------------------------------------------- */
+/* --- its kind ------------------------------------------------------------------------ */
 
 static bool is_nothing(const json_t *value)
 {
@@ -30,7 +30,7 @@ static bool is_type(const json_t *object, const char *type)
     return found != NULL && strcmp(found, type) == 0;
 }
 
-/* Other settings would make other tokens of the same text. */
+/* Refuse settings by which the same text would become other tokens. */
 static enum status check_kind(const struct reader *file)
 {
     static const char *const OFF[] = { "dropout", "continuing_subword_prefix",
@@ -57,8 +57,8 @@ static enum status check_kind(const struct reader *file)
 
 /* --- names of tokens ----------------------------------------------------------------- */
 
-/* A token's name has a character for each byte: U+0021 to U+007E, U+00A1 to U+00AC and U+00AE
- * to U+00FF are the bytes of the same number, and U+0100 and on are the others in order. */
+/* A token's name has a character for each byte.  U+0021 to U+007E, U+00A1 to U+00AC and U+00AE to
+ * U+00FF stand for the bytes of the same number; U+0100 and above for the other bytes, in order. */
 static bool is_own_name(int byte)
 {
     return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte != 0xad);
@@ -87,7 +87,8 @@ static enum status spell(struct piece *piece, const char *name, const struct rea
         const unsigned char *c = (const unsigned char *)name + at;
 
         step = utf8_length(name + at, length - at);
-        const int byte = step > 2 ? -1 : byte_named(step == 1 ? c[0] : (c[0] & 31) << 6 | (c[1] & 63));
+        const int byte = step > 2 ? -1
+                       : byte_named(step == 1 ? c[0] : (c[0] & 31) << 6 | (c[1] & 63));
         if (byte < 0)
             return refuse(E_FORMAT, "%s: the token \"%.40s\" has a character that stands for no "
                           "byte", file->path, name);
@@ -124,7 +125,7 @@ static enum status read_added(int32_t *id, const char **name, const json_t *entr
     return read_id(id, json_object_get(entry, "id"), *name, file);
 }
 
-/* Count ids, so that there is room for all pieces. */
+/* Find the largest id, and allocate the pieces. */
 static enum status count_ids(struct byte_level *model, const struct reader *file)
 {
     const json_t *added = json_object_get(file->root, "added_tokens"), *entry;
@@ -148,7 +149,7 @@ done:
     return st;
 }
 
-/* Added tokens are written as they are, also where the vocabulary has them too. */
+/* The names of added tokens are their bytes, also if the vocabulary has them, too. */
 static enum status read_added_tokens(struct byte_level *model, const struct reader *file)
 {
     const json_t *added = json_object_get(file->root, "added_tokens"), *entry;
@@ -159,8 +160,8 @@ static enum status read_added_tokens(struct byte_level *model, const struct read
 
     json_array_foreach(added, i, entry) {
         TRY(read_added(&id, &name, entry, file));
-        TRY(model->pieces[id].bytes == NULL ? OK
-            : refuse(E_FORMAT, "%s: two of \"added_tokens\" have the id %d", file->path, id));
+        REQUIRE(model->pieces[id].bytes == NULL, E_FORMAT,
+                "%s: two of \"added_tokens\" have the id %d", file->path, id);
         model->pieces[id] = (struct piece){ strdup(name), (int64_t)strlen(name) };
         if (model->pieces[id].bytes == NULL)
             die("no memory for a token");
@@ -182,9 +183,9 @@ static enum status read_vocabulary(struct byte_level *model, const struct reader
 
         if (piece->bytes == NULL)
             TRY(spell(piece, name, file));
-        else if (strcmp(piece->bytes, name) != 0)
-            TRY(refuse(E_FORMAT, "%s: the token \"%.40s\" has the id of another", file->path,
-                       name));
+        else
+            REQUIRE(strcmp(piece->bytes, name) == 0, E_FORMAT,
+                    "%s: the token \"%.40s\" has the id of another", file->path, name);
     }
     for (int byte = 0; byte < 256; byte++)
         model->bytes[byte] = -1;
@@ -192,9 +193,8 @@ static enum status read_vocabulary(struct byte_level *model, const struct reader
         if (model->pieces[id].count == 1)
             model->bytes[(unsigned char)model->pieces[id].bytes[0]] = id;
     for (int byte = 0; byte < 256; byte++)
-        TRY(model->bytes[byte] >= 0 ? OK
-            : refuse(E_FORMAT, "%s: no token of the \"vocab\" is the byte 0x%02x alone",
-                     file->path, byte));
+        REQUIRE(model->bytes[byte] >= 0, E_FORMAT,
+                "%s: no token of the \"vocab\" is the byte 0x%02x alone", file->path, byte);
 done:
     return st;
 }
@@ -256,8 +256,8 @@ static enum status read_merges(struct merges *merges, const struct reader *file)
     size_t i;
     enum status st = OK;
 
-    TRY(json_is_array(list) && json_array_size(list) < MERGES_MAX ? OK
-        : refuse(E_FORMAT, "%s: the \"model\" needs a list \"merges\"", file->path));
+    REQUIRE(json_is_array(list) && json_array_size(list) < MERGES_MAX, E_FORMAT,
+            "%s: the \"model\" needs a list \"merges\"", file->path);
     merges->count = (int64_t)json_array_size(list);
     merges->list = allocate(merges->count, sizeof *merges->list);
     json_array_foreach(list, i, entry)
@@ -267,7 +267,7 @@ done:
     return st;
 }
 
-/* --- the whole ----------------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------------------ */
 
 enum status byte_level_read(struct byte_level *model, const char *path)
 {
@@ -280,8 +280,8 @@ enum status byte_level_read(struct byte_level *model, const char *path)
     *model = (struct byte_level){0};
     TRY(file_read(path, &bytes, &size));
     file.root = json_loadb(bytes, (size_t)size, JSON_REJECT_DUPLICATES, &error);
-    TRY(file.root != NULL ? OK
-        : refuse(E_FORMAT, "%s is not JSON: line %d: %s", path, error.line, error.text));
+    REQUIRE(file.root != NULL, E_FORMAT, "%s is not JSON: line %d: %s", path, error.line,
+            error.text);
     TRY(check_kind(&file));
     file.vocab = json_object_get(json_object_get(file.root, "model"), "vocab");
     TRY(count_ids(model, &file));

@@ -19,7 +19,7 @@ static const double ORIGIN_BYTES = 8;
 /* Rows of float32 have 16 bits that nearly do not shrink. */
 static double kept_of(const struct suite *suite, const struct rates *rates)
 {
-    return strcmp(suite->harvest.store, "f32") == 0 ? (1 + rates->kept) / 2 : rates->kept;
+    return suite->harvest.store == STORE_F32 ? (1 + rates->kept) / 2 : rates->kept;
 }
 
 double cost_forward(const struct lm_config *model, const struct suite *suite, int layers)
@@ -153,7 +153,7 @@ static void count_streams(struct cost *cost, const struct suite *suite,
 {
     struct stage_cost *harvest = &cost->stage[STAGE_HARVEST];
     struct stage_cost *shuffle = &cost->stage[STAGE_SHUFFLE];
-    const int64_t value = strcmp(suite->harvest.store, "f32") == 0 ? 4 : 2;
+    const int64_t value = suite->harvest.store == STORE_F32 ? 4 : 2;
     const int64_t rows = (int64_t)cost->rows > 0 ? (int64_t)cost->rows : 1;
     double widest = 0;
     int layers = 0;

@@ -1,30 +1,14 @@
 #include "driver/layout.h"
 #include "base/memory.h"
 #include "driver/cores.h"
-#include "lm/forward.h"
+#include "evaluate/evaluate_need.h"
+#include "harvest/harvest_need.h"
 #include "lm/weights.h"
 #include "train/trainings.h"
 
-#include <string.h>
-
-/* So many tiles at least, or one's last tile keeps the others waiting: of latents to a rank of
- * train, of a matrix product to a thread of harvest. */
+/* Minimum tiles per worker, for load balance: of latents per rank of train, of a matrix product
+ * per thread of harvest. */
 enum { TILES_OF_A_RANK = 4, TILES_OF_A_THREAD = 16 };
-
-static enum precision precision_of(const struct suite *suite)
-{
-    return strcmp(suite->model.precision, "bf16") == 0 ? PRECISION_BF16 : PRECISION_F32;
-}
-
-/* A rank of harvest or evaluate holds a block's forward pass, and the activations of about as
- * many values again. */
-static int64_t forward_and_rows(const struct suite *suite, const struct lm_config *model,
-                                int threads)
-{
-    return 2 * forward_bytes(model, precision_of(suite), suite->harvest.block,
-                             suite->corpus.context, threads)
-           + weights_reading_bytes(model, threads);
-}
 
 /* The least width of the suite's autoencoders. */
 static int32_t least_width(const struct suite *suite)
@@ -38,25 +22,21 @@ static int32_t least_width(const struct suite *suite)
     return (int32_t)width;
 }
 
-/* What a rank of train allocates for the stream that needs most.  0 if the tasks are not right:
- * the stage will say so. */
-static int64_t train_bytes(const struct suite *suite, const struct lm_config *model, int ranks,
-                           int threads)
+/* What a rank of train allocates for the stream that needs most. */
+static struct stage_memory train_bytes(const struct stage_host *host)
 {
-    struct tasks tasks = {0};
-    int64_t most = 0;
+    struct stage_memory need = {0};
 
-    if (tasks_make(&tasks, suite, model->layers) != OK)
-        refuse_clear();
-    for (int t = 0; t < tasks.taps_count; t++) {
+    for (int t = 0; t < host->tasks->taps_count; t++) {
         struct trainings trainings;
-        trainings_make(&trainings, suite, model, &tasks.train[t]);
-        const int64_t bytes = trainings.count > 0 ? trainings_bytes(&trainings, ranks, threads) : 0;
-        most = bytes > most ? bytes : most;
+        trainings_make(&trainings, host->suite, host->model, &host->tasks->train[t]);
+        const int64_t bytes = trainings.count == 0 ? 0
+                              : trainings_bytes(&trainings, host->nodes * host->ranks,
+                                                host->threads);
+        need.rank = bytes > need.rank ? bytes : need.rank;
         trainings_free(&trainings);
     }
-    tasks_free(&tasks);
-    return most;
+    return need;
 }
 
 struct nodes layout_nodes_here(void)
@@ -88,7 +68,7 @@ static int most_harvest(const struct suite *suite, const struct lm_config *model
                         struct nodes nodes)
 {
     const int64_t rows = suite->harvest.block * suite->corpus.context;
-    const int64_t threads = linear_tiles(precision_of(suite), model->width, rows)
+    const int64_t threads = linear_tiles(suite->model.precision, model->width, rows)
                           / TILES_OF_A_THREAD;
 
     if (threads <= 1)
@@ -114,38 +94,41 @@ static int most_ranks(enum stage stage, const struct suite *suite, const struct 
     }
 }
 
-/* Of a rank, when there are so many in all. */
-static int64_t bytes_of(enum stage stage, const struct suite *suite,
-                        const struct lm_config *model, int ranks, int threads)
+static struct stage_memory bytes_of(enum stage stage, const struct stage_host *host)
 {
     switch (stage) {
     case STAGE_TRAIN:
-        return train_bytes(suite, model, ranks, threads);
+        return train_bytes(host);
     case STAGE_HARVEST:
+        return harvest_bytes(host);
     case STAGE_EVALUATE:
-        return forward_and_rows(suite, model, threads);
+        return evaluate_bytes(host);
     case STAGE_SHUFFLE:
-        return suite->shuffle.memory;
+        return (struct stage_memory){ .rank = host->suite->shuffle.memory };
     default:
-        return 0;
+        return (struct stage_memory){0};
     }
 }
 
 struct layout layout_of(enum stage stage, const struct suite *suite,
                         const struct lm_config *model, struct nodes nodes)
 {
-    const bool has_model = stage == STAGE_HARVEST || stage == STAGE_EVALUATE;
-    struct layout layout = {
-        .ranks = most_ranks(stage, suite, model, nodes),
-        .node_bytes = has_model ? weights_bytes(model, precision_of(suite)) : 0,
+    struct tasks tasks = {0};
+    struct stage_host host = {
+        .suite = suite, .model = model, .tasks = &tasks, .nodes = nodes.count,
+        .ranks = most_ranks(stage, suite, model, nodes), .memory = nodes.memory,
     };
+    struct stage_memory need;
 
-    for (;; layout.ranks--) {
-        layout.threads = nodes.cores / layout.ranks;
-        layout.bytes = MEMORY_BASE + bytes_of(stage, suite, model, nodes.count * layout.ranks,
-                                              layout.threads);
-        if (layout.ranks == 1
-            || layout.ranks * layout.bytes + layout.node_bytes <= nodes.memory)
-            return layout;
+    if (tasks_make(&tasks, suite, model->layers) != OK)
+        refuse_clear();     /* the stage will say what is wrong */
+    for (;; host.ranks--) {
+        host.threads = nodes.cores / host.ranks;
+        need = bytes_of(stage, &host);
+        if (host.ranks == 1 || stages_node_bytes(&host, need) <= nodes.memory)
+            break;
     }
+    tasks_free(&tasks);
+    return (struct layout){ .ranks = host.ranks, .threads = host.threads,
+                            .bytes = MEMORY_BASE + need.rank, .node_bytes = need.node };
 }

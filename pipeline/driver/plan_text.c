@@ -18,16 +18,16 @@ static void print_binary(FILE *out, double bytes)
 
 static void print_table(FILE *out, const struct plan *plan)
 {
-    fprintf(out, "  %-9s %7s %12s %11s %11s %10s %10s %10s %14s\n", "stage", "tasks", "core-hours",
-            "run here", "one task", "read", "written", "files", "a rank");
+    fprintf(out, "  %-9s %7s %12s %11s %11s %10s %10s %10s %14s %10s\n", "stage", "tasks",
+            "core-hours", "run here", "one task", "read", "written", "files", "a rank", "a node");
     for (int s = 0; s < STAGES; s++) {
         const struct stage_cost *cost = &plan->cost.stage[s];
         const struct stage_plan *stage = &plan->stage[s];
-        fprintf(out, "  %-9s %7lld %12.3g %11s %11s %10s %10s %10.0f %14s\n",
+        fprintf(out, "  %-9s %7lld %12.3g %11s %11s %10s %10s %10.0f %14s %10s\n",
                 stage_name((enum stage)s), (long long)cost->tasks, stage->core_seconds / 3600,
                 human_duration(stage->here), human_duration(stage->longest),
                 human_bytes(cost->read), human_bytes(cost->written), cost->files,
-                human_bytes(stage->memory));
+                human_bytes(stage->memory), human_bytes(stage->node_memory));
     }
     fprintf(out, "  %-9s %7s %12.3g %11s\n", "all", "", plan->core_seconds / 3600,
             human_duration(plan->here));
@@ -102,12 +102,13 @@ void plan_print_json(FILE *out, const struct plan *plan, const struct suite *sui
         const struct stage_cost *cost = &plan->cost.stage[s];
         const struct stage_plan *stage = &plan->stage[s];
         json_array_append_new(stages, json_pack(
-            "{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:b}",
+            "{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:b}",
             "stage", stage_name((enum stage)s), "tasks", (json_int_t)cost->tasks,
             "core_seconds", stage->core_seconds, "seconds_here", stage->here,
             "seconds_of_longest_task", stage->longest, "bytes_read", cost->read,
             "bytes_written", cost->written, "bytes_left", cost->left, "files", cost->files,
-            "bytes_of_a_rank", stage->memory, "ranks_of_a_node", stage->ranks,
+            "bytes_of_a_rank", stage->memory, "bytes_of_a_node", stage->node_memory,
+            "ranks_of_a_node", stage->ranks,
             "fits", stage->node_memory <= (double)suite->resources.memory));
     }
     for (int64_t nodes = suite->resources.nodes, i = 0; i < 4; i++, nodes *= 4)

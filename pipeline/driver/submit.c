@@ -89,7 +89,7 @@ static bool waits_for_stream(const struct submission *s, enum stage stage)
     bool transcoders = false;
 
     for (unsigned g = 0; g < s->sbatch.suite->saes_count; g++)
-        transcoders |= strcmp(s->sbatch.suite->saes[g].target, "input") != 0;
+        transcoders |= s->sbatch.suite->saes[g].target != TARGET_INPUT;
     return stage_follows_streams(stage) && !(stage == STAGE_TRAIN && transcoders);
 }
 

@@ -5,46 +5,46 @@
 
 #include <assert.h>
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Rows of text that go through an autoencoder at a time. */
 enum { TILE_ROWS = 512 };
 
-/* --- room ---------------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------------------- */
 
-static int64_t widest_site(const struct lm_config *config)
-{
-    const int32_t heads = lm_site_width(config, SITE_ATTN);
-
-    return heads > config->width ? heads : config->width;
-}
-
-/* The site that takes most to keep is the widest one that is not the residual stream. */
+/* Bytes of the state that takes most, over all sites. */
 static int64_t widest_state_bytes(const struct lm_config *config, int64_t sequences,
                                   int64_t context)
 {
-    const struct tap attn = { .site = SITE_ATTN }, mlp = { .site = SITE_MLP };
-    const int64_t a = forward_state_bytes(config, attn, sequences, context);
-    const int64_t b = forward_state_bytes(config, mlp, sequences, context);
+    int64_t most = 0;
 
-    return a > b ? a : b;
+    for (enum site site = 0; site < SITES; site++) {
+        const struct tap tap = { .site = site };
+        const int64_t bytes = forward_state_bytes(config, tap, sequences, context);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+static int64_t tile_rows(const struct splice_room *room)
+{
+    return min_int64(TILE_ROWS, room->sequences * room->context);
 }
 
 int64_t splice_bytes(const struct lm_config *config, enum precision precision,
-                     const struct splice_room *room)
+                     const struct splice_room *room, int threads)
 {
     const int64_t sequences = room->sequences, context = room->context;
     const int64_t rows = sequences * context, runs = RUN_SAES + room->saes;
-    const int64_t read = room->transcoders ? widest_site(config) : 0;
+    const int64_t read = room->transcoders ? lm_widest_site(config) : 0;
     const int64_t row = (int64_t)sizeof(float) * (runs * (config->width + 1) + room->saes + read)
                       + (int64_t)(sizeof(int64_t) + sizeof(int32_t));
-    const int64_t tile = (int64_t)sizeof(float) * (2 * widest_site(config) + room->latents)
+    const int64_t tile = (int64_t)sizeof(float) * (2 * lm_widest_site(config) + room->latents)
                        + (int64_t)(2 * sizeof(double) + sizeof(struct fidelity));
 
-    return rows * row + TILE_ROWS * tile
-           + forward_bytes(config, precision, sequences, context, omp_get_max_threads())
+    return rows * row + tile_rows(room) * tile
+           + forward_bytes(config, precision, sequences, context, threads)
            + head_bytes(config) + widest_state_bytes(config, sequences, context);
 }
 
@@ -53,6 +53,7 @@ void splice_make(struct splice *splice, const struct weights *weights,
 {
     const struct lm_config *config = &weights->config;
     const int64_t rows = room->sequences * room->context, runs = RUN_SAES + room->saes;
+    const int64_t tile = tile_rows(room);
 
     *splice = (struct splice){
         .special = special,
@@ -63,15 +64,15 @@ void splice_make(struct splice *splice, const struct weights *weights,
         .streams = allocate(runs * rows * config->width, sizeof(float)),
         .losses = allocate(runs * rows, sizeof(float)),
         .kls = allocate(room->saes * rows, sizeof(float)),
-        .x = allocate(TILE_ROWS * widest_site(config), sizeof(float)),
-        .y = allocate(TILE_ROWS * widest_site(config), sizeof(float)),
-        .f = allocate((int64_t)TILE_ROWS * room->latents, sizeof(float)),
-        .l0 = allocate(TILE_ROWS, sizeof(double)),
-        .l1 = allocate(TILE_ROWS, sizeof(double)),
-        .fidelity = allocate(TILE_ROWS, sizeof(struct fidelity)),
+        .x = allocate(tile * lm_widest_site(config), sizeof(float)),
+        .y = allocate(tile * lm_widest_site(config), sizeof(float)),
+        .f = allocate(tile * room->latents, sizeof(float)),
+        .l0 = allocate(tile, sizeof(double)),
+        .l1 = allocate(tile, sizeof(double)),
+        .fidelity = allocate(tile, sizeof(struct fidelity)),
     };
     if (room->transcoders)
-        splice->read = allocate(rows * widest_site(config), sizeof(float));
+        splice->read = allocate(rows * lm_widest_site(config), sizeof(float));
     forward_make(&splice->forward, weights, room->sequences, room->context);
     head_make(&splice->head, weights);
 }

@@ -57,9 +57,10 @@ struct splice {
     struct fidelity *fidelity;  /* [tile] */
 };
 
-/* Bytes that splice_make() will allocate, and splice_score() for the kept cursor. */
+/* Bytes that splice_make() will allocate, and splice_score() for the kept cursor, with so many
+ * threads. */
 int64_t splice_bytes(const struct lm_config *config, enum precision precision,
-                     const struct splice_room *room);
+                     const struct splice_room *room, int threads);
 
 /* splice_free() accepts an empty one. */
 void splice_make(struct splice *splice, const struct weights *weights,

@@ -4,11 +4,10 @@
 #include "kernels/bf16.h"
 #include "shard/store.h"
 
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* --- room ---------------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------------------- */
 
 static int by_step(const void *a, const void *b)
 {
@@ -28,9 +27,10 @@ void taps_list(struct taps *taps, const struct tap *list, int count,
 }
 
 int64_t taps_bytes(const struct taps *taps, const struct lm_config *config,
-                   enum precision precision, int64_t block, int64_t context, int rank, int size)
+                   enum precision precision, int64_t block, int64_t context, int rank, int size,
+                   int threads)
 {
-    return forward_bytes(config, precision, block, context, omp_get_max_threads())
+    return forward_bytes(config, precision, block, context, threads)
          + spool_bytes(taps->streams, taps->count, block * context, rank, size)
          + block * context * (int64_t)sizeof *taps->kept;
 }

@@ -55,5 +55,16 @@ done:
 
 int32_t lm_site_width(const struct lm_config *config, enum site site)
 {
-    return site == SITE_ATTN ? config->heads * config->head_width : config->width;
+    return site_traits(site)->rows == SITE_ROWS_HEADS ? config->heads * config->head_width
+                                                      : config->width;
+}
+
+int32_t lm_widest_site(const struct lm_config *config)
+{
+    int32_t widest = 0;
+
+    for (enum site site = 0; site < SITES; site++)
+        if (lm_site_width(config, site) > widest)
+            widest = lm_site_width(config, site);
+    return widest;
 }

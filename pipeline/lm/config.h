@@ -65,7 +65,8 @@ struct lm_config {
  * expected; a family that is not known is refused by its name. */
 enum status config_read(struct lm_config *config, const char *folder);
 
-/* Values of a row at this site.  Local. */
+/* Values of a row at this site, and at the widest one.  Local. */
 int32_t lm_site_width(const struct lm_config *config, enum site site);
+int32_t lm_widest_site(const struct lm_config *config);
 
 #endif

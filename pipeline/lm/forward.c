@@ -7,14 +7,15 @@
 
 #include <assert.h>
 #include <omp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The MLP's hidden layer is the widest; it is made for so many rows at a time, which still
- * is enough for all threads. */
+/* Rows that go through the MLP at a time: its hidden layer is the widest buffer, and these rows
+ * still keep all threads busy. */
 enum { PIECE_ROWS = 4096 };
 
-/* --- shapes and room ----------------------------------------------------------------- */
+/* --- shapes and memory --------------------------------------------------------------- */
 
 static int64_t heads_width(const struct lm_config *c)
 {
@@ -24,37 +25,6 @@ static int64_t heads_width(const struct lm_config *c)
 static int64_t qkv_width(const struct lm_config *c)
 {
     return (int64_t)(c->heads + 2 * c->kv_heads) * c->head_width;
-}
-
-/* Pairs of tokens of a sequence of which the second sees the first. */
-static double pairs(int64_t context, int32_t window)
-{
-    const double n = (double)context, w = window > 0 && window < context ? window : n;
-
-    return w * (w + 1) / 2 + (n - w) * w;
-}
-
-double forward_work(const struct lm_config *c, struct tap last, int64_t context)
-{
-    const double heads = (double)heads_width(c), width = c->width;
-    const double mlp = (c->gated ? 3.0 : 2.0) * c->mlp_width * width;
-    double work = 0;
-
-    for (int layer = 0; layer <= last.layer; layer++) {
-        const bool whole = layer < last.layer;
-        work += 2 * (double)context * width * (double)qkv_width(c)
-              + 4 * pairs(context, c->window[layer]) * heads;
-        if (whole || last.site != SITE_ATTN)
-            work += 2 * (double)context * heads * width;
-        if (whole || last.site == SITE_MLP || last.site == SITE_RES)
-            work += 2 * (double)context * mlp;
-    }
-    return work;
-}
-
-struct tap forward_end(const struct forward *forward)
-{
-    return (struct tap){ .site = SITE_RES, .layer = forward->weights->config.layers - 1 };
 }
 
 static struct attention attention_shape(const struct lm_config *c, enum precision precision,
@@ -73,7 +43,7 @@ static struct attention attention_shape(const struct lm_config *c, enum precisio
     };
 }
 
-/* Scratch of attention, for all threads. */
+/* Bytes of attention's scratch, for all threads. */
 static int64_t attention_bytes(const struct lm_config *c, enum precision precision,
                                int64_t sequences, int64_t context, int threads)
 {
@@ -82,7 +52,7 @@ static int64_t attention_bytes(const struct lm_config *c, enum precision precisi
     return attention_scratch(&shape, threads);
 }
 
-/* Numbers that a product wants of so many rows. */
+/* Bytes of the input of a product; its rows are filled up to whole blocks. */
 static int64_t input_bytes(enum precision precision, int64_t rows, int64_t width)
 {
     const int64_t whole = (rows + LINEAR_ROWS - 1) / LINEAR_ROWS * LINEAR_ROWS;
@@ -90,7 +60,7 @@ static int64_t input_bytes(enum precision precision, int64_t rows, int64_t width
     return whole * width * linear_input_bytes(precision);
 }
 
-/* Rounded inputs of the products, where they are rounded. */
+/* Bytes of the widest rounded input; in float32 inputs are not rounded. */
 static int64_t rounding_bytes(const struct lm_config *c, enum precision precision, int64_t rows)
 {
     const int64_t width = c->width > heads_width(c) ? c->width : heads_width(c);
@@ -157,9 +127,9 @@ void forward_free(struct forward *forward)
     *forward = (struct forward){0};
 }
 
-/* --- the four stretches of a layer --------------------------------------------------- */
+/* --- the stretches of a layer -------------------------------------------------------- */
 
-/* Count the time since `start` as that of `part`. */
+/* Add the time since `start` to that of `part`. */
 static void spend(struct forward *f, enum forward_part part, double start)
 {
     f->spent[part] += omp_get_wtime() - start;
@@ -176,7 +146,7 @@ static void multiply(struct forward *f, float *y, const struct linear *w, const 
     spend(f, FORWARD_PRODUCTS, start);
 }
 
-/* The MLP of some rows. */
+/* The MLP: product, activation, product. */
 static void multiply_twice(struct forward *f, float *y, const struct layer_weights *w,
                            const float *x, int64_t rows)
 {
@@ -255,19 +225,81 @@ static void to_res(struct forward *f, const struct layer_weights *w)
     norm_add_rows(f->residual, f->branch, f->rows * f->weights->config.width);
 }
 
+/* --- their work ---------------------------------------------------------------------- */
+
+/* Pairs of tokens of a sequence such that the second sees the first. */
+static double pairs(int64_t context, int32_t window)
+{
+    const double n = (double)context, w = window > 0 && window < context ? window : n;
+
+    return w * (w + 1) / 2 + (n - w) * w;
+}
+
+static double attn_work(const struct lm_config *c, int layer, int64_t context)
+{
+    const double heads = (double)heads_width(c), width = c->width;
+
+    return 2 * (double)context * width * (double)qkv_width(c)
+         + 4 * pairs(context, c->window[layer]) * heads;
+}
+
+static double mlp_in_work(const struct lm_config *c, int layer, int64_t context)
+{
+    (void)layer;
+    return 2 * (double)context * (double)heads_width(c) * c->width;
+}
+
+static double mlp_work(const struct lm_config *c, int layer, int64_t context)
+{
+    (void)layer;
+    return 2 * (double)context * ((c->gated ? 3.0 : 2.0) * c->mlp_width * c->width);
+}
+
+static double res_work(const struct lm_config *c, int layer, int64_t context)
+{
+    (void)c, (void)layer, (void)context;
+    return 0;
+}
+
 /* --- the cursor ---------------------------------------------------------------------- */
+
+/* How the cursor comes to a site from the one before. */
+static const struct stretch {
+    void   (*run)(struct forward *f, const struct layer_weights *w);
+    double (*work)(const struct lm_config *c, int layer, int64_t context);
+    size_t   values;        /* which pointer of struct forward holds the site's values then */
+} STRETCHES[SITES] = {
+    [SITE_ATTN]   = { to_attn,   attn_work,   offsetof(struct forward, heads) },
+    [SITE_MLP_IN] = { to_mlp_in, mlp_in_work, offsetof(struct forward, normed) },
+    [SITE_MLP]    = { to_mlp,    mlp_work,    offsetof(struct forward, branch) },
+    [SITE_RES]    = { to_res,    res_work,    offsetof(struct forward, residual) },
+};
+
+/* Is the site the residual stream itself? */
+static bool is_stream(enum site site)
+{
+    return STRETCHES[site].values == offsetof(struct forward, residual);
+}
+
+double forward_work(const struct lm_config *c, struct tap last, int64_t context)
+{
+    double work = 0;
+
+    for (int64_t step = 0; step <= site_tap_step(last); step++)
+        work += STRETCHES[site_at((int)(step % SITES))].work(c, (int)(step / SITES), context);
+    return work;
+}
+
+struct tap forward_end(const struct forward *forward)
+{
+    return (struct tap){ .site = site_at(SITES - 1),
+                         .layer = forward->weights->config.layers - 1 };
+}
 
 static void stand_at(struct forward *f, struct tap tap)
 {
-    float *const values[SITES] = {
-        [SITE_ATTN]   = f->heads,
-        [SITE_MLP_IN] = f->normed,
-        [SITE_MLP]    = f->branch,
-        [SITE_RES]    = f->residual,
-    };
-
     f->tap = tap;
-    f->values = values[tap.site];
+    f->values = *(float *const *)((const char *)f + STRETCHES[tap.site].values);
     f->width = lm_site_width(&f->weights->config, tap.site);
 }
 
@@ -300,26 +332,24 @@ enum status forward_start(struct forward *f, const int32_t *ids, int64_t sequenc
     #pragma omp parallel for
     for (int64_t r = 0; r < f->rows; r++)
         embed(f->residual + r * c->width, f->weights, ids[r], r % f->context);
-    stand_at(f, (struct tap){ .site = SITE_RES, .layer = -1 });
+    stand_at(f, (struct tap){ .site = site_at(SITES - 1), .layer = -1 });
     return OK;
 }
 
 void forward_next(struct forward *f)
 {
-    static void (*const STRETCHES[SITES])(struct forward *, const struct layer_weights *) = {
-        to_attn, to_mlp_in, to_mlp, to_res,
-    };
     const int64_t step = site_tap_step(f->tap) + 1;
+    const enum site site = site_at((int)(step % SITES));
     const double start = omp_get_wtime();
     const double counted = f->spent[FORWARD_PRODUCTS] + f->spent[FORWARD_ATTENTION];
 
     assert(step <= site_tap_step(forward_end(f)));
     f->tap.layer = (int)(step / SITES);
-    STRETCHES[step % SITES](f, &f->weights->layers[f->tap.layer]);
-    /* All of the stretch but what it has counted itself. */
+    STRETCHES[site].run(f, &f->weights->layers[f->tap.layer]);
+    /* The time of the stretch less the parts that it has counted itself. */
     spend(f, FORWARD_OTHER, start);
     f->spent[FORWARD_OTHER] -= f->spent[FORWARD_PRODUCTS] + f->spent[FORWARD_ATTENTION] - counted;
-    stand_at(f, (struct tap){ .site = site_at((int)(step % SITES)), .layer = f->tap.layer });
+    stand_at(f, (struct tap){ .site = site, .layer = f->tap.layer });
 }
 
 void forward_to(struct forward *f, struct tap tap)
@@ -334,7 +364,7 @@ void forward_to(struct forward *f, struct tap tap)
 int64_t forward_state_bytes(const struct lm_config *config, struct tap tap, int64_t sequences,
                             int64_t context)
 {
-    const int64_t site = tap.site == SITE_RES ? 0 : lm_site_width(config, tap.site);
+    const int64_t site = is_stream(tap.site) ? 0 : lm_site_width(config, tap.site);
 
     return sequences * context * (config->width + site) * (int64_t)sizeof(float);
 }
@@ -348,7 +378,7 @@ void forward_state_make(struct forward_state *state, const struct forward *f, st
         .tap = tap,
         .residual = allocate(rows * c->width, sizeof(float)),
     };
-    if (tap.site != SITE_RES)
+    if (!is_stream(tap.site))
         state->values = allocate(rows * lm_site_width(c, tap.site), sizeof(float));
 }
 

@@ -50,6 +50,11 @@ void head_free(struct head *head)
     *head = (struct head){0};
 }
 
+double head_work(const struct lm_config *config)
+{
+    return 2.0 * config->width * config->vocabulary;
+}
+
 void head_logits(struct head *head, float *logits, const float *stream, int64_t rows)
 {
     const struct weights *w = head->weights;
@@ -79,7 +84,7 @@ static void score_tile(struct head *head, const struct head_task *tasks, int cou
         }
         if (task->kl != NULL)
             entropy_divergences(task->kl + from, head->first, head->first_sum, logits, sums, rows,
-                        c->vocabulary);
+                                c->vocabulary);
     }
 }
 

@@ -29,8 +29,8 @@ enum { TYPES_COUNT = sizeof TYPES / sizeof *TYPES };
 
 /* --- one tensor of a header ---------------------------------------------------------- */
 
-/* A type that cannot be read matters only when the tensor is asked for: checkpoints may hold
- * masks and counters besides the weights. */
+/* A type that cannot be read is refused only when the tensor is used: checkpoints may also hold
+ * masks and counters. */
 static enum status read_type(struct safetensor *tensor, const json_t *entry)
 {
     tensor->type = TENSOR_OTHER;
@@ -64,8 +64,8 @@ static enum status read_shape(struct safetensor *tensor, const json_t *entry)
     return OK;
 }
 
-/* `room` is what the file holds behind its header. */
-static enum status read_place(struct safetensor *tensor, const json_t *entry, int64_t room)
+/* `data` is the number of bytes after the file's header. */
+static enum status read_place(struct safetensor *tensor, const json_t *entry, int64_t data)
 {
     const json_t *offsets = json_object_get(entry, "data_offsets");
     const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
@@ -76,10 +76,10 @@ static enum status read_place(struct safetensor *tensor, const json_t *entry, in
         || from < 0 || to < from)
         return refuse(E_FORMAT, "%s: tensor %.80s needs \"data_offsets\" [begin, end]",
                       tensor->path, tensor->name);
-    if (to > room)
+    if (to > data)
         return refuse(E_FORMAT, "%s: tensor %.80s ends at byte %lld of the data, but there are "
                       "only %lld; the file is truncated or damaged, fetch it again", tensor->path,
-                      tensor->name, (long long)to, (long long)room);
+                      tensor->name, (long long)to, (long long)data);
     if (tensor->type != TENSOR_OTHER
         && (__builtin_mul_overflow(tensor->count, TYPES[tensor->type].bytes, &bytes)
             || bytes != to - from))
@@ -142,7 +142,7 @@ static int by_place(const void *a, const void *b)
 
 /* Tensors must follow each other without overlap or gap, up to the end of the file. */
 static enum status check_places(struct safetensor *tensors, int64_t count, const char *path,
-                                int64_t room)
+                                int64_t data)
 {
     int64_t end = 0;
 
@@ -155,9 +155,9 @@ static enum status check_places(struct safetensor *tensors, int64_t count, const
                           tensors[i].begin < end ? "another tensor lies" : "a gap precedes them");
         end = tensors[i].end;
     }
-    if (end != room)
-        return refuse(E_FORMAT, "%s: %lld bytes behind the last tensor belong to none; the file is "
-                      "damaged, fetch it again", path, (long long)(room - end));
+    if (end != data)
+        return refuse(E_FORMAT, "%s: %lld bytes after the last tensor belong to none; the file is "
+                      "damaged, fetch it again", path, (long long)(data - end));
     return OK;
 }
 
@@ -202,8 +202,9 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* Which file each tensor is in, by the index at `path`; the caller frees it (json_decref).
- *   files  out: the distinct files, each once */
+/* Read the index at `path`.
+ *   map    out: the file of each tensor; caller frees it (json_decref)
+ *   files  out: each file once */
 static enum status read_index(json_t **map, json_t *files, const char *path)
 {
     json_t *index = NULL, *place;
@@ -241,7 +242,7 @@ static enum status check_index(const struct safetensors *checkpoint, json_t *map
     return OK;
 }
 
-/* Sort tensors by name, and refuse a name that is there twice. */
+/* Sort tensors by name, and refuse a name that occurs twice. */
 static enum status index_names(struct safetensors *checkpoint)
 {
     const struct safetensor *tensors = checkpoint->tensors;
@@ -277,9 +278,9 @@ enum status safetensors_open(struct safetensors *checkpoint, const char *folder)
     *checkpoint = (struct safetensors){0};
     path_print(single, "%s/model.safetensors", folder);
     path_print(index, "%s/model.safetensors.index.json", folder);
-    TRY(file_exists(single) || file_exists(index) ? OK
-        : refuse(E_IO, "there is neither model.safetensors nor model.safetensors.index.json "
-                 "in %s; 'model: path' must be the folder of a checkpoint", folder));
+    REQUIRE(file_exists(single) || file_exists(index), E_IO, "there is neither model.safetensors "
+            "nor model.safetensors.index.json in %s; 'model: path' must be the folder of a "
+            "checkpoint", folder);
     if (file_exists(single))
         json_object_set(files, "model.safetensors", json_true());
     else
@@ -288,8 +289,8 @@ enum status safetensors_open(struct safetensors *checkpoint, const char *folder)
     json_object_foreach(files, name, unused) {
         struct mapped_file *file = &checkpoint->file[checkpoint->files++];
         path_print(file->path, "%s/%s", folder, name);
-        TRY(file_exists(file->path) ? OK
-            : refuse(E_IO, "%s names the file %s, which is not there; fetch it", index, name));
+        REQUIRE(file_exists(file->path), E_IO, "%s names the file %s, which is not there; fetch "
+                "it", index, name);
         TRY(open_file(checkpoint, file));
     }
     TRY(index_names(checkpoint));
@@ -323,9 +324,9 @@ const struct safetensor *safetensors_find(const struct safetensors *checkpoint, 
 
 /* --- values -------------------------------------------------------------------------- */
 
-/* Whole pages of the file that have been read stay in the system's cache, but need not count as
- * this process's memory: a large tensor would be there twice. */
-static void let_go(const char *bytes, int64_t count)
+/* Unmap the whole pages that were read.  They stay in the system's cache, but no longer count as
+ * this process's memory, where a large tensor would else be twice. */
+static void unmap_pages(const char *bytes, int64_t count)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     const uintptr_t first = ((uintptr_t)bytes + page - 1) / page * page;
@@ -335,9 +336,9 @@ static void let_go(const char *bytes, int64_t count)
         madvise((void *)first, end - first, MADV_DONTNEED);
 }
 
-enum { PIECE = 4096 };      /* numbers under way at a time; they stay in the cache */
+enum { PIECE = 4096 };      /* numbers converted at a time; they stay in the cache */
 
-/* Some values as float32.  Are all finite? */
+/* Convert values to float32.  Are all finite? */
 static bool to_floats(float *values, const char *bytes, int64_t count, enum tensor_type type)
 {
     uint16_t half[PIECE];
@@ -351,7 +352,7 @@ static bool to_floats(float *values, const char *bytes, int64_t count, enum tens
     return values_finite_bf16(half, count, type == TENSOR_BF16 ? 0x7f80 : 0x7c00);
 }
 
-/* The same rounded to bf16, which most of them are. */
+/* The same, rounded to bf16.  Most checkpoints hold bf16 already. */
 static bool to_bf16(uint16_t *values, const char *bytes, int64_t count, enum tensor_type type)
 {
     float exact[PIECE];
@@ -379,7 +380,7 @@ bool safetensors_part(void *values, enum precision precision, const struct safet
             ? to_bf16((uint16_t *)values + i, from + i * size, n, tensor->type)
             : to_floats((float *)values + i, from + i * size, n, tensor->type);
     }
-    let_go(from, count * size);
+    unmap_pages(from, count * size);
     return finite;
 }
 

@@ -200,12 +200,9 @@ void weights_normalise(float *y, const float *x, struct norm_weights norm,
         norm_rms(y, x, norm.scale, rows, c->width, c->norm_epsilon);
 }
 
-enum status precision_parse(enum precision *precision, const char *name)
+enum status weights_check_precision(enum precision precision)
 {
-    *precision = strcmp(name, "bf16") == 0 ? PRECISION_BF16 : PRECISION_F32;
-    if (strcmp(name, "bf16") != 0 && strcmp(name, "f32") != 0)
-        return refuse(E_USAGE, "there is no precision '%s'; choose f32 or bf16", name);
-    if (!linear_offers(*precision))
+    if (!linear_offers(precision))
         return refuse(E_USAGE, "precision bf16 needs oneDNN (libdnnl-dev when saemill is built) "
                       "and a CPU with AVX-512; choose f32");
     return OK;

@@ -51,9 +51,8 @@ struct weights {
     MPI_Win               window;       /* owns all the above but `layers` */
 };
 
-/* The precision named "f32" or "bf16".  E_USAGE if there is none of that name, or this build
- * or CPU does not offer it.  Local. */
-enum status precision_parse(enum precision *precision, const char *name);
+/* E_USAGE if this build or CPU does not offer the precision.  Local. */
+enum status weights_check_precision(enum precision precision);
 
 /* Bytes of the parameters, which the first rank of each node allocates (comm_first_of_node());
  * and of the buffers that every rank needs while it reads with `threads` threads.  Local. */

@@ -172,10 +172,10 @@ done:
 
 /* Check that the file has a tensor with this name, shape and these values. */
 static enum status check_tensor(const struct safetensors *file,
-                                const struct saelens_tensor *wanted)
+                                const struct safetensors_array *wanted)
 {
     const struct safetensor *tensor = safetensors_find(file, wanted->name);
-    const int64_t count = wanted->rows * (wanted->columns > 0 ? wanted->columns : 1);
+    const int64_t count = safetensors_write_count(wanted);
     const char *path = file->tensors[0].path;
     float *read = NULL;
     enum status st;

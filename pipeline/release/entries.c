@@ -84,16 +84,6 @@ done:
 
 /* ---- order and folders ----------------------------------------------------------- */
 
-/* The residual stream comes first, as most people want it. */
-static int order_of(enum site site)
-{
-    static const int ORDER[SITES] = {
-        [SITE_RES] = 0, [SITE_MLP] = 1, [SITE_ATTN] = 2, [SITE_MLP_IN] = 3,
-    };
-
-    return ORDER[site];
-}
-
 /* For qsort(): by site, layer, width, L0 and name. */
 static int by_order(const void *left, const void *right)
 {
@@ -101,7 +91,7 @@ static int by_order(const void *left, const void *right)
     const double a_l0 = entries_score(a, "l0"), b_l0 = entries_score(b, "l0");
 
     if (a->tap.site != b->tap.site)
-        return order_of(a->tap.site) - order_of(b->tap.site);
+        return site_traits(a->tap.site)->listed - site_traits(b->tap.site)->listed;
     if (a->tap.layer != b->tap.layer)
         return a->tap.layer < b->tap.layer ? -1 : 1;
     if (a->sae.width != b->sae.width)
@@ -193,7 +183,8 @@ enum status entries_write(const struct entries *entries, const char *path)
 
         fprintf(out, "\n%s\t%s\t%s\t%d\t%s\t%d\t%g\t%g\t%lld", e->folder,
                 site_name(e->tap.site), site_name(e->sae.target.site), e->tap.layer,
-                e->sae.recipe, e->sae.width, e->sae.sparsity, e->sae.target_l0,
+                ARCHITECTURES[e->sae.architecture].name, e->sae.width, e->sae.sparsity,
+                e->sae.target_l0,
                 (long long)e->sae.tokens);
         for (size_t k = 0; k < sizeof NEEDED / sizeof *NEEDED; k++)
             fprintf(out, "\t%.9g", entries_score(e, NEEDED[k]));

@@ -172,7 +172,8 @@ static json_t *autoencoders_json(const struct entries *entries)
         json_array_append_new(list, json_pack(
             "{s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:f, s:I}", "folder", e->folder, "site",
             site_name(e->tap.site), "target", site_name(e->sae.target.site), "layer",
-            e->tap.layer, "recipe", e->sae.recipe, "width", (int)e->sae.width, "name",
+            e->tap.layer, "recipe", ARCHITECTURES[e->sae.architecture].name,
+            "width", (int)e->sae.width, "name",
             e->sae.name, target ? "target_l0" : "sparsity",
             target ? e->sae.target_l0 : e->sae.sparsity, "tokens", (json_int_t)e->sae.tokens));
     }

@@ -13,18 +13,6 @@ extern const char _binary_pipeline_release_style_css_end[];
 
 /* ---- text and numbers ----------------------------------------------------------- */
 
-static const char *site_phrase(enum site site)
-{
-    static const char *const PHRASES[SITES] = {
-        [SITE_ATTN] = "attention heads (concatenated outputs, before W<sub>O</sub>)",
-        [SITE_MLP] = "MLP output (as added to the residual stream)",
-        [SITE_RES] = "residual stream (after the layer)",
-        [SITE_MLP_IN] = "MLP input (after its norm)",
-    };
-
-    return PHRASES[site];
-}
-
 static void put_escaped(FILE *out, const char *text)
 {
     for (; *text != '\0'; text++)
@@ -128,19 +116,19 @@ static void put_training_rows(FILE *out, const struct entries *entries)
 /* Write each recipe once: "gemma_scope", "gated and topk". */
 static void put_recipes(FILE *out, const struct entries *entries)
 {
-    const char *seen[16];
+    enum architecture_id seen[ARCHITECTURES_COUNT];
     int count = 0;
 
     for (int i = 0; i < entries->count; i++) {
-        const char *recipe = entries->entry[i].sae.recipe;
         int s = 0;
-        while (s < count && strcmp(seen[s], recipe) != 0)
+        while (s < count && seen[s] != entries->entry[i].sae.architecture)
             s++;
-        if (s == count && count < 16)
-            seen[count++] = recipe;
+        if (s == count)
+            seen[count++] = entries->entry[i].sae.architecture;
     }
     for (int s = 0; s < count; s++)
-        fprintf(out, "%s<code>%s</code>", s == 0 ? "" : s == count - 1 ? " and " : ", ", seen[s]);
+        fprintf(out, "%s<code>%s</code>", s == 0 ? "" : s == count - 1 ? " and " : ", ",
+                ARCHITECTURES[seen[s]].name);
 }
 
 /* The heading, one sentence about all autoencoders, and a few numbers. */
@@ -196,7 +184,7 @@ static enum status write_fidelity(FILE *out, const struct entries *entries)
         const enum site site = entries->entry[from].tap.site;
 
         end = end_of_site(entries, from);
-        fprintf(out, "<h3><code>%s</code>: %s</h3>\n", site_name(site), site_phrase(site));
+        fprintf(out, "<h3><code>%s</code>: %s</h3>\n", site_name(site), site_traits(site)->phrase);
         TRY(figures_fidelity(out, entries->entry + from, end - from));
     }
 done:
@@ -230,7 +218,8 @@ static void write_row(FILE *out, const struct entry *e, bool first)
 
     fprintf(out, "<tr%s><td class=\"text\"><a href=\"#%s-%d\">%s</a></td>",
             first ? " class=\"first\"" : "", site, e->tap.layer, site);
-    fprintf(out, "<td>%d</td><td class=\"text\">%s</td><td>%s</td>", e->tap.layer, e->sae.recipe,
+    fprintf(out, "<td>%d</td><td class=\"text\">%s</td><td>%s</td>", e->tap.layer,
+            ARCHITECTURES[e->sae.architecture].name,
             entries_width_name(name, e->sae.width));
     for (int c = 0; c < COLUMNS_COUNT; c++) {
         const double score = entries_score(e, COLUMNS[c].score) * COLUMNS[c].scale;
@@ -266,7 +255,7 @@ static void write_table(FILE *out, const struct entries *entries)
 static bool has_top_k(const struct entries *entries)
 {
     for (int i = 0; i < entries->count; i++)
-        if (strcmp(entries->entry[i].sae.recipe, "topk") == 0)
+        if (ARCHITECTURES[entries->entry[i].sae.architecture].form == FORM_TOPK)
             return true;
     return false;
 }

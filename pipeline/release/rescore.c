@@ -1,13 +1,10 @@
 #include "release/rescore.h"
 #include "base/agree.h"
 #include "base/allocate.h"
-#include "base/block_sum.h"
-#include "base/memory.h"
-#include "corpus/selection.h"
-#include "evaluate/splice.h"
+#include "evaluate/score_text.h"
+#include "evaluate/shared_saes.h"
 #include "release/manifest.h"
 #include "suite/paths.h"
-#include "suite/tasks.h"
 
 #include <math.h>
 #include <omp.h>
@@ -21,19 +18,11 @@ struct rescore {
     struct suite      suite;
     struct lm_config  config;
     enum precision    precision;
-    struct selection  selection;
-    struct weights    weights;
-    struct splice     splice;
-    struct sae        sae;
-    struct splice_place place;
+    struct shared_saes shared;              /* the one that is scored */
     char              folder[PATH_LENGTH];  /* of the autoencoder */
-    int32_t          *ids;                  /* [block, context] */
-    struct sequence_origin *origins;        /* [block] */
     float            *mean;                 /* [width] of the site's rows of text */
-    int64_t          *fired;                /* [latents] */
-    struct score_sums sums;
-    const char       *what;                 /* is being done, for progress, and ... */
-    double            since;                /* ... since when */
+    struct scored     scored;
+    struct held_out   text;
 };
 
 /* ---- what is at hand ------------------------------------------------------------ */
@@ -48,154 +37,107 @@ static bool at_hand(const struct rescore *r)
     return comm_file_exists(r->run->comm, tokens) && comm_file_exists(r->run->comm, config);
 }
 
-/* Local. */
-static enum status read_autoencoder(struct rescore *r, const char *folder, const json_t *entry)
+/* Where the manifest says that it is spliced in.  Local. */
+static enum status find_place(struct rescore *r, const char *folder, const json_t *entry)
 {
-    char path[PATH_LENGTH];
     const char *site = json_string_value(json_object_get(entry, "site"));
     const char *target = json_string_value(json_object_get(entry, "target"));
-    struct tap *read = &r->place.read, *replaced = &r->place.replaced;
+    struct tap *read = &r->scored.place.read, *replaced = &r->scored.place.replaced;
     enum status st;
 
     path_print(r->folder, "%s/%s", folder,
                json_string_value(json_object_get(entry, "folder")));
-    path_print(path, "%s/params.npz", r->folder);
     TRY(site_parse(&read->site, site == NULL ? "" : site));
     TRY(site_parse(&replaced->site, target == NULL ? "" : target));
     read->layer = replaced->layer = (int)json_integer_value(json_object_get(entry, "layer"));
-    TRY(read->layer >= 0 && read->layer < r->config.layers ? OK
-        : refuse(E_FORMAT, "%s is said to be of layer %d, but the model has %d", path,
-                 read->layer, r->config.layers));
-    TRY(sae_read_npz(&r->sae, path));
-    TRY(r->sae.inputs == lm_site_width(&r->config, read->site)
-        && r->sae.outputs == lm_site_width(&r->config, replaced->site) ? OK
-        : refuse(E_FORMAT, "%s makes %d values from %d, but the model has %d and %d there", path,
-                 r->sae.outputs, r->sae.inputs, lm_site_width(&r->config, replaced->site),
-                 lm_site_width(&r->config, read->site)));
+    REQUIRE(read->layer >= 0 && read->layer < r->config.layers, E_FORMAT, "%s/params.npz is said "
+            "to be of layer %d, but the model has %d", r->folder, read->layer, r->config.layers);
 done:
     return st;
 }
 
 /* Collective. */
+static enum status read_autoencoder(struct rescore *r)
+{
+    const int32_t inputs = lm_site_width(&r->config, r->scored.place.read.site);
+    const int32_t outputs = lm_site_width(&r->config, r->scored.place.replaced.site);
+    MPI_Comm comm = r->run->comm;
+    char path[PATH_LENGTH];
+    enum status st;
+
+    path_print(path, "%s/params.npz", r->folder);
+    shared_saes_make(&r->shared, 1);
+    TRY(shared_saes_read(&r->shared, comm, sae_read_npz, path));
+    const struct sae *sae = r->scored.saes = r->shared.saes;
+    r->scored.count = 1;
+    TRY_ALL(comm, sae->inputs == inputs && sae->outputs == outputs ? OK
+            : refuse(E_FORMAT, "%s makes %d values from %d, but the model has %d and %d there",
+                     path, sae->outputs, sae->inputs, outputs, inputs));
+done:
+    return st;
+}
+
+/* What this rank holds; the first of a node counts what its ranks share.  Collective. */
+static int64_t bytes_needed(const struct rescore *r)
+{
+    const struct sae *sae = r->scored.saes;
+    const int threads = omp_get_max_threads();
+    const struct splice_room room = {
+        .sequences = r->suite.harvest.block, .context = r->suite.corpus.context,
+        .saes = 1, .latents = sae->latents,
+        .transcoders = r->scored.place.read.site != r->scored.place.replaced.site,
+    };
+    const int64_t reading = weights_reading_bytes(&r->config, threads);
+    int64_t bytes = splice_bytes(&r->config, r->precision, &room, threads)
+                    + sae->latents * (int64_t)sizeof(int64_t);
+
+    bytes = bytes > reading ? bytes : reading;
+    if (comm_first_of_node(r->run->comm))
+        bytes += weights_bytes(&r->config, r->precision)
+                 + shared_saes_bytes(sae->inputs, sae->outputs, sae->latents, sae->skip != NULL);
+    return bytes;
+}
+
+/* Collective. */
 static enum status set_up(struct rescore *r, const char *folder, const json_t *entry)
 {
-    const int64_t block = r->suite.harvest.block, context = r->suite.corpus.context;
     MPI_Comm comm = r->run->comm;
-    int64_t bytes;
     enum status st;
 
     TRY_ALL(comm, config_read(&r->config, r->suite.model.path));
-    TRY_ALL(comm, precision_parse(&r->precision, r->suite.model.precision));
-    TRY_ALL(comm, read_autoencoder(r, folder, entry));
-    TRY_ALL(comm, selection_of_evaluate(&r->selection, &r->suite));
-    const struct splice_room room = {
-        .sequences = block, .context = context, .saes = 1, .latents = r->sae.latents,
-        .transcoders = r->place.read.site != r->place.replaced.site,
-    };
-    bytes = weights_reading_bytes(&r->config, omp_get_max_threads())
-            + splice_bytes(&r->config, r->precision, &room);
-    if (comm_first_of_node(comm))
-        bytes += weights_bytes(&r->config, r->precision);
-    TRY(memory_check(comm, bytes, "scoring again"));
-    TRY(weights_read(&r->weights, &r->config, r->precision, r->suite.model.path, comm));
-    splice_make(&r->splice, &r->weights, r->selection.tokens.special, &room);
-    r->ids = allocate(block * context, sizeof *r->ids);
-    r->origins = allocate(block, sizeof *r->origins);
-    r->mean = allocate(r->sae.outputs, sizeof *r->mean);
-    r->fired = allocate(r->sae.latents, sizeof *r->fired);
-    scores_sums_make(&r->sums, context, 1);
+    r->precision = r->suite.model.precision;
+    TRY_ALL(comm, weights_check_precision(r->precision));
+    TRY_ALL(comm, find_place(r, folder, entry));
+    TRY(read_autoencoder(r));
+    TRY(held_out_open(&r->text, r->run, &r->suite, &r->config, r->precision, bytes_needed(r),
+                      "scoring again"));
+    r->text.planned = 2;
+    r->mean = allocate(r->scored.saes->outputs, sizeof *r->mean);
 done:
     return st;
 }
 
 static void tear_down(struct rescore *r)
 {
-    scores_sums_free(&r->sums);
-    free(r->fired);
+    score_text_free(&r->scored);
+    held_out_close(&r->text);
     free(r->mean);
-    free(r->origins);
-    free(r->ids);
-    splice_free(&r->splice);
-    weights_free(&r->weights);
-    selection_close(&r->selection);
-    sae_free(&r->sae);
+    shared_saes_free(&r->shared);
     suite_free(&r->suite);
-}
-
-/* ---- over the text -------------------------------------------------------------- */
-
-/* Take up a block of the text. */
-static enum status start_block(struct rescore *r, int64_t block)
-{
-    const struct range range = split_block(r->selection.sequences, r->suite.harvest.block, block);
-    enum status st;
-
-    TRY(selection_read(&r->selection, range, r->ids, r->origins));
-    TRY(splice_start(&r->splice, r->ids, range.end - range.first));
-done:
-    run_progress(r->run, r->what, r->since, 0, block + 1,
-                 split_blocks(r->selection.sequences, r->suite.harvest.block), "blocks");
-    return st;
-}
-
-/* The sum of a block's rows of text, and behind it how many they are. */
-static enum status norm_add_rows(void *context, int64_t block, double *sums)
-{
-    struct rescore *r = context;
-    enum status st;
-
-    TRY(start_block(r, block));
-    splice_add_rows(&r->splice, r->place.replaced, sums);
-    sums[r->sae.outputs] = (double)r->splice.texts;
-done:
-    return st;
-}
-
-static enum status add_scores(void *context, int64_t block, double *sums)
-{
-    struct rescore *r = context;
-    struct score_sums of_block = r->sums;
-    enum status st;
-
-    of_block.values = sums;
-    TRY(start_block(r, block));
-    TRY(splice_score(&r->splice, &of_block, &r->fired, r->place, r->mean, &r->sae, 1));
-done:
-    return st;
-}
-
-/* What `compute` adds for all blocks, `count` sums.  Collective. */
-static enum status sum_blocks(struct rescore *r, const char *what, double *total, int64_t count,
-                              enum status (*compute)(void *, int64_t, double *))
-{
-    const struct block_sum deal = {
-        .run = r->run,
-        .blocks = split_blocks(r->selection.sequences, r->suite.harvest.block),
-        .count = count,
-        .context = r,
-        .compute = compute,
-    };
-
-    r->what = what;
-    r->since = MPI_Wtime();
-    return block_sum_run(&deal, total);
 }
 
 /* Collective. */
 static enum status score(struct rescore *r, json_t **scores)
 {
-    const int32_t width = r->sae.outputs;
-    double *sum = allocate(width + 1, sizeof *sum);
+    struct scored *scored = &r->scored;
     enum status st;
 
-    TRY(sum_blocks(r, "means of the text", sum, width + 1, norm_add_rows));
-    for (int32_t i = 0; i < width; i++)
-        r->mean[i] = (float)(sum[i] / sum[width]);
-    TRY(sum_blocks(r, "scoring again", r->sums.values, r->sums.count, add_scores));
-    MPI_Allreduce(MPI_IN_PLACE, r->fired, r->sae.latents, MPI_INT64_T, MPI_SUM, r->run->comm);
-    *scores = scores_json(&r->sums, 0, r->place.read, r->fired, r->sae.latents);
+    TRY(score_text_means(&r->text, &scored->place.replaced, 1, &r->mean));
+    scored->mean = r->mean;
+    TRY(score_text_splice(&r->text, scored));
+    *scores = scores_json(&scored->sums, 0, scored->place.read, scored->fired[0],
+                          scored->saes->latents);
 done:
-    free(sum);
     return st;
 }
 
@@ -252,7 +194,7 @@ enum status rescore(struct run *run, const char *folder, const json_t *manifest,
     TRY_ALL(run->comm, compare(&r, scores));
     run_note(run, "%s has the scores it says, on %lld held-out sequences",
              json_string_value(json_object_get(json_array_get(list, (size_t)which), "folder")),
-             (long long)r.selection.sequences);
+             (long long)r.text.selection.sequences);
 done:
     json_decref(scores);
     tear_down(&r);

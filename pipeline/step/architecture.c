@@ -1,18 +1,14 @@
 #include "step/architecture.h"
 #include "step/step.h"
 
-#include <string.h>
-
-const struct architecture *architecture_find(const char *name)
+const struct architecture *architecture_of(enum architecture_id id)
 {
     static const struct architecture *const ALL[] = {
-        &JUMPRELU, &GATED, &TOPK, &BATCH_TOPK, &MATRYOSHKA, &RELU_L1,
+#define ARCHITECTURE(id, name, meaning, ...) [ARCHITECTURE_##id] = &id,
+#include "suite/architectures.def"
     };
 
-    for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++)
-        if (strcmp(name, ALL[i]->name) == 0)
-            return ALL[i];
-    return NULL;
+    return ALL[id];
 }
 
 void scan_active(const struct training *training, const struct workspace *workspace,

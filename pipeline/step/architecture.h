@@ -4,7 +4,8 @@
  * is what differs: the parameters of a latent beyond its two directions, which latents of a row
  * are listed and with which values, what is added to the loss, and the derivatives of that.
  * Each architecture is one constant struct in a file of its own: jumprelu.c, gated.c, topk.c,
- * relu.c.
+ * relu.c.  Architectures that keep k latents need the lists of all latents at once; the others
+ * may take turns (turns.h), and the functions below see their entries one turn after the other.
  *
  * The lists (kernels/codes.h) have two sections.  The values of active entries make the
  * reconstruction.  What the entries aside are for, the architecture says.
@@ -12,8 +13,8 @@
 #ifndef ARCHITECTURE_H
 #define ARCHITECTURE_H
 
-#include "sae/sae.h"
 #include "step/workspace.h"
+#include "suite/architectures.h"
 
 struct step_report;
 
@@ -24,17 +25,12 @@ enum aside {
 };
 
 struct architecture {
-    const char *name;               /* of the recipe in a suite file */
+    const struct architecture_traits *traits;   /* what others must know of it */
     const char *vectors[VECTORS];   /* parameters of a latent, from ENCODER_BIAS on; NULL: none */
     bool        centred;            /* the encoder sees x - b_dec, and not x */
     bool        unit_decoder;       /* decoder rows are kept at norm 1 */
     double      decoder_norm;       /* of the first decoder rows */
-    bool        top_k;              /* the recipe's target_l0 is the number k of latents kept; it
-                                       needs the lists of all latents at once.  Else they may take
-                                       turns (turns.h), and the functions below see their entries
-                                       one turn after the other */
     enum aside  aside;
-    enum sae_form form;             /* what it comes to */
 
     /* Give the vectors, which are 0, their first values.  Local. */
     void (*start)(struct training *training);
@@ -92,16 +88,17 @@ struct architecture {
 /* Does it make something of dead latents?  Then its entries aside are those of the dead. */
 static inline bool has_auxk(const struct recipe *recipe)
 {
-    return recipe->architecture->aside == ASIDE_REST && recipe->auxk > 0;
+    return recipe->architecture->traits->auxk && recipe->train.auxk > 0;
 }
 
 /* JumpReLU's second vector. */
 enum { THRESHOLD = ENCODER_BIAS + 1 };
 
-extern const struct architecture JUMPRELU, GATED, TOPK, BATCH_TOPK, MATRYOSHKA, RELU_L1;
+/* JUMPRELU, GATED, ...: a constant for each row of architectures.def. */
+#define ARCHITECTURE(id, name, meaning, ...) extern const struct architecture id;
+#include "suite/architectures.def"
 
-/* By its name; NULL if there is none. */
-const struct architecture *architecture_find(const char *name);
+const struct architecture *architecture_of(enum architecture_id id);
 
 /* ---- for those who write one ---- */
 

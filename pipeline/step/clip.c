@@ -137,7 +137,7 @@ void find_clipping(const struct training *training, struct workspace *workspace)
     find_decoder_bias_gradient(training, w);
     w->gradient_square += square_skip(training, w)
                           + values_sum_squares(w->decoder_bias_gradient, training->outputs);
-    const double norm = sqrt(w->gradient_square), most = training->recipe.clip;
+    const double norm = sqrt(w->gradient_square), most = training->recipe.train.clip;
     w->clipped = norm > most ? most / norm : 1;
 }
 

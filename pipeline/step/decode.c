@@ -22,7 +22,7 @@ static int64_t length(struct range range)
 static void pack_decoder(const struct training *training, struct workspace *w,
                          struct range columns)
 {
-    const enum precision precision = training->recipe.precision;
+    const enum precision precision = training->recipe.train.precision;
     const struct range all = { 0, training->latents };
     const int64_t own = length(training->own_columns);
     const float *decoder = training->tensors[DECODER].value + columns.first;
@@ -118,7 +118,7 @@ static void add_dots_of_row(const struct training *training, const struct worksp
         const int64_t first = section.start[at];
         slice_dots(w->dots + first, w->rows->index + first, end[at] - first,
                    residual_row(residuals, r, row), w->shared, length(residuals->block.columns),
-                   training->recipe.precision);
+                   training->recipe.train.precision);
     }
 }
 
@@ -165,7 +165,7 @@ static void visit_blocks(const struct training *training, struct workspace *w, s
                          bool dots_only)
 {
     const int64_t own = length(training->own_columns);
-    const int64_t wide = slice_columns(training->recipe.precision);
+    const int64_t wide = slice_columns(training->recipe.train.precision);
     const int64_t row_blocks = split_blocks(length(rows), ROW_BLOCK);
 
     for (int64_t c = 0; c < split_blocks(own, wide); c++) {
@@ -309,7 +309,7 @@ void *slice_residuals(const struct training *training, struct workspace *workspa
                       struct range columns)
 {
     struct workspace *w = workspace;
-    const enum precision precision = training->recipe.precision;
+    const enum precision precision = training->recipe.train.precision;
     const int64_t each = slice_bytes(precision, w->batch, length(columns));
     char *slices = w->shared;
     bool all = true;

@@ -24,7 +24,7 @@ static int64_t most(int64_t a, int64_t b)
 
 bool is_dense(const struct training *training)
 {
-    return training->density > DENSE_ABOVE && !training->recipe.architecture->top_k;
+    return training->density > DENSE_ABOVE && !training->recipe.architecture->traits->keeps_k;
 }
 
 int64_t dense_shared(const struct step_room *room, int64_t own_columns)

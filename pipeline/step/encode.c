@@ -21,7 +21,7 @@ struct packed_rows encoder_input(const struct training *training,
 /* Make the input of some rows. */
 static void make_input(const struct training *training, struct workspace *w, struct range rows)
 {
-    const bool bf16 = training->recipe.precision == PRECISION_BF16;
+    const bool bf16 = training->recipe.train.precision == PRECISION_BF16;
     const struct packed_rows from = encoder_input(training, w);
     const struct range all = { 0, training->inputs };
 
@@ -127,7 +127,7 @@ static void encode_tile(const struct training *training, struct workspace *w, st
     const int64_t tiles = turn_pieces(w, all, LATENT_TILE);
     const struct range part = turn_piece(w, all, LATENT_TILE, tile);
     const struct range latents = { part.first - all.first, part.end - all.first };
-    const bool bf16 = training->recipe.precision == PRECISION_BF16;
+    const bool bf16 = training->recipe.train.precision == PRECISION_BF16;
     const struct encode_room room = room_of(w);
     double since = omp_get_wtime();
     const void *packed = bf16 ? pack_tile(training, w, room, latents) : NULL;
@@ -212,7 +212,7 @@ static unsigned list_rows(const struct training *training, struct workspace *w, 
 {
     const int64_t count = rows.end - rows.first;
 
-    if (!training->recipe.architecture->top_k) {
+    if (!training->recipe.architecture->traits->keeps_k) {
         join_pieces(training, w, w->own, rows.first, count);
         return 0;
     }
@@ -225,7 +225,7 @@ static unsigned list_rows(const struct training *training, struct workspace *w, 
  * will not stay of all rows.  Returns which bars were too high, if these are all latents. */
 static unsigned encode_own(const struct training *training, struct workspace *w)
 {
-    const int64_t each = input_rows(training->recipe.precision);
+    const int64_t each = input_rows(training->recipe.train.precision);
     unsigned high = 0;
 
     w->own->groups = w->batch;
@@ -327,7 +327,7 @@ static unsigned list_entries(const struct training *training, struct workspace *
     double since = omp_get_wtime();
     gather(training, w);
     since = part_done(w->spent, PART_EXCHANGE, 1, since);
-    if (!training->recipe.architecture->top_k)
+    if (!training->recipe.architecture->traits->keeps_k)
         return 0;
     high = keep_of_rows(training, w, w->rows, w->rows, 0);
     high |= keep_of_batch(training, w, w->rows);

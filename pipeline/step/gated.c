@@ -118,13 +118,12 @@ static void infer(const struct training *training, float *gain, float *bias, flo
 }
 
 const struct architecture GATED = {
-    .name = "gated",
+    .traits = &ARCHITECTURES[ARCHITECTURE_GATED],
     .vectors = { "gate_bias", "log_gain", "magnitude_bias" },
     .centred = true,
     .unit_decoder = true,
     .decoder_norm = 1,
     .aside = ASIDE_ROW,
-    .form = FORM_GATED,
     .start = start,
     .prepare = prepare,
     .scan = scan,

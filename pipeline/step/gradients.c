@@ -135,7 +135,7 @@ static struct range overlap(struct range a, struct range b)
  *   returns   [batch, columns]   in `shared` */
 static void *slice_input(const struct gradients *g, struct range columns)
 {
-    const enum precision precision = g->training->recipe.precision;
+    const enum precision precision = g->training->recipe.train.precision;
     const struct packed_rows input = encoder_input(g->training, g->w);
     const int64_t width = length(columns);
     char *slice = g->w->shared;
@@ -157,7 +157,7 @@ static void add_entries(const struct gradients *g, const struct term *term, floa
     const int64_t first = term->start[latent];
 
     slice_combine(gradient, g->w->columns->index + first, term->coefficient + first,
-                  term->end[latent] - first, slice, columns, g->training->recipe.precision);
+                  term->end[latent] - first, slice, columns, g->training->recipe.train.precision);
 }
 
 /* One block of columns of a few latents.
@@ -166,7 +166,7 @@ static void visit_latents(const struct gradients *g, struct range latents, struc
                           const char *slices)
 {
     const int64_t width = length(columns), ld = slice_width(width);
-    const int64_t each = slice_bytes(g->training->recipe.precision, g->w->batch, width);
+    const int64_t each = slice_bytes(g->training->recipe.train.precision, g->w->batch, width);
     float *gradient = g->w->scratch[omp_get_thread_num()];
 
     for (int t = 0; t < g->count; t++) {
@@ -188,7 +188,7 @@ static void visit_latents(const struct gradients *g, struct range latents, struc
 static void visit_sparse(const struct gradients *g)
 {
     const int64_t groups = turn_pieces(g->w, g->latents, LATENT_GROUP);
-    const int64_t wide = slice_columns(g->training->recipe.precision);
+    const int64_t wide = slice_columns(g->training->recipe.train.precision);
 
     for (int64_t c = 0; c < split_blocks(g->columns, wide); c++) {
         const struct range columns = split_block(g->columns, wide, c);

@@ -19,10 +19,17 @@
 
 #include <math.h>
 
+/* Does Adam move the thresholds' logarithms? */
+static bool in_logarithms(const struct recipe *recipe)
+{
+    return recipe->train.threshold_form == THRESHOLD_LOG;
+}
+
 static void start(struct training *training)
 {
     const struct recipe *recipe = &training->recipe;
-    const double threshold = recipe->log_threshold ? log(recipe->threshold) : recipe->threshold;
+    const double first = recipe->train.threshold;
+    const double threshold = in_logarithms(recipe) ? log(first) : first;
 
     for (int64_t i = 0; i < own_count(training); i++)
         training->tensors[THRESHOLD].value[i] = (float)threshold;
@@ -33,7 +40,7 @@ static float threshold_of(const struct training *training, int64_t own)
 {
     const float trained = training->tensors[THRESHOLD].value[own];
 
-    return training->recipe.log_threshold ? expf(trained) : trained;
+    return in_logarithms(&training->recipe) ? expf(trained) : trained;
 }
 
 static void prepare(const struct training *training, struct workspace *w)
@@ -47,7 +54,7 @@ static void scan(const struct training *training, const struct workspace *w, str
                  const float *pre, int64_t rows, struct range own)
 {
     codes_scan(piece, pre, training->tensors[ENCODER_BIAS].value + own.first,
-               w->threshold + own.first, (float)(training->recipe.bandwidth / 2),
+               w->threshold + own.first, (float)(training->recipe.train.bandwidth / 2),
                (int32_t)(training->own_latents.first + own.first), rows, own.end - own.first);
 }
 
@@ -56,8 +63,8 @@ static double penalise_l0(const struct recipe *recipe, struct workspace *w,
                           struct step_report *report)
 {
     const double share = recipe_sparsity_share(recipe, report->step), target = recipe->target_l0;
-    const double strength = share * recipe->target_strength, off = report->l0 / target - 1;
-    const bool by_row = target > 0 && recipe->target_form == TARGET_QUADRATIC;
+    const double strength = share * recipe->train.target_strength, off = report->l0 / target - 1;
+    const bool by_row = target > 0 && recipe->train.target_form == TARGET_QUADRATIC;
     double penalty = 0;
 
     report->slope = !(target > 0) ? share * recipe->sparsity
@@ -81,9 +88,9 @@ static double frequency_slope(const struct training *training, const struct work
 {
     const struct recipe *recipe = &training->recipe;
 
-    return recipe->frequency_strength > 0
-        ? recipe_sparsity_share(recipe, training->step) * 2 * recipe->frequency_strength
-          * share_of(w, latent) / recipe->frequency
+    return recipe->train.frequency_strength > 0
+        ? recipe_sparsity_share(recipe, training->step) * 2 * recipe->train.frequency_strength
+          * share_of(w, latent) / recipe->train.frequency
         : 0;
 }
 
@@ -99,7 +106,7 @@ static void differentiate(const struct training *training, struct workspace *w, 
 {
     const struct codes *codes = w->columns;
     const int64_t own = own_place(training, latent), middle = codes->middle[latent];
-    const float scale = 2 / (float)w->batch, half = (float)(training->recipe.bandwidth / 2);
+    const float scale = 2 / (float)w->batch, half = (float)(training->recipe.train.bandwidth / 2);
     const float threshold = own >= 0 ? w->threshold[own] : 0;
     double bias = 0, along = 0, window = 0, slope = 0;
     int64_t in_window = codes->start[latent + 1] - middle;
@@ -124,12 +131,12 @@ static void differentiate(const struct training *training, struct workspace *w, 
         return;
     slope += frequency_slope(training, w, latent) * (double)in_window;
     const double by_threshold = -((double)threshold * window + slope / (double)w->batch)
-                                / training->recipe.bandwidth;
+                                / training->recipe.train.bandwidth;
     w->in_window[own] = (int32_t)in_window;
     w->input_sum[own] = bias;
     w->vector_gradient[0][own] = (float)bias;
     w->vector_gradient[1][own] =
-        (float)(training->recipe.log_threshold ? by_threshold * (double)threshold : by_threshold);
+        (float)(in_logarithms(&training->recipe) ? by_threshold * (double)threshold : by_threshold);
 }
 
 /* Below 0 the released form, f = ReLU(pi) where pi > theta, would be another function. */
@@ -138,7 +145,7 @@ static void settle(struct training *training, const struct workspace *w)
     float *threshold = training->tensors[THRESHOLD].value;
 
     (void)w;
-    for (int64_t i = 0; i < own_count(training) && !training->recipe.log_threshold; i++)
+    for (int64_t i = 0; i < own_count(training) && !in_logarithms(&training->recipe); i++)
         threshold[i] = fmaxf(threshold[i], 0);
 }
 
@@ -150,13 +157,12 @@ static void infer(const struct training *training, float *gain, float *bias, flo
 }
 
 const struct architecture JUMPRELU = {
-    .name = "gemma_scope",
+    .traits = &ARCHITECTURES[ARCHITECTURE_JUMPRELU],
     .vectors = { "encoder_bias", "threshold" },
     .centred = true,
     .unit_decoder = true,
     .decoder_norm = 1,
     .aside = ASIDE_NEAR,
-    .form = FORM_JUMPRELU,
     .start = start,
     .prepare = prepare,
     .scan = scan,

@@ -1,59 +1,52 @@
 #include "step/recipe.h"
+#include "base/die.h"
 #include "step/architecture.h"
 
 #include <math.h>
-#include <string.h>
+#include <stdio.h>
 
 void recipe_make(struct recipe *recipe, const struct suite *suite, const struct sae_task *task)
 {
+    const bool prefixes = ARCHITECTURES[task->architecture].prefixes;
     const int64_t steps = task->tokens / suite->train.batch;
 
     *recipe = (struct recipe){
-        .architecture = architecture_find(task->recipe),
-        .transcoder = task->transcoder,
-        .skip = task->skip,
-        .batch = suite->train.batch,
-        .steps = steps > 0 ? steps : 1,
-        .learning_rate = suite->train.learning_rate,
-        .warmup = suite->train.warmup,
-        .decay = suite->train.decay,
+        .architecture = architecture_of(task->architecture),
+        .train = suite->train,
+        .saes = *task->group,
         .sparsity = task->sparsity,
         .target_l0 = task->target_l0,
-        .target_form = strcmp(suite->train.target_form, "quadratic") == 0 ? TARGET_QUADRATIC
-                                                                          : TARGET_RATIO,
-        .target_strength = suite->train.target_strength,
-        .sparsity_warmup = suite->train.sparsity_warmup,
-        .frequency_strength = suite->train.frequency_strength,
-        .frequency = suite->train.frequency,
-        .bandwidth = suite->train.bandwidth,
-        .threshold = suite->train.threshold,
-        .log_threshold = strcmp(suite->train.threshold_form, "log") == 0,
-        .beta1 = suite->train.beta1,
-        .beta2 = suite->train.beta2,
-        .epsilon = suite->train.epsilon,
-        .clip = suite->train.clip,
-        .auxk = suite->train.auxk,
-        .auxk_latents = suite->train.auxk_latents,
-        .dead_after = suite->train.dead_after,
-        .seed = suite->train.seed,
-        .precision = strcmp(suite->train.precision, "bf16") == 0 ? PRECISION_BF16
-                                                                 : PRECISION_F32,
+        .transcoder = task->transcoder,
+        .skip = task->skip,
+        .steps = steps > 0 ? steps : 1,
+        .prefixes = prefixes ? (int)suite->train.prefixes_count : 0,
     };
-    if (recipe->architecture != &MATRYOSHKA)
-        return;
-    recipe->prefixes = (int)suite->train.prefixes_count;
-    for (int p = 0; p < recipe->prefixes; p++)
-        recipe->prefix[p] = suite->train.prefixes[p];
+}
+
+char *recipe_text(const struct recipe *recipe)
+{
+    char *text;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+
+    if (out == NULL)
+        die("no memory for the text of a recipe");
+    fprintf(out, "sparsity: %.17g\ntarget_l0: %.17g\n", recipe->sparsity, recipe->target_l0);
+    suite_write_values(out, "saes", &recipe->saes);
+    suite_write_values(out, "train", &recipe->train);
+    if (fclose(out) != 0)
+        die("no memory for the text of a recipe");
+    return text;
 }
 
 double recipe_rate(const struct recipe *recipe, int64_t step)
 {
-    const double decay_steps = recipe->decay * (double)recipe->steps;
+    const double decay_steps = recipe->train.decay * (double)recipe->steps;
     const double left = (double)(recipe->steps - step);
-    double rate = recipe->learning_rate;
+    double rate = recipe->train.learning_rate;
 
-    if (step < recipe->warmup)
-        rate *= 0.1 + 0.45 * (1 - cos(M_PI * (double)step / (double)recipe->warmup));
+    if (step < recipe->train.warmup)
+        rate *= 0.1 + 0.45 * (1 - cos(M_PI * (double)step / (double)recipe->train.warmup));
     if (left < decay_steps)
         rate *= left / decay_steps;
     return rate;
@@ -61,9 +54,9 @@ double recipe_rate(const struct recipe *recipe, int64_t step)
 
 double recipe_sparsity_share(const struct recipe *recipe, int64_t step)
 {
-    if (step >= recipe->sparsity_warmup)
+    if (step >= recipe->train.sparsity_warmup)
         return 1;
-    return (double)step / (double)recipe->sparsity_warmup;
+    return (double)step / (double)recipe->train.sparsity_warmup;
 }
 
 struct adam recipe_adam(const struct recipe *recipe, int64_t step)
@@ -72,13 +65,13 @@ struct adam recipe_adam(const struct recipe *recipe, int64_t step)
 
     return (struct adam){
         .rate = (float)recipe_rate(recipe, step),
-        .epsilon = (float)recipe->epsilon,
-        .beta1 = (float)recipe->beta1,
-        .rest1 = (float)(1 - recipe->beta1),
-        .correct1 = (float)(1 - pow(recipe->beta1, t)),
-        .beta2 = (float)recipe->beta2,
-        .rest2 = (float)(1 - recipe->beta2),
-        .correct2 = (float)(1 - pow(recipe->beta2, t)),
+        .epsilon = (float)recipe->train.epsilon,
+        .beta1 = (float)recipe->train.beta1,
+        .rest1 = (float)(1 - recipe->train.beta1),
+        .correct1 = (float)(1 - pow(recipe->train.beta1, t)),
+        .beta2 = (float)recipe->train.beta2,
+        .rest2 = (float)(1 - recipe->train.beta2),
+        .correct2 = (float)(1 - pow(recipe->train.beta2, t)),
     };
 }
 
@@ -87,8 +80,8 @@ struct range recipe_group(const struct recipe *recipe, int32_t latents, int grou
     struct range range = { 0, latents };
 
     if (group > 0)
-        range.first = llround(recipe->prefix[group - 1] * latents);
+        range.first = llround(recipe->train.prefixes[group - 1] * latents);
     if (group < recipe->prefixes)
-        range.end = llround(recipe->prefix[group] * latents);
+        range.end = llround(recipe->train.prefixes[group] * latents);
     return range;
 }

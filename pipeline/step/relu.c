@@ -61,11 +61,10 @@ static void differentiate(const struct training *training, struct workspace *w, 
 }
 
 const struct architecture RELU_L1 = {
-    .name = "relu_l1",
+    .traits = &ARCHITECTURES[ARCHITECTURE_RELU_L1],
     .vectors = { "encoder_bias" },
     .decoder_norm = 0.1,
     .aside = ASIDE_NEAR,
-    .form = FORM_RELU,
     .start = start,
     .prepare = prepare,
     .scan = scan_active,

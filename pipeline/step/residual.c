@@ -116,7 +116,7 @@ static void add(const struct training *training, const struct workspace *w,
     if (is_of_rest(training, r))
         packed_rows_round(&w->residual[r - 1], to, width);      /* as it may be kept */
     slice_combine(to, w->rows->index + first, w->rows->value + first, section.end[at] - first,
-                  w->shared, width, training->recipe.precision);
+                  w->shared, width, training->recipe.train.precision);
 }
 
 void residuals_add(const struct training *training, const struct workspace *w,

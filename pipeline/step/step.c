@@ -209,7 +209,7 @@ static void find_factor(const struct training *training, struct workspace *w)
     const bool backwards = w->turn > 0;
 
     w->clipped = 1;
-    if (!(training->recipe.clip > 0))
+    if (!(training->recipe.train.clip > 0))
         return;
     for (int64_t i = 0; i < w->turns; i++) {
         derive_turn(training, w, again(w, backwards, i));

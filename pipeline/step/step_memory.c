@@ -47,9 +47,9 @@ static double first_density(const struct recipe *recipe, struct shape shape)
 {
     const struct architecture *architecture = recipe->architecture;
 
-    if (architecture == &JUMPRELU)
-        return first_above(recipe->threshold - recipe->bandwidth / 2, shape.inputs);
-    if (architecture->top_k)
+    if (architecture->traits->trains_threshold)
+        return first_above(recipe->train.threshold - recipe->train.bandwidth / 2, shape.inputs);
+    if (architecture->traits->keeps_k)
         return first_above_bar(recipe, shape);
     return (architecture->aside == ASIDE_ROW ? 2 : 1) * first_above(0, shape.inputs);
 }
@@ -57,7 +57,7 @@ static double first_density(const struct recipe *recipe, struct shape shape)
 /* Of a batch, in all turns. */
 static double first_entries(const struct recipe *recipe, struct shape shape)
 {
-    return first_density(recipe, shape) * (double)recipe->batch * shape.latents;
+    return first_density(recipe, shape) * (double)recipe->train.batch * shape.latents;
 }
 
 /* The number of residuals with that of entries aside. */
@@ -131,7 +131,7 @@ static void phase_add(struct step_phase *to, struct step_phase phase)
 /* Can the lists of entries that displace each other be long? */
 static bool may_keep_many(const struct recipe *recipe, struct shape shape)
 {
-    return recipe->architecture->top_k
+    return recipe->architecture->traits->keeps_k
            && entries_kept(recipe, shape.latents) > most_at_once(recipe, shape);
 }
 
@@ -139,7 +139,7 @@ static void add_phases(struct step_room *room, const struct recipe *recipe, stru
 {
     const double all = entries_kept(recipe, shape.latents), most = most_at_once(recipe, shape);
 
-    if (!recipe->architecture->top_k) {
+    if (!recipe->architecture->traits->keeps_k) {
         phase_add(&room->while_long, phase_in_turns(recipe, shape));
         phase_add(&room->while_short, phase_at_once(recipe, shape));
         return;
@@ -156,7 +156,7 @@ void step_room_add(struct step_room *room, const struct recipe *recipe, struct s
     const int residuals = residuals_of(recipe);
     const int slices = residuals - (architecture->aside == ASIDE_ROW);
 
-    room->batch = most(room->batch, recipe->batch);
+    room->batch = most(room->batch, recipe->train.batch);
     room->shape.inputs = (int32_t)most(room->shape.inputs, shape.inputs);
     room->shape.outputs = (int32_t)most(room->shape.outputs, shape.outputs);
     room->shape.latents = (int32_t)most(room->shape.latents, shape.latents);
@@ -164,10 +164,10 @@ void step_room_add(struct step_room *room, const struct recipe *recipe, struct s
     room->overlaps |= architecture->aside == ASIDE_ROW || has_auxk(recipe);
     room->slices = (int)most(room->slices, slices);
     room->remade |= kept_at_once(recipe, may_keep_many(recipe, shape)) < slices;
-    room->dense |= !architecture->top_k;
+    room->dense |= !architecture->traits->keeps_k;
     room->skip |= recipe->skip;
     room->short_tile |= shape.latents % LATENT_TILE != 0;
     add_phases(room, recipe, shape);
-    if (recipe->precision == PRECISION_BF16)
+    if (recipe->train.precision == PRECISION_BF16)
         room->precision = PRECISION_BF16;
 }

@@ -34,7 +34,7 @@ static const double BAR_SHARE = 0.9, BAR_RISE = 0.1;
 /* Are there so many that more would be listed than may stay? */
 static bool many_dead(const struct training *training)
 {
-    return training_dead(training) > 2 * training->recipe.auxk_latents;
+    return training_dead(training) > 2 * training->recipe.train.auxk_latents;
 }
 
 /* What the entries of dead latents must exceed to be listed. */
@@ -53,7 +53,7 @@ static void prepare(const struct training *training, struct workspace *w)
     for (int64_t i = 0; i < own_count(training); i++) {
         w->threshold[i] = w->bar[BAR_ACTIVE];
         w->gain[i] = 1;
-        w->floor[i] = training->silent[first + i] >= recipe->dead_after ? aside : INFINITY;
+        w->floor[i] = training->silent[first + i] >= recipe->train.dead_after ? aside : INFINITY;
     }
     w->aside_decoded = has_auxk(recipe) && training_dead(training) > 0;
 }
@@ -105,7 +105,7 @@ static unsigned high_if(bool high, int bar)
 static unsigned cut_aside(const struct training *training, struct workspace *w,
                           const struct codes *codes, int64_t first)
 {
-    const int64_t k = training->recipe.auxk_latents;
+    const int64_t k = training->recipe.train.auxk_latents;
     const int32_t *start = codes->middle, *end = codes->start + 1;
 
     if (!w->aside_decoded) {
@@ -175,8 +175,9 @@ static void penalise(const struct training *training, struct workspace *w,
         w->aside_scale = 0;
         return;
     }
-    report->auxiliary = training->recipe.auxk * w->square_sums[1] / (double)w->batch / variance;
-    w->aside_scale = 2 * training->recipe.auxk / ((double)w->batch * variance);
+    report->auxiliary = training->recipe.train.auxk * w->square_sums[1] / (double)w->batch
+                        / variance;
+    w->aside_scale = 2 * training->recipe.train.auxk / ((double)w->batch * variance);
 }
 
 /* The running cut takes the threshold's place in the report. */
@@ -237,7 +238,7 @@ static void settle_aside(struct training *training, const struct workspace *w)
 
     if (!w->aside_decoded || !many_dead(training))
         return;
-    const bool all = some_lack(rows, start, end, training->recipe.auxk_latents);
+    const bool all = some_lack(rows, start, end, training->recipe.train.auxk_latents);
     move_bar(&training->bar[BAR_ASIDE], all ? 0 : (double)least_of(rows, start, end));
 }
 
@@ -264,14 +265,12 @@ static void infer_cut(const struct training *training, float *gain, float *bias,
 /* What the three have in common. */
 #define KEEPS_A_NUMBER                                                                            \
     .vectors = { "encoder_bias" }, .centred = true, .unit_decoder = true, .decoder_norm = 1,      \
-    .top_k = true, .start = start, .prepare = prepare, .differentiate = differentiate,            \
-    .settle = settle
+    .start = start, .prepare = prepare, .differentiate = differentiate, .settle = settle
 
 const struct architecture TOPK = {
     KEEPS_A_NUMBER,
-    .name = "topk",
+    .traits = &ARCHITECTURES[ARCHITECTURE_TOPK],
     .aside = ASIDE_REST,
-    .form = FORM_TOPK,
     .scan = scan,
     .cut_rows = cut_rows,
     .penalise = penalise,
@@ -280,9 +279,8 @@ const struct architecture TOPK = {
 
 const struct architecture BATCH_TOPK = {
     KEEPS_A_NUMBER,
-    .name = "batch_topk",
+    .traits = &ARCHITECTURES[ARCHITECTURE_BATCH_TOPK],
     .aside = ASIDE_REST,
-    .form = FORM_JUMPRELU,
     .scan = scan,
     .cut_rows = cut_rows_aside,
     .cut_batch = cut_batch,
@@ -293,9 +291,8 @@ const struct architecture BATCH_TOPK = {
 /* The recipe has no AuxK for it. */
 const struct architecture MATRYOSHKA = {
     KEEPS_A_NUMBER,
-    .name = "matryoshka",
+    .traits = &ARCHITECTURES[ARCHITECTURE_MATRYOSHKA],
     .aside = ASIDE_NEAR,
-    .form = FORM_JUMPRELU,
     .scan = scan_active,
     .cut_rows = cut_rows_aside,
     .cut_batch = cut_batch,

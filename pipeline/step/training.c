@@ -49,7 +49,7 @@ static void make_tensors(struct training *training)
     const struct range all_inputs = { 0, training->inputs }, all_outputs = { 0, training->outputs };
     const struct range one = { 0, 1 };
     const char *const *vectors = training->recipe.architecture->vectors;
-    const bool mean = training->recipe.beta1 != 0;
+    const bool mean = training->recipe.train.beta1 != 0;
     struct tensor *t = training->tensors;
 
     make_tensor(&t[ENCODER], "encoder", training->latents, training->inputs, latents,
@@ -69,7 +69,7 @@ static void draw_row(float *row, const struct recipe *recipe, enum random_stream
                      int64_t number, int64_t width)
 {
     for (int64_t j = 0; j < width; j++)
-        row[j] = 2 * random_uniform((uint64_t)recipe->seed, stream,
+        row[j] = 2 * random_uniform((uint64_t)recipe->train.seed, stream,
                                     (uint64_t)(number * width + j)) - 1;
     const double norm = recipe->architecture->decoder_norm;
     values_scale(row, (float)(norm / sqrt(values_sum_squares(row, width))), width);
@@ -104,7 +104,7 @@ static void draw_weights(struct training *training)
 /* Codes of which nothing is known yet are taken for dense, but for those whose number is. */
 static double first_density(const struct recipe *recipe, int32_t latents)
 {
-    return recipe->architecture->top_k ? recipe->target_l0 / latents : 1;
+    return recipe->architecture->traits->keeps_k ? recipe->target_l0 / latents : 1;
 }
 
 void training_make(struct training *training, MPI_Comm comm, const struct recipe *recipe,
@@ -146,7 +146,7 @@ void training_free(struct training *training)
 
 int64_t training_bytes(const struct recipe *recipe, struct shape shape, int ranks)
 {
-    const int64_t arrays = recipe->beta1 != 0 ? 3 : 2;
+    const int64_t arrays = recipe->train.beta1 != 0 ? 3 : 2;
     const int64_t own_latents = length(owned(shape.latents, LATENT_TILE, 0, ranks));
     const int64_t own_columns = length(owned(shape.outputs, COLUMNS, 0, ranks));
     const int64_t skip = recipe->skip ? own_columns * shape.inputs : 0;
@@ -164,6 +164,6 @@ int64_t training_dead(const struct training *training)
     int64_t dead = 0;
 
     for (int32_t i = 0; i < training->latents; i++)
-        dead += training->silent[i] >= training->recipe.dead_after;
+        dead += training->silent[i] >= training->recipe.train.dead_after;
     return dead;
 }

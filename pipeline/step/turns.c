@@ -16,24 +16,24 @@ int64_t turn_entries(struct shape shape)
 
 double entries_at_once(const struct recipe *recipe, int64_t turn_entries)
 {
-    if (recipe->architecture->top_k)
+    if (recipe->architecture->traits->keeps_k)
         return (double)turn_entries * 4 / 3;
     return (double)turn_entries * (recipe->architecture->aside == ASIDE_ROW ? 2 : 1);
 }
 
 double entries_kept(const struct recipe *recipe, int64_t dead)
 {
-    const double half = (double)dead / 2, most = (double)recipe->auxk_latents;
+    const double half = (double)dead / 2, most = (double)recipe->train.auxk_latents;
     const double aside = !has_auxk(recipe) ? 0 : half < most ? half : most;
 
-    return (recipe->target_l0 + aside) * (double)recipe->batch;
+    return (recipe->target_l0 + aside) * (double)recipe->train.batch;
 }
 
 bool lists_are_long(const struct training *training)
 {
     const struct recipe *recipe = &training->recipe;
-    const double all = training->density * (double)(recipe->batch * training->latents);
-    const double entries = recipe->architecture->top_k
+    const double all = training->density * (double)(recipe->train.batch * training->latents);
+    const double entries = recipe->architecture->traits->keeps_k
         ? entries_kept(recipe, training_dead(training)) : all;
 
     return entries > entries_at_once(recipe, training->listable);
@@ -42,10 +42,10 @@ bool lists_are_long(const struct training *training)
 int64_t turn_count(const struct training *training)
 {
     const int64_t tiles = split_blocks(training->latents, LATENT_TILE);
-    const double of_tile = training->density * (double)(training->recipe.batch * LATENT_TILE);
+    const double of_tile = training->density * (double)(training->recipe.train.batch * LATENT_TILE);
     const double most = floor((double)training->listable / of_tile);    /* tiles a turn */
 
-    if (training->recipe.architecture->top_k || !lists_are_long(training))
+    if (training->recipe.architecture->traits->keeps_k || !lists_are_long(training))
         return 1;
     return most > 1 ? split_blocks(tiles, (int64_t)most) : tiles;
 }

@@ -42,7 +42,7 @@ static void write_note(FILE *out, const struct key *key)
 
     fprintf(out, "  # %s%s%s%s%s", key->required ? "must be given" : "",
             key->required && expects[0] != '\0' ? "; " : "", expects,
-            key->unit[0] != '\0' ? "; " : "", key->unit);
+            key->unit != NULL ? "; " : "", key->unit != NULL ? key->unit : "");
 }
 
 static void explain_key(FILE *out, const struct key *key, const char *indent, const char *lead)

@@ -1,7 +1,6 @@
-/* schema.h -- the one table of all keys of a suite file.
+/* schema.h -- the keys of a suite file as a table, made from keys.def.
  *
- * From it come the reading, the defaults, the checks and the words of the help; the
- * meaning of each member of struct suite is said here and in suite.h only.
+ * By it a file is read, completed with the defaults, checked, explained and written.
  */
 #ifndef SCHEMA_H
 #define SCHEMA_H
@@ -13,8 +12,8 @@
 enum key_type {
     KEY_TEXT,       /* char *: anything */
     KEY_NAME,       /* char *: fit for a file name */
-    KEY_WORD,       /* char *: one of `words` */
     KEY_LAYERS,     /* char *: "all", "7", "3-9" */
+    KEY_CHOICE,     /* an enumeration: the number of one of `words`, from 0 */
     KEY_INTEGER,    /* int64_t */
     KEY_BYTES,      /* int64_t: a number, or one with kB, MB, GB or TB */
     KEY_NUMBER,     /* double */
@@ -28,12 +27,12 @@ struct key {
     bool          required;
     bool          empty;    /* the list may be empty */
     bool          technical;    /* says how and not what: results do not depend on it */
-    size_t        offset;   /* in struct suite; of "saes" in struct suite_saes */
-    size_t        count;    /* of the unsigned length of a list */
+    size_t        offset;   /* in the section's struct; of "" in struct suite */
+    size_t        count;    /* of the unsigned length of a list, likewise */
     const char   *value;    /* the default as one would write it; an example if required */
     double        least, most;  /* of integers, bytes and numbers: both are allowed */
     const char   *words;    /* the allowed words, with one space between */
-    const char   *unit;     /* "" if there is none */
+    const char   *unit;     /* NULL if there is none */
     const char   *meaning;  /* one or more sentences */
 };
 
@@ -43,6 +42,7 @@ extern const int        SUITE_KEYS_COUNT;
 
 struct section {
     const char *name;       /* "" is the top */
+    size_t      offset;     /* in struct suite, of the section's struct or of the groups' array */
     const char *made;       /* the first folder in RUN whose content depends on it; NULL: none does,
                                and the section is left out of the effective suite */
     const char *meaning;

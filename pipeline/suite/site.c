@@ -3,37 +3,55 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const NAMES[SITES] = { "attn", "mlp", "res", "mlp_in" };
+#define ROW(id, name, order, rows, hook, listed, meaning, phrase) \
+    { name, order, SITE_ROWS_##rows, hook, listed, phrase },
+
+static const struct site_traits TRAITS[SITES] = { SITE_TABLE(ROW, ROW) };
+
+const struct site_traits *site_traits(enum site site)
+{
+    return &TRAITS[site];
+}
 
 const char *site_name(enum site site)
 {
-    return NAMES[site];
+    return TRAITS[site].name;
 }
-
-static const enum site ORDER[SITES] = { SITE_ATTN, SITE_MLP_IN, SITE_MLP, SITE_RES };
 
 int site_order(enum site site)
 {
-    int order = 0;
-
-    while (ORDER[order] != site)
-        order++;
-    return order;
+    return TRAITS[site].order;
 }
 
 enum site site_at(int order)
 {
-    return ORDER[order];
+    enum site site = 0;
+
+    while (TRAITS[site].order != order)
+        site++;
+    return site;
+}
+
+const char *site_list(char text[SITE_TEXT])
+{
+    size_t used = 0;
+
+    for (int order = 0; order < SITES && used < SITE_TEXT; order++)
+        used += (size_t)snprintf(text + used, SITE_TEXT - used, "%s%s", order > 0 ? ", " : "",
+                                 site_name(site_at(order)));
+    return text;
 }
 
 enum status site_parse(enum site *site, const char *name)
 {
-    for (int s = 0; s < SITES; s++)
-        if (strcmp(NAMES[s], name) == 0) {
-            *site = (enum site)s;
+    char text[SITE_TEXT];
+
+    for (enum site s = 0; s < SITES; s++)
+        if (strcmp(TRAITS[s].name, name) == 0) {
+            *site = s;
             return OK;
         }
-    return refuse(E_USAGE, "'%s' is not a site; choose from attn, mlp, res, mlp_in", name);
+    return refuse(E_USAGE, "'%s' is not a site; choose from %s", name, site_list(text));
 }
 
 int64_t site_tap_step(struct tap tap)

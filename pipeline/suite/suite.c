@@ -16,20 +16,35 @@
 
 enum { LONGEST = 4 << 20 };     /* bytes of a suite file */
 
+static const struct section *section_of(const struct key *key)
+{
+    const struct section *section = SUITE_SECTIONS;
+
+    while (strcmp(section->name, key->section) != 0)
+        section++;
+    return section;
+}
+
+static bool is_groups(const struct key *key)
+{
+    return strcmp(key->section, "saes") == 0;
+}
+
+/* The struct that holds a key: a section, one group of autoencoders, or the suite. */
+static void *base_of(struct suite *suite, const struct key *key, unsigned entry)
+{
+    return is_groups(key) ? (void *)&suite->saes[entry]
+                          : (void *)((char *)suite + section_of(key)->offset);
+}
+
+static unsigned entries_of(const struct suite *suite, const struct key *key)
+{
+    return is_groups(key) ? suite->saes_count : 1;
+}
+
 static void *member(void *base, size_t offset)
 {
     return (char *)base + offset;
-}
-
-/* What holds the members of a section: the suite, or one group of its autoencoders. */
-static void *base_of(struct suite *suite, const char *section, unsigned entry)
-{
-    return strcmp(section, "saes") == 0 ? (void *)&suite->saes[entry] : (void *)suite;
-}
-
-static unsigned entries_of(const struct suite *suite, const char *section)
-{
-    return strcmp(section, "saes") == 0 ? suite->saes_count : 1;
 }
 
 /* ---- from the file and the defaults to the struct ---- */
@@ -47,13 +62,13 @@ static enum status read_value(void *at, const struct yaml_tree *slots, const str
 static enum status read_list(void *base, const struct yaml_tree *slots, const struct key *key,
                              unsigned entry, char *const *texts, unsigned count)
 {
-    char *values = allocate(count, VALUE_BYTES);
+    char *values = allocate(count, (int64_t)value_bytes(key));
     enum status st = OK;
 
     *(void **)member(base, key->offset) = values;
     *(unsigned *)member(base, key->count) = count;
     for (unsigned i = 0; i < count && st == OK; i++)
-        st = read_value(values + i * VALUE_BYTES, slots, key, entry, texts[i]);
+        st = read_value(values + i * value_bytes(key), slots, key, entry, texts[i]);
     return st;
 }
 
@@ -131,9 +146,9 @@ static enum status fill(struct suite *suite, const struct yaml_tree *slots)
     suite->saes_count = yaml_tree_entries(slots);
     suite->saes = allocate(suite->saes_count, sizeof *suite->saes);
     for (int k = 0; k < SUITE_KEYS_COUNT && st == OK; k++) {
-        const char *section = SUITE_KEYS[k].section;
-        for (unsigned e = 0; e < entries_of(suite, section) && st == OK; e++)
-            st = read_key(base_of(suite, section, e), slots, &SUITE_KEYS[k], e);
+        const struct key *key = &SUITE_KEYS[k];
+        for (unsigned e = 0; e < entries_of(suite, key) && st == OK; e++)
+            st = read_key(base_of(suite, key, e), slots, key, e);
     }
     for (unsigned e = 0; e < suite->saes_count && st == OK; e++)
         st = choose_sparsity(&suite->saes[e], slots, e);
@@ -145,17 +160,19 @@ static enum status fill(struct suite *suite, const struct yaml_tree *slots)
 
 /* ---- the effective suite as text ---- */
 
-static void write_key(FILE *out, const struct key *key, void *base)
+static void write_key(FILE *out, const struct key *key, const void *base)
 {
+    const char *at = (const char *)base + key->offset;
+
     fprintf(out, "%s: ", key->name);
     if (!key->list) {
-        value_write(out, key, member(base, key->offset));
+        value_write(out, key, at);
     } else {
-        const char *values = *(char **)member(base, key->offset);
-        const unsigned count = *(unsigned *)member(base, key->count);
+        const char *values = *(char *const *)(const void *)at;
+        const unsigned count = *(const unsigned *)(const void *)((const char *)base + key->count);
         for (unsigned i = 0; i < count; i++) {
             fputs(i == 0 ? "[" : ", ", out);
-            value_write(out, key, values + i * VALUE_BYTES);
+            value_write(out, key, values + i * value_bytes(key));
         }
         fputs(count == 0 ? "[]" : "]", out);
     }
@@ -169,16 +186,24 @@ static void write_section(FILE *out, struct suite *suite, const char *section)
 
     if (section[0] != '\0')
         fprintf(out, "%s:\n", section);
-    for (unsigned e = 0; e < entries_of(suite, section); e++) {
+    for (unsigned e = 0; e < (groups ? suite->saes_count : 1); e++) {
         const char *indent = groups ? "- " : section[0] != '\0' ? "  " : "";
         for (int k = 0; k < SUITE_KEYS_COUNT; k++) {
             if (strcmp(SUITE_KEYS[k].section, section) != 0)
                 continue;
             fputs(indent, out);
-            write_key(out, &SUITE_KEYS[k], base_of(suite, section, e));
+            write_key(out, &SUITE_KEYS[k], base_of(suite, &SUITE_KEYS[k], e));
             indent = section[0] != '\0' ? "  " : "";
         }
     }
+}
+
+void suite_write_values(FILE *out, const char *section, const void *values)
+{
+    for (const struct key *key = SUITE_KEYS; key < SUITE_KEYS + SUITE_KEYS_COUNT; key++)
+        if (strcmp(key->section, section) == 0 && !key->technical
+            && !(is_groups(key) && key->list))
+            write_key(out, key, values);
 }
 
 void suite_render(struct suite *suite)
@@ -255,7 +280,7 @@ static void free_key(const struct key *key, void *base)
     char **values = member(base, key->offset);
     unsigned *count = member(base, key->count);
     for (unsigned i = 0; i < *count; i++)
-        value_free(*values + i * VALUE_BYTES, key);
+        value_free(*values + i * value_bytes(key), key);
     free(*values);
     *values = NULL;
     *count = 0;
@@ -264,8 +289,8 @@ static void free_key(const struct key *key, void *base)
 void suite_free(struct suite *suite)
 {
     for (int k = 0; k < SUITE_KEYS_COUNT; k++)
-        for (unsigned e = 0; e < entries_of(suite, SUITE_KEYS[k].section); e++)
-            free_key(&SUITE_KEYS[k], base_of(suite, SUITE_KEYS[k].section, e));
+        for (unsigned e = 0; e < entries_of(suite, &SUITE_KEYS[k]); e++)
+            free_key(&SUITE_KEYS[k], base_of(suite, &SUITE_KEYS[k], e));
     free(suite->saes);
     free(suite->text);
     free(suite->path);
@@ -283,7 +308,7 @@ const char *suite_place(char place[SUITE_PLACE], const struct suite *suite, cons
 
 int64_t suite_bucket(const struct suite *suite, int64_t rows)
 {
-    if (strcmp(suite->shuffle.mode, "global") == 0)
-        return rows;
-    return strcmp(suite->shuffle.mode, "none") == 0 ? 1 : suite->shuffle.bucket;
+    const enum shuffle_mode mode = suite->shuffle.mode;
+
+    return mode == SHUFFLE_GLOBAL ? rows : mode == SHUFFLE_NONE ? 1 : suite->shuffle.bucket;
 }

@@ -15,7 +15,7 @@
 struct lists {
     const char  *section;
     unsigned     entry;
-    char *const *sites;
+    const enum site *sites;
     unsigned     sites_count;
     char *const *layers;
     unsigned     layers_count;
@@ -27,7 +27,6 @@ static enum status flag_taps(bool *taps, const bool *within, int layers,
                              const struct suite *suite, const struct lists *lists)
 {
     char place[SUITE_PLACE];
-    enum site site;
     enum status st = OK;
 
     for (unsigned r = 0; r < lists->layers_count; r++) {
@@ -41,11 +40,10 @@ static enum status flag_taps(bool *taps, const bool *within, int layers,
                      "from 0; correct 'layers'",
                      suite_place(place, suite, lists->section, lists->entry, "layers"),
                      lists->layers[r], layers));
-        for (unsigned s = 0; s < lists->sites_count; s++) {
-            TRY(site_parse(&site, lists->sites[s]));
-            for (int64_t t = range.first * SITES + site; t < range.end * SITES; t += SITES)
+        for (unsigned s = 0; s < lists->sites_count; s++)
+            for (int64_t t = range.first * SITES + lists->sites[s]; t < range.end * SITES;
+                 t += SITES)
                 taps[t] |= !all || within[t];
-        }
     }
 done:
     return st;
@@ -91,20 +89,14 @@ static enum status flag_saes(bool *wanted, const bool *harvested, int layers,
                   &(struct lists){ "saes", group, saes->sites, saes->sites_count, saes->layers,
                                    saes->layers_count }));
     for (unsigned s = 0; s < saes->sites_count; s++) {
-        enum site site;
-        TRY(site_parse(&site, saes->sites[s]));
-        TRY(is_harvested(harvested, layers, site) ? OK
+        TRY(is_harvested(harvested, layers, saes->sites[s]) ? OK
             : refuse(E_USAGE, "%s: the suite asks for autoencoders of site %s, which is not in "
                      "harvest.sites; add it there",
-                     suite_place(place, suite, "saes", group, "sites"), saes->sites[s]));
+                     suite_place(place, suite, "saes", group, "sites"),
+                     site_name(saes->sites[s])));
     }
     for (int64_t t = 0; t < (int64_t)layers * SITES; t++) {
-        int64_t target = t;
-        if (strcmp(saes->target, "input") != 0) {
-            enum site site;
-            TRY(site_parse(&site, saes->target));
-            target = t - t % SITES + site;
-        }
+        const int64_t target = saes->target == TARGET_INPUT ? t : t - t % SITES + saes->target;
         TRY(!wanted[t] || harvested[t] ? OK
             : refuse(E_USAGE, "%s: the suite asks for autoencoders of %s, which is not "
                      "harvested; add its layer to harvest.layers",
@@ -127,11 +119,12 @@ static void name_sae(struct sae_task *task)
     const bool target = task->target_l0 > 0;
     char number[32];
 
-    const bool plain = strcmp(task->recipe, "gemma_scope") == 0;
+    const bool plain = task->architecture == ARCHITECTURE_JUMPRELU;
 
     snprintf(task->name, sizeof task->name, "w%d-%c%s%s%s%s%s%s", task->width, target ? 't' : 'l',
              value_number_text(number, target ? task->target_l0 : task->sparsity),
-             plain ? "" : "-", plain ? "" : task->recipe, task->transcoder ? "-to-" : "",
+             plain ? "" : "-", plain ? "" : ARCHITECTURES[task->architecture].name,
+             task->transcoder ? "-to-" : "",
              task->transcoder ? site_name(task->target.site) : "", task->skip ? "-skip" : "");
 }
 
@@ -156,29 +149,25 @@ static unsigned saes_of(const struct suite_saes *group)
     return group->widths_count * (group->sparsities_count + group->target_l0_count);
 }
 
-/* The site a group's autoencoders reconstruct, of the tap that they read. */
-static enum status find_target(struct sae_task *sae, struct tap tap,
-                               const struct suite_saes *group)
+/* What a group's autoencoders of a tap have in common. */
+static struct sae_task sae_of(struct tap tap, const struct suite_saes *group)
 {
-    enum status st = OK;
+    struct sae_task sae = { .group = group, .architecture = group->recipe, .target = tap,
+                            .tokens = group->tokens };
 
-    sae->target = tap;
-    if (strcmp(group->target, "input") != 0)
-        TRY(site_parse(&sae->target.site, group->target));
-    sae->transcoder = sae->target.site != tap.site;
-    sae->skip = sae->transcoder && strcmp(group->skip, "linear") == 0;
-done:
-    return st;
+    if (group->target != TARGET_INPUT)
+        sae.target.site = group->target;
+    sae.transcoder = sae.target.site != tap.site;
+    sae.skip = sae.transcoder && group->skip == SKIP_LINEAR;
+    return sae;
 }
 
 /* Add what one group wants of a tap. */
 static enum status add_group(struct tap_task *task, const struct suite *suite, unsigned number)
 {
     const struct suite_saes *group = &suite->saes[number];
-    struct sae_task sae = { .recipe = group->recipe, .tokens = group->tokens };
-    enum status st;
-
-    TRY(find_target(&sae, task->tap, group));
+    struct sae_task sae = sae_of(task->tap, group);
+    enum status st = OK;
 
     task->saes = realloc(task->saes, (size_t)(task->count + (int)saes_of(group))
                                      * sizeof *task->saes);

@@ -12,7 +12,8 @@ struct sae_task {
     char    name[64];           /* file name without ending, unique in its tap: "w1024-l0.0006";
                                    of another recipe "w1024-t32-topk", of a transcoder
                                    "w1024-t32-to-mlp" or "...-skip" */
-    const char *recipe;         /* of the suite */
+    const struct suite_saes *group;     /* of the suite, which asks for it */
+    enum architecture_id architecture;
     bool    transcoder;         /* reconstructs `target` and not the tap it reads */
     struct tap target;          /* the same layer's; the tap itself but for a transcoder */
     bool    skip;               /* adds a matrix times its input */

@@ -9,15 +9,40 @@
 
 static const char *const UNITS[] = { "kB", "MB", "GB", "TB" };
 
-/* Is `word` one of the words of a list with one space between them? */
-static bool is_word_of(const char *words, const char *word)
+size_t value_bytes(const struct key *key)
 {
-    const size_t length = strlen(word);
+    return key->type == KEY_CHOICE ? sizeof(unsigned) : 8;
+}
 
-    for (const char *at = words; (at = strstr(at, word)) != NULL && length > 0; at += length)
-        if ((at == words || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+/* The next word of a list with spaces between, and its length; 0 at the end. */
+static const char *next_word(const char *words, size_t *length)
+{
+    words += strspn(words, " ");
+    *length = strcspn(words, " ");
+    return words;
+}
+
+/* The number of a word in such a list, from 0. */
+static bool find_word(unsigned *number, const char *words, const char *word)
+{
+    size_t length;
+
+    *number = 0;
+    for (words = next_word(words, &length); length > 0;
+         words = next_word(words + length, &length), ++*number)
+        if (strlen(word) == length && memcmp(words, word, length) == 0)
             return true;
     return false;
+}
+
+static void write_word(FILE *out, const char *words, unsigned number)
+{
+    size_t length;
+
+    words = next_word(words, &length);
+    for (; number > 0; number--)
+        words = next_word(words + length, &length);
+    fwrite(words, 1, length, out);
 }
 
 static bool is_name(const char *text)
@@ -57,6 +82,7 @@ bool value_read(void *at, const struct key *key, const char *text)
 {
     struct range layers;
     double number;
+    unsigned choice;
 
     switch (key->type) {
     case KEY_NUMBER:
@@ -74,10 +100,11 @@ bool value_read(void *at, const struct key *key, const char *text)
         if (!is_name(text))
             return false;
         break;
-    case KEY_WORD:
-        if (!is_word_of(key->words, text))
+    case KEY_CHOICE:
+        if (!find_word(&choice, key->words, text))
             return false;
-        break;
+        memcpy(at, &choice, sizeof choice);
+        return true;
     case KEY_LAYERS:
         if (!layers_parse(&layers, text))
             return false;
@@ -93,7 +120,7 @@ bool value_read(void *at, const struct key *key, const char *text)
 
 static bool is_text(const struct key *key)
 {
-    return key->type != KEY_NUMBER && key->type != KEY_INTEGER && key->type != KEY_BYTES;
+    return key->type == KEY_TEXT || key->type == KEY_NAME || key->type == KEY_LAYERS;
 }
 
 void value_free(void *at, const struct key *key)
@@ -136,11 +163,16 @@ const char *value_number_text(char text[32], double number)
 void value_write(FILE *out, const struct key *key, const void *at)
 {
     char digits[32];
+    unsigned choice;
 
-    if (is_text(key))
+    if (is_text(key)) {
         write_text(out, *(char *const *)at);
-    else if (key->type == KEY_NUMBER)
+    } else if (key->type == KEY_CHOICE) {
+        memcpy(&choice, at, sizeof choice);
+        write_word(out, key->words, choice);
+    } else if (key->type == KEY_NUMBER) {
         fputs(value_number_text(digits, *(const double *)at), out);
-    else
+    } else {
         fprintf(out, "%lld", (long long)*(const int64_t *)at);
+    }
 }

@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-/* All types of values have the same size, so that a list is an array of them. */
-enum { VALUE_BYTES = 8 };
+/* The size of a value; a list is an array of them. */
+size_t value_bytes(const struct key *key);
 
 /* Read a value into the member at `at`.  False if it is not what schema_key_expects(); nothing is
  * stored then.  A text is copied; value_free() frees it.  Local. */

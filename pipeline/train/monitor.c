@@ -52,12 +52,14 @@ enum status monitor_check_loss(const struct trainings *trainings, struct member 
 /* Mean distance of the thresholds from where they began.  Collective. */
 static double thresholds_moved(const struct training *training)
 {
+    const struct suite_train *train = &training->recipe.train;
     const float *trained = training->tensors[THRESHOLD].value;
     double sum = 0;
 
     for (int64_t i = 0; i < own_count(training); i++)
-        sum += fabs((training->recipe.log_threshold ? exp((double)trained[i]) : (double)trained[i])
-                    - training->recipe.threshold);
+        sum += fabs((train->threshold_form == THRESHOLD_LOG ? exp((double)trained[i])
+                                                            : (double)trained[i])
+                    - train->threshold);
     MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, training->comm);
     return sum / training->latents;
 }
@@ -85,7 +87,7 @@ static bool l0_is_far(const struct trainings *trainings, const struct member *me
 
     (void)trainings;
     snprintf(text, size, "L0 is %.1f where %g was asked for; %s", l0, target,
-             member->recipe.architecture->top_k
+             member->recipe.architecture->traits->keeps_k
              ? "fewer latents than that are above 0: lower train.learning_rate"
              : "train longer, or raise train.target_strength or train.learning_rate");
     return target > 0 && fabs(l0 / target - 1) > FAR;
@@ -97,7 +99,7 @@ static bool many_are_dead(const struct trainings *trainings, const struct member
     (void)trainings;
     snprintf(text, size, "%.0f %% of the latents are dead; a %s, a lower train.learning_rate or a "
              "smaller width leaves fewer", 100 * dead_share(member),
-             member->recipe.architecture->top_k ? "larger train.auxk"
+             member->recipe.architecture->traits->auxk ? "larger train.auxk"
                                                : "longer train.sparsity_warmup");
     return dead_share(member) > MANY_DEAD;
 }
@@ -106,9 +108,10 @@ static bool many_are_dead(const struct trainings *trainings, const struct member
 static bool thresholds_stay(const struct trainings *trainings, const struct member *member, char *text,
                             size_t size)
 {
-    if (member->recipe.architecture != &JUMPRELU)
+    if (!member->recipe.architecture->traits->trains_threshold)
         return false;
-    const double first = member->recipe.threshold, moved = thresholds_moved(&member->training);
+    const double first = member->recipe.train.threshold;
+    const double moved = thresholds_moved(&member->training);
     snprintf(text, size, "the thresholds hardly move: by %.2g in the mean, from %.4g; %.2g %% of "
              "the pre-activations lie within half of train.bandwidth of them, and only what is so "
              "near moves them: raise train.bandwidth or train.learning_rate", moved, first,
@@ -126,7 +129,7 @@ void monitor_warn(struct run *run, const struct trainings *trainings, struct mem
     const struct recipe *recipe = &member->recipe;
     const int64_t step = member->training.step, each = split_blocks(recipe->steps, LOOKS);
     const bool last = step == recipe->steps;
-    const bool warm = step > recipe->warmup && step > recipe->sparsity_warmup;
+    const bool warm = step > recipe->train.warmup && step > recipe->train.sparsity_warmup;
     char text[512];
 
     if (!last && (!warm || step % each != 0))

@@ -17,14 +17,14 @@ static enum status write_attributes(hid_t file, const char *path, const struct t
     enum status st;
 
     TRY(h5_write_format(file, path, SAEFILE_FORMAT, SAEFILE_VERSION));
-    TRY(h5_write_text(file, path, "architecture", architecture->name));
+    TRY(h5_write_text(file, path, "architecture", architecture->traits->name));
     TRY(h5_write_text(file, path, "site", site_name(origin->tap.site)));
     TRY(h5_write_int(file, path, "layer", origin->tap.layer));
     TRY(h5_write_int(file, path, "inputs", training->inputs));
     TRY(h5_write_text(file, path, "target", site_name(origin->target.site)));
     TRY(h5_write_int(file, path, "outputs", training->outputs));
     TRY(h5_write_int(file, path, "latents", training->latents));
-    TRY(h5_write_int(file, path, "keep", architecture->form == FORM_TOPK
+    TRY(h5_write_int(file, path, "keep", architecture->traits->form == FORM_TOPK
                                          ? llround(training->recipe.target_l0) : 0));
     TRY(h5_write_int(file, path, "centred", training->centred));
     TRY(h5_write_int(file, path, "skip", training->recipe.skip));

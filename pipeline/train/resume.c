@@ -10,39 +10,14 @@
 #include <string.h>
 
 static const char FORMAT[] = "saemill checkpoint";
-enum { VERSION = 3, RECIPE_TEXT = 2048 };
-
-/* Two recipes are the same if they read the same. */
-static void recipe_text(char text[RECIPE_TEXT], const struct recipe *r)
-{
-    int n = snprintf(text, RECIPE_TEXT,
-                     "%s%s%s, batch %lld, steps %lld, learning_rate %.17g, warmup %lld, "
-                     "decay %.17g, sparsity %.17g, target_l0 %.17g %s, target_strength %.17g, "
-                     "sparsity_warmup %lld, frequency_strength %.17g, frequency %.17g, "
-                     "bandwidth %.17g, threshold %.17g %s, beta1 %.17g, beta2 %.17g, "
-                     "epsilon %.17g, clip %.17g, auxk %.17g, auxk_latents %lld, dead_after %lld, "
-                     "seed %lld, precision %s, prefixes", r->architecture->name,
-                     r->transcoder ? " transcoder" : "", r->skip ? " skip" : "",
-                     (long long)r->batch, (long long)r->steps, r->learning_rate,
-                     (long long)r->warmup, r->decay, r->sparsity, r->target_l0,
-                     r->target_form == TARGET_RATIO ? "ratio" : "quadratic", r->target_strength,
-                     (long long)r->sparsity_warmup, r->frequency_strength, r->frequency,
-                     r->bandwidth, r->threshold, r->log_threshold ? "log" : "raw", r->beta1,
-                     r->beta2, r->epsilon, r->clip, r->auxk, (long long)r->auxk_latents,
-                     (long long)r->dead_after, (long long)r->seed,
-                     r->precision == PRECISION_BF16 ? "bf16" : "f32");
-
-    for (int p = 0; p < r->prefixes; p++)
-        n += snprintf(text + n, RECIPE_TEXT - (size_t)n, " %.17g", r->prefix[p]);
-}
+enum { VERSION = 4 };
 
 static enum status write_counters(hid_t file, const char *path, const struct training *training,
                                   uint64_t data)
 {
-    char text[RECIPE_TEXT];
+    char *text = recipe_text(&training->recipe);
     enum status st;
 
-    recipe_text(text, &training->recipe);
     TRY(h5_write_format(file, path, FORMAT, VERSION));
     TRY(h5_write_text(file, path, "recipe", text));
     TRY(h5_write_int(file, path, "data", (int64_t)data));
@@ -53,6 +28,7 @@ static enum status write_counters(hid_t file, const char *path, const struct tra
     TRY(h5_write_array(file, path, "silent", H5T_NATIVE_INT64, training->silent,
                        training->latents, 0));
 done:
+    free(text);
     return st;
 }
 
@@ -141,25 +117,42 @@ done:
     return st;
 }
 
+/* Both texts are one line for each key, and of the same keys but for other versions'. */
+static enum status check_recipe(const char *path, const char *found, const char *wanted)
+{
+    int was, is;
+
+    if (strcmp(found, wanted) == 0)
+        return OK;
+    for (;;) {
+        was = (int)strcspn(found, "\n");
+        is = (int)strcspn(wanted, "\n");
+        if (was != is || was == 0 || memcmp(found, wanted, (size_t)was) != 0)
+            break;
+        found += was + (found[was] != '\0');
+        wanted += is + (wanted[is] != '\0');
+    }
+    return refuse(E_USAGE, "%s was made with another recipe ('%.*s') than the suite file now asks "
+                  "for ('%.*s'); put the suite back, or remove the checkpoint to begin again",
+                  path, was, found, is, wanted);
+}
+
 static enum status check_origin(hid_t file, const char *path, const struct training *training,
                                 uint64_t data)
 {
-    char wanted[RECIPE_TEXT], *found = NULL;
+    char *wanted = recipe_text(&training->recipe), *found = NULL;
     int64_t data_found;
     enum status st;
 
-    recipe_text(wanted, &training->recipe);
     TRY(h5_check_format(file, path, FORMAT, VERSION));
     TRY(h5_read_text(file, path, "recipe", &found));
-    TRY(strcmp(found, wanted) != 0
-        ? refuse(E_USAGE, "%s was made with another recipe (%s) than the suite file now asks for; "
-                 "put the suite back, or remove the checkpoint to begin anew", path, found) : OK);
+    TRY(check_recipe(path, found, wanted));
     TRY(h5_read_int(file, path, "data", &data_found));
-    TRY((uint64_t)data_found != data
-        ? refuse(E_USAGE, "%s was made on other activations than those there are now; remove it "
-                 "to begin anew", path) : OK);
+    REQUIRE((uint64_t)data_found == data, E_USAGE, "%s was made on other activations than those "
+            "there are now; remove it to begin again", path);
 done:
     free(found);
+    free(wanted);
     return st;
 }
 

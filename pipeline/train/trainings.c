@@ -14,7 +14,7 @@ void trainings_make(struct trainings *trainings, const struct suite *suite, cons
 {
     *trainings = (struct trainings){ .suite = suite, .tap = task->tap, .count = task->count,
                              .members = allocate(task->count, sizeof *trainings->members) };
-    trainings->store = strcmp(suite->harvest.store, "f32") == 0 ? STORE_F32 : STORE_BF16;
+    trainings->store = suite->harvest.store;
     site_tap_name(trainings->name, task->tap);
     for (int s = 0; s < SITES; s++)
         trainings->width[s] = lm_site_width(model, (enum site)s);

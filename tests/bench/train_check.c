@@ -55,7 +55,7 @@ static void encoder_sees(float *x, const struct scene *scene, int64_t row)
     uint16_t *rounded = allocate(inputs, sizeof *rounded);
 
     take_row(x, scene, &input, row);
-    if (scene->training.recipe.precision == PRECISION_BF16) {
+    if (scene->training.recipe.train.precision == PRECISION_BF16) {
         bf16_from_float(rounded, x, inputs);
         bf16_to_float(x, rounded, inputs);
     }
@@ -90,7 +90,7 @@ static double bar_of(const struct training *training, const double *pre, int64_t
     if (architecture == &JUMPRELU)
         return (double)training->tensors[THRESHOLD].value[latent];
     if (architecture != &TOPK)
-        return architecture->top_k ? training->cut : 0;     /* the first batch's least */
+        return architecture->traits->keeps_k ? training->cut : 0;     /* the first batch's least */
     double *sorted = allocate(training->latents, sizeof *sorted), bar;
     for (int64_t i = 0; i < training->latents; i++)
         sorted[i] = pre[i];
@@ -279,7 +279,7 @@ static void check_gradient(const struct scene *scene, int tensor, int64_t latent
     const double length = norm(wanted, inputs);
 
     for (int64_t j = 0; j < inputs; j++)
-        wanted[j] = fabs(wanted[j]) - sqrt((double)square[j] / (1 - training->recipe.beta2));
+        wanted[j] = fabs(wanted[j]) - sqrt((double)square[j] / (1 - training->recipe.train.beta2));
     const double error = norm(wanted, inputs) / length;
     if (!(error < (scene->workspace.kept[0] ? RELATIVE : ROUNDED)))
         die("the gradient of latent %lld's %s is wrong: relative error %g", (long long)latent,

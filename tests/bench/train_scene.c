@@ -17,23 +17,23 @@ enum { BATCHES = 2, ATOMS = 100, PROBE = 32 };
 
 /* A rate at which the parameters stay what they are, to seven digits. */
 static const struct recipe RECIPE = {
-    .steps = 1000000, .learning_rate = 1e-7, .bandwidth = 0.001, .threshold = 0.001,
-    .beta2 = 0.999, .epsilon = 1e-8, .dead_after = INT64_MAX / 2, .auxk_latents = 512, .seed = 1,
+    .steps = 1000000,
+    .train = { .learning_rate = 1e-7, .bandwidth = 0.001, .threshold = 0.001, .beta2 = 0.999,
+               .epsilon = 1e-8, .dead_after = INT64_MAX / 2, .auxk_latents = 512, .seed = 1 },
 };
 
 static struct recipe recipe_of(const struct trial *trial)
 {
+    static double prefixes[] = { 0.0625, 0.25, 1 };
     struct recipe recipe = RECIPE;
 
     recipe.architecture = trial->architecture;
-    recipe.batch = trial->batch;
-    recipe.precision = product_offered() ? trial->precision : PRECISION_F32;
-    recipe.target_l0 = trial->architecture->top_k ? trial->l0 : 0;
-    recipe.auxk = trial->dead > 0 ? 1.0 / 32 : 0;
+    recipe.train.batch = trial->batch;
+    recipe.train.precision = product_offered() ? trial->precision : PRECISION_F32;
+    recipe.target_l0 = trial->architecture->traits->keeps_k ? trial->l0 : 0;
+    recipe.train.auxk = trial->dead > 0 ? 1.0 / 32 : 0;
     recipe.prefixes = trial->architecture == &MATRYOSHKA ? 3 : 0;
-    recipe.prefix[0] = 0.0625;
-    recipe.prefix[1] = 0.25;
-    recipe.prefix[2] = 1;
+    recipe.train.prefixes = prefixes;
     return recipe;
 }
 
@@ -69,7 +69,7 @@ static void plant(uint16_t *x, const struct training *dictionary, int64_t rows)
 
 static void write_shard(const char *folder, const struct training *dictionary)
 {
-    const int64_t rows = BATCHES * dictionary->recipe.batch;
+    const int64_t rows = BATCHES * dictionary->recipe.train.batch;
     const struct stream stream = { { SITE_RES, 0 }, dictionary->inputs, STORE_BF16 };
     uint16_t *values = allocate(rows * dictionary->inputs, sizeof *values);
     struct row_origin *origins = allocate(rows, sizeof *origins);
@@ -123,7 +123,7 @@ static void place_bar(struct training *training, double bar)
     const bool threshold = architecture == &JUMPRELU;
     float *value = training->tensors[threshold ? THRESHOLD : ENCODER_BIAS].value;
 
-    for (int64_t i = 0; i < own_count(training) && !architecture->top_k; i++)
+    for (int64_t i = 0; i < own_count(training) && !architecture->traits->keeps_k; i++)
         value[i] = (float)(threshold ? bar : -bar);
 }
 
@@ -132,7 +132,7 @@ void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
 {
     const struct recipe recipe = recipe_of(trial);
     struct training whole = {0};
-    double bar = RECIPE.threshold;
+    double bar = RECIPE.train.threshold;
     char rows[PATH_LENGTH];
     int rank;
 
@@ -173,7 +173,7 @@ static void let_die(struct training *training, double share)
 {
     for (int64_t i = 0; i < training->latents; i++)
         if ((int64_t)((double)(i + 1) * share) > (int64_t)((double)i * share))
-            training->silent[i] = training->recipe.dead_after;
+            training->silent[i] = training->recipe.train.dead_after;
 }
 
 void scene_step(struct scene *scene, int64_t t, struct step_report *report)

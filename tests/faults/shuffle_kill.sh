@@ -1,50 +1,64 @@
 #!/bin/sh
-# A shuffle in two and in three passes, killed at ten instants each and run again on another
-# number of ranks: the bits of a run that nobody disturbed, and nothing left over.
+# A shuffle in two and in three passes, killed at a thousand points of its progress and run again:
+# the bits of a run that nobody disturbed, and nothing left over.
 . tests/lib.sh
 
-clock() { echo $(($(date +%s%N) / 10000000)); }     # in hundredths of a second
+# Stream res.00 of $1 documents, with $2 bytes a rank.
+begin() {
+    rm -rf "$dir/run"
+    rm -f "$dir/text/1.jsonl"
+    documents "$1" > "$dir/text/0.jsonl"
+    suite | sed -e "s/  shard: 2048/&\n  memory: $2/" -e 's/sites: .*/sites: [res]/' \
+        -e 's/layers: .*/layers: [0]/' -e '/- sites: .attn/,$d' > "$dir/suite.yaml"
+    stage 1 tokenize "$dir/suite.yaml"
+    stage 1 harvest "$dir/suite.yaml"
+}
 
-# A shuffle with $1 bytes a rank, which takes $2 passes, is killed at instants that are drawn
-# from the time that an undisturbed one works, and each time goes on to its end.
-survives_with() {
-    suite | sed "s/  shard: 2048/&\n  memory: $1/" > "$dir/suite.yaml"
-    rm -rf "$dir/run/shuffle" "$dir/undisturbed"
-    begin=$(clock)
-    stage 2 shuffle "$dir/suite.yaml" --task 1 > "$dir/notes"
-    middle=$(clock)
-    stage 2 shuffle "$dir/suite.yaml" --task 1 > "$dir/out"     # starts and ends, with no work
-    took=$((2 * middle - begin - $(clock)))
+# An undisturbed shuffle on $1 ranks has $2 passes.
+takes_passes() {
+    stage "$1" shuffle "$dir/suite.yaml" > "$dir/notes"
+    cat "$dir/notes"
     grep "in $2 passes" "$dir/notes"
-    mv "$dir/run/shuffle" "$dir/undisturbed"
-    begun=0 struck=0 draw=0
-    while [ "$struck" -lt 10 ] && [ "$draw" -lt 40 ]; do
-        draw=$((draw + 1))
-        rm -rf "$dir/run/shuffle"
-        delay=$(awk -v seed="$2$draw" -v took="$took" 'BEGIN { srand(seed); print int(rand() * took) }')
-        missed=0
-        killed $((1 + draw % 2)) "$(hundredths "$delay")" shuffle --task 1 || missed=$?
-        [ "$missed" -lt 2 ]
-        struck=$((struck + 1 - missed))
-        begun=$((begun + $(find "$dir/run" -path '*/shuffle/*.part/*' -print -quit | wc -l)))
-        stage $((3 - draw % 3)) shuffle "$dir/suite.yaml" --task 1 > "$dir/notes"
-        same_run "$dir/undisturbed" "$dir/run/shuffle"
-    done
-    echo "killed $struck times before its end in $draw, $begun times with something done"
-    [ "$struck" = 10 ]
-    [ "$begun" -gt 0 ]
 }
 
 goes_on_in_two_passes() {
-    survives_with 5700kB 2
+    begin 20 3900kB
+    takes_passes 1 2
+    rm -r "$dir/run/shuffle"
+    survives_strikes 800 shuffle
 }
 
 goes_on_in_three_passes() {
-    survives_with 4600kB 3
+    begin 80 3900kB
+    takes_passes 1 3
+    rm -r "$dir/run/shuffle"
+    survives_strikes 200 shuffle
 }
 
-stage 2 tokenize "$dir/suite.yaml" > /dev/null
-stage 2 harvest "$dir/suite.yaml" > /dev/null
-try goes_on_in_two_passes
-try goes_on_in_three_passes
+# One of two ranks is killed, and one, two or three go on; $1: documents, $2: passes.
+goes_on_on_other_ranks() {
+    begin "$1" 4600kB
+    takes_passes 2 "$2"
+    mv "$dir/run/shuffle" "$dir/undisturbed"
+    for rank in 0 1; do
+        number=$(points any $rank 2 shuffle)
+        for n in $(drawn 5 "$number" "$2$rank"); do
+            rm -rf "$dir/run/shuffle"
+            struck "any:$n:KILL" 2 $rank shuffle
+            cat "$dir/strikes"
+            stage $((1 + n % 3)) shuffle "$dir/suite.yaml"
+            same_run "$dir/undisturbed" "$dir/run/shuffle"
+        done
+        rm -r "$dir/run/shuffle"
+    done
+    rm -r "$dir/undisturbed"
+}
+
+goes_on_on_other_ranks_in_two_passes()   { goes_on_on_other_ranks 80 2; }
+goes_on_on_other_ranks_in_three_passes() { goes_on_on_other_ranks 160 3; }
+
+for claim in goes_on_in_two_passes goes_on_in_three_passes goes_on_on_other_ranks_in_two_passes \
+        goes_on_on_other_ranks_in_three_passes; do
+    try $claim
+done
 finish

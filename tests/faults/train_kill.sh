@@ -1,65 +1,57 @@
 #!/bin/sh
-# Two autoencoders in training, killed at 20 random steps and run again on another number of
-# ranks each time, then stopped by signals, then with a damaged checkpoint: the parameters and
-# the log are those of a run that nobody disturbed.
+# Two autoencoders in training, killed at many points of their progress, then twenty times in one
+# training on another number of ranks each time, then stopped by signals, then with a damaged
+# checkpoint: the parameters and the log are those of a run that nobody disturbed.
 . tests/lib.sh
 newest=$dir/run/train/res.02/w128-t8.checkpoint.h5
 
-# One stream, two autoencoders, as many steps as twenty kills need; $1 is the run folder.
+# One stream, two autoencoders of $1 tokens.
 two_autoencoders() {
-    suite | sed -e '/^saes:/,$d' -e "s|^run:.*|run: $1|" -e 's/sites: .*/sites: [res]/' \
-        -e 's/layers: .*/layers: [2]/' -e 's/checkpoint: 4/checkpoint: 5/'
+    suite | sed -e '/^saes:/,$d' -e 's/sites: .*/sites: [res]/' -e 's/layers: .*/layers: [2]/' \
+        -e 's/checkpoint: 4/checkpoint: 5/'
     cat << END
   dead_after: 2048
 saes:
-  - {sites: [res], widths: [128], target_l0: [8], tokens: 81_920}
-  - {sites: [res], widths: [128], target_l0: [8], tokens: 81_920, recipe: topk}
+  - {sites: [res], widths: [128], target_l0: [8], tokens: $1}
+  - {sites: [res], widths: [128], target_l0: [8], tokens: $1, recipe: topk}
 END
 }
 
-# What tells a file from its successor of the same name.
-inode() { stat -c %i "$1" 2> "$dir/null" || echo none; }
+goes_on_from_many_points() {
+    two_autoencoders 4096 > "$dir/suite.yaml"
+    for stage in tokenize harvest shuffle; do
+        stage 2 $stage "$dir/suite.yaml"
+    done
+    survives_strikes 60 train
+}
 
 train_on() {
     stage "$1" train "$dir/suite.yaml"
 }
 
-# Start training on $1 ranks and kill them all $2 seconds after its $3-th checkpoint.
-killed_in_training() {
-    : > "$dir/ranks"
-    # shellcheck disable=SC2016
-    timeout -k 1 60 $MPIRUN -n "$1" sh -c 'echo $$ >> "$0"; exec "$@"' "$dir/ranks" \
-        bin/saemill-train "$dir/suite.yaml" > "$dir/killed" 2>&1 &
-    for _ in $(seq "$3"); do
-        before=$(inode "$newest")
-        until [ "$(inode "$newest")" != "$before" ]; do sleep 0.02; done
-    done
-    sleep "$2"
-    # shellcheck disable=SC2046
-    kill -9 $(cat "$dir/ranks")
-    ! wait $!
-}
-
+# As many steps as twenty kills need.
 is_done_undisturbed() {
-    two_autoencoders "$dir/run" > "$dir/suite.yaml"
-    for stage in tokenize harvest shuffle; do
-        stage 2 $stage "$dir/suite.yaml"
-    done
+    two_autoencoders 81_920 > "$dir/suite.yaml"
     train_on 2
     cp -r "$dir/run/train" "$dir/undisturbed"
     rm -r "$dir/run/train"
 }
 
-# Twenty random numbers of checkpoints, 1 to 3, and delays, up to 30 ms, from a fixed seed.
+# One of one, two or three ranks is killed, at its 3rd to 8th rename (a checkpoint has two, each of
+# the autoencoders has one every five steps), or at a message about fifteen steps after the start.
 goes_on_after_twenty_kills() {
-    awk 'BEGIN { srand(5); for (k = 0; k < 20; k++)
-                     printf "%d %.3f %d\n", 1 + k % 3, 0.03 * rand(), 1 + int(3 * rand()) }' \
-        > "$dir/kills"
-    while read -r ranks delay checkpoints <&3; do
-        killed_in_training "$ranks" "$delay" "$checkpoints"
-        cat "$dir/killed" >> "$dir/all"
-    done 3< "$dir/kills"
-    grep 'w128-t8 goes on at step' "$dir/all" | tee "$dir/steps"
+    : > "$dir/all"
+    for k in $(seq 20); do
+        ranks=$((1 + k % 3))
+        if [ $((k % 2)) = 0 ]; then
+            struck "rename:$((2 + $(drawn 1 6 "$k"))):KILL" $ranks 0 train
+        else
+            struck "message:$((200 * ranks + $(drawn 1 200 "$k"))):KILL" $ranks $((k / 2 % ranks)) train
+        fi
+        cat "$dir/struck" "$dir/strikes" >> "$dir/all"
+    done
+    cat "$dir/all"
+    grep 'w128-t8 goes on at step' "$dir/all" > "$dir/steps"
     [ "$(sort -u "$dir/steps" | wc -l)" = 19 ]
     train_on 3
     same_run "$dir/undisturbed" "$dir/run/train"
@@ -74,23 +66,16 @@ has_a_log_without_gap_or_repetition() {
 
 # $1 is sent to one rank of two; both must leave at the same step, with status 7.
 stops_on() {
-    : > "$dir/ranks"
-    # shellcheck disable=SC2016
-    $MPIRUN -n 2 sh -c 'echo $$ >> "$0"; exec "$@"' "$dir/ranks" bin/saemill-train \
-        "$dir/suite.yaml" --live > "$dir/stopped" 2>&1 &
-    until grep -q -e 'goes on at step' -e 'rows/s' "$dir/stopped"; do sleep 0.01; done
-    kill -"$1" "$(tail -n 1 "$dir/ranks")"
-    status=0
-    wait $! || status=$?
-    cat "$dir/stopped"
+    struck "message:400:$1" 2 1 train || cat "$dir/struck"
     [ "$status" = 7 ]
-    grep 'stopped by a signal; run the same command again to go on' "$dir/stopped"
+    grep 'stopped by a signal; run the same command again to go on' "$dir/struck"
 }
 
 stops_on_signals_and_goes_on() {
     rm -r "$dir/run/train"
     stops_on TERM
     stops_on USR1
+    grep 'goes on at step' "$dir/struck"
     [ -e "$dir/run/train/res.02/w128-t8.checkpoint-before.h5" ]
 }
 
@@ -102,8 +87,9 @@ goes_on_from_the_checkpoint_before() {
     same_run "$dir/undisturbed" "$dir/run/train"
 }
 
-for claim in is_done_undisturbed goes_on_after_twenty_kills has_a_log_without_gap_or_repetition \
-        stops_on_signals_and_goes_on goes_on_from_the_checkpoint_before; do
+for claim in goes_on_from_many_points is_done_undisturbed goes_on_after_twenty_kills \
+        has_a_log_without_gap_or_repetition stops_on_signals_and_goes_on \
+        goes_on_from_the_checkpoint_before; do
     try $claim
 done
 finish

@@ -17,8 +17,9 @@
 enum { INPUTS = 200, LATENTS = 300, BATCH = 150, STEPS = 6 };
 
 static const struct recipe RECIPE = {
-    .architecture = &JUMPRELU, .batch = BATCH, .steps = STEPS, .learning_rate = 0.01, .sparsity = 0.03, .bandwidth = 0.05,
-    .threshold = 0.04, .beta1 = 0.5, .beta2 = 0.999, .epsilon = 1e-8, .dead_after = BATCH,
+    .architecture = &JUMPRELU, .steps = STEPS, .sparsity = 0.03,
+    .train = { .batch = BATCH, .learning_rate = 0.01, .bandwidth = 0.05, .threshold = 0.04,
+               .beta1 = 0.5, .beta2 = 0.999, .epsilon = 1e-8, .dead_after = BATCH },
 };
 
 static const struct shape SHAPE = { INPUTS, INPUTS, LATENTS };
@@ -89,7 +90,7 @@ static void goes_on_on_any_number_of_ranks(const struct ranked *here)
 
     CHECK(resume_load(&together, 78, stem, &found) == E_USAGE);     /* other data */
     refuse_clear();
-    other.learning_rate *= 2;
+    other.train.learning_rate *= 2;
     training_free(&together);
     training_make(&together, MPI_COMM_WORLD, &other, SHAPE);
     CHECK(resume_load(&together, 77, stem, &found) == E_USAGE);     /* another recipe */
@@ -185,7 +186,7 @@ static void publishes_the_parameters(const struct ranked *here)
     char path[PATH_LENGTH];
     struct recipe logarithms = RECIPE;
 
-    logarithms.log_threshold = true;
+    logarithms.train.threshold_form = THRESHOLD_LOG;
     path_print(path, "%s/sae.h5", here->folder);
     training_make(&training, MPI_COMM_WORLD, &logarithms, SHAPE);
     training_make(&whole, MPI_COMM_SELF, &logarithms, SHAPE);

@@ -27,10 +27,10 @@ enum { ALL = BATCH * LATENTS * 2, FEW = BATCH * LATENT_TILE / 3,
        FEW_DEAD = BATCH * (K + K_DEAD / 2) * 3 / 4 };
 
 static const struct recipe RECIPE = {
-    .architecture = &JUMPRELU, .batch = BATCH, .steps = STEPS,
-    .learning_rate = 0.01, .warmup = 3, .decay = 0.3,
-    .sparsity = 0.03, .sparsity_warmup = 2, .bandwidth = 0.05, .threshold = 0.02,
-    .beta2 = 0.999, .epsilon = 1e-8, .dead_after = 2 * BATCH, .seed = 11,
+    .architecture = &JUMPRELU, .steps = STEPS, .sparsity = 0.03,
+    .train = { .batch = BATCH, .learning_rate = 0.01, .warmup = 3, .decay = 0.3,
+               .sparsity_warmup = 2, .bandwidth = 0.05, .threshold = 0.02, .beta2 = 0.999,
+               .epsilon = 1e-8, .dead_after = 2 * BATCH, .seed = 11 },
 };
 
 static void train(struct training *training, struct step_report reports[STEPS], MPI_Comm comm,
@@ -107,7 +107,7 @@ static int compare(const struct recipe *recipe, int latents, int64_t listable, i
     bad += memcmp(reports, wanted, sizeof reports) != 0;
     bad += memcmp(&together.cut, &alone.cut, sizeof alone.cut) != 0;
     if (has_auxk(recipe) && listable == FEW_DEAD && !grew(&together, recipe))
-        die("this test wants to see the lists of %s grow", recipe->architecture->name);
+        die("this test wants to see the lists of %s grow", recipe->architecture->traits->name);
     training_free(&together);
     training_free(&alone);
     return bad;
@@ -120,13 +120,13 @@ static int compare_jumprelu(void)
     struct step_report reports[STEPS];
     int bad = 0;
 
-    with_mean.beta1 = 0.9;
-    logarithms.log_threshold = true;
+    with_mean.train.beta1 = 0.9;
+    logarithms.train.threshold_form = THRESHOLD_LOG;
     other.target_l0 = 20;
-    other.target_form = TARGET_QUADRATIC;
-    other.target_strength = 0.1;
-    other.frequency_strength = 0.01;
-    other.frequency = 0.1;
+    other.train.target_form = TARGET_QUADRATIC;
+    other.train.target_strength = 0.1;
+    other.train.frequency_strength = 0.01;
+    other.train.frequency = 0.1;
     bad += compare(&RECIPE, LATENTS, ALL, 1, reports);
     for (int threads = 1; threads <= 2; threads++)
         bad += compare(&RECIPE, LATENTS, FEW, threads, reports);
@@ -137,7 +137,7 @@ static int compare_jumprelu(void)
     bad += compare(&with_mean, LATENTS, ALL, 2, reports);
     bad += compare(&logarithms, LATENTS, FEW, 1, reports);
     bad += compare(&other, LATENTS, FEW, 1, reports);
-    bf16.precision = PRECISION_BF16;
+    bf16.train.precision = PRECISION_BF16;
     for (int threads = 1; threads <= 2 && product_offered(); threads++)
         bad += compare(&bf16, LATENTS, FEW, threads, reports);
     bad += compare(&RECIPE, 100, ALL, 1, reports);   /* one tile: the other ranks own no latents */
@@ -154,19 +154,18 @@ static int compare_others(void)
     for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
         struct recipe recipe = RECIPE;
         recipe.architecture = OTHERS[i];
-        recipe.target_l0 = OTHERS[i]->top_k ? K : 0;
-        recipe.clip = i % 2 == 0 || OTHERS[i] == &MATRYOSHKA ? 0.01 : 0;
-        recipe.auxk = 0.1;
-        recipe.auxk_latents = K_DEAD;
-        recipe.dead_after = BATCH;
+        recipe.target_l0 = OTHERS[i]->traits->keeps_k ? K : 0;
+        recipe.train.clip = i % 2 == 0 || OTHERS[i] == &MATRYOSHKA ? 0.01 : 0;
+        recipe.train.auxk = 0.1;
+        recipe.train.auxk_latents = K_DEAD;
+        recipe.train.dead_after = BATCH;
         recipe.prefixes = OTHERS[i] == &MATRYOSHKA ? 2 : 0;
-        recipe.prefix[0] = 0.4;
-        recipe.prefix[1] = 1;
-        bad += compare(&recipe, LATENTS, OTHERS[i]->top_k ? FEW_DEAD : FEW, 2, reports);
+        recipe.train.prefixes = (double[]){ 0.4, 1 };
+        bad += compare(&recipe, LATENTS, OTHERS[i]->traits->keeps_k ? FEW_DEAD : FEW, 2, reports);
         if (OTHERS[i]->aside == ASIDE_REST && !(reports[STEPS - 1].auxiliary > 0))
-            die("this test wants to see dead latents of %s", OTHERS[i]->name);
-        recipe.precision = PRECISION_BF16;
-        for (int few = 0; few <= OTHERS[i]->top_k && product_offered(); few++)
+            die("this test wants to see dead latents of %s", OTHERS[i]->traits->name);
+        recipe.train.precision = PRECISION_BF16;
+        for (int few = 0; few <= OTHERS[i]->traits->keeps_k && product_offered(); few++)
             bad += compare(&recipe, LATENTS, few ? FEW_DEAD : ALL, 2, reports);
     }
     return bad;
@@ -181,7 +180,7 @@ static int compare_transcoders(void)
     recipe.transcoder = true;
     bad = compare(&recipe, LATENTS, ALL, 2, reports);
     recipe.skip = true;
-    recipe.clip = 0.1;
+    recipe.train.clip = 0.1;
     return bad + compare(&recipe, LATENTS, FEW, 1, reports);
 }
 

@@ -20,18 +20,20 @@ static void adam_by_definition(double value[N], double mean[N], double square[N]
 {
     for (int i = 0; i < N; i++) {
         const double g = (double)gradient[i] - along * value[i];
-        mean[i] = r->beta1 * mean[i] + (1 - r->beta1) * g;
-        square[i] = r->beta2 * square[i] + (1 - r->beta2) * g * g;
-        const double m = mean[i] / (1 - pow(r->beta1, (double)step + 1));
-        const double v = square[i] / (1 - pow(r->beta2, (double)step + 1));
-        value[i] -= r->learning_rate * m / (sqrt(v) + r->epsilon);
+        mean[i] = r->train.beta1 * mean[i] + (1 - r->train.beta1) * g;
+        square[i] = r->train.beta2 * square[i] + (1 - r->train.beta2) * g * g;
+        const double m = mean[i] / (1 - pow(r->train.beta1, (double)step + 1));
+        const double v = square[i] / (1 - pow(r->train.beta2, (double)step + 1));
+        value[i] -= r->train.learning_rate * m / (sqrt(v) + r->train.epsilon);
     }
 }
 
 static void check_adam(double beta1)
 {
-    const struct recipe recipe = { .steps = STEPS, .learning_rate = 0.01, .beta1 = beta1,
-                                   .beta2 = 0.999, .epsilon = 1e-4 };
+    const struct recipe recipe = {
+        .steps = STEPS,
+        .train = { .learning_rate = 0.01, .beta1 = beta1, .beta2 = 0.999, .epsilon = 1e-4 },
+    };
     float value[N], mean[N] = {0}, square[N] = {0}, gradient[N];
     double want[N], want_mean[N] = {0}, want_square[N] = {0};
 
@@ -76,7 +78,9 @@ static void assert_near(double a, double b)
 /* 100 steps: the first 10 warm up, the last 20 fall. */
 static void learning_rate_rises_and_falls(void **state)
 {
-    const struct recipe recipe = { .steps = 100, .learning_rate = 2, .warmup = 10, .decay = 0.2 };
+    const struct recipe recipe = {
+        .steps = 100, .train = { .learning_rate = 2, .warmup = 10, .decay = 0.2 },
+    };
 
     (void)state;
     assert_near(recipe_rate(&recipe, 0), 0.2);
@@ -89,7 +93,7 @@ static void learning_rate_rises_and_falls(void **state)
 
 static void penalty_grows(void **state)
 {
-    const struct recipe recipe = { .sparsity_warmup = 4 }, at_once = {0};
+    const struct recipe recipe = { .train = { .sparsity_warmup = 4 } }, at_once = {0};
 
     (void)state;
     assert_near(recipe_sparsity_share(&recipe, 0), 0);
@@ -100,7 +104,8 @@ static void penalty_grows(void **state)
 
 static void prefixes_cut_the_latents(void **state)
 {
-    const struct recipe whole = {0}, nested = { .prefixes = 3, .prefix = { 0.1, 0.5, 1 } };
+    double prefixes[] = { 0.1, 0.5, 1 };
+    const struct recipe whole = {0}, nested = { .prefixes = 3, .train.prefixes = prefixes };
 
     (void)state;
     assert_int_equal(recipe_group(&whole, 30, 0).first, 0);

@@ -24,15 +24,19 @@ struct golden {
     hid_t         file;
     int32_t       inputs, latents;
     bool          log_threshold;
+    double        prefixes[PREFIXES_MOST];
     struct recipe recipe;
 };
 
 /* What our recipes are called there. */
-static const struct architecture *architecture_of(const json_t *hparams)
+static const struct architecture *architecture_named(const json_t *hparams)
 {
     const char *name = json_string_value(json_object_get(hparams, "arch"));
 
-    return architecture_find(strcmp(name, "jumprelu") == 0 ? "gemma_scope" : name);
+    enum architecture_id id;
+
+    assert_true(architectures_find(&id, strcmp(name, "jumprelu") == 0 ? "gemma_scope" : name));
+    return architecture_of(id);
 }
 
 static double number(const json_t *object, const char *name)
@@ -57,30 +61,31 @@ static void golden_open(struct golden *golden, const char *path)
     const char *threshold = json_string_value(json_object_get(h, "threshold"));
     golden->log_threshold = threshold != NULL && threshold[0] == 'l';
     golden->recipe = (struct recipe){
-        .architecture = architecture_of(h),
-        .batch = (int64_t)number(h, "batch"),
+        .architecture = architecture_named(h),
+        .train.batch = (int64_t)number(h, "batch"),
         .steps = (int64_t)number(h, "steps"),
-        .learning_rate = number(h, "lr"),
-        .warmup = (int64_t)number(h, "lr_warmup"),
+        .train.learning_rate = number(h, "lr"),
+        .train.warmup = (int64_t)number(h, "lr_warmup"),
         .sparsity = number(h, "lam"),
         .target_l0 = number(h, "target_l0") + number(h, "k"),
-        .target_strength = number(h, "lam"),
-        .sparsity_warmup = (int64_t)number(h, "sparsity_warmup"),
-        .bandwidth = number(h, "bandwidth"),
-        .threshold = number(h, "theta0"),
-        .log_threshold = golden->log_threshold,
-        .beta1 = number(h, "beta1"),
-        .beta2 = number(h, "beta2"),
-        .epsilon = number(h, "eps"),
-        .clip = number(h, "clip"),
-        .auxk = number(h, "auxk_alpha"),
-        .auxk_latents = (int64_t)number(h, "k_aux"),
-        .dead_after = number(h, "dead_after_tokens") > 0 ? (int64_t)number(h, "dead_after_tokens")
-                                                         : INT64_MAX,
+        .train.target_strength = number(h, "lam"),
+        .train.sparsity_warmup = (int64_t)number(h, "sparsity_warmup"),
+        .train.bandwidth = number(h, "bandwidth"),
+        .train.threshold = number(h, "theta0"),
+        .train.threshold_form = golden->log_threshold ? THRESHOLD_LOG : THRESHOLD_RAW,
+        .train.beta1 = number(h, "beta1"),
+        .train.beta2 = number(h, "beta2"),
+        .train.epsilon = number(h, "eps"),
+        .train.clip = number(h, "clip"),
+        .train.auxk = number(h, "auxk_alpha"),
+        .train.auxk_latents = (int64_t)number(h, "k_aux"),
+        .train.dead_after = number(h, "dead_after_tokens") > 0
+                            ? (int64_t)number(h, "dead_after_tokens") : INT64_MAX,
     };
     const json_t *prefixes = json_object_get(h, "prefixes");
+    golden->recipe.train.prefixes = golden->prefixes;
     for (size_t p = 0; p < json_array_size(prefixes); p++)
-        golden->recipe.prefix[golden->recipe.prefixes++] =
+        golden->prefixes[golden->recipe.prefixes++] =
             (double)json_integer_value(json_array_get(prefixes, p)) / golden->latents;
     json_decref(h);
     H5free_memory(text);
@@ -207,7 +212,7 @@ static void follow(const char *path, double density)
     double *auxiliary = golden_read(&golden, "log/", "aux");
     double *l0 = golden_read(&golden, "log/", "l0"), *rate = golden_read(&golden, "log/", "lr");
     double *rows = golden_read(&golden, "", "x");
-    const int64_t batch = golden.recipe.batch * golden.inputs;
+    const int64_t batch = golden.recipe.train.batch * golden.inputs;
     float *x = allocate(batch, sizeof *x);
     const struct packed_rows stored = { x, STORE_F32, golden.inputs, 1, NULL };
 
@@ -312,9 +317,9 @@ static void follow_in_bf16(const char *path)
     struct step_room room = {0};
 
     golden_open(&golden, path);
-    golden.recipe.precision = PRECISION_BF16;
+    golden.recipe.train.precision = PRECISION_BF16;
     double *loss = golden_read(&golden, "log/", "loss"), *rows = golden_read(&golden, "", "x");
-    const int64_t batch = golden.recipe.batch * golden.inputs;
+    const int64_t batch = golden.recipe.train.batch * golden.inputs;
     float *x = allocate(batch, sizeof *x);
     const struct packed_rows stored = { x, STORE_F32, golden.inputs, 1, NULL };
 

@@ -4,6 +4,7 @@
 #include "driver/lock.h"
 #include "driver/record.h"
 #include "driver/survey.h"
+#include "harvest/harvest_need.h"
 #include "shard/tokens.h"
 #include "suite/paths.h"
 #include "suite/tasks.h"
@@ -358,6 +359,19 @@ static struct nodes with_memory(int64_t memory)
     return (struct nodes){ .count = 1, .cores = 8, .memory = memory };
 }
 
+/* Bytes that harvest needs on a node of eight cores with so many ranks. */
+static int64_t harvest_memory(const struct suite *suite, const struct lm_config *model, int ranks)
+{
+    struct tasks tasks;
+    struct stage_host host = { .suite = suite, .model = model, .tasks = &tasks, .nodes = 1,
+                               .ranks = ranks, .threads = 8 / ranks };
+
+    assert_int_equal(tasks_make(&tasks, suite, model->layers), OK);
+    const int64_t bytes = stages_node_bytes(&host, harvest_bytes(&host));
+    tasks_free(&tasks);
+    return bytes;
+}
+
 /* Train gives each rank four tiles of 128 latents; the suite's 64 are enough for one rank.
  * Libraries take 50 MB of each rank, shuffle.memory 1 GB; the model's 4.2 million parameters
  * lie on the node once. */
@@ -378,8 +392,9 @@ static void ranks_are_as_many_as_cores_and_memory_allow(void **state)
     expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, with_memory(2.5e9)), 2, 4);
     expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, with_memory(4.6e9)), 4, 2);
     expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, with_memory(1e6)), 1, 8);
-    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, with_memory(230e6)), 3, 2);
-    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, with_memory(170e6)), 2, 4);
+    const int64_t of_three = harvest_memory(&suite, &model, 3);
+    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, with_memory(of_three)), 3, 2);
+    expect_layout(layout_of(STAGE_HARVEST, &suite, &model, with_memory(of_three - 1)), 2, 4);
     expect_layout(layout_of(STAGE_HARVEST, &suite, &model, with_memory(1e7)), 1, 8);
     suite.saes[0].widths[0] = 1024;
     expect_layout(layout_of(STAGE_TRAIN, &suite, &model, with_memory(plenty)), 2, 4);
@@ -403,8 +418,7 @@ static void threads_are_as_many_as_have_tiles_of_a_product(void **state)
     (void)state;
     make_suite(&suite);
     assert_int_equal(config_read(&model, "jobs/models/gemma-2-2b"), OK);
-    free(suite.model.precision);
-    suite.model.precision = strdup("bf16");
+    suite.model.precision = PRECISION_BF16;
     suite.corpus.context = 1024;
     suite.harvest.block = 2;
     expect_layout(layout_of(STAGE_HARVEST, &suite, &model, nodes), 48, 1);

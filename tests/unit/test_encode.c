@@ -29,10 +29,11 @@ static int64_t batch_of(enum precision precision)
 static struct recipe recipe_of(const struct architecture *architecture, enum precision precision)
 {
     return (struct recipe){
-        .architecture = architecture, .precision = precision, .batch = batch_of(precision),
-        .steps = 10, .learning_rate = 1e-9, .bandwidth = 0.02, .threshold = 0.05, .beta2 = 0.999,
-        .epsilon = 1e-8, .target_l0 = architecture->top_k ? 9 : 0, .auxk = 0.1, .auxk_latents = 4,
-        .dead_after = 1, .seed = 3,
+        .architecture = architecture, .steps = 10,
+        .target_l0 = architecture->traits->keeps_k ? 9 : 0,
+        .train = { .precision = precision, .batch = batch_of(precision), .learning_rate = 1e-9,
+                   .bandwidth = 0.02, .threshold = 0.05, .beta2 = 0.999, .epsilon = 1e-8,
+                   .auxk = 0.1, .auxk_latents = 4, .dead_after = 1, .seed = 3 },
     };
 }
 
@@ -65,21 +66,21 @@ static void check(const struct architecture *architecture, enum precision precis
     struct workspace workspace = {0};
     struct step_report report;
     struct step_room room = {0};
-    float *x = allocate(recipe.batch * INPUTS, sizeof *x);
+    float *x = allocate(recipe.train.batch * INPUTS, sizeof *x);
     const struct packed_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
 
-    for (int64_t row = 0; row < recipe.batch; row++)
+    for (int64_t row = 0; row < recipe.train.batch; row++)
         synthetic_rows(x + row * INPUTS, row % PERIOD, 1, INPUTS);
-    coarsen(x, recipe.batch * INPUTS);
+    coarsen(x, recipe.train.batch * INPUTS);
     training_make(&training, MPI_COMM_SELF, &recipe, shape);
     coarsen(training.tensors[ENCODER].value, LATENTS * INPUTS);
     for (int i = 0; i < LATENTS; i += 2)
-        training.silent[i] = recipe.dead_after;
+        training.silent[i] = recipe.train.dead_after;
     step_room_add(&room, &recipe, shape);
     workspace_make(&workspace, MPI_COMM_SELF, &room);
     assert_int_equal(training_step(&training, &workspace, &rows, &rows, &report), OK);
     assert_true(report.l0 > 5 && (architecture == &JUMPRELU || report.near > 3));
-    for (int64_t row = PERIOD; row < recipe.batch; row++) {
+    for (int64_t row = PERIOD; row < recipe.train.batch; row++) {
         assert_same_section(workspace.rows, row % PERIOD, row, false);
         assert_same_section(workspace.rows, row % PERIOD, row, true);
     }

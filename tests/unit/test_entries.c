@@ -19,7 +19,8 @@ static struct sae_task res_saes[] = {
     { .name = "w16384-l0.1", .width = 16384, .sparsity = 0.1 },
     { .name = "w16384-l0.2", .width = 16384, .sparsity = 0.2 },
     { .name = "w16384-t70", .width = 16384, .target_l0 = 70 },
-    { .name = "w512-t70", .width = 512, .target_l0 = 70, .recipe = "gemma_scope",
+    { .name = "w512-t70", .width = 512, .target_l0 = 70,
+      .architecture = ARCHITECTURE_JUMPRELU,
       .target = { SITE_RES, 11 } },
 };
 static struct sae_task attn_saes[] = { { .name = "w1024-t5", .width = 1024, .target_l0 = 5 } };

@@ -24,9 +24,10 @@
 enum { INPUTS = 140, OUTPUTS = 130, LATENTS = 150, BATCH = 130, LOOKS = 5, K = 9 };
 
 static const struct recipe RECIPE = {
-    .batch = BATCH, .steps = 10, .learning_rate = 1e-3, .sparsity = 0.01, .bandwidth = 0.01,
-    .threshold = 0.08, .beta2 = 0.999, .epsilon = 1e-8, .dead_after = 2 * BATCH, .seed = 3,
-    .auxk_latents = 4,
+    .steps = 10, .sparsity = 0.01,
+    .train = { .batch = BATCH, .learning_rate = 1e-3, .bandwidth = 0.01, .threshold = 0.08,
+               .beta2 = 0.999, .epsilon = 1e-8, .dead_after = 2 * BATCH, .seed = 3,
+               .auxk_latents = 4 },
 };
 
 struct reference {
@@ -111,7 +112,7 @@ static double error_of_dead(const struct reference *r, const double *p, int row)
         for (int j = 0; j < r->outputs && r->aside[row * LATENTS + i]; j++)
             out[j] += (p[i] + r->tensors[ENCODER_BIAS][i])
                       * r->tensors[DECODER][i * r->outputs + j];
-    return r->recipe->auxk * square(out, r->outputs) / r->variance;
+    return r->recipe->train.auxk * square(out, r->outputs) / r->variance;
 }
 
 static double loss_of_row(const struct reference *r, int row)
@@ -134,7 +135,7 @@ static double loss_of_row(const struct reference *r, int row)
     }
     if (a == &GATED)
         loss += error_of_gates(r, p, row);
-    if (r->recipe->auxk > 0)
+    if (r->recipe->train.auxk > 0)
         loss += error_of_dead(r, p, row);
     return loss;
 }
@@ -175,17 +176,19 @@ static void find_active(struct reference *r, const struct training *training)
             r->aside[at] = a == &GATED && p + r->tensors[ENCODER_BIAS][i] > 0;
             const double theta = r->tensors[THRESHOLD][i];
             r->active[at] = a == &JUMPRELU
-                          ? value[at] > (r->recipe->log_threshold ? exp(theta) : theta)
+                          ? value[at] > (r->recipe->train.threshold_form == THRESHOLD_LOG
+                                         ? exp(theta) : theta)
                           : value[at] > 0 && (a != &GATED || r->aside[at]);
         }
     if (a == &BATCH_TOPK || a == &MATRYOSHKA)
         choose(r->active, value, BATCH * LATENTS, K * BATCH);
     for (int row = 0; row < BATCH && a == &TOPK; row++)
         choose(r->active + row * LATENTS, value + row * LATENTS, LATENTS, K);
-    for (int row = 0; row < BATCH && r->recipe->auxk > 0; row++) {
+    for (int row = 0; row < BATCH && r->recipe->train.auxk > 0; row++) {
         for (int i = 0; i < LATENTS; i++)
-            dead[i] = training->silent[i] >= r->recipe->dead_after ? value[row * LATENTS + i] : 0;
-        choose(r->aside + row * LATENTS, dead, LATENTS, r->recipe->auxk_latents);
+            dead[i] = training->silent[i] >= r->recipe->train.dead_after
+                      ? value[row * LATENTS + i] : 0;
+        choose(r->aside + row * LATENTS, dead, LATENTS, r->recipe->train.auxk_latents);
     }
     free(value);
 }
@@ -262,7 +265,7 @@ static double derivative_along(struct reference *r, int latent)
 /* The first step leaves 1 - beta2 times the squared gradient as second moment. */
 static double gradient_left(const struct tensor *tensor, int64_t k)
 {
-    return sqrt((double)tensor->square[k] / (1 - RECIPE.beta2));
+    return sqrt((double)tensor->square[k] / (1 - RECIPE.train.beta2));
 }
 
 static void check_tensor(struct reference *r, const struct training *after, int tensor)
@@ -281,7 +284,8 @@ static void check_tensor(struct reference *r, const struct training *after, int 
         if (tensor == DECODER && r->recipe->architecture->unit_decoder)
             want -= derivative_along(r, latent) * r->tensors[DECODER][k];
         if (fabs(gradient_left(t, k) - fabs(want)) > 2e-5 * scale)
-            fail_msg("%s: gradient %lld of %s is %g and not %g", r->recipe->architecture->name,
+            fail_msg("%s: gradient %lld of %s is %g and not %g",
+                     r->recipe->architecture->traits->name,
                      (long long)k, t->name, gradient_left(t, k), want);
     }
 }
@@ -310,7 +314,7 @@ static double share_of(const struct reference *r, int latent)
 static double penalty_of(const struct reference *r, double slope[BATCH])
 {
     const struct recipe *recipe = r->recipe;
-    const double target = recipe->target_l0, strength = recipe->target_strength;
+    const double target = recipe->target_l0, strength = recipe->train.target_strength;
     double l0 = 0, penalty = 0;
 
     for (int row = 0; row < BATCH; row++)
@@ -320,7 +324,7 @@ static double penalty_of(const struct reference *r, double slope[BATCH])
         if (!(target > 0)) {
             slope[row] = recipe->sparsity;
             penalty += recipe->sparsity * active_of(r, row) / BATCH;
-        } else if (recipe->target_form == TARGET_RATIO) {
+        } else if (recipe->train.target_form == TARGET_RATIO) {
             slope[row] = 2 * strength * (l0 / target - 1) / target;
             penalty += strength * pow(l0 / target - 1, 2) / BATCH;
         } else {
@@ -328,8 +332,9 @@ static double penalty_of(const struct reference *r, double slope[BATCH])
             penalty += strength * over * over / (2 * target) / BATCH;
         }
     }
-    for (int i = 0; i < LATENTS && recipe->frequency_strength > 0; i++)
-        penalty += recipe->frequency_strength * pow(share_of(r, i), 2) / recipe->frequency;
+    for (int i = 0; i < LATENTS && recipe->train.frequency_strength > 0; i++)
+        penalty += recipe->train.frequency_strength * pow(share_of(r, i), 2)
+                   / recipe->train.frequency;
     return penalty;
 }
 
@@ -338,21 +343,22 @@ static double threshold_gradient(const struct reference *r, const double slope[B
 {
     const struct recipe *recipe = r->recipe;
     const double trained = r->tensors[THRESHOLD][latent];
-    const double theta = recipe->log_threshold ? exp(trained) : trained;
-    const double often = recipe->frequency_strength > 0
-        ? 2 * recipe->frequency_strength * share_of(r, latent) / recipe->frequency : 0;
+    const double theta = recipe->train.threshold_form == THRESHOLD_LOG ? exp(trained) : trained;
+    const double often = recipe->train.frequency_strength > 0
+        ? 2 * recipe->train.frequency_strength * share_of(r, latent) / recipe->train.frequency : 0;
     double sum = 0;
 
     for (int row = 0; row < BATCH; row++) {
         double g = 0;
-        if (fabs(value_of(r, latent, product(r, row, latent)) - theta) >= recipe->bandwidth / 2)
+        if (fabs(value_of(r, latent, product(r, row, latent)) - theta)
+            >= recipe->train.bandwidth / 2)
             continue;
         for (int j = 0; j < r->outputs; j++)
             g += 2.0 / BATCH * r->rest[row * r->outputs + j]
                  * r->tensors[DECODER][latent * r->outputs + j];
-        sum -= (theta * g + (slope[row] + often) / BATCH) / recipe->bandwidth;
+        sum -= (theta * g + (slope[row] + often) / BATCH) / recipe->train.bandwidth;
     }
-    return recipe->log_threshold ? sum * theta : sum;
+    return recipe->train.threshold_form == THRESHOLD_LOG ? sum * theta : sum;
 }
 
 static void check_thresholds(const struct reference *r, const struct training *after,
@@ -380,7 +386,7 @@ static void perturb(struct training *training)
     for (int64_t k = 0; k < training->tensors[SKIP].rows * INPUTS; k++)
         training->tensors[SKIP].value[k] = 0.02f * random_uniform(6, 1, (uint64_t)k);
     for (int i = 0; i < LATENTS; i += 3)
-        training->silent[i] = training->recipe.dead_after;
+        training->silent[i] = training->recipe.train.dead_after;
 }
 
 /* On the dense path or the sparse one, by the density; all at once or tile by tile. */
@@ -406,7 +412,8 @@ static void check_path(const struct recipe *recipe, double density, bool in_turn
     const double loss = loss_of(r);
     step_room_add(&room, recipe, shape);
     workspace_make(&workspace, MPI_COMM_SELF, &room);
-    assert_int_equal(turn_count(&training), in_turns && !recipe->architecture->top_k ? 2 : 1);
+    assert_int_equal(turn_count(&training),
+                     in_turns && !recipe->architecture->traits->keeps_k ? 2 : 1);
     const struct packed_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
     const struct packed_rows targets = { target, STORE_F32, shape.outputs, 1, NULL };
     assert_int_equal(training_step(&training, &workspace, &rows,
@@ -414,7 +421,8 @@ static void check_path(const struct recipe *recipe, double density, bool in_turn
     double slope[BATCH];
     const double penalty = recipe->architecture == &JUMPRELU ? penalty_of(r, slope) : 0;
     if (!(report.l0 > 5 && fabs((report.loss - penalty) / loss - 1) < 1e-5))
-        fail_msg("%s: L0 is %g, the loss %g and not %g", recipe->architecture->name, report.l0,
+        fail_msg("%s: L0 is %g, the loss %g and not %g", recipe->architecture->traits->name,
+                 report.l0,
                  report.loss - penalty, loss);
     for (int t = 0; t < TENSORS; t++)
         if (training.tensors[t].name != NULL
@@ -430,7 +438,7 @@ static void check_path(const struct recipe *recipe, double density, bool in_turn
 static void check(const struct architecture *architecture, struct recipe recipe)
 {
     recipe.architecture = architecture;
-    recipe.target_l0 = architecture->top_k ? K : recipe.target_l0;
+    recipe.target_l0 = architecture->traits->keeps_k ? K : recipe.target_l0;
     for (int in_turns = 0; in_turns <= 1; in_turns++) {
         check_path(&recipe, 0.2, in_turns);
         check_path(&recipe, 1, in_turns);
@@ -460,7 +468,7 @@ static double norm_after(const struct recipe *recipe, bool in_turns)
     assert_int_equal(training_step(&training, &workspace, &rows, &rows, &report), OK);
     for (int t = 0; t < TENSORS; t++)
         for (int64_t k = 0; k < training.tensors[t].rows * training.tensors[t].columns; k++)
-            sum += (double)training.tensors[t].square[k] / (1 - recipe->beta2);
+            sum += (double)training.tensors[t].square[k] / (1 - recipe->train.beta2);
     workspace_free(&workspace);
     training_free(&training);
     return sqrt(sum);
@@ -474,9 +482,9 @@ static void clipping(void **state)
         struct recipe recipe = RECIPE;
         recipe.architecture = &JUMPRELU;
         const double free_norm = norm_after(&recipe, in_turns);
-        recipe.clip = free_norm / 3;
-        assert_true(fabs(norm_after(&recipe, in_turns) / recipe.clip - 1) < 1e-4);
-        recipe.clip = 2 * free_norm;
+        recipe.train.clip = free_norm / 3;
+        assert_true(fabs(norm_after(&recipe, in_turns) / recipe.train.clip - 1) < 1e-4);
+        recipe.train.clip = 2 * free_norm;
         assert_true(fabs(norm_after(&recipe, in_turns) / free_norm - 1) < 1e-6);
     }
 }
@@ -493,13 +501,13 @@ static void jumprelu_with_targets(void **state)
 
     (void)state;
     recipe.target_l0 = 12;
-    recipe.target_strength = 0.3;
-    recipe.log_threshold = true;
+    recipe.train.target_strength = 0.3;
+    recipe.train.threshold_form = THRESHOLD_LOG;
     check(&JUMPRELU, recipe);
-    recipe.log_threshold = false;
-    recipe.target_form = TARGET_QUADRATIC;
-    recipe.frequency_strength = 0.01;
-    recipe.frequency = 0.1;
+    recipe.train.threshold_form = THRESHOLD_RAW;
+    recipe.train.target_form = TARGET_QUADRATIC;
+    recipe.train.frequency_strength = 0.01;
+    recipe.train.frequency = 0.1;
     check(&JUMPRELU, recipe);
 }
 
@@ -514,7 +522,7 @@ static void topk_with_auxk(void **state)
     struct recipe recipe = RECIPE;
 
     (void)state;
-    recipe.auxk = 0.3;
+    recipe.train.auxk = 0.3;
     check(&TOPK, recipe);
     check(&BATCH_TOPK, recipe);
 }
@@ -525,9 +533,7 @@ static void matryoshka(void **state)
 
     (void)state;
     recipe.prefixes = 3;
-    recipe.prefix[0] = 0.1;
-    recipe.prefix[1] = 0.35;
-    recipe.prefix[2] = 1;
+    recipe.train.prefixes = (double[]){ 0.1, 0.35, 1 };
     check(&MATRYOSHKA, recipe);
 }
 
@@ -549,11 +555,10 @@ static void transcoders(void **state)
     check(&GATED, recipe);
     check(&RELU_L1, recipe);
     recipe.prefixes = 2;
-    recipe.prefix[0] = 0.3;
-    recipe.prefix[1] = 1;
+    recipe.train.prefixes = (double[]){ 0.3, 1 };
     check(&MATRYOSHKA, recipe);
     recipe.prefixes = 0;
-    recipe.auxk = 0.3;
+    recipe.train.auxk = 0.3;
     check(&BATCH_TOPK, recipe);
 }
 

@@ -12,9 +12,10 @@
 enum { INPUTS = 48, ATOMS = 64, ACTIVE = 2 };
 
 static const struct recipe RECIPE = {
-    .batch = 256, .steps = 1000, .learning_rate = 1e-2, .warmup = 100, .decay = 0.3,
-    .sparsity_warmup = 800, .bandwidth = 0.1, .threshold = 0.2, .beta2 = 0.999, .epsilon = 1e-8,
-    .dead_after = 5000, .auxk = 0.1, .auxk_latents = 64, .seed = 1,
+    .steps = 1000,
+    .train = { .batch = 256, .learning_rate = 1e-2, .warmup = 100, .decay = 0.3,
+               .sparsity_warmup = 800, .bandwidth = 0.1, .threshold = 0.2, .beta2 = 0.999,
+               .epsilon = 1e-8, .dead_after = 5000, .auxk = 0.1, .auxk_latents = 64, .seed = 1 },
 };
 
 static void assert_recovers(const struct architecture *architecture, struct recipe recipe)
@@ -25,7 +26,7 @@ static void assert_recovers(const struct architecture *architecture, struct reci
     planted_make(&planted, INPUTS, ATOMS, ACTIVE);
     const struct planted_result result = planted_train(&planted, &recipe, ATOMS);
     free(planted.atom);
-    print_message("    %-12s %5.1f %% recovered, FVU %.3f, L0 %.2f\n", architecture->name,
+    print_message("    %-12s %5.1f %% recovered, FVU %.3f, L0 %.2f\n", architecture->traits->name,
                   100 * result.recovered, result.fvu, result.l0);
     assert_true(result.recovered >= 0.9);
     assert_true(result.l0 > 0.8 * ACTIVE && result.l0 < 1.5 * ACTIVE);
@@ -50,9 +51,9 @@ static void those_that_keep_k(void **state)
 
     (void)state;
     recipe.target_l0 = ACTIVE;
-    recipe.learning_rate = 3e-3;
+    recipe.train.learning_rate = 3e-3;
     assert_recovers(&TOPK, recipe);
-    recipe.learning_rate = 6e-3;
+    recipe.train.learning_rate = 6e-3;
     assert_recovers(&BATCH_TOPK, recipe);
 }
 

@@ -1,0 +1,40 @@
+/* keys.h -- the sections of a suite file as structs: struct suite_model, suite_train, ...
+ *
+ * Each key of keys.def is the member of its name: text is a char *, layers too; integers and
+ * bytes are int64_t, numbers double, a choice is its enumeration.  A list is an array with its
+ * length in NAME_count.  Units, ranges and meanings stand in keys.def.
+ */
+#ifndef KEYS_H
+#define KEYS_H
+
+#include "kernels/precision.h"
+#include "suite/architectures.h"
+#include "suite/site.h"
+
+#include <stdint.h>
+
+/* The value of saes.target that is no site: what is read is reconstructed. */
+#define TARGET_INPUT SITES
+
+enum { PREFIXES_MOST = 8 };     /* of train.prefixes */
+
+/* The types of keys in C. */
+#define TYPE_TEXT    char *
+#define TYPE_NAME    char *
+#define TYPE_LAYERS  char *
+#define TYPE_INTEGER int64_t
+#define TYPE_BYTES   int64_t
+#define TYPE_NUMBER  double
+
+#define ENUM(tag, ...)                      enum tag { __VA_ARGS__ }
+#define SECTION(section, made, meaning)     struct suite_##section {
+#define GROUPS(section, made, meaning)      struct suite_##section {
+#define KEY(section, name, type, ...)       TYPE_##type name;
+#define LIST(section, name, type, ...)      TYPE_##type *name; unsigned name##_count;
+#define CHOICE(section, name, kind, ...)    kind name;
+#define CHOICES(section, name, kind, ...)   kind *name; unsigned name##_count;
+#define END(section)                        };
+#include "suite/keys.def"
+#undef ENUM
+
+#endif
