@@ -58,7 +58,7 @@ static int64_t compare_sums(struct run *run, const struct digests *listed,
     return differences;
 }
 
-enum status verify_sums(struct run *run, const char *folder, int64_t *bytes)
+enum status checks_sums(struct run *run, const char *folder, int64_t *bytes)
 {
     char path[PATH_LENGTH];
     struct digests listed = {0}, found = {0};
@@ -140,7 +140,7 @@ static bool is_named(const json_t *manifest, const char *file)
     return false;
 }
 
-enum status verify_manifest(json_t **manifest, struct run *run, const char *folder)
+enum status checks_manifest(json_t **manifest, struct run *run, const char *folder)
 {
     char path[PATH_LENGTH];
     struct digests files = {0};
@@ -273,7 +273,7 @@ done:
     return st;
 }
 
-enum status verify_autoencoders(struct run *run, const char *folder, const json_t *manifest)
+enum status checks_autoencoders(struct run *run, const char *folder, const json_t *manifest)
 {
     const double since = MPI_Wtime();
     const size_t count = count_of(manifest);

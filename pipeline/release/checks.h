@@ -14,16 +14,16 @@
  * or changed.
  *   bytes  out: of all files
  * Collective.  E_FORMAT if there is any such file; E_IO. */
-enum status verify_sums(struct run *run, const char *folder, int64_t *bytes);
+enum status checks_sums(struct run *run, const char *folder, int64_t *bytes);
 
 /* Read manifest.json, and check that the release has a folder for each autoencoder in it, and no
  * other params.npz.  Caller frees *manifest (json_decref()).
  * Collective.  E_FORMAT, E_IO. */
-enum status verify_manifest(json_t **manifest, struct run *run, const char *folder);
+enum status checks_manifest(json_t **manifest, struct run *run, const char *folder);
 
 /* Load both forms of every autoencoder, its config and its scores, and check that all numbers agree
  * and that the folder is named after the L0.  The reason is the first difference.
  * Collective.  E_FORMAT, E_NUMERIC, E_IO. */
-enum status verify_autoencoders(struct run *run, const char *folder, const json_t *manifest);
+enum status checks_autoencoders(struct run *run, const char *folder, const json_t *manifest);
 
 #endif

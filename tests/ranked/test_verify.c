@@ -81,9 +81,9 @@ static enum status verify(struct ranked here)
     enum status st;
 
     refuse_clear();
-    TRY(verify_sums(&run, folder, &bytes));
-    TRY(verify_manifest(&manifest, &run, folder));
-    TRY(verify_autoencoders(&run, folder, manifest));
+    TRY(checks_sums(&run, folder, &bytes));
+    TRY(checks_manifest(&manifest, &run, folder));
+    TRY(checks_autoencoders(&run, folder, manifest));
 done:
     json_decref(manifest);
     return st;
