@@ -110,7 +110,7 @@ static struct strip strip_at(const struct attention *a, int64_t from, int64_t st
  * caller divides.  Keys outside [first, end) get weight 0.  If the largest score is NaN or
  * infinite, the row becomes NaN. */
 CLONES static float weigh_keys(float *restrict score, int64_t first, int64_t end, int64_t keys,
-                                float scale, float cap)
+                               float scale, float cap)
 {
     float largest = -INFINITY, sum = 0;
 

@@ -295,7 +295,7 @@ static enum status draw_positions(FILE *out, const struct entry *entries,
 }
 
 enum status figures_tap(FILE *out, const struct suite *suite, const struct entry *entries,
-                       int count)
+                        int count)
 {
     struct curve *curves = allocate(count, sizeof *curves);
     int32_t *widths = allocate(count, sizeof *widths);

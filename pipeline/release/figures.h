@@ -15,6 +15,6 @@ enum status figures_fidelity(FILE *out, const struct entry *entries, int count);
  * often their latents fire, and their FVU by position.
  *   entries  those of one tap */
 enum status figures_tap(FILE *out, const struct suite *suite, const struct entry *entries,
-                       int count);
+                        int count);
 
 #endif

@@ -49,7 +49,9 @@ enum status tokens_create(struct tokens_writer *writer, const char *path, int64_
     enum status st;
 
     *writer = (struct tokens_writer){
-        .context = context, .file = -1, .parts = {{ -1, -1, -1, 0 }, { -1, -1, -1, 0 }},
+        .context = context,
+        .file = -1,
+        .parts = { { -1, -1, -1, 0 }, { -1, -1, -1, 0 } },
     };
     path_print(writer->path, "%s", path);
     path_print(part, "%s.part", path);
