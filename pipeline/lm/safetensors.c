@@ -351,7 +351,7 @@ static bool to_floats(float *values, const char *bytes, int64_t count, enum tens
         return values_finite(values, count);
     }
     memcpy(half, bytes, (size_t)count * sizeof *half);
-    (type == TENSOR_BF16 ? bf16_to_float : half_to_float)(values, half, count);
+    (type == TENSOR_BF16 ? bf16_to_float : bf16_half_to_float)(values, half, count);
     return values_finite_bf16(half, count, type == TENSOR_BF16 ? 0x7f80 : 0x7c00);
 }
 

@@ -71,7 +71,7 @@ notices_rows_that_were_not_harvested() {
     cp "$shard" "$dir/good"
     "$PYTHON" -c 'import h5py, sys; h5py.File(sys.argv[1], "r+").attrs["hash"] += 1' "$shard"
     if bin/saemill verify "$release" 2> "$dir/err"; then return 1; fi
-    grep -F "the rows in $dir/run/shuffle/res.02 are not those that lie in $dir/run/harvest" "$dir/err"
+    grep -F "the rows in $dir/run/shuffle/res.02 are not those in $dir/run/harvest" "$dir/err"
     mv "$dir/good" "$shard"
     shard=$(find "$dir/run/shuffle/res.00" -name '*.h5' | sort | tail -n 1)
     mv "$shard" "$dir/good"
