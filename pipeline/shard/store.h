@@ -2,7 +2,6 @@
 #ifndef STORE_H
 #define STORE_H
 
-#include "base/refuse.h"
 #include "suite/keys.h"     /* enum store, the choices of harvest.store */
 
 #include <stdint.h>

@@ -9,7 +9,6 @@
 #define ANY             1e15                        /* no bound but sense */
 #define ABOVE_0         DBL_MIN
 #define BELOW_1         0x1.fffffffffffffp-1
-#define SITE_WORDS      "attn mlp res mlp_in"       /* in the order of enum site */
 
 const struct section SUITE_SECTIONS[] = {
     { "", 0, "release", "" },
