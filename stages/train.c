@@ -46,7 +46,8 @@ struct train {
 /* --- begin ------------------------------------------------------------------------- */
 
 /* From its checkpoint, if there is one.  Collective. */
-static enum status resume(struct train *train, const struct trainings *trainings, struct member *member)
+static enum status resume(struct train *train, const struct trainings *trainings,
+                          struct member *member)
 {
     struct run *run = &train->run;
     struct resumption resumption;
@@ -68,8 +69,8 @@ done:
 }
 
 /* Collective. */
-static enum status start_pupil(struct train *train, const struct trainings *trainings,
-                               struct member *member)
+static enum status start_member(struct train *train, const struct trainings *trainings,
+                                struct member *member)
 {
     MPI_Comm comm = train->run.comm;
     char log[PATH_LENGTH];
@@ -78,24 +79,24 @@ static enum status start_pupil(struct train *train, const struct trainings *trai
     training_make(&member->training, comm, &member->recipe, trainings_shape(trainings, member));
     TRY(resume(train, trainings, member));
     trainings_path(log, trainings, member, ".tsv");
-    TRY_ALL(comm, train->run.rank > 0 ? OK : file_make_folder_above(log));
-    TRY_ALL(comm, train->run.rank > 0 ? OK
-            : steplog_open(&member->log, log, member->training.step));
+    TRY_ROOT(comm, file_make_folder_above(log));
+    TRY_ROOT(comm, steplog_open(&member->log, log, member->training.step));
 done:
     return st;
 }
 
 /* Collective. */
-static enum status start_class(struct train *train, struct trainings *trainings)
+static enum status start_stream(struct train *train, struct trainings *trainings)
 {
     struct run *run = &train->run;
     enum status st;
 
-    TRY(memory_check(run->comm, trainings_bytes(trainings, run->size, omp_get_max_threads()), "train"));
+    TRY(memory_check(run->comm, trainings_bytes(trainings, run->size, omp_get_max_threads()),
+                     "train"));
     TRY(trainings_open(trainings, run->comm));
     for (int i = 0; i < trainings->count; i++)
         if (trainings->members[i].unfinished)
-            TRY(start_pupil(train, trainings, &trainings->members[i]));
+            TRY(start_member(train, trainings, &trainings->members[i]));
 done:
     return st;
 }
@@ -110,7 +111,7 @@ static enum status save(struct train *train, struct trainings *trainings, struct
     phase_enter(PHASE_WRITE);
     trainings_wait(trainings);
     trainings_path(stem, trainings, member, "");
-    TRY_ALL(train->run.comm, train->run.rank == 0 ? steplog_sync(&member->log) : OK);
+    TRY_ROOT(train->run.comm, steplog_sync(&member->log));
     TRY(resume_save(&member->training, trainings_data(trainings, member), stem));
 done:
     phase_enter(PHASE_COMPUTE);
@@ -125,13 +126,14 @@ static enum status stop(struct train *train, struct trainings *trainings)
     for (int i = 0; i < trainings->count; i++)
         if (trainings->members[i].unfinished)
             TRY(save(train, trainings, &trainings->members[i]));
-    st = refuse(E_STOPPED, "stopped by a signal; run the same command again to go on");
+    st = run_stopped();
 done:
     return st;
 }
 
 /* Publish a trained autoencoder, last of all its files; then its checkpoints are of no use. */
-static enum status finish_pupil(struct train *train, struct trainings *trainings, struct member *member)
+static enum status finish_member(struct train *train, struct trainings *trainings,
+                                 struct member *member)
 {
     const struct training *training = &member->training;
     const struct sae_origin origin = {
@@ -150,11 +152,11 @@ static enum status finish_pupil(struct train *train, struct trainings *trainings
 
     phase_enter(PHASE_WRITE);
     trainings_wait(trainings);
-    TRY_ALL(comm, train->run.rank == 0 ? steplog_publish(&member->log) : OK);
+    TRY_ROOT(comm, steplog_publish(&member->log));
     trainings_path(path, trainings, member, ".h5");
     TRY(publish_sae(training, &origin, path));
     trainings_path(stem, trainings, member, "");
-    TRY_ALL(comm, train->run.rank == 0 ? resume_remove(stem) : OK);
+    TRY_ROOT(comm, resume_remove(stem));
     training_free(&member->training);
     member->unfinished = false;
 done:
@@ -165,7 +167,8 @@ done:
 /* --- steps ------------------------------------------------------------------------- */
 
 /* One step of one autoencoder, and what is due after it.  Collective. */
-static enum status teach(struct train *train, struct trainings *trainings, struct member *member)
+static enum status train_member(struct train *train, struct trainings *trainings,
+                                struct member *member)
 {
     const struct batch_reader *target = trainings_target(trainings, member);
     const struct recipe *recipe = &member->recipe;
@@ -181,14 +184,15 @@ static enum status teach(struct train *train, struct trainings *trainings, struc
                     target->variance);
     monitor_warn(&train->run, trainings, member);
     if (training->step == recipe->steps)
-        TRY(finish_pupil(train, trainings, member));
+        TRY(finish_member(train, trainings, member));
     else if (training->step % train->suite.train.checkpoint == 0)
         TRY(save(train, trainings, member));
 done:
     return st;
 }
 
-static void speak(struct train *train, const struct trainings *trainings, int64_t step, int64_t steps)
+static void tell(struct train *train, const struct trainings *trainings, int64_t step,
+                 int64_t steps)
 {
     char text[1024], what[1200];
 
@@ -200,13 +204,13 @@ static void speak(struct train *train, const struct trainings *trainings, int64_
 }
 
 /* Train all autoencoders of a stream.  Collective. */
-static enum status train_class(struct train *train, struct trainings *trainings)
+static enum status train_stream(struct train *train, struct trainings *trainings)
 {
     struct run *run = &train->run;
     char text[1024];
     enum status st;
 
-    TRY(start_class(train, trainings));
+    TRY(start_stream(train, trainings));
     const struct range steps = trainings_steps(trainings);
     for (int64_t t = steps.first; t < steps.end; t++) {
         phase_enter(PHASE_READ);
@@ -216,8 +220,8 @@ static enum status train_class(struct train *train, struct trainings *trainings)
                         * (double)stream_row_bytes(trainings->reader.activations.stream);
         for (int i = 0; i < trainings->count; i++)
             if (trainings->members[i].unfinished && trainings->members[i].training.step == t)
-                TRY(teach(train, trainings, &trainings->members[i]));
-        speak(train, trainings, t + 1, steps.end);
+                TRY(train_member(train, trainings, &trainings->members[i]));
+        tell(train, trainings, t + 1, steps.end);
         if (run_stopping(run))
             TRY(stop(train, trainings));
     }
@@ -229,8 +233,8 @@ done:
 
 /* --- all --------------------------------------------------------------------------- */
 
-/* The autoencoders of a stream, of which those that are trained do not go any more.  A run that
- * was killed when it had just published one leaves its checkpoints behind.  Collective. */
+/* List a stream's autoencoders and mark the finished ones.  A run that was killed when it had just
+ * published one leaves its checkpoints: remove them.  Collective. */
 static enum status find_missing(struct train *train, struct trainings *trainings, int64_t t)
 {
     MPI_Comm comm = train->run.comm;
@@ -244,13 +248,13 @@ static enum status find_missing(struct train *train, struct trainings *trainings
         trainings_path(stem, trainings, member, "");
         member->unfinished = !comm_file_exists(comm, path);
         if (!member->unfinished)
-            TRY_ALL(comm, train->run.rank == 0 ? resume_remove(stem) : OK);
+            TRY_ROOT(comm, resume_remove(stem));
     }
 done:
     return st;
 }
 
-/* Rows that those see which are unfinished. */
+/* Rows that the unfinished autoencoders have to see, summed. */
 static int64_t rows_of(const struct trainings *trainings)
 {
     int64_t rows = 0;
@@ -281,7 +285,7 @@ static enum status train_all(struct train *train)
             continue;
         TRY(find_missing(train, &trainings, t));
         if (rows_of(&trainings) > 0)
-            TRY(train_class(train, &trainings));
+            TRY(train_stream(train, &trainings));
         trainings_free(&trainings);
     }
 done:
