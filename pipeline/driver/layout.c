@@ -22,21 +22,13 @@ static int32_t least_width(const struct suite *suite)
     return (int32_t)width;
 }
 
-/* What a rank of train allocates for the stream that needs most. */
 static struct stage_memory train_bytes(const struct stage_host *host)
 {
-    struct stage_memory need = {0};
+    int32_t width[SITES];
 
-    for (int t = 0; t < host->tasks->taps_count; t++) {
-        struct trainings trainings;
-        trainings_make(&trainings, host->suite, host->model, &host->tasks->train[t]);
-        const int64_t bytes = trainings.count == 0 ? 0
-                              : trainings_bytes(&trainings, host->nodes * host->ranks,
-                                                host->threads);
-        need.rank = bytes > need.rank ? bytes : need.rank;
-        trainings_free(&trainings);
-    }
-    return need;
+    for (int s = 0; s < SITES; s++)
+        width[s] = lm_site_width(host->model, (enum site)s);
+    return trainings_need(host, width);
 }
 
 struct nodes layout_nodes_here(void)
