@@ -2,7 +2,9 @@
 # make check    every test: unit, golden, ranked, end to end, faults
 # make unit     the unit, golden and ranked tests only (two minutes)
 # make unit-built      builds what `make unit` runs
-# make structure       the order of the rooms, names, comments: what make check begins with
+# make structure       the order of the rooms, names, comments, form: what make check begins with
+# make format   C files in the form of .clang-format
+# make compile_commands.json   how each file is compiled, for editors and other tools
 # make check-slurm     whole suites under a real Slurm on this machine, the demo too (as long as
 #                      the demo and some minutes; needs root)
 # make check-reorder   a shuffle of each of many numbers of rows, row by row (minutes)
@@ -180,9 +182,9 @@ check: structure unit $(SCRIPTS:=.ok)
 	@echo "every test passed"
 
 # All of them, whatever the first one finds.
-structure: $(BUILD)/library.a $(patsubst %.c,$(BUILD)/%.o,$(wildcard stages/*.c))
+structure: $(BUILD)/library.a $(patsubst %.c,$(BUILD)/%.o,$(wildcard stages/*.c)) | build/setup.check
 	$(Q)status=0; \
-	for check in layers names structs keys mentions; do \
+	for check in layers names structs keys mentions format; do \
 	    $(PYTHON) -B tests/structure/$$check.py . $(BUILD) || status=1; done; \
 	CC='$(CC)' $(PYTHON) -B tests/structure/seen_failing.py || status=1; exit $$status
 
@@ -259,10 +261,31 @@ bench-harvest: all $(BUILD)/tests/bench/bench_gemm | build/setup.check
 bench-harvest-full: all | build/setup.check
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' RANKS=$(or $(RANKS),2) sh tests/bench/harvest_full.sh
 
-clean:
-	rm -rf build bin lib
+# --- for those who write on it ------------------------------------------------------
 
-.PHONY: all unit unit-built structure check check-reorder check-slurm demo bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
+format: | build/setup.check
+	$(Q)$(PYTHON) -B tests/structure/format.py . --write
+
+# $(call entry,FILE,COMPILER AND FLAGS)
+entry = { "directory": "$(CURDIR)", "file": "$1", \
+          "arguments": [ $(foreach word,$(filter-out -MMD -MP,$2),"$(word)",) \
+          $(if $(filter %/version.c,$1),"-DCOMMIT=\"\""$(,)) "-c", "$1" ] }$(,)
+
+compile_commands.json: Makefile $(wildcard pipeline/*/*.c pipeline/*/*.cc stages/*.c tests/*/*.c) \
+                     | build/setup.build
+	$(eval kernel := $(CC) $(CPPFLAGS) $(BLAS_CFLAGS) $(CFLAGS) $(FAST))
+	$(eval other := $(CC) $(shell $(MPICC) --showme:compile) \
+	                $(CPPFLAGS) $(HDF5_CFLAGS) $(BLAS_CFLAGS) $(CFLAGS))
+	$(eval shim := $(CXX) $(CPPFLAGS) $(CXXFLAGS))
+	$(file > $@,[)
+	$(foreach file,$(filter %.c %.cc,$^),$(file >> $@,$(call entry,$(file),$(strip \
+	    $(if $(filter %.cc,$(file)),$(shim),$(if $(filter pipeline/kernels/%,$(file)),$(kernel),$(other)))))))
+	@sed -i '$$s/,$$/ ]/' $@
+
+clean:
+	rm -rf build bin lib compile_commands.json
+
+.PHONY: all unit unit-built structure format check check-reorder check-slurm demo bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -143,15 +143,12 @@ static struct stage_host find_host(const struct evaluate *evaluate)
 static int64_t bytes_needed(const struct evaluate *evaluate)
 {
     const bool first = comm_first_of_node(evaluate->run->comm);
-    int64_t most = 0;
+    struct stage_memory need = {0};
 
-    for (int t = 0; t < evaluate->places; t++) {
-        const struct stage_memory need = evaluate_placed_bytes(&evaluate->host,
-                                                               &evaluate->missing[t].placed);
-        const int64_t bytes = need.rank + (first ? need.node : 0);
-        most = bytes > most ? bytes : most;
-    }
-    return most;
+    for (int t = 0; t < evaluate->places; t++)
+        need = stages_larger(&evaluate->host, need,
+                             evaluate_placed_bytes(&evaluate->host, &evaluate->missing[t].placed));
+    return need.rank + (first ? need.node : 0);
 }
 
 /* Passes over the text: one for the means, and one for each group. */

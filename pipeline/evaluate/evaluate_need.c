@@ -1,5 +1,6 @@
 #include "evaluate/evaluate_need.h"
 #include "base/allocate.h"
+#include "base/minmax.h"
 #include "evaluate/shared_saes.h"
 
 #include <stdlib.h>
@@ -57,12 +58,11 @@ static struct stage_memory group_bytes(const struct stage_host *host, const stru
         const int64_t bytes = parameters_bytes(host->model, placed->place, sae);
         need.node += bytes;
         need.rank += sae->width * (int64_t)sizeof(int64_t);     /* how often each latent fired */
-        largest = bytes > largest ? bytes : largest;
-        room.latents = sae->width > room.latents ? sae->width : room.latents;
+        largest = max_int64(largest, bytes);
+        room.latents = (int32_t)max_int64(room.latents, sae->width);
     }
     need.rank += splice_bytes(host->model, precision, &room, host->threads);
-    if (largest > host->ranks * need.rank)
-        need.node += largest - host->ranks * need.rank;
+    need.node += max_int64(0, largest - host->ranks * need.rank);
     return need;
 }
 
@@ -84,12 +84,6 @@ int evaluate_group(const struct stage_host *host, const struct placed *placed)
     return count;
 }
 
-static struct stage_memory larger(const struct stage_host *host, struct stage_memory a,
-                                  struct stage_memory b)
-{
-    return stages_node_bytes(host, a) < stages_node_bytes(host, b) ? b : a;
-}
-
 struct stage_memory evaluate_placed_bytes(const struct stage_host *host,
                                           const struct placed *placed)
 {
@@ -101,7 +95,7 @@ struct stage_memory evaluate_placed_bytes(const struct stage_host *host,
 
     for (struct placed rest = *placed; rest.count > 0; ) {
         const int count = evaluate_group(host, &rest);
-        need = larger(host, need, group_bytes(host, &rest, count));
+        need = stages_larger(host, need, group_bytes(host, &rest, count));
         rest = evaluate_rest(&rest, count);
     }
     return need;
@@ -114,7 +108,7 @@ struct stage_memory evaluate_bytes(const struct stage_host *host)
     for (int t = 0; t < host->tasks->taps_count; t++)
         for (int site = 0; site < SITES; site++) {
             struct placed placed = evaluate_placed(&host->tasks->train[t], (enum site)site);
-            need = larger(host, need, evaluate_placed_bytes(host, &placed));
+            need = stages_larger(host, need, evaluate_placed_bytes(host, &placed));
             evaluate_placed_free(&placed);
         }
     return need;

@@ -171,8 +171,8 @@ static void rotate(struct forward *f)
         rope_angles(f->cosine, f->sine, f->context, c->head_width, rope.base, rope.factor);
         f->rope = rope;
     }
-    rope_turn(f->qkv, qkv_width(c), f->cosine, f->sine, f->rows, f->context,
-              c->heads + c->kv_heads, c->head_width);
+    rope_rotate(f->qkv, qkv_width(c), f->cosine, f->sine, f->rows, f->context,
+                c->heads + c->kv_heads, c->head_width);
 }
 
 static void to_attn(struct forward *f, const struct layer_weights *w)

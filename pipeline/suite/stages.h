@@ -26,4 +26,8 @@ struct stage_memory {
 /* All that a node needs, libraries included. */
 int64_t stages_node_bytes(const struct stage_host *host, struct stage_memory need);
 
+/* Of two things that a stage does one after the other, what the one takes that takes more. */
+struct stage_memory stages_larger(const struct stage_host *host, struct stage_memory a,
+                                  struct stage_memory b);
+
 #endif

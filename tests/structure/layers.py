@@ -9,7 +9,7 @@
 from source import C_FILES, fault, files, finish, includes, ROOT
 
 # From the ground up.  (corpus writes token shards, and so stands above shard.)
-ROOMS = ('base kernels shard suite corpus lm harvest shuffle sae step train '
+ROOMS = ('base kernels suite shard corpus lm harvest shuffle sae step train '
          'circuit intervene invert evaluate release driver').split()
 
 READERS = ('pipeline/sae', 'pipeline/evaluate', 'pipeline/release',

@@ -105,21 +105,6 @@ static void its_text_gives_the_same_text(void **state)
     }
 }
 
-/* schema.c repeats the names, in the order of enum site. */
-static void sites_are_called_by_their_names(void **state)
-{
-    struct suite suite;
-
-    (void)state;
-    for (int s = 0; s < SITES; s++) {
-        char yaml[512];
-        snprintf(yaml, sizeof yaml, SMALLEST "harvest: {sites: [%s]}\n", site_name((enum site)s));
-        parse(&suite, yaml);
-        assert_int_equal(suite.harvest.sites[0], s);
-        suite_free(&suite);
-    }
-}
-
 static void explained_is_up_to_date(void **state)
 {
     char *file, *made;
@@ -231,7 +216,6 @@ int main(void)
         cmocka_unit_test(defaults_are_gemma_scopes_recipe),
         cmocka_unit_test(a_given_value_replaces_its_default_alone),
         cmocka_unit_test(its_text_gives_the_same_text),
-        cmocka_unit_test(sites_are_called_by_their_names),
         cmocka_unit_test(explained_is_up_to_date),
         cmocka_unit_test(explained_shows_every_default),
         cmocka_unit_test(refuses_in_words),
