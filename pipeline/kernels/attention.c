@@ -53,7 +53,7 @@ static int64_t packed_count(const struct attention *a)
 /* The scratch of one thread. */
 struct own_scratch {
     float    *score;    /* [ATTENTION_STRIP, keys] */
-    float    *sums;     /* [ATTENTION_STRIP, padded_width()] weighted values; from here on bf16 only */
+    float    *sums;     /* [ATTENTION_STRIP, padded_width()] weighted values; bf16 only, as below */
     uint16_t *weights;  /* [ATTENTION_STRIP, keys] */
     uint16_t *tokens;   /* [ATTENTION_STRIP, head_width] queries, keys or values */
 };
@@ -110,7 +110,7 @@ static struct strip strip_at(const struct attention *a, int64_t from, int64_t st
  * caller divides.  Keys outside [first, end) get weight 0.  If the largest score is NaN or
  * infinite, the row becomes NaN. */
 CLONES static float weigh_keys(float *restrict score, int64_t first, int64_t end, int64_t keys,
-                                float scale, float cap)
+                               float scale, float cap)
 {
     float largest = -INFINITY, sum = 0;
 
@@ -185,6 +185,7 @@ static struct head head_at(float *out, const float *qkv, void *scratch, int64_t 
     };
 }
 
+/* Compute one strip of a head in float32. */
 static void attend(struct head h, struct own_scratch own, int64_t from, const struct attention *a)
 {
     const struct strip s = strip_at(a, from, 1);
@@ -212,6 +213,7 @@ static void round_tokens(uint16_t *to, const float *from, int64_t count,
         bf16_from_float(to + i * a->head_width, from + i * token_stride(a), a->head_width);
 }
 
+/* Round and pack the keys and values of a head.  Its padding becomes 0. */
 static void pack_head(struct head h, struct own_scratch own, const struct attention *a)
 {
     const int64_t width = a->head_width, stride = token_stride(a);
@@ -228,6 +230,7 @@ static void pack_head(struct head h, struct own_scratch own, const struct attent
     }
 }
 
+/* Compute one strip of a head in bf16. */
 static void attend_packed(struct head h, struct own_scratch own, int64_t from,
                           const struct attention *a)
 {

@@ -25,7 +25,7 @@ CLONES void bf16_from_float(uint16_t *restrict out, const float *restrict in, in
 
 /* The exponent changes from 5 bits with bias 15 to 8 bits with bias 127.  Multiplication by 2^112
  * corrects the bias, for denormal halves too. */
-CLONES void half_to_float(float *restrict out, const uint16_t *restrict in, int64_t n)
+CLONES void bf16_half_to_float(float *restrict out, const uint16_t *restrict in, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         const uint32_t bits = (uint32_t)(in[i] & 0x8000) << 16 | (uint32_t)(in[i] & 0x7fff) << 13;

@@ -12,6 +12,6 @@ void bf16_to_float(float *restrict out, const uint16_t *restrict in, int64_t n);
 void bf16_from_float(uint16_t *restrict out, const float *restrict in, int64_t n);
 
 /* out[i] = in[i], exactly, from IEEE halves; if in[i] is not finite, out[i] is undefined. */
-void half_to_float(float *restrict out, const uint16_t *restrict in, int64_t n);
+void bf16_half_to_float(float *restrict out, const uint16_t *restrict in, int64_t n);
 
 #endif

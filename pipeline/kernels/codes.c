@@ -231,7 +231,7 @@ struct section {
 
 /* The active or auxiliary entries of a row for latents `from` to `to` - 1, by binary search. */
 static struct section part_of_row(const struct codes *codes, int64_t row, bool aux, int64_t from,
-                              int64_t to)
+                                  int64_t to)
 {
     const int64_t bounds[] = { from, to };
     int64_t found[2];

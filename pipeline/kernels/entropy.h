@@ -16,6 +16,6 @@ void entropy_log_sums(float *log_sum, const float *logits, int64_t rows, int32_t
  *   p, q [rows, vocabulary]          in, logits
  *   p_log_sum, q_log_sum [rows]      in, from entropy_log_sums() */
 void entropy_divergences(float *kl, const float *p, const float *p_log_sum, const float *q,
-                 const float *q_log_sum, int64_t rows, int32_t vocabulary);
+                         const float *q_log_sum, int64_t rows, int32_t vocabulary);
 
 #endif

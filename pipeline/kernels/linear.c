@@ -139,6 +139,7 @@ struct tile {
     float  *values;             /* [rows, columns], bias included */
 };
 
+/* Multiply a tile of x with a block of W, and add the bias. */
 static void multiply(const struct linear *linear, struct tile t, const void *x,
                      const float *bias)
 {

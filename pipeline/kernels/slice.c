@@ -208,6 +208,7 @@ void slice_dots(float *restrict dot, const int32_t *index, int64_t count, const 
 
 /* --- reference implementations ----------------------------------------------------- */
 
+/* One value of a slice in either precision. */
 static float value_at(const void *slice, enum precision precision, int64_t row, int64_t width,
                       int64_t column)
 {

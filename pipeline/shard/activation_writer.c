@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Write the attributes that are known from the start, and create the empty data sets. */
 static enum status write_header(struct activation_writer *writer, const char *suite)
 {
     const struct stream stream = writer->stream;

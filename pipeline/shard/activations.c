@@ -19,6 +19,7 @@ struct shard_header {
     struct row_digest source;   /* no rows: not a shuffled shard */
 };
 
+/* Find the store from the type of the values on disk. */
 static enum status read_store(enum store *store, hid_t file, const char *path)
 {
     const hid_t set = H5Dopen2(file, "activation", H5P_DEFAULT);
@@ -214,6 +215,7 @@ done:
     return st;
 }
 
+/* Open a shard and find its data sets, unless it is open. */
 static enum status use_shard(struct activations *activations, int shard)
 {
     enum status st = OK;
@@ -257,6 +259,7 @@ done:
     return st;
 }
 
+/* Read rows `range`, shard by shard, with given distances between values and between origins. */
 static enum status read_range(struct activations *activations, struct range range, char *values,
                               int64_t values_stride, char *origins, int64_t origins_stride)
 {

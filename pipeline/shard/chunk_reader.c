@@ -28,6 +28,7 @@ static bool compressed_as_ours(hid_t list)
            && filter_number(list, 1) == ZSTD_FILTER;
 }
 
+/* Read the shape and the chunk size of the data set, and check its compression. */
 static enum status describe(struct chunk_reader *reader, hid_t set, hid_t file)
 {
     const hid_t list = H5Dget_create_plist(set), type = H5Dget_type(set);
@@ -59,6 +60,7 @@ static int64_t chunk_bytes(const struct chunk_reader *reader)
     return reader->chunk * reader->columns * reader->size;
 }
 
+/* Ask HDF5 where each chunk lies in the file. */
 static enum status find_places(struct chunk_reader *reader, hid_t set)
 {
     const size_t most = frame_bound((size_t)chunk_bytes(reader));

@@ -15,6 +15,7 @@ static size_t replace(void **buffer, size_t *buffer_size, void *fresh, size_t by
     return bytes;
 }
 
+/* Compress *buffer into a frame of its own.  Returns its bytes, or 0. */
 static size_t compress_chunk(int level, size_t bytes, size_t *buffer_size, void **buffer)
 {
     void *frame = malloc(frame_bound(bytes));
@@ -30,6 +31,7 @@ static size_t compress_chunk(int level, size_t bytes, size_t *buffer_size, void 
     return replace(buffer, buffer_size, fitted != NULL ? fitted : frame, n);
 }
 
+/* Decompress the frame in *buffer.  Returns the bytes of the chunk, or 0. */
 static size_t decompress_chunk(size_t bytes, size_t *buffer_size, void **buffer)
 {
     void *chunk = NULL;

@@ -107,6 +107,7 @@ static void register_filter(void)
 
 /* --- files ------------------------------------------------------------------------- */
 
+/* Properties of a file that is opened by all ranks of comm, or by this process alone. */
 static hid_t access_list(MPI_Comm comm)
 {
     const hid_t list = H5Pcreate(H5P_FILE_ACCESS);
@@ -319,6 +320,7 @@ done:
 
 enum { ZSTD_LEVEL = 1 };    /* higher levels cost many times the time for a percent of size */
 
+/* Properties of a new data set: chunks, byte shuffle, zstd. */
 static hid_t creation_list(int rank, const hsize_t chunk[], hid_t type)
 {
     const hid_t list = H5Pcreate(H5P_DATASET_CREATE);

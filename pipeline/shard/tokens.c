@@ -21,6 +21,7 @@ bool tokens_is_text(struct special_tokens special, int32_t id)
 
 /* --- writing ----------------------------------------------------------------------- */
 
+/* Create the empty data sets of a part. */
 static enum status create_part(struct tokens_writer *writer, enum tokens_part part)
 {
     const hid_t group = H5Gcreate2(writer->file, PARTS[part], H5P_DEFAULT, H5P_DEFAULT,
@@ -48,7 +49,9 @@ enum status tokens_create(struct tokens_writer *writer, const char *path, int64_
     enum status st;
 
     *writer = (struct tokens_writer){
-        .context = context, .file = -1, .parts = {{ -1, -1, -1, 0 }, { -1, -1, -1, 0 }},
+        .context = context,
+        .file = -1,
+        .parts = { { -1, -1, -1, 0 }, { -1, -1, -1, 0 } },
     };
     path_print(writer->path, "%s", path);
     path_print(part, "%s.part", path);
@@ -134,6 +137,7 @@ done:
     return st;
 }
 
+/* Read the header of a shard, and add its sequences to both parts. */
 static enum status add_shard(struct tokens *tokens, int shard)
 {
     const char *path = tokens->shards.paths[shard];

@@ -2,6 +2,7 @@
 #include "base/die.h"
 #include "base/file.h"
 #include "suite/schema.h"
+#include "suite/stages.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -9,13 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* What the stages make, in their order. */
-static const char *const MADE[] = {
-    "tokens", "harvest", "shuffle", "train", "evaluate", "release",
-};
-
-enum { MADE_COUNT = sizeof MADE / sizeof *MADE };
 
 /* The names of `first` and what follows it, as far as they exist: "train, release". */
 static void list_made(char list[128], const struct suite *suite, const char *first)
@@ -25,11 +19,12 @@ static void list_made(char list[128], const struct suite *suite, const char *fir
     int n = 0;
 
     list[0] = '\0';
-    for (int m = 0; m < MADE_COUNT; m++) {
-        follows = follows || strcmp(MADE[m], first) == 0;
-        path_print(path, "%s/%s", suite->run, MADE[m]);
+    for (int s = 0; s < STAGES; s++) {
+        const char *folder = stage_row((enum stage)s)->folder;
+        follows = follows || strcmp(folder, first) == 0;
+        path_print(path, "%s/%s", suite->run, folder);
         if (follows && file_exists(path))
-            n += snprintf(list + n, 128 - (size_t)n, "%s%s", n > 0 ? ", " : "", MADE[m]);
+            n += snprintf(list + n, 128 - (size_t)n, "%s%s", n > 0 ? ", " : "", folder);
     }
 }
 

@@ -200,7 +200,7 @@ static void turn_over(struct batch_reader *reader)
     reader->batch.memory = read;
 }
 
-enum status batch_reader_read(struct batch_reader *reader, int64_t t, bool ahead)
+enum status batch_reader_read(struct batch_reader *reader, int64_t t)
 {
     enum status st;
 
@@ -214,10 +214,7 @@ enum status batch_reader_read(struct batch_reader *reader, int64_t t, bool ahead
     gather(reader);
     turn_over(reader);
     reader->ahead_of = -1;
-    if (ahead)
-        start_reading(reader, t + 1);
-    else
-        allocate_release(reader->next, reader->rows * row_bytes(reader));
+    start_reading(reader, t + 1);
 done:
     return st;
 }

@@ -32,7 +32,7 @@ struct trainings {
     struct member    *members;
     struct batch_reader      reader;      /* what they read */
     struct batch_reader      targets[SITES];    /* what transcoders among them are to give, by site */
-    struct workspace workspace;
+    struct step      step;      /* memory of their steps */
 };
 
 /* All that the suite asks for on a stream, unfinished, and nothing opened yet.  Suite and task must
@@ -42,10 +42,10 @@ void trainings_make(struct trainings *trainings, const struct suite *suite, cons
 void trainings_free(struct trainings *trainings);
 
 /* Of those that are unfinished: bytes of everything that they will allocate, trainings and
- * workspace included, on the rank that gets most.  Local. */
+ * step included, on the rank that gets most.  Local. */
 int64_t trainings_bytes(const struct trainings *trainings, int ranks, int threads);
 
-/* Open the streams that those that are unfinished need, and make the workspace.  Collective.
+/* Open the streams that those that are unfinished need, and make the memory of a step.  Collective.
  * E_IO, E_FORMAT, E_NUMERIC; E_USAGE if their rows do not belong together. */
 enum status trainings_open(struct trainings *trainings, MPI_Comm comm);
 
