@@ -8,13 +8,13 @@
  *
  * A pass over the held-out text sums up the rows of every tap, for their means.  Then each place
  * takes a pass for its autoencoders, or several, if they do not all fit into memory (score_text.h,
- * evaluate_need.h).
+ * evaluate_stage.h).
  */
 #include "base/agree.h"
 #include "base/allocate.h"
 #include "base/memory.h"
 #include "base/run.h"
-#include "evaluate/evaluate_need.h"
+#include "evaluate/evaluate_stage.h"
 #include "evaluate/score_text.h"
 #include "evaluate/shared_saes.h"
 #include "sae/saefile.h"
@@ -136,6 +136,7 @@ static struct stage_host find_host(const struct evaluate *evaluate)
     return (struct stage_host){
         .suite = &evaluate->suite, .model = &evaluate->config, .tasks = &evaluate->tasks,
         .nodes = 1, .ranks = (int)most[0], .threads = (int)most[1], .memory = -most[2],
+        .weights = weights_bytes(&evaluate->config, evaluate->precision),
     };
 }
 
@@ -143,15 +144,12 @@ static struct stage_host find_host(const struct evaluate *evaluate)
 static int64_t bytes_needed(const struct evaluate *evaluate)
 {
     const bool first = comm_first_of_node(evaluate->run->comm);
-    int64_t most = 0;
+    struct stage_memory need = {0};
 
-    for (int t = 0; t < evaluate->places; t++) {
-        const struct stage_memory need = evaluate_placed_bytes(&evaluate->host,
-                                                               &evaluate->missing[t].placed);
-        const int64_t bytes = need.rank + (first ? need.node : 0);
-        most = bytes > most ? bytes : most;
-    }
-    return most;
+    for (int t = 0; t < evaluate->places; t++)
+        need = stage_larger(&evaluate->host, need,
+                             evaluate_placed_bytes(&evaluate->host, &evaluate->missing[t].placed));
+    return need.rank + (first ? need.node : 0);
 }
 
 /* Passes over the text: one for the means, and one for each group. */

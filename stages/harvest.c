@@ -17,7 +17,7 @@
 #include "base/memory.h"
 #include "base/run.h"
 #include "corpus/selection.h"
-#include "harvest/harvest_need.h"
+#include "harvest/harvest_stage.h"
 #include "harvest/norm_filter.h"
 #include "harvest/taps.h"
 #include "shard/store.h"

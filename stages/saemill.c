@@ -13,6 +13,7 @@
 #include "driver/plan.h"
 #include "driver/record.h"
 #include "driver/results.h"
+#include "driver/stage.h"
 #include "driver/submit.h"
 #include "driver/survey.h"
 #include "driver/task.h"
@@ -39,13 +40,9 @@ static const char HELP[] =
     "\n"
     "A suite file says which model, which text and which autoencoders.  From it a run makes,\n"
     "stage by stage, in its folder (runs/NAME unless the suite says otherwise):\n"
-    "\n"
-    "  tokenize  tokens/    the text as sequences of token ids\n"
-    "  harvest   harvest/   activations of the model at every site asked for\n"
-    "  shuffle   shuffle/   the same rows in random order\n"
-    "  train     train/     autoencoders, and a log of each training\n"
-    "  evaluate  evaluate/  scores of each, spliced into the model on held-out text\n"
-    "  release   release/   all of it for others to load; open release/index.html first\n"
+    "\n";
+
+static const char HELP_END[] =
     "\n"
     "On a cluster, submit makes a job array of each stage, a task an index, of what is missing\n"
     "and not in the queue yet; the suite's section resources says what a task gets, and\n"
@@ -108,7 +105,7 @@ static enum status complete_stage(enum stage stage, const char *path, const stru
 
     if (state_stage_complete(of)) {
         printf("%s: complete, %lld %s\n", stage_name(stage), (long long)of->total,
-               stage_makes(stage));
+               stage_row(stage)->makes);
         return OK;
     }
     TRY(run_stage(stage, path, suite, layout_of(stage, suite, model, layout_nodes_here())));
@@ -117,7 +114,7 @@ static enum status complete_stage(enum stage stage, const char *path, const stru
     TRY(state_stage_complete(of) ? OK
         : refuse(E_IO, "%s ended well, but its work is not complete: %lld of %lld %s",
                  stage_name(stage), (long long)of->done, (long long)of->total,
-                 stage_makes(stage)));
+                 stage_row(stage)->makes));
 done:
     if (st != OK)
         refuse(st, "%s did not finish; what is complete is kept, and saemill run %s goes on "
@@ -195,7 +192,7 @@ static enum status measure_suite(const char *path, bool unused)
 
     (void)unused;
     TRY(read_suite(&suite, path));
-    TRY(measure(&suite));
+    TRY(calibrate(&suite));
 done:
     suite_free(&suite);
     return st;
@@ -286,10 +283,23 @@ static bool asks_for_help(int argc, char **argv)
     return asks;
 }
 
+static void print_help(void)
+{
+    char folder[32];
+
+    fputs(HELP, stdout);
+    for (int s = 0; s < STAGES; s++) {
+        const struct stage_row *row = stage_row((enum stage)s);
+        snprintf(folder, sizeof folder, "%s/", row->folder);
+        printf("  %-9s %-10s %s\n", row->name, folder, stage_traits((enum stage)s)->about);
+    }
+    fputs(HELP_END, stdout);
+}
+
 static enum status command(int argc, char **argv)
 {
     if (asks_for_help(argc, argv)) {
-        fputs(HELP, stdout);
+        print_help();
         return OK;
     }
     const char *verb = argv[1];

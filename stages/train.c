@@ -176,8 +176,8 @@ static enum status make_step(struct train *train, struct trainings *trainings,
     struct training *training = &member->training;
     enum status st;
 
-    st = training_step(training, &trainings->workspace, &trainings->reader.batch, &target->batch,
-                       &member->last);
+    st = step_run(&trainings->step, training, &trainings->reader.batch, &target->batch,
+                  &member->last);
     TRY(monitor_check_loss(trainings, member, st));
     train->done += recipe->train.batch;
     if (train->run.rank == 0)

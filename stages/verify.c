@@ -28,10 +28,10 @@ int main(int argc, char **argv)
 
     TRY(run_start(&run, "verify", HELP, argc, argv));
     phase_enter(PHASE_READ);
-    TRY(verify_sums(&run, run.suite, &bytes));
+    TRY(checks_sums(&run, run.suite, &bytes));
     run_note(&run, "every file has the sum it should have");
-    TRY(verify_manifest(&manifest, &run, run.suite));
-    TRY(verify_autoencoders(&run, run.suite, manifest));
+    TRY(checks_manifest(&manifest, &run, run.suite));
+    TRY(checks_autoencoders(&run, run.suite, manifest));
     const int64_t count = (int64_t)json_array_size(json_object_get(manifest, "autoencoders"));
     run_note(&run, "%lld autoencoders load, in both forms with the same numbers",
              (long long)count);

@@ -4,8 +4,8 @@
 
 void random_words(uint32_t words[4], uint64_t seed, uint32_t stream, uint64_t index)
 {
-    const philox4x32_key_t key = {{ (uint32_t)seed, (uint32_t)(seed >> 32) }};
-    const philox4x32_ctr_t counter = {{ (uint32_t)index, (uint32_t)(index >> 32), stream, 0 }};
+    const philox4x32_key_t key = { { (uint32_t)seed, (uint32_t)(seed >> 32) } };
+    const philox4x32_ctr_t counter = { { (uint32_t)index, (uint32_t)(index >> 32), stream, 0 } };
     const philox4x32_ctr_t bits = philox4x32(counter, key);
 
     for (int i = 0; i < 4; i++)

@@ -17,7 +17,7 @@ static void overlap(struct range whole, struct range other, int *count, int *off
 }
 
 void redistribute(void *to, struct range wanted, const void *from, struct range held,
-             int64_t row_bytes, MPI_Comm comm)
+                  int64_t row_bytes, MPI_Comm comm)
 {
     const struct range mine[2] = { held, wanted };
     struct range (*all)[2];

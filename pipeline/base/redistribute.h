@@ -14,6 +14,6 @@
  *   from  [held, row_bytes]    in, no overlap with `to`
  * Collective.  A range may be empty; more than 2^31 - 1 rows a rank are a bug. */
 void redistribute(void *to, struct range wanted, const void *from, struct range held,
-             int64_t row_bytes, MPI_Comm comm);
+                  int64_t row_bytes, MPI_Comm comm);
 
 #endif

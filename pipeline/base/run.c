@@ -199,7 +199,7 @@ void run_summary(struct run *run, double amount, const char *unit, double bytes)
                  amount / seconds, unit, human_bytes(bytes / seconds),
                  phase_shares(shares, spent, seconds), human_bytes((double)peak));
     note_always(run, "%.10g %s%s%s in %s%s", amount, unit, bytes > 0 ? ", " : "",
-               bytes > 0 ? human_bytes(bytes) : "", human_duration(seconds), details);
+                bytes > 0 ? human_bytes(bytes) : "", human_duration(seconds), details);
 }
 
 bool run_stopping(struct run *run)

@@ -36,7 +36,7 @@ void worker_start(struct worker *worker);
  * jobs until worker_wait() has reported it.  Local. */
 void worker_begin(struct worker *worker, enum status (*job)(void *context), void *context);
 
-/* Queue job(context) behind the jobs given before; waits only if the queue is full.  Local. */
+/* Queue job(context) after the jobs given before; waits only if the queue is full.  Local. */
 void worker_queue(struct worker *worker, enum status (*job)(void *context), void *context);
 
 /* Wait until at most `left` jobs are left to do.  Local. */

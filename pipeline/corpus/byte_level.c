@@ -14,8 +14,8 @@
 #define SPACES "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}" \
                "\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
 
-/* The end of an English contraction, or letters, digits or other signs, with the space before
- * them; of longer white space the last character is left to the next word. */
+/* The end of an English contraction; or letters, digits or other signs, with the space before
+ * them; or white space, whose last character goes to the next word. */
 static const char WORDS[] =
     "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^" SPACES "\\p{L}\\p{N}]+"
     "|[" SPACES "]+(?![^" SPACES "])|[" SPACES "]+";
@@ -40,7 +40,7 @@ static void add_word(struct encoding *to, const char *word, int64_t bytes)
     to->count += merges_apply(&to->model->merges, ids, bytes, &to->work);
 }
 
-/* Text that is UTF-8 and holds no added token.  Every character belongs to some word. */
+/* Encode UTF-8 text without added tokens.  Every character belongs to some word. */
 static enum status add_words(struct encoding *to, const char *text, int64_t bytes)
 {
     for (int64_t at = 0, length; at < bytes; at += length) {
@@ -107,7 +107,7 @@ static enum status encode(const void *model, const char *text, int64_t bytes, in
 
     if (to.match == NULL)
         die("no memory for tokenizing");
-    to.ids = allocate(clean_bytes, sizeof *to.ids);     /* no token has less than a byte */
+    to.ids = allocate(clean_bytes, sizeof *to.ids);     /* a token has a byte at least */
     st = add_text(&to, clean, clean_bytes);
     if (st != OK) {
         free(to.ids);
@@ -127,10 +127,10 @@ static enum status decode(const void *of, const int32_t *ids, int64_t count, cha
                           int64_t *bytes)
 {
     const struct byte_level *model = of;
+    enum status st = OK;
 
     for (int64_t i = 0; i < count; i++) {
-        if (model->pieces[ids[i]].bytes == NULL)
-            return refuse(E_FORMAT, "no token has the id %d", ids[i]);
+        REQUIRE(model->pieces[ids[i]].bytes != NULL, E_FORMAT, "no token has the id %d", ids[i]);
         *bytes += model->pieces[ids[i]].count;
     }
     char *to = *text = allocate(*bytes + 1, 1);
@@ -139,10 +139,11 @@ static enum status decode(const void *of, const int32_t *ids, int64_t count, cha
         memcpy(to, piece->bytes, (size_t)piece->count);
         to += piece->count;
     }
-    return OK;
+done:
+    return st;
 }
 
-/* --- the whole ----------------------------------------------------------------------- */
+/* --- the tokenizer ------------------------------------------------------------------- */
 
 static void close_model(void *of)
 {
@@ -155,14 +156,14 @@ static void close_model(void *of)
 
 static void compile_pattern(struct byte_level *model)
 {
-    size_t place;
+    size_t offset;
     int error;
 
     model->pattern = pcre2_compile((PCRE2_SPTR)WORDS, PCRE2_ZERO_TERMINATED,
-                                   PCRE2_UTF | PCRE2_UCP, &error, &place, NULL);
+                                   PCRE2_UTF | PCRE2_UCP, &error, &offset, NULL);
     if (model->pattern == NULL)
         die("bug: PCRE2 does not take the pattern of words (error %d)", error);
-    pcre2_jit_compile(model->pattern, PCRE2_JIT_COMPLETE);  /* where it can; else it is slower */
+    pcre2_jit_compile(model->pattern, PCRE2_JIT_COMPLETE);  /* if it can; else it is slower */
 }
 
 enum status byte_level_open(struct tokenizer *tokenizer, const char *path)

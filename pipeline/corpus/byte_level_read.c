@@ -15,7 +15,7 @@ struct reader {
     json_t     *root, *vocab;
 };
 
-/* --- is it of our kind --------------------------------------------------------------- */
+/* --- its kind ------------------------------------------------------------------------ */
 
 static bool is_nothing(const json_t *value)
 {
@@ -30,7 +30,7 @@ static bool is_type(const json_t *object, const char *type)
     return found != NULL && strcmp(found, type) == 0;
 }
 
-/* Other settings would make other tokens of the same text. */
+/* Refuse settings by which the same text would become other tokens. */
 static enum status check_kind(const struct reader *file)
 {
     static const char *const OFF[] = { "dropout", "continuing_subword_prefix",
@@ -38,27 +38,28 @@ static enum status check_kind(const struct reader *file)
     const json_t *model = json_object_get(file->root, "model");
     const json_t *before = json_object_get(file->root, "pre_tokenizer");
     const json_t *type = json_object_get(model, "type");
+    enum status st = OK;
 
-    if (!json_is_object(model) || (type != NULL && !is_type(model, "BPE"))
-        || !is_type(before, "ByteLevel") || json_is_false(json_object_get(before, "use_regex")))
-        return refuse(E_FORMAT, "%s is no byte-level byte-pair encoding like GPT-2's (\"model\" of "
-                      "type \"BPE\", \"pre_tokenizer\" of type \"ByteLevel\"); for Gemma take "
-                      "tokenizer.model", file->path);
-    if (!is_nothing(json_object_get(file->root, "normalizer")))
-        return refuse(E_FORMAT, "%s: \"normalizer\" must be null", file->path);
-    if (!is_nothing(json_object_get(before, "add_prefix_space")))
-        return refuse(E_FORMAT, "%s: \"add_prefix_space\" must be false", file->path);
+    REQUIRE(json_is_object(model) && (type == NULL || is_type(model, "BPE"))
+            && is_type(before, "ByteLevel") && !json_is_false(json_object_get(before, "use_regex")),
+            E_FORMAT, "%s is no byte-level byte-pair encoding like GPT-2's (\"model\" of type "
+            "\"BPE\", \"pre_tokenizer\" of type \"ByteLevel\"); for Gemma take tokenizer.model",
+            file->path);
+    REQUIRE(is_nothing(json_object_get(file->root, "normalizer")), E_FORMAT,
+            "%s: \"normalizer\" must be null", file->path);
+    REQUIRE(is_nothing(json_object_get(before, "add_prefix_space")), E_FORMAT,
+            "%s: \"add_prefix_space\" must be false", file->path);
     for (size_t i = 0; i < sizeof OFF / sizeof *OFF; i++)
-        if (!is_nothing(json_object_get(model, OFF[i])))
-            return refuse(E_FORMAT, "%s: \"%s\" of the \"model\" must be null or absent",
-                          file->path, OFF[i]);
-    return OK;
+        REQUIRE(is_nothing(json_object_get(model, OFF[i])), E_FORMAT,
+                "%s: \"%s\" of the \"model\" must be null or absent", file->path, OFF[i]);
+done:
+    return st;
 }
 
 /* --- names of tokens ----------------------------------------------------------------- */
 
-/* A token's name has a character for each byte: U+0021 to U+007E, U+00A1 to U+00AC and U+00AE
- * to U+00FF are the bytes of the same number, and U+0100 and on are the others in order. */
+/* A token's name has a character for each byte.  U+0021 to U+007E, U+00A1 to U+00AC and U+00AE to
+ * U+00FF stand for the bytes of the same number; U+0100 and above for the other bytes, in order. */
 static bool is_own_name(int byte)
 {
     return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte != 0xad);
@@ -81,19 +82,21 @@ static int byte_named(int character)
 static enum status spell(struct piece *piece, const char *name, const struct reader *file)
 {
     const int64_t length = (int64_t)strlen(name);
+    enum status st = OK;
 
     piece->bytes = allocate(length + 1, 1);
     for (int64_t at = 0, step; at < length; at += step) {
         const unsigned char *c = (const unsigned char *)name + at;
 
         step = utf8_length(name + at, length - at);
-        const int byte = step > 2 ? -1 : byte_named(step == 1 ? c[0] : (c[0] & 31) << 6 | (c[1] & 63));
-        if (byte < 0)
-            return refuse(E_FORMAT, "%s: the token \"%.40s\" has a character that stands for no "
-                          "byte", file->path, name);
+        const int byte = step > 2 ? -1
+                       : byte_named(step == 1 ? c[0] : (c[0] & 31) << 6 | (c[1] & 63));
+        REQUIRE(byte >= 0, E_FORMAT, "%s: the token \"%.40s\" has a character that stands for no "
+                "byte", file->path, name);
         piece->bytes[piece->count++] = (char)byte;
     }
-    return OK;
+done:
+    return st;
 }
 
 /* --- the vocabulary ------------------------------------------------------------------ */
@@ -101,30 +104,34 @@ static enum status spell(struct piece *piece, const char *name, const struct rea
 static enum status read_id(int32_t *id, const json_t *value, const char *name,
                            const struct reader *file)
 {
-    if (!json_is_integer(value) || json_integer_value(value) < 0
-        || json_integer_value(value) >= MERGES_MAX)
-        return refuse(E_FORMAT, "%s: the token \"%.40s\" needs an \"id\" from 0 to %d", file->path,
-                      name, MERGES_MAX - 1);
+    enum status st = OK;
+
+    REQUIRE(json_is_integer(value) && 0 <= json_integer_value(value)
+            && json_integer_value(value) < MERGES_MAX, E_FORMAT, "%s: the token \"%.40s\" needs an "
+            "\"id\" from 0 to %d", file->path, name, MERGES_MAX - 1);
     *id = (int32_t)json_integer_value(value);
-    return OK;
+done:
+    return st;
 }
 
 static enum status read_added(int32_t *id, const char **name, const json_t *entry,
                               const struct reader *file)
 {
     static const char *const OFF[] = { "single_word", "lstrip", "rstrip" };
+    enum status st = OK;
 
     *name = json_string_value(json_object_get(entry, "content"));
-    if (is_nothing(json_object_get(entry, "content")) || *name == NULL)
-        return refuse(E_FORMAT, "%s: each of \"added_tokens\" needs a \"content\"", file->path);
+    REQUIRE(!is_nothing(json_object_get(entry, "content")) && *name != NULL, E_FORMAT,
+            "%s: each of \"added_tokens\" needs a \"content\"", file->path);
     for (size_t i = 0; i < sizeof OFF / sizeof *OFF; i++)
-        if (!is_nothing(json_object_get(entry, OFF[i])))
-            return refuse(E_FORMAT, "%s: \"%s\" of the added token \"%.40s\" must be false",
-                          file->path, OFF[i], *name);
-    return read_id(id, json_object_get(entry, "id"), *name, file);
+        REQUIRE(is_nothing(json_object_get(entry, OFF[i])), E_FORMAT, "%s: \"%s\" of the added "
+                "token \"%.40s\" must be false", file->path, OFF[i], *name);
+    TRY(read_id(id, json_object_get(entry, "id"), *name, file));
+done:
+    return st;
 }
 
-/* Count ids, so that there is room for all pieces. */
+/* Find the largest id, and allocate the pieces. */
 static enum status count_ids(struct byte_level *model, const struct reader *file)
 {
     const json_t *added = json_object_get(file->root, "added_tokens"), *entry;
@@ -148,7 +155,7 @@ done:
     return st;
 }
 
-/* Added tokens are written as they are, also where the vocabulary has them too. */
+/* The names of added tokens are their bytes, also if the vocabulary has them, too. */
 static enum status read_added_tokens(struct byte_level *model, const struct reader *file)
 {
     const json_t *added = json_object_get(file->root, "added_tokens"), *entry;
@@ -159,8 +166,8 @@ static enum status read_added_tokens(struct byte_level *model, const struct read
 
     json_array_foreach(added, i, entry) {
         TRY(read_added(&id, &name, entry, file));
-        TRY(model->pieces[id].bytes == NULL ? OK
-            : refuse(E_FORMAT, "%s: two of \"added_tokens\" have the id %d", file->path, id));
+        REQUIRE(model->pieces[id].bytes == NULL, E_FORMAT,
+                "%s: two of \"added_tokens\" have the id %d", file->path, id);
         model->pieces[id] = (struct piece){ strdup(name), (int64_t)strlen(name) };
         if (model->pieces[id].bytes == NULL)
             die("no memory for a token");
@@ -182,9 +189,9 @@ static enum status read_vocabulary(struct byte_level *model, const struct reader
 
         if (piece->bytes == NULL)
             TRY(spell(piece, name, file));
-        else if (strcmp(piece->bytes, name) != 0)
-            TRY(refuse(E_FORMAT, "%s: the token \"%.40s\" has the id of another", file->path,
-                       name));
+        else
+            REQUIRE(strcmp(piece->bytes, name) == 0, E_FORMAT,
+                    "%s: the token \"%.40s\" has the id of another", file->path, name);
     }
     for (int byte = 0; byte < 256; byte++)
         model->bytes[byte] = -1;
@@ -192,9 +199,8 @@ static enum status read_vocabulary(struct byte_level *model, const struct reader
         if (model->pieces[id].count == 1)
             model->bytes[(unsigned char)model->pieces[id].bytes[0]] = id;
     for (int byte = 0; byte < 256; byte++)
-        TRY(model->bytes[byte] >= 0 ? OK
-            : refuse(E_FORMAT, "%s: no token of the \"vocab\" is the byte 0x%02x alone",
-                     file->path, byte));
+        REQUIRE(model->bytes[byte] >= 0, E_FORMAT,
+                "%s: no token of the \"vocab\" is the byte 0x%02x alone", file->path, byte);
 done:
     return st;
 }
@@ -230,13 +236,13 @@ static int32_t id_of(const struct reader *file, const char *name)
 static enum status read_merge(struct merge *merge, const struct reader *file, const json_t *entry,
                               size_t number)
 {
-    const char *left, *right;
-    size_t length;
+    const char *left = NULL, *right = NULL;
+    size_t length = 0;
     char *name;
+    enum status st = OK;
 
-    if (!read_pair(entry, &left, &length, &right))
-        return refuse(E_FORMAT, "%s: number %zu of \"merges\" is not two tokens", file->path,
-                      number);
+    REQUIRE(read_pair(entry, &left, &length, &right), E_FORMAT, "%s: number %zu of \"merges\" is "
+            "not two tokens", file->path, number);
     name = allocate((long long)(length + strlen(right)) + 1, 1);
     memcpy(name, left, length);
     merge->left = id_of(file, name);
@@ -244,10 +250,10 @@ static enum status read_merge(struct merge *merge, const struct reader *file, co
     strcpy(name + length, right);
     merge->made = id_of(file, name);
     free(name);
-    if (merge->left < 0 || merge->right < 0 || merge->made < 0)
-        return refuse(E_FORMAT, "%s: number %zu of \"merges\" needs a token that is not in the "
-                      "\"vocab\"", file->path, number);
-    return OK;
+    REQUIRE(merge->left >= 0 && merge->right >= 0 && merge->made >= 0, E_FORMAT, "%s: number %zu "
+            "of \"merges\" needs a token that is not in the \"vocab\"", file->path, number);
+done:
+    return st;
 }
 
 static enum status read_merges(struct merges *merges, const struct reader *file)
@@ -256,8 +262,8 @@ static enum status read_merges(struct merges *merges, const struct reader *file)
     size_t i;
     enum status st = OK;
 
-    TRY(json_is_array(list) && json_array_size(list) < MERGES_MAX ? OK
-        : refuse(E_FORMAT, "%s: the \"model\" needs a list \"merges\"", file->path));
+    REQUIRE(json_is_array(list) && json_array_size(list) < MERGES_MAX, E_FORMAT,
+            "%s: the \"model\" needs a list \"merges\"", file->path);
     merges->count = (int64_t)json_array_size(list);
     merges->list = allocate(merges->count, sizeof *merges->list);
     json_array_foreach(list, i, entry)
@@ -267,7 +273,7 @@ done:
     return st;
 }
 
-/* --- the whole ----------------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------------------ */
 
 enum status byte_level_read(struct byte_level *model, const char *path)
 {
@@ -280,8 +286,8 @@ enum status byte_level_read(struct byte_level *model, const char *path)
     *model = (struct byte_level){0};
     TRY(file_read(path, &bytes, &size));
     file.root = json_loadb(bytes, (size_t)size, JSON_REJECT_DUPLICATES, &error);
-    TRY(file.root != NULL ? OK
-        : refuse(E_FORMAT, "%s is not JSON: line %d: %s", path, error.line, error.text));
+    REQUIRE(file.root != NULL, E_FORMAT, "%s is not JSON: line %d: %s", path, error.line,
+            error.text);
     TRY(check_kind(&file));
     file.vocab = json_object_get(json_object_get(file.root, "model"), "vocab");
     TRY(count_ids(model, &file));

@@ -1,4 +1,4 @@
-/* corpus.h -- the list of files that a suite's corpus is made of. */
+/* corpus.h -- the files of a suite's corpus. */
 #ifndef CORPUS_H
 #define CORPUS_H
 
@@ -11,7 +11,7 @@ struct corpus {
 };
 
 /* Expand patterns such as "text/part-*.jsonl.zst".  Local.  E_USAGE if a pattern matches no
- * file, a file is a folder, or its ending is none that documents.h and tokenize read. */
+ * file, or a file is a folder or ends otherwise than in .txt, .jsonl, .jsonl.zst or .h5. */
 enum status corpus_list(struct corpus *corpus, char *const *patterns, unsigned count);
 void        corpus_free(struct corpus *corpus);
 

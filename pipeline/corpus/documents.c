@@ -14,8 +14,8 @@ enum status documents_open(struct documents *documents, const char *path)
     path_print(documents->path, "%s", path);
     TRY(file_size(path, &documents->bytes));
     documents->disk = fopen(path, "rb");
-    TRY(documents->disk == NULL
-        ? refuse(E_IO, "cannot open corpus file %s: %s", path, strerror(errno)) : OK);
+    REQUIRE(documents->disk != NULL, E_IO, "cannot open corpus file %s: %s", path,
+            strerror(errno));
     documents->plain = path_ends(path, ".zst") ? unzstd_open(documents->disk) : documents->disk;
     if (documents->plain == NULL)
         die("no memory to decompress %s", path);
@@ -42,7 +42,7 @@ int64_t documents_position(const struct documents *documents)
 /* The next line with its newline; *bytes 0 if there is none left. */
 static enum status read_line(struct documents *documents, int64_t *bytes)
 {
-    const ssize_t n = getline(&documents->line, &documents->line_room, documents->plain);
+    const ssize_t n = getline(&documents->line, &documents->line_capacity, documents->plain);
 
     *bytes = n > 0 ? n : 0;
     if (!ferror(documents->plain))
@@ -58,27 +58,27 @@ static bool is_blank(const char *text, int64_t bytes)
     return strspn(text, " \t\r\n") >= (size_t)bytes;
 }
 
-/* What some programs put in front of UTF-8. */
+/* Some programs begin UTF-8 files with it. */
 static const char BYTE_ORDER_MARK[] = "\xef\xbb\xbf";
 
 static enum status parse_line(struct documents *documents, int64_t bytes)
 {
     const char *line = documents->line;
     json_error_t error;
+    enum status st = OK;
 
     if (documents->line_number == 1 && strncmp(line, BYTE_ORDER_MARK, 3) == 0) {
         line += 3;
         bytes -= 3;
     }
     documents->object = json_loadb(line, (size_t)bytes, JSON_ALLOW_NUL, &error);
-    if (documents->object == NULL)
-        return refuse(E_FORMAT, "line %lld of corpus file %s is not JSON: %s",
-                      (long long)documents->line_number, documents->path, error.text);
-    if (!json_is_string(json_object_get(documents->object, "text")))
-        return refuse(E_FORMAT, "line %lld of corpus file %s has no string member \"text\", "
-                      "which is the document",
-                      (long long)documents->line_number, documents->path);
-    return OK;
+    REQUIRE(documents->object != NULL, E_FORMAT, "line %lld of corpus file %s is not JSON: %s",
+            (long long)documents->line_number, documents->path, error.text);
+    REQUIRE(json_is_string(json_object_get(documents->object, "text")), E_FORMAT, "line %lld of "
+            "corpus file %s has no string member \"text\", which is the document",
+            (long long)documents->line_number, documents->path);
+done:
+    return st;
 }
 
 static enum status next_object(struct documents *documents, const char **text, int64_t *bytes)

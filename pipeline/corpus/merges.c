@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* --- which merge is it --------------------------------------------------------------- */
+/* --- the hash table ------------------------------------------------------------------ */
 
 static uint64_t hash_pair(int32_t left, int32_t right)
 {
@@ -13,7 +13,7 @@ static uint64_t hash_pair(int32_t left, int32_t right)
     return pair * 0x9e3779b97f4a7c15u >> 24;    /* 2^64 over the golden ratio */
 }
 
-/* The slot of a pair, or the empty one where it belongs. */
+/* The slot of a pair, or the empty slot where the pair belongs. */
 static int32_t *slot_of(const struct merges *merges, int32_t left, int32_t right)
 {
     uint64_t at = hash_pair(left, right);
@@ -33,10 +33,10 @@ void merges_index(struct merges *merges)
     merges->slots = allocate((long long)merges->mask + 1, sizeof *merges->slots);
     for (uint64_t i = 0; i <= merges->mask; i++)
         merges->slots[i] = -1;
-    for (int32_t place = 0; place < merges->count; place++) {
-        int32_t *slot = slot_of(merges, merges->list[place].left, merges->list[place].right);
+    for (int32_t i = 0; i < merges->count; i++) {
+        int32_t *slot = slot_of(merges, merges->list[i].left, merges->list[i].right);
         if (*slot < 0)
-            *slot = place;
+            *slot = i;
     }
 }
 
@@ -49,9 +49,9 @@ void merges_free(struct merges *merges)
 
 /* --- possible merges, the best on top ------------------------------------------------ */
 
-/* An entry is the merge's place in the list and, behind it, the place of its left symbol in
- * the word: so the smallest entry is the first place of the best merge. */
-enum { PLACE_BITS = 40 };
+/* The high bits of an entry are the merge's position in the list, the low ones the position of its
+ * left symbol in the word: so the smallest entry is the best merge, at its first position. */
+enum { POSITION_BITS = 40 };
 
 static void heap_add(struct merging *work, uint64_t entry)
 {
@@ -82,15 +82,15 @@ static uint64_t heap_take(struct merging *work)
 
 /* --- a word -------------------------------------------------------------------------- */
 
-static void make_room(struct merging *work, int64_t count)
+static void reserve(struct merging *work, int64_t count)
 {
-    if (count <= work->room)
+    if (count <= work->capacity)
         return;
     merges_free_buffers(work);
-    work->room = 2 * count;
-    work->next = allocate(work->room, sizeof *work->next);
-    work->before = allocate(work->room, sizeof *work->before);
-    work->heap = allocate(3 * work->room, sizeof *work->heap);
+    work->capacity = 2 * count;
+    work->next = allocate(work->capacity, sizeof *work->next);
+    work->before = allocate(work->capacity, sizeof *work->before);
+    work->heap = allocate(3 * work->capacity, sizeof *work->heap);
 }
 
 void merges_free_buffers(struct merging *work)
@@ -101,25 +101,25 @@ void merges_free_buffers(struct merging *work)
     *work = (struct merging){0};
 }
 
-/* Note that symbol `at` may merge with the one behind it, if the list says so. */
+/* Add the merge of symbol `at` and the next one to the heap, if the list has it. */
 static void consider(const struct merges *merges, const int32_t *ids, int64_t at,
                      struct merging *work, int64_t count)
 {
     if (at < 0 || work->next[at] == count)
         return;
-    const int32_t place = *slot_of(merges, ids[at], ids[work->next[at]]);
-    if (place >= 0)
-        heap_add(work, (uint64_t)place << PLACE_BITS | (uint64_t)at);
+    const int32_t merge = *slot_of(merges, ids[at], ids[work->next[at]]);
+    if (merge >= 0)
+        heap_add(work, (uint64_t)merge << POSITION_BITS | (uint64_t)at);
 }
 
-/* A symbol that was merged into the one before it is -1.  The heap may hold merges whose
- * symbols have changed since; they are passed over. */
+/* A symbol that was merged into the one before it becomes -1.  The heap may hold merges of symbols
+ * that have changed since; these are skipped. */
 int64_t merges_apply(const struct merges *merges, int32_t *ids, int64_t count,
                      struct merging *work)
 {
     int64_t left = 0;
 
-    make_room(work, count);
+    reserve(work, count);
     work->heaped = 0;
     for (int64_t i = 0; i < count; i++) {
         work->next[i] = i + 1;
@@ -129,8 +129,8 @@ int64_t merges_apply(const struct merges *merges, int32_t *ids, int64_t count,
         consider(merges, ids, i, work, count);
     while (work->heaped > 0) {
         const uint64_t entry = heap_take(work);
-        const struct merge merge = merges->list[entry >> PLACE_BITS];
-        const int64_t at = (int64_t)(entry & (((uint64_t)1 << PLACE_BITS) - 1));
+        const struct merge merge = merges->list[entry >> POSITION_BITS];
+        const int64_t at = (int64_t)(entry & (((uint64_t)1 << POSITION_BITS) - 1));
         const int64_t second = work->next[at];
 
         if (ids[at] != merge.left || second == count || ids[second] != merge.right)

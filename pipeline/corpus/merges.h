@@ -1,8 +1,8 @@
 /* merges.h -- byte-pair encoding: the symbols of a word are merged, two neighbours at a time.
  *
- * A list of merges, best first, says which two tokens become which one.  The best merge that
- * is possible anywhere in the word is made, at its first place, until none is possible
- * (Sennrich et al., "Neural machine translation of rare words with subword units",
+ * A list of merges, best first, gives pairs of tokens and the token that each pair becomes.  The
+ * best merge that is possible anywhere in the word is made, at its first position, until none is
+ * possible (Sennrich et al., "Neural machine translation of rare words with subword units",
  * arXiv:1508.07909).  Everything is Local.
  */
 #ifndef MERGES_H
@@ -17,21 +17,21 @@ struct merge {
 struct merges {
     int64_t       count;        /* at most MERGES_MAX */
     struct merge *list;         /* [count] best first */
-    int32_t      *slots;        /* hash table of places in the list, -1 where empty */
+    int32_t      *slots;        /* hash table of positions in the list, -1 where empty */
     uint64_t      mask;
 };
 
 enum { MERGES_MAX = 1 << 24 };
 
-/* Make the table of a list that is filled.  merges_free() accepts one that has none. */
+/* Make the hash table, once the list is filled.  merges_free() accepts merges without one. */
 void merges_index(struct merges *merges);
 void merges_free(struct merges *merges);
 
-/* What merging a word needs besides; grows to three times the longest word.  Begin with {0}. */
+/* Buffers for merging a word; they grow with the longest word.  Begin with {0}. */
 struct merging {
-    int64_t   room;
-    int64_t  *next, *before;    /* [room] neighbours of each symbol that is left */
-    uint64_t *heap;             /* [3 room] possible merges, the best on top */
+    int64_t   capacity;         /* in symbols */
+    int64_t  *next, *before;    /* [capacity] neighbours of each symbol that is left */
+    uint64_t *heap;             /* [3 capacity] possible merges, the best on top */
     int64_t   heaped;
 };
 

@@ -19,8 +19,8 @@ static enum status list_shards(const struct suite *suite, char (**paths)[PATH_LE
     *count = corpus.files;
     for (int file = 0; file < corpus.files; file++) {
         paths_tokens((*paths)[file], suite, file);
-        TRY(file_exists((*paths)[file]) ? OK
-            : refuse(E_USAGE, "%s is not there yet: run tokenize first", (*paths)[file]));
+        REQUIRE(file_exists((*paths)[file]), E_USAGE, "%s is not there yet: run tokenize first",
+                (*paths)[file]);
     }
 done:
     corpus_free(&corpus);
@@ -38,11 +38,9 @@ enum status selection_open(struct selection *selection, const struct suite *suit
     TRY(list_shards(suite, &paths, &shards));
     TRY(tokens_open(&selection->tokens, paths, shards));
     const int64_t there = selection->tokens.sequences[part];
-    TRY(there > 0 ? OK
-        : refuse(E_USAGE, "the corpus of %s has no %s sequences; give it more text or a %s "
-                 "corpus.holdout", suite->name,
-                 part == TOKENS_TRAIN ? "training" : "held-out",
-                 part == TOKENS_TRAIN ? "smaller" : "larger"));
+    REQUIRE(there > 0, E_USAGE, "the corpus of %s has no %s sequences; give it more text or a %s "
+            "corpus.holdout", suite->name, part == TOKENS_TRAIN ? "training" : "held-out",
+            part == TOKENS_TRAIN ? "smaller" : "larger");
     selection->sequences = wanted > 0 && wanted < there ? wanted : there;
     permute_make(&selection->order, there, (uint64_t)seed, RANDOM_SEQUENCES, (uint64_t)part);
 done:
@@ -60,14 +58,14 @@ enum status selection_read(struct selection *selection, struct range range,
                            int32_t *ids, struct sequence_origin *origins)
 {
     const int64_t count = range.end - range.first;
-    int64_t *places = allocate(count, sizeof *places);
+    int64_t *numbers = allocate(count, sizeof *numbers);
     enum status st;
 
     for (int64_t i = 0; i < count; i++)
-        places[i] = range.first + i;
-    permute_forward(places, places, count, &selection->order);
-    st = tokens_read(&selection->tokens, selection->part, places, count, ids, origins);
-    free(places);
+        numbers[i] = range.first + i;
+    permute_forward(numbers, numbers, count, &selection->order);
+    st = tokens_read(&selection->tokens, selection->part, numbers, count, ids, origins);
+    free(numbers);
     return st;
 }
 

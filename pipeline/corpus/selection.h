@@ -1,7 +1,7 @@
-/* selection.h -- which sequences of a run's token shards a stage takes, in which order.
+/* selection.h -- the sequences that a stage takes from a run's token shards, in their order.
  *
  * Any share of a corpus should be a fair sample of it, so sequences are taken in a random
- * order: the first `wanted` places of a permutation drawn from a seed (permute.h).
+ * order: the first `wanted` ones of a permutation drawn from a seed (permute.h).
  */
 #ifndef SELECTION_H
 #define SELECTION_H
@@ -19,22 +19,22 @@ struct selection {
 };
 
 /* Open the token shards of all corpus files of a suite and choose from one part.  `wanted`
- * 0 takes all.  Local.  E_USAGE if tokenize has not finished; E_IO, E_FORMAT; E_USAGE if
+ * 0 means all.  Local.  E_USAGE if tokenize has not finished; E_IO, E_FORMAT; E_USAGE if
  * the part is empty. */
 enum status selection_open(struct selection *selection, const struct suite *suite,
                            enum tokens_part part, int64_t wanted, int64_t seed);
 void        selection_close(struct selection *selection);
 
-/* Read places `range` of the selection.  Local.  E_IO, E_FORMAT.
+/* Read these sequences of the selection.  Local.  E_IO, E_FORMAT.
  *   ids      [range, context]  out
  *   origins  [range]           out */
 enum status selection_read(struct selection *selection, struct range range,
                            int32_t *ids, struct sequence_origin *origins);
 
-/* What harvest takes: the training sequences of suite.harvest.  As selection_open(). */
+/* The training sequences that harvest takes, by suite.harvest.  As selection_open(). */
 enum status selection_of_harvest(struct selection *selection, const struct suite *suite);
 
-/* What evaluate takes: the held-out sequences of suite.evaluate.  As selection_open(). */
+/* The held-out sequences that evaluate takes, by suite.evaluate.  As selection_open(). */
 enum status selection_of_evaluate(struct selection *selection, const struct suite *suite);
 
 #endif

@@ -4,24 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void make_room(struct sequences *sequences, int64_t count)
+static void reserve(struct sequences *sequences, int64_t count)
 {
     const size_t each = (size_t)sequences->context * sizeof *sequences->ids;
 
-    if (count <= sequences->room)
+    if (count <= sequences->capacity)
         return;
-    sequences->room = 2 * count;
-    sequences->ids = realloc(sequences->ids, (size_t)sequences->room * each);
+    sequences->capacity = 2 * count;
+    sequences->ids = realloc(sequences->ids, (size_t)sequences->capacity * each);
     sequences->origins = realloc(sequences->origins,
-                                 (size_t)sequences->room * sizeof *sequences->origins);
+                                 (size_t)sequences->capacity * sizeof *sequences->origins);
     if (sequences->ids == NULL || sequences->origins == NULL)
-        die("no memory for %lld sequences", (long long)sequences->room);
+        die("no memory for %lld sequences", (long long)sequences->capacity);
 }
 
 void sequences_append(struct sequences *sequences, const int32_t *ids,
                       struct sequence_origin origin)
 {
-    make_room(sequences, sequences->count + 1);
+    reserve(sequences, sequences->count + 1);
     memcpy(sequences->ids + sequences->count * sequences->context, ids,
            (size_t)sequences->context * sizeof *ids);
     sequences->origins[sequences->count++] = origin;
@@ -35,7 +35,7 @@ void sequences_cut(struct sequences *sequences, int64_t document,
     for (int64_t start = 0; start < count; start += text) {
         const int64_t n = count - start < text ? count - start : text;
 
-        make_room(sequences, sequences->count + 1);
+        reserve(sequences, sequences->count + 1);
         int32_t *to = sequences->ids + sequences->count * sequences->context;
         to[0] = sequences->special.bos;
         memcpy(to + 1, ids + start, (size_t)n * sizeof *ids);
@@ -64,7 +64,7 @@ void sequences_gather(struct sequences *sequences, MPI_Comm comm)
     for (int from = 1; from < size; from++) {
         int64_t count;
         MPI_Recv(&count, 1, MPI_INT64_T, from, 0, comm, &status);
-        make_room(sequences, sequences->count + count);
+        reserve(sequences, sequences->count + count);
         MPI_Recv(sequences->ids + sequences->count * context, comm_count(count * context),
                  MPI_INT32_T, from, 1, comm, &status);
         MPI_Recv(sequences->origins + sequences->count, comm_count(count * 2), MPI_INT64_T,

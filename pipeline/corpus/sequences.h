@@ -1,7 +1,7 @@
-/* sequences.h -- documents cut into what the model is fed.
+/* sequences.h -- cut documents into the model's input sequences.
  *
- * Document ids t0 t1 t2 ... become sequences of `context` ids: BOS and the next
- * context - 1 of them; the last one is padded.  No sequence holds two documents.
+ * The ids of a document become sequences of `context` ids: BOS and the next context - 1 ids; the
+ * last sequence is padded.  No sequence holds two documents.
  */
 #ifndef SEQUENCES_H
 #define SEQUENCES_H
@@ -12,12 +12,12 @@
 struct sequences {
     int64_t context;
     struct special_tokens special;
-    int64_t count, room;                /* in sequences */
+    int64_t count, capacity;            /* in sequences */
     int32_t *ids;                       /* [count, context] */
     struct sequence_origin *origins;    /* [count] */
 };
 
-/* Append the sequences of one document; an empty one has none.  Local. */
+/* Append the sequences of one document; an empty document has none.  Local. */
 void sequences_cut(struct sequences *sequences, int64_t document,
                    const int32_t *ids, int64_t count);
 
@@ -25,8 +25,8 @@ void sequences_cut(struct sequences *sequences, int64_t document,
 void sequences_append(struct sequences *sequences, const int32_t *ids,
                       struct sequence_origin origin);
 
-/* Append the lists of all ranks, in rank order, to the list of rank 0; the others' become
- * empty.  Collective. */
+/* Append the lists of all ranks, in rank order, to the list of rank 0, and empty the others.
+ * Collective. */
 void sequences_gather(struct sequences *sequences, MPI_Comm comm);
 
 void sequences_free(struct sequences *sequences);

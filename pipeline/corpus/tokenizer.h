@@ -22,8 +22,8 @@ struct tokenizer {
     int32_t vocabulary;         /* ids are below this */
 };
 
-/* The file of a checkpoint's tokenizer: `given`, or if that is empty tokenizer.model in the
- * folder, or if that is not there tokenizer.json. */
+/* The file of a checkpoint's tokenizer: `given`, unless it is empty; else tokenizer.model in the
+ * folder, if there is one; else tokenizer.json. */
 void tokenizer_path(char path[PATH_LENGTH], const char *given, const char *folder);
 
 /* Load a tokenizer: byte-level byte-pair encoding if the file ends in .json, else SentencePiece.
@@ -31,8 +31,7 @@ void tokenizer_path(char path[PATH_LENGTH], const char *given, const char *folde
 enum status tokenizer_open(struct tokenizer *tokenizer, const char *path);
 void        tokenizer_close(struct tokenizer *tokenizer);
 
-/* Ids of a text, no BOS added.  Any bytes will do: each that is no part of a UTF-8 character
- * counts as U+FFFD.
+/* Ids of a text, without BOS.  A byte that is no part of a UTF-8 character counts as U+FFFD.
  *   ids, count  out; caller frees
  * E_FORMAT if a library refuses. */
 enum status tokenizer_encode(const struct tokenizer *tokenizer, const char *text, int64_t bytes,

@@ -1,4 +1,4 @@
-/* tokenizer_kind.h -- what tokenizer.c asks of each kind of tokenizer.  Everything is Local. */
+/* tokenizer_kind.h -- the functions of each kind of tokenizer.  Everything is Local. */
 #ifndef TOKENIZER_KIND_H
 #define TOKENIZER_KIND_H
 

@@ -10,8 +10,7 @@
 #define RATES_H
 
 #include "base/file.h"
-#include "driver/stage.h"
-#include "suite/suite.h"
+#include "suite/stages.h"
 
 struct stage_rate {
     double work;            /* a second and core; bytes of compressed text (tokenize), flops of

@@ -9,8 +9,7 @@
 #define RECORD_H
 
 #include "base/file.h"
-#include "driver/stage.h"
-#include "suite/suite.h"
+#include "suite/stages.h"
 
 enum { WHOLE_STAGE = -1 };      /* in place of a task: what `saemill run` does of a stage */
 
@@ -18,7 +17,7 @@ enum ending { ENDED_NOT, ENDED_STOPPED, ENDED_FAILED };
 
 struct record {
     enum ending ending;
-    int64_t     progress;   /* when the last attempt began (progress.h) */
+    int64_t     progress;   /* when the last attempt began (stages.h) */
     int         idle;       /* attempts in a row before it that made no progress */
 };
 

@@ -5,9 +5,8 @@
 
 #include "base/file.h"
 #include "base/split.h"
-#include "driver/stage.h"
 #include "lm/config.h"
-#include "suite/suite.h"
+#include "suite/stages.h"
 
 /* What the commands of one suite have in common. */
 struct sbatch {

@@ -15,15 +15,15 @@
 /* Rows that a rank reads or writes at a time. */
 enum { PIECE = 8 * CHUNK_ROWS };
 
-/* A shard on its way through. */
+/* A shard being filtered. */
 struct work {
-    const struct norm_filter *sieve;
+    const struct norm_filter *filter;
     int      rank, size;
     int64_t  rows, kept_rows;
     double  *limits;            /* [streams] */
     float   *norms, *sorted;    /* [rows] of one stream */
-    bool    *out;               /* [rows] to be dropped */
-    int64_t *kept;              /* [kept_rows] rows that stay */
+    bool    *dropped;           /* [rows] is the row dropped? */
+    int64_t *kept;              /* [kept_rows] numbers of the other rows */
     void    *values, *kept_values;              /* [PIECE, widest row] */
     struct row_origin *origins, *kept_origins;  /* [PIECE] */
 };
@@ -49,8 +49,8 @@ static void stream_path(char path[PATH_LENGTH], const struct work *work, int s)
 {
     char name[32];
 
-    path_print(path, "%s/%s.h5", work->sieve->folder,
-               site_tap_name(name, work->sieve->streams[s].tap));
+    path_print(path, "%s/%s.h5", work->filter->folder,
+               site_tap_name(name, work->filter->streams[s].tap));
 }
 
 static enum status open_stream(struct activations *from, const struct work *work, int s)
@@ -61,9 +61,9 @@ static enum status open_stream(struct activations *from, const struct work *work
     return activations_open(from, paths, 1);
 }
 
-/* --- which rows stand out ------------------------------------------------------------ */
+/* --- the norms ----------------------------------------------------------------------- */
 
-/* Norms of one of `parts` parts of the rows are this rank's. */
+/* Rows of part number `part` of `parts`; each rank computes the norms of one part. */
 static struct range part_of(int64_t rows, int part, int parts)
 {
     struct range range = split_range(split_blocks(rows, PIECE), part, parts);
@@ -75,21 +75,21 @@ static struct range part_of(int64_t rows, int part, int parts)
     return range;
 }
 
-static float norm_of(const void *values, int64_t row, struct stream stream, float *room)
+static float norm_of(const void *values, int64_t row, struct stream stream, float *buffer)
 {
     if (stream.store == STORE_F32)
-        memcpy(room, (const float *)values + row * stream.width,
-               (size_t)stream.width * sizeof *room);
+        memcpy(buffer, (const float *)values + row * stream.width,
+               (size_t)stream.width * sizeof *buffer);
     else
-        bf16_to_float(room, (const uint16_t *)values + row * stream.width, stream.width);
-    return (float)sqrt(values_sum_squares(room, stream.width));
+        bf16_to_float(buffer, (const uint16_t *)values + row * stream.width, stream.width);
+    return (float)sqrt(values_sum_squares(buffer, stream.width));
 }
 
 /* Norms of this rank's part.  Local. */
 static enum status measure_part(struct work *work, struct activations *from)
 {
     const struct range mine = part_of(work->rows, work->rank, work->size);
-    float *room = allocate(from->stream.width, sizeof *room);
+    float *buffer = allocate(from->stream.width, sizeof *buffer);
     enum status st = OK;
 
     for (int64_t at = mine.first; at < mine.end; at += PIECE) {
@@ -97,27 +97,27 @@ static enum status measure_part(struct work *work, struct activations *from)
 
         TRY(activations_read(from, (struct range){ at, end }, work->values, NULL));
         for (int64_t row = at; row < end; row++)
-            work->norms[row] = norm_of(work->values, row - at, from->stream, room);
+            work->norms[row] = norm_of(work->values, row - at, from->stream, buffer);
     }
 done:
-    free(room);
+    free(buffer);
     return st;
 }
 
-/* The parts of all ranks on all of them. */
+/* Gather the parts of all ranks on every rank.  Collective. */
 static void share_norms(struct work *work)
 {
     int *counts = allocate(work->size, sizeof *counts);
-    int *places = allocate(work->size, sizeof *places);
+    int *offsets = allocate(work->size, sizeof *offsets);
 
     for (int r = 0; r < work->size; r++) {
         const struct range part = part_of(work->rows, r, work->size);
         counts[r] = comm_count(part.end - part.first);
-        places[r] = comm_count(part.first);
+        offsets[r] = comm_count(part.first);
     }
-    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, work->norms, counts, places, MPI_FLOAT,
-                   work->sieve->comm);
-    free(places);
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, work->norms, counts, offsets, MPI_FLOAT,
+                   work->filter->comm);
+    free(offsets);
     free(counts);
 }
 
@@ -128,7 +128,8 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The median, of two in the middle the smaller. */
+/* The median; of an even number of values, the smaller one of the two in the middle.
+ *   sorted [count]  buffer */
 static float median(float *sorted, const float *values, int64_t count)
 {
     memcpy(sorted, values, (size_t)count * sizeof *values);
@@ -136,33 +137,33 @@ static float median(float *sorted, const float *values, int64_t count)
     return sorted[(count - 1) / 2];
 }
 
-/* Mark the rows that stand out in stream `s`.  Collective. */
+/* Mark the rows that are too long in stream `s`.  Collective. */
 static enum status mark_rows(struct work *work, int s)
 {
     struct activations from = {0};
     enum status st;
 
-    TRY_ALL(work->sieve->comm, open_stream(&from, work, s));
-    TRY_ALL(work->sieve->comm, measure_part(work, &from));
+    TRY_ALL(work->filter->comm, open_stream(&from, work, s));
+    TRY_ALL(work->filter->comm, measure_part(work, &from));
     share_norms(work);
-    work->limits[s] = work->sieve->most * (double)median(work->sorted, work->norms, work->rows);
+    work->limits[s] = work->filter->most * (double)median(work->sorted, work->norms, work->rows);
     for (int64_t row = 0; row < work->rows; row++)
-        work->out[row] |= (double)work->norms[row] > work->limits[s];
+        work->dropped[row] |= (double)work->norms[row] > work->limits[s];
 done:
     activations_close(&from);
     return st;
 }
 
-/* --- the others ---------------------------------------------------------------------- */
+/* --- the rows that stay -------------------------------------------------------------- */
 
 static void list_kept(struct work *work)
 {
     for (int64_t row = 0; row < work->rows; row++)
-        if (!work->out[row])
+        if (!work->dropped[row])
             work->kept[work->kept_rows++] = row;
 }
 
-/* Read number `range` of the kept rows.  Local. */
+/* Read the kept rows of these numbers.  Local. */
 static enum status read_kept(struct work *work, struct activations *from, struct range range)
 {
     const int64_t bytes = stream_row_bytes(from->stream);
@@ -187,17 +188,17 @@ done:
 /* Write a stream's kept rows to a file of their own.  Collective. */
 static enum status write_kept(struct work *work, struct activations *from, const char *path)
 {
-    const struct norm_filter *sieve = work->sieve;
+    const struct norm_filter *filter = work->filter;
     struct activation_writer writer = {0};
     enum status st;
 
-    TRY(activation_writer_create(&writer, sieve->comm, path, from->stream, work->kept_rows,
-                          sieve->suite));
+    TRY(activation_writer_create(&writer, filter->comm, path, from->stream, work->kept_rows,
+                          filter->suite));
     for (int64_t first = 0; first < work->kept_rows; first += work->size * PIECE) {
         const int64_t at = first + work->rank * PIECE, rows = work->kept_rows;
         const struct range mine = { at < rows ? at : rows, at + PIECE < rows ? at + PIECE : rows };
 
-        TRY_ALL(sieve->comm, read_kept(work, from, mine));
+        TRY_ALL(filter->comm, read_kept(work, from, mine));
         TRY(activation_writer_write(&writer, mine, work->kept_values, work->kept_origins));
     }
 done:
@@ -209,25 +210,26 @@ static enum status replace(const char *path, const char *part)
     return rename(part, path) == 0 ? OK : file_refuse("rename", part);
 }
 
-/* Put the kept rows in the place of all.  Collective. */
+/* Replace a stream's file by one of the kept rows.  Collective. */
 static enum status drop_rows(struct work *work, int s)
 {
     struct activations from = {0};
     char path[PATH_LENGTH], part[PATH_LENGTH];
-    MPI_Comm comm = work->sieve->comm;
+    MPI_Comm comm = work->filter->comm;
     enum status st;
 
     stream_path(path, work, s);
     path_print(part, "%s.part", path);
     TRY_ALL(comm, open_stream(&from, work, s));
     TRY(write_kept(work, &from, part));
+    activations_close(&from);
+    TRY_ROOT(comm, replace(path, part));
 done:
     activations_close(&from);
-    if (st == OK)
-        st = agree(comm, work->rank == 0 ? replace(path, part) : OK);
     return st;
 }
 
+/* Write into a stream's file what the filter did. */
 static enum status note_limit(const struct work *work, int s)
 {
     char path[PATH_LENGTH];
@@ -242,9 +244,9 @@ done:
     return h5_close(&file, path, st);
 }
 
-/* --- the whole ----------------------------------------------------------------------- */
+/* --- the filter ---------------------------------------------------------------------- */
 
-/* How many rows the shard has, the same in every stream.  Local. */
+/* Rows of the shard, as many in every stream.  Local. */
 static enum status count_rows(struct work *work)
 {
     struct activations from = {0};
@@ -259,12 +261,12 @@ done:
 
 static void allocate_all(struct work *work)
 {
-    const int64_t row = widest_row(work->sieve->streams, work->sieve->count);
+    const int64_t row = widest_row(work->filter->streams, work->filter->count);
 
-    work->limits = allocate(work->sieve->count, sizeof *work->limits);
+    work->limits = allocate(work->filter->count, sizeof *work->limits);
     work->norms = allocate(work->rows, sizeof *work->norms);
     work->sorted = allocate(work->rows, sizeof *work->sorted);
-    work->out = allocate(work->rows, sizeof *work->out);
+    work->dropped = allocate(work->rows, sizeof *work->dropped);
     work->kept = allocate(work->rows, sizeof *work->kept);
     work->values = allocate(PIECE, row);
     work->kept_values = allocate(PIECE, row);
@@ -277,7 +279,7 @@ static void free_all(struct work *work)
     free(work->limits);
     free(work->norms);
     free(work->sorted);
-    free(work->out);
+    free(work->dropped);
     free(work->kept);
     free(work->values);
     free(work->kept_values);
@@ -285,27 +287,26 @@ static void free_all(struct work *work)
     free(work->kept_origins);
 }
 
-enum status norm_filter_shard(const struct norm_filter *sieve, int64_t *dropped)
+enum status norm_filter_shard(const struct norm_filter *filter, int64_t *dropped)
 {
-    struct work work = { .sieve = sieve };
+    struct work work = { .filter = filter };
     enum status st;
 
     *dropped = 0;
-    MPI_Comm_rank(sieve->comm, &work.rank);
-    MPI_Comm_size(sieve->comm, &work.size);
-    TRY_ALL(sieve->comm, count_rows(&work));
+    MPI_Comm_rank(filter->comm, &work.rank);
+    MPI_Comm_size(filter->comm, &work.size);
+    TRY_ALL(filter->comm, count_rows(&work));
     allocate_all(&work);
-    for (int s = 0; work.rows > 0 && s < sieve->count; s++)
+    for (int s = 0; work.rows > 0 && s < filter->count; s++)
         TRY(mark_rows(&work, s));
     list_kept(&work);
     *dropped = work.rows - work.kept_rows;
-    TRY(work.rows == 0 || work.kept_rows > 0 ? OK
-        : refuse(E_USAGE, "all rows of %s are longer than %g medians in some stream; raise "
-                 "harvest.max_norm", sieve->folder, sieve->most));
-    for (int s = 0; *dropped > 0 && s < sieve->count; s++)
+    REQUIRE(work.rows == 0 || work.kept_rows > 0, E_USAGE, "all rows of %s are longer than %g "
+            "medians in some stream; raise harvest.max_norm", filter->folder, filter->most);
+    for (int s = 0; *dropped > 0 && s < filter->count; s++)
         TRY(drop_rows(&work, s));
-    for (int s = 0; s < sieve->count; s++)
-        TRY_ALL(sieve->comm, work.rank == 0 ? note_limit(&work, s) : OK);
+    for (int s = 0; s < filter->count; s++)
+        TRY_ROOT(filter->comm, note_limit(&work, s));
 done:
     free_all(&work);
     return st;

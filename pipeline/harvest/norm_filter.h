@@ -1,12 +1,12 @@
-/* norm_filter.h -- drop the rows of a shard whose norm stands out.
+/* norm_filter.h -- drop the rows of a shard that are far longer than the others.
  *
- * A few tokens make rows many times as long as all others, which a squared error takes for the
- * most important ones; dictionary_learning's max_activation_norm_multiple (pull request 52) drops
- * rows longer than so many medians and finds fewer dead latents and no jumps of the loss.  There
- * the median is that of a batch; here it is that of the stream's rows in the shard, so that it
- * depends neither on ranks nor on which shards are made together.  A row that stands out in one
- * stream is dropped from all streams of the shard: they go on holding the same rows in the same
- * order, as transcoders and the shuffle need it.
+ * A few tokens have rows many times as long as all others, and a squared error weighs those most.
+ * dictionary_learning's max_activation_norm_multiple (pull request 52) drops rows longer than a
+ * multiple of the median norm; it finds fewer dead latents and no jumps of the loss.  There the
+ * median is that of a batch.  Here it is that of the stream's rows in the shard, so it depends
+ * neither on the ranks nor on which shards are made together.  A row that is too long in one
+ * stream is dropped from all streams of the shard: these must hold the same rows in the same
+ * order, for transcoders and for the shuffle.
  */
 #ifndef NORM_FILTER_H
 #define NORM_FILTER_H
@@ -19,17 +19,17 @@ struct norm_filter {
     const char          *folder;
     const struct stream *streams;   /* [count] */
     int                  count;
-    double               most;      /* medians that a norm may reach */
+    double               most;      /* longest norm that stays, in medians */
     const char          *suite;     /* text of the effective suite */
 };
 
-/* Bytes that norm_filter_shard() allocates on each rank for a shard of at most `rows` rows.  Local. */
+/* Bytes that norm_filter_shard() allocates on each rank for a shard of `rows` rows.  Local. */
 int64_t norm_filter_bytes(const struct stream *streams, int count, int64_t rows);
 
 /* Drop the rows and note in each file how many they are and what its limit was.
  *   dropped  out
- * Every file is read once, and once more and written anew if there is something to drop.
+ * Every file is read once; if there are rows to drop, it is read and written once more.
  * Collective.  E_IO, E_SPACE, E_FORMAT; E_USAGE if no row would be left. */
-enum status norm_filter_shard(const struct norm_filter *sieve, int64_t *dropped);
+enum status norm_filter_shard(const struct norm_filter *filter, int64_t *dropped);
 
 #endif

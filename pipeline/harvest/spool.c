@@ -17,7 +17,7 @@ static int64_t row_bytes(struct stream stream)
     return stream.width * store_bytes(stream.store);
 }
 
-/* Bytes of the longest row that is under way. */
+/* Bytes of the widest row of all streams, and of an origin. */
 static int64_t widest(const struct stream *streams, int count)
 {
     int64_t most = ORIGIN_BYTES;
@@ -27,15 +27,16 @@ static int64_t widest(const struct stream *streams, int count)
     return most;
 }
 
-/* --- what the worker does ------------------------------------------------------------ */
+/* --- the worker ---------------------------------------------------------------------- */
 
-/* The rows of a job that this rank has: on rank 0 the rest of the round before comes first. */
+/* The rows of a job that this rank has; on rank 0 the remainder of the round before comes
+ * first. */
 static struct range rows_had(const struct spool *spool, const struct spool_job *job)
 {
     return (struct range){ spool->rank == 0 ? job->written : job->mine.first, job->mine.end };
 }
 
-/* The rows that it is to write: at the end of a shard of all, else of those of whole chunks. */
+/* The rows that this rank is to write, whole chunks but at the end of a shard. */
 static struct range rows_wanted(const struct spool *spool, const struct spool_job *job)
 {
     const struct range chunks = split_range(split_blocks(job->upto - job->written, CHUNK_ROWS),
@@ -46,28 +47,28 @@ static struct range rows_wanted(const struct spool *spool, const struct spool_jo
     return (struct range){ from < job->upto ? from : job->upto, to < job->upto ? to : job->upto };
 }
 
-/* Bring the rows of a job to where they are written, and those that fill no chunk to rank 0.
- *   out   [rows_wanted()]       out; NULL if there is but one rank, which has what it wants
- *   rest  [< CHUNK_ROWS]        in and out
- * Returns where the rows to be written lie.  Collective. */
-static void *deal_rows(const struct spool *spool, const struct spool_job *job, void *out,
-                       void *rest, int64_t bytes)
+/* Bring the rows of a job to the ranks that write them, and rows that fill no chunk to rank 0.
+ *   out        [rows_wanted()]       out; NULL on a single rank, which has them already
+ *   remainder  [< CHUNK_ROWS]        in and out
+ * Returns the rows to be written.  Collective. */
+static void *exchange_rows(const struct spool *spool, const struct spool_job *job, void *out,
+                           void *remainder, int64_t bytes)
 {
     const struct range had = rows_had(spool, job), wanted = rows_wanted(spool, job);
     const struct range later = { spool->rank == 0 ? job->upto : job->end, job->end };
-    const int64_t rests = job->mine.first - had.first;
-    char *values = (char *)job->values + (CHUNK_ROWS - rests) * bytes;
+    const int64_t left = job->mine.first - had.first;
+    char *values = (char *)job->values + (CHUNK_ROWS - left) * bytes;
 
-    if (rests > 0)
-        memcpy(values, rest, (size_t)(rests * bytes));
+    if (left > 0)
+        memcpy(values, remainder, (size_t)(left * bytes));
     if (out != NULL)
         redistribute(out, wanted, values, had, bytes, spool->comm);
-    redistribute(rest, later, values, had, bytes, spool->comm);
+    redistribute(remainder, later, values, had, bytes, spool->comm);
     return out != NULL ? out : values;
 }
 
-/* A round's origins are dealt and kept for its streams, whose rows follow: those are dealt,
- * compressed and written.  Collective. */
+/* Do a job.  The origins of a round are exchanged and kept, since every stream is written with
+ * them; the rows of a stream are exchanged, compressed and written.  Collective. */
 static enum status write_job(void *context)
 {
     const struct spool_job *job = context;
@@ -77,26 +78,27 @@ static enum status write_job(void *context)
     phase_enter(PHASE_EXCHANGE);
     comm_meet(spool->comm);
     if (job->stream < 0) {
-        deal_rows(spool, job, spool->origins, spool->rest, ORIGIN_BYTES);
+        exchange_rows(spool, job, spool->origins, spool->remainder, ORIGIN_BYTES);
         return OK;
     }
     struct spool_stream *to = &spool->streams[job->stream];
-    const void *values = deal_rows(spool, job, spool->values, to->rest, row_bytes(to->stream));
+    const void *values = exchange_rows(spool, job, spool->values, to->remainder,
+                                       row_bytes(to->stream));
     phase_enter(PHASE_WRITE);
     st = activation_writer_write(&to->writer, rows_wanted(spool, job), values, spool->origins);
     file_let_go(to->writer.path);
     return st;
 }
 
-/* --- room ---------------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------------------- */
 
 int64_t spool_bytes(const struct stream *streams, int count, int64_t rows, int rank, int size)
 {
-    const int64_t row = widest(streams, count), room = rows + 2 * CHUNK_ROWS;
+    const int64_t row = widest(streams, count), most = rows + 2 * CHUNK_ROWS;
     int64_t bytes = SPOOL_SLOTS * (CHUNK_ROWS + rows) * row;
 
-    bytes += room * ORIGIN_BYTES + (size > 1 ? room * row : 0);
-    bytes += room * row;        /* HDF5 keeps the chunks that it has compressed */
+    bytes += most * ORIGIN_BYTES + (size > 1 ? most * row : 0);
+    bytes += most * row;        /* HDF5 keeps the chunks that it has compressed */
     for (int s = 0; rank == 0 && s < count; s++)
         bytes += CHUNK_ROWS * row_bytes(streams[s]);
     return bytes;
@@ -105,7 +107,7 @@ int64_t spool_bytes(const struct stream *streams, int count, int64_t rows, int r
 void spool_make(struct spool *spool, MPI_Comm comm, const struct stream *streams, int count,
                 int64_t rows)
 {
-    const int64_t row = widest(streams, count), room = rows + 2 * CHUNK_ROWS;
+    const int64_t row = widest(streams, count), most = rows + 2 * CHUNK_ROWS;
 
     *spool = (struct spool){ .count = count, .rows = rows };
     MPI_Comm_dup(comm, &spool->comm);
@@ -114,14 +116,14 @@ void spool_make(struct spool *spool, MPI_Comm comm, const struct stream *streams
     spool->streams = allocate(count, sizeof *spool->streams);
     for (int s = 0; s < count; s++) {
         spool->streams[s].stream = streams[s];
-        spool->streams[s].rest = allocate(spool->rank == 0 ? CHUNK_ROWS : 0,
-                                          row_bytes(streams[s]));
+        spool->streams[s].remainder = allocate(spool->rank == 0 ? CHUNK_ROWS : 0,
+                                               row_bytes(streams[s]));
     }
     for (int j = 0; j < SPOOL_SLOTS; j++)
         spool->jobs[j].values = allocate_big(CHUNK_ROWS + rows, row);
-    spool->values = spool->size > 1 ? allocate_big(room, row) : NULL;
-    spool->origins = allocate(room, ORIGIN_BYTES);
-    spool->rest = allocate(CHUNK_ROWS, ORIGIN_BYTES);
+    spool->values = spool->size > 1 ? allocate_big(most, row) : NULL;
+    spool->origins = allocate(most, ORIGIN_BYTES);
+    spool->remainder = allocate(CHUNK_ROWS, ORIGIN_BYTES);
     worker_start(&spool->worker);
 }
 
@@ -131,13 +133,13 @@ void spool_free(struct spool *spool)
         return;
     worker_stop(&spool->worker);
     for (int s = 0; s < spool->count; s++)
-        free(spool->streams[s].rest);
+        free(spool->streams[s].remainder);
     for (int j = 0; j < SPOOL_SLOTS; j++)
         free(spool->jobs[j].values);
     free(spool->streams);
     free(spool->values);
     free(spool->origins);
-    free(spool->rest);
+    free(spool->remainder);
     if (!comm_broken)
         MPI_Comm_free(&spool->comm);
     *spool = (struct spool){0};
@@ -161,15 +163,15 @@ done:
     return st;
 }
 
-/* The next job; waits until the one that had its place is done. */
+/* The next job.  Waits until the job that used its buffer is done. */
 static struct spool_job *next_job(struct spool *spool)
 {
     worker_await(&spool->worker, SPOOL_SLOTS - 1);
-    return &spool->jobs[spool->given % SPOOL_SLOTS];
+    return &spool->jobs[spool->queued % SPOOL_SLOTS];
 }
 
-/* Its values, behind room for the rest of the round before. */
-static void *next_room(struct spool *spool, int64_t bytes)
+/* The buffer of the next job, after the space for the remainder of the round before. */
+static void *next_buffer(struct spool *spool, int64_t bytes)
 {
     return (char *)next_job(spool)->values + CHUNK_ROWS * bytes;
 }
@@ -183,13 +185,13 @@ static void give(struct spool *spool, int stream)
     job->spool = spool;
     job->stream = stream;
     job->values = values;
-    spool->given++;
+    spool->queued++;
     worker_queue(&spool->worker, write_job, job);
 }
 
 struct row_origin *spool_origins(struct spool *spool)
 {
-    return next_room(spool, ORIGIN_BYTES);
+    return next_buffer(spool, ORIGIN_BYTES);
 }
 
 void spool_round(struct spool *spool, struct range mine, int64_t end)
@@ -206,7 +208,7 @@ void spool_round(struct spool *spool, struct range mine, int64_t end)
 
 void *spool_values(struct spool *spool, int stream)
 {
-    return next_room(spool, row_bytes(spool->streams[stream].stream));
+    return next_buffer(spool, row_bytes(spool->streams[stream].stream));
 }
 
 void spool_give(struct spool *spool, int stream)

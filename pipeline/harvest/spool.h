@@ -1,11 +1,9 @@
-/* spool.h -- write rows of several streams to their shards beside the computation that makes
- * them.
+/* spool.h -- write the rows of several streams to their shards while the next rows are computed.
  *
- * In a round each rank brings the rows that it has made of each stream, one stream after the
- * other; a worker thread on each rank exchanges them so that whole chunks lie on one rank,
- * compresses and writes them, while the owner makes the next ones.  What fills no chunk goes
- * to rank 0, which has it ready in front of the next round's rows.  The workers talk on a
- * communicator of their own.
+ * In a round each rank brings its rows of each stream, one stream after the other.  A worker
+ * thread on each rank exchanges them so that whole chunks lie on one rank, compresses the chunks
+ * and writes them.  Rows that fill no chunk go to rank 0, which puts them in front of the next
+ * round's rows.  The workers have a communicator of their own.
  *
  *     origins = spool_origins(&spool);            ... fill ...
  *     spool_round(&spool, mine, end);
@@ -13,9 +11,9 @@
  *         values = spool_values(&spool, stream);          ... fill ...
  *         spool_give(&spool, stream);
  *
- * Only a few streams are under way at a time, so that memory does not grow with their number
- * but for the rests.  HDF5 is not made for threads: while a spool is open, between spool_open()
- * and spool_close(), nobody else may call it.
+ * Buffers hold SPOOL_SLOTS streams, however many there are; only the rows that fill no chunk are
+ * kept for every stream.  HDF5 is not made for threads: between spool_open() and spool_close()
+ * nobody else may call it.
  */
 #ifndef SPOOL_H
 #define SPOOL_H
@@ -29,17 +27,17 @@ enum { SPOOL_SLOTS = 4 };
 struct spool_stream {
     struct activation_writer writer;
     struct stream stream;
-    void *rest;                 /* [< CHUNK_ROWS, width] on rank 0: not yet written */
+    void *remainder;            /* [< CHUNK_ROWS, width] on rank 0: rows that fill no chunk yet */
 };
 
-/* Rows of a stream, or the origins of a round, under way. */
+/* A job for the worker: the rows of a stream, or the origins of a round. */
 struct spool_job {
     struct spool *spool;
     int          stream;        /* number; -1: origins */
     struct range mine;          /* rows of the shard that this rank brings */
     int64_t      written, upto, end;    /* rows on disk before this round and after it, rows
                                            made after it */
-    void        *values;        /* [CHUNK_ROWS + rows, widest row]; `mine` behind the first */
+    void        *values;        /* [CHUNK_ROWS + rows, widest row]: the remainder, then `mine` */
 };
 
 struct spool {
@@ -48,21 +46,22 @@ struct spool {
     struct worker        worker;
     struct spool_stream *streams;
     int                  count;
-    int64_t              rows;      /* that a rank brings in a round, at most */
-    int64_t              total;     /* of the open shard */
-    struct spool_job     round;     /* the present one */
+    int64_t              rows;      /* of a rank in a round, at most */
+    int64_t              total;     /* rows of the open shard */
+    struct spool_job     round;     /* the present round */
     struct spool_job     jobs[SPOOL_SLOTS];
-    int64_t              given;     /* jobs; number n is jobs[n % SPOOL_SLOTS] */
-    void                *values;    /* [rows + 2 chunks, widest row] on the way to disk; NULL on
-                                       a single rank, which writes them from where they are */
+    int64_t              queued;    /* jobs so far; number n is jobs[n % SPOOL_SLOTS] */
+    void                *values;    /* [rows + 2 chunks, widest row] received rows; NULL on a
+                                       single rank, which writes from the job's buffer */
     struct row_origin   *origins;   /* [rows + 2 chunks] */
-    struct row_origin   *rest;      /* [< CHUNK_ROWS] on rank 0 */
+    struct row_origin   *remainder; /* [< CHUNK_ROWS] on rank 0 */
 };
 
-/* Bytes that a rank needs for it, HDF5's included; the first rank needs more.  Local. */
+/* Bytes that a rank needs for it, HDF5's included; rank 0 needs more.  Local. */
 int64_t spool_bytes(const struct stream *streams, int count, int64_t rows, int rank, int size);
 
-/* Room, a communicator and the worker.  spool_free() accepts an empty one.  Collective. */
+/* Allocate the buffers, make the communicator, start the worker.  spool_free() accepts an empty
+ * spool.  Collective. */
 void spool_make(struct spool *spool, MPI_Comm comm, const struct stream *streams, int count,
                 int64_t rows);
 void spool_free(struct spool *spool);
@@ -70,25 +69,27 @@ void spool_free(struct spool *spool);
 /* Create the files FOLDER/SITE.LL.h5 of a shard of `rows` rows.  Collective.  E_IO, E_SPACE. */
 enum status spool_open(struct spool *spool, const char *folder, int64_t rows, const char *suite);
 
-/* Room for the origins of the rows of a round.  Waits until there is some.  Local. */
+/* Buffer for the origins of this rank's rows of a round.  Waits until one is free.  Local. */
 struct row_origin *spool_origins(struct spool *spool);
 
-/* Begin a round.
- *   mine  rows that this rank brings: behind those of the ranks below it, perhaps none
- *   end   rows of the shard that are made after this round
- * Every rank makes the same calls; none waits for another. */
+/* Begin a round, whose origins are filled in.
+ *   mine  rows of the shard that this rank brings, after those of the ranks below it; may be empty
+ *   end   rows of the shard that all ranks have made after this round
+ * Every rank makes the same calls; no rank waits for another. */
 void spool_round(struct spool *spool, struct range mine, int64_t end);
 
-/* Room for this rank's rows of a stream in the stream's store, and off they go. */
+/* Buffer for this rank's rows of a stream, in the stream's type.  Waits until one is free. */
 void *spool_values(struct spool *spool, int stream);
-void  spool_give(struct spool *spool, int stream);
 
-/* Has writing failed so far?  Other ranks may know it sooner or later: to be agreed on.  E_IO,
+/* Hand the filled buffer to the writer. */
+void spool_give(struct spool *spool, int stream);
+
+/* Has writing failed so far?  Ranks may learn it at different times, so agree() on it.  E_IO,
  * E_SPACE; E_NUMERIC if a value is not finite.  Local. */
 enum status spool_status(struct spool *spool);
 
-/* Wait until all is written, and close the files; with `st` other than OK only closes, and
- * returns st.  Accepts a spool that was never made or opened.  Collective. */
+/* Wait until all rows are written, and close the files.  If `st` is not OK, only close them and
+ * return st.  Accepts a spool that was never made or opened.  Collective. */
 enum status spool_close(struct spool *spool, enum status st);
 
 #endif

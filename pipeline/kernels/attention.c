@@ -15,9 +15,9 @@ static int64_t round_up(int64_t n, int64_t step)
     return (n + step - 1) / step * step;
 }
 
-/* --- room ---------------------------------------------------------------------------- */
+/* --- shapes and scratch -------------------------------------------------------------- */
 
-/* Values from one token to the next, of qkv and of the output. */
+/* The distance between tokens, in values, in qkv and in the output. */
 static int64_t token_stride(const struct attention *a)
 {
     return (int64_t)(a->heads + 2 * a->kv_heads) * a->head_width;
@@ -28,13 +28,13 @@ static int64_t out_stride(const struct attention *a)
     return (int64_t)a->heads * a->head_width;
 }
 
-/* Keys of a sequence, and values of a head, in whole blocks of dot_product(). */
-static int64_t keys_all(const struct attention *a)
+/* Keys of a sequence, and width of a head, rounded up to whole blocks of dot_product(). */
+static int64_t padded_keys(const struct attention *a)
 {
     return round_up(a->context, DOT_COLUMNS);
 }
 
-static int64_t width_all(const struct attention *a)
+static int64_t padded_width(const struct attention *a)
 {
     return round_up(a->head_width, DOT_COLUMNS);
 }
@@ -44,40 +44,40 @@ static bool in_bf16(const struct attention *a)
     return a->precision == PRECISION_BF16 && a->head_width % 2 == 0 && dot_offered();
 }
 
-/* Halves of a head's keys and values, packed. */
+/* bf16 numbers of a head's packed keys and values. */
 static int64_t packed_count(const struct attention *a)
 {
-    return keys_all(a) * (a->head_width + width_all(a));
+    return padded_keys(a) * (a->head_width + padded_width(a));
 }
 
-/* What a thread has for itself. */
-struct desk {
+/* The scratch of one thread. */
+struct own_scratch {
     float    *score;    /* [ATTENTION_STRIP, keys] */
-    float    *sums;     /* [ATTENTION_STRIP, width_all()] of weighted values; these in bf16 only */
+    float    *sums;     /* [ATTENTION_STRIP, padded_width()] weighted values; bf16 only, as below */
     uint16_t *weights;  /* [ATTENTION_STRIP, keys] */
     uint16_t *tokens;   /* [ATTENTION_STRIP, head_width] queries, keys or values */
 };
 
-static int64_t desk_bytes(const struct attention *a)
+static int64_t own_bytes(const struct attention *a)
 {
-    const int64_t each = keys_all(a) * (int64_t)(sizeof(float) + sizeof(uint16_t))
-                       + width_all(a) * (int64_t)sizeof(float)
+    const int64_t each = padded_keys(a) * (int64_t)(sizeof(float) + sizeof(uint16_t))
+                       + padded_width(a) * (int64_t)sizeof(float)
                        + a->head_width * (int64_t)sizeof(uint16_t);
 
     return ATTENTION_STRIP * each;
 }
 
-static struct desk desk_at(void *room, const struct attention *a)
+static struct own_scratch own_at(void *memory, const struct attention *a)
 {
-    struct desk desk = { .score = room };
+    struct own_scratch own = { .score = memory };
 
-    desk.sums = desk.score + ATTENTION_STRIP * keys_all(a);
-    desk.weights = (uint16_t *)(desk.sums + ATTENTION_STRIP * width_all(a));
-    desk.tokens = desk.weights + ATTENTION_STRIP * keys_all(a);
-    return desk;
+    own.sums = own.score + ATTENTION_STRIP * padded_keys(a);
+    own.weights = (uint16_t *)(own.sums + ATTENTION_STRIP * padded_width(a));
+    own.tokens = own.weights + ATTENTION_STRIP * padded_keys(a);
+    return own;
 }
 
-/* The packed heads of all sequences, where there are any, then a desk a thread. */
+/* Scratch holds the packed heads of all sequences, in bf16, and then each thread's own part. */
 static int64_t packed_bytes(const struct attention *a)
 {
     return in_bf16(a) ? a->sequences * a->kv_heads * packed_count(a) * (int64_t)sizeof(uint16_t)
@@ -86,17 +86,17 @@ static int64_t packed_bytes(const struct attention *a)
 
 int64_t attention_scratch(const struct attention *a, int threads)
 {
-    return packed_bytes(a) + threads * desk_bytes(a);
+    return packed_bytes(a) + threads * own_bytes(a);
 }
 
 /* --- a strip of queries -------------------------------------------------------------- */
 
 struct strip {
     int64_t from, queries;      /* tokens of the sequence */
-    int64_t oldest, keys;       /* tokens that one of the queries sees, and a few around them */
+    int64_t oldest, keys;       /* tokens that one of the queries sees, rounded to blocks */
 };
 
-/* The strip at `from`, its keys cut at multiples of `step`. */
+/* The strip at token `from`; its keys begin and end at multiples of `step`. */
 static struct strip strip_at(const struct attention *a, int64_t from, int64_t step)
 {
     const int64_t queries = min_int64(ATTENTION_STRIP, a->context - from);
@@ -106,11 +106,11 @@ static struct strip strip_at(const struct attention *a, int64_t from, int64_t st
     return (struct strip){ from, queries, oldest, round_up(from + queries - oldest, step) };
 }
 
-/* Scores become weights e^(score - largest) that are still to be divided by their sum, which
- * is returned.  Keys outside [first, end) get 0.  A largest score that is NaN or infinite
- * makes NaN of the row. */
+/* Turn the scores of one query into weights e^(score - largest), and return their sum, by which the
+ * caller divides.  Keys outside [first, end) get weight 0.  If the largest score is NaN or
+ * infinite, the row becomes NaN. */
 CLONES static float weigh_keys(float *restrict score, int64_t first, int64_t end, int64_t keys,
-                                float scale, float cap)
+                               float scale, float cap)
 {
     float largest = -INFINITY, sum = 0;
 
@@ -139,8 +139,8 @@ CLONES static float weigh_keys(float *restrict score, int64_t first, int64_t end
     return sum;
 }
 
-/* Weights of all keys for all queries of a strip, and what they add up to.
- *   sum    [queries]        out
+/* Turn the scores of all queries of a strip into weights.
+ *   sum    [queries]        out: of each query's weights
  *   score  [queries, keys]  in and out */
 static void weigh_strip(float *sum, float *score, struct strip s, const struct attention *a)
 {
@@ -161,7 +161,7 @@ CLONES static void scale_row(float *y, const float *x, int32_t width, float fact
 
 /* --- a head of a sequence ------------------------------------------------------------ */
 
-/* Where its first token lies. */
+/* Pointers to the first token of one head of one sequence. */
 struct head {
     float       *out;
     const float *queries, *keys, *values;
@@ -181,21 +181,22 @@ static struct head head_at(float *out, const float *qkv, void *scratch, int64_t 
         .keys = tokens + (a->heads + kv) * a->head_width,
         .values = tokens + (a->heads + a->kv_heads + kv) * a->head_width,
         .packed_keys = packed,
-        .packed_values = packed + keys_all(a) * a->head_width,
+        .packed_values = packed + padded_keys(a) * a->head_width,
     };
 }
 
-static void attend(struct head h, struct desk desk, int64_t from, const struct attention *a)
+/* Compute one strip of a head in float32. */
+static void attend(struct head h, struct own_scratch own, int64_t from, const struct attention *a)
 {
     const struct strip s = strip_at(a, from, 1);
     const int64_t stride = token_stride(a);
     float *out = h.out + from * out_stride(a);
     float sum[ATTENTION_STRIP];
 
-    gemm_nt(desk.score, s.keys, h.queries + from * stride, stride, h.keys + s.oldest * stride,
+    gemm_nt(own.score, s.keys, h.queries + from * stride, stride, h.keys + s.oldest * stride,
             stride, s.queries, s.keys, a->head_width, false);
-    weigh_strip(sum, desk.score, s, a);
-    gemm_nn(out, out_stride(a), desk.score, s.keys, h.values + s.oldest * stride, stride,
+    weigh_strip(sum, own.score, s, a);
+    gemm_nn(out, out_stride(a), own.score, s.keys, h.values + s.oldest * stride, stride,
             s.queries, a->head_width, s.keys, false);
     for (int64_t i = 0; i < s.queries; i++)
         scale_row(out + i * out_stride(a), out + i * out_stride(a), a->head_width, 1 / sum[i]);
@@ -203,7 +204,8 @@ static void attend(struct head h, struct desk desk, int64_t from, const struct a
 
 /* --- the same in bfloat16 ------------------------------------------------------------ */
 
-/* Some tokens of a head, rounded: [count, head_width]. */
+/* Round `count` tokens of a head to bf16.
+ *   to  [count, head_width]  out */
 static void round_tokens(uint16_t *to, const float *from, int64_t count,
                          const struct attention *a)
 {
@@ -211,39 +213,41 @@ static void round_tokens(uint16_t *to, const float *from, int64_t count,
         bf16_from_float(to + i * a->head_width, from + i * token_stride(a), a->head_width);
 }
 
-static void pack_head(struct head h, struct desk desk, const struct attention *a)
+/* Round and pack the keys and values of a head.  Its padding becomes 0. */
+static void pack_head(struct head h, struct own_scratch own, const struct attention *a)
 {
     const int64_t width = a->head_width, stride = token_stride(a);
 
     memset(h.packed_keys, 0, (size_t)packed_count(a) * sizeof *h.packed_keys);
     for (int64_t from = 0; from < a->context; from += ATTENTION_STRIP) {
         const int64_t count = min_int64(ATTENTION_STRIP, a->context - from);
-        round_tokens(desk.tokens, h.keys + from * stride, count, a);
-        dot_pack_turned(h.packed_keys + from * width, width * DOT_LANES, desk.tokens, width,
-                        width, count);
-        round_tokens(desk.tokens, h.values + from * stride, count, a);
-        dot_pack(h.packed_values + from * DOT_LANES, keys_all(a) * DOT_LANES, desk.tokens, width,
+        round_tokens(own.tokens, h.keys + from * stride, count, a);
+        dot_pack_transposed(h.packed_keys + from * width, width * DOT_LANES, own.tokens, width,
+                            width, count);
+        round_tokens(own.tokens, h.values + from * stride, count, a);
+        dot_pack(h.packed_values + from * DOT_LANES, padded_keys(a) * DOT_LANES, own.tokens, width,
                  count, width);
     }
 }
 
-static void attend_packed(struct head h, struct desk desk, int64_t from,
+/* Compute one strip of a head in bf16. */
+static void attend_packed(struct head h, struct own_scratch own, int64_t from,
                           const struct attention *a)
 {
     const struct strip s = strip_at(a, from, DOT_COLUMNS);
     const int64_t width = a->head_width, rows = round_up(s.queries, DOT_ROWS);
     float sum[ATTENTION_STRIP];
 
-    round_tokens(desk.tokens, h.queries + from * token_stride(a), s.queries, a);
-    dot_product(desk.score, s.keys, desk.tokens, width, h.packed_keys + s.oldest * width,
+    round_tokens(own.tokens, h.queries + from * token_stride(a), s.queries, a);
+    dot_product(own.score, s.keys, own.tokens, width, h.packed_keys + s.oldest * width,
                 width * DOT_LANES, rows, s.keys, width);
-    weigh_strip(sum, desk.score, s, a);
-    bf16_from_float(desk.weights, desk.score, s.queries * s.keys);
-    dot_product(desk.sums, width_all(a), desk.weights, s.keys,
-                h.packed_values + s.oldest * DOT_LANES, keys_all(a) * DOT_LANES, rows,
-                width_all(a), s.keys);
+    weigh_strip(sum, own.score, s, a);
+    bf16_from_float(own.weights, own.score, s.queries * s.keys);
+    dot_product(own.sums, padded_width(a), own.weights, s.keys,
+                h.packed_values + s.oldest * DOT_LANES, padded_keys(a) * DOT_LANES, rows,
+                padded_width(a), s.keys);
     for (int64_t i = 0; i < s.queries; i++)
-        scale_row(h.out + (from + i) * out_stride(a), desk.sums + i * width_all(a), a->head_width,
+        scale_row(h.out + (from + i) * out_stride(a), own.sums + i * padded_width(a), a->head_width,
                   1 / sum[i]);
 }
 
@@ -257,18 +261,18 @@ void attention(float *out, const float *qkv, void *scratch, const struct attenti
 
     #pragma omp parallel
     {
-        const struct desk desk = desk_at((char *)scratch + packed_bytes(a)
-                                         + omp_get_thread_num() * desk_bytes(a), a);
+        const struct own_scratch own = own_at((char *)scratch + packed_bytes(a)
+                                              + omp_get_thread_num() * own_bytes(a), a);
 
         #pragma omp for schedule(dynamic)
         for (int64_t kv = 0; kv < (packs ? a->sequences * a->kv_heads : 0); kv++)
             pack_head(head_at(out, qkv, scratch, kv / a->kv_heads, kv % a->kv_heads * group, a),
-                      desk, a);
+                      own, a);
         #pragma omp for schedule(dynamic)
-        for (int64_t piece = 0; piece < a->sequences * a->heads * strips; piece++) {
-            const struct head head = head_at(out, qkv, scratch, piece / strips / a->heads,
-                                             piece / strips % a->heads, a);
-            (packs ? attend_packed : attend)(head, desk, piece % strips * ATTENTION_STRIP, a);
+        for (int64_t item = 0; item < a->sequences * a->heads * strips; item++) {
+            const struct head head = head_at(out, qkv, scratch, item / strips / a->heads,
+                                             item / strips % a->heads, a);
+            (packs ? attend_packed : attend)(head, own, item % strips * ATTENTION_STRIP, a);
         }
     }
 }

@@ -3,14 +3,14 @@
  *   score(i, j) = cap tanh(scale q_i . k_j / cap)     for i - window < j <= i
  *   out_i = sum_j softmax_j(score(i, j)) v_j
  *
- * Query head h reads key and value head h / (heads / kv_heads).  The queries of a sequence
- * are taken in strips of ATTENTION_STRIP; a strip looks only at the keys that one of its
- * queries can see, so memory is ATTENTION_STRIP x context a thread and keys outside the
- * causal window cost nothing.
+ * Query head h reads key and value head h / (heads / kv_heads).  The queries of a sequence are
+ * processed in strips of ATTENTION_STRIP.  A strip reads only the keys that one of its queries
+ * sees, so keys outside the causal window cost nothing, and a thread needs memory for
+ * ATTENTION_STRIP x context scores.
  *
- * In bfloat16 queries, keys, values and the weights of the values are rounded to it; scores,
- * softmax and sums stay float32.  A CPU without bf16 dot products (dot.h) stays with float32,
- * which is no slower there.
+ * In bfloat16, queries, keys, values and the weights of the values are rounded; scores, softmax
+ * and sums are float32.  A CPU without bf16 dot products (dot.h) computes in float32, which is no
+ * slower there.
  */
 #ifndef ATTENTION_H
 #define ATTENTION_H
@@ -25,7 +25,7 @@ struct attention {
     enum precision precision;
     int64_t sequences, context;
     int32_t heads, kv_heads, head_width;
-    int32_t window;     /* tokens a query sees, itself included; 0: all before it */
+    int32_t window;     /* tokens that a query sees, including itself; 0: all before it */
     float   scale;
     float   cap;        /* 0: none */
 };
@@ -33,7 +33,8 @@ struct attention {
 /* Bytes of scratch for `threads` threads. */
 int64_t attention_scratch(const struct attention *shape, int threads);
 
-/*   out [sequences * context, heads * head_width]                    out
+/* Compute the attention of all sequences.
+ *   out [sequences * context, heads * head_width]                    out
  *   qkv [sequences * context, (heads + 2 kv_heads) * head_width]     in, a row is queries,
  *                                                                    keys, values
  *   scratch [attention_scratch(shape, omp_get_max_threads())]

@@ -16,16 +16,16 @@ CLONES void bf16_from_float(uint16_t *restrict out, const float *restrict in, in
     for (int64_t i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, &in[i], sizeof bits);
-        /* Just below half a unit of the last place kept, and one more if that is odd. */
+        /* Add just below half a unit in the last place, and one more bit if that place is odd. */
         const uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
         const uint32_t nan = (bits & 0x7fffffff) > 0x7f800000;
         out[i] = (uint16_t)((nan ? bits | 0x400000 : rounded) >> 16);
     }
 }
 
-/* The 5 bits of the exponent with bias 15 become 8 with bias 127: a factor 2^112, which also makes
- * of a denormal half what it is. */
-CLONES void half_to_float(float *restrict out, const uint16_t *restrict in, int64_t n)
+/* The exponent changes from 5 bits with bias 15 to 8 bits with bias 127.  Multiplication by 2^112
+ * corrects the bias, for denormal halves too. */
+CLONES void bf16_half_to_float(float *restrict out, const uint16_t *restrict in, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         const uint32_t bits = (uint32_t)(in[i] & 0x8000) << 16 | (uint32_t)(in[i] & 0x7fff) << 13;

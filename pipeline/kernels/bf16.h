@@ -7,11 +7,11 @@
 /* out[i] = in[i], exactly. */
 void bf16_to_float(float *restrict out, const uint16_t *restrict in, int64_t n);
 
-/* out[i] = in[i] rounded to nearest, ties to even; NaN stays NaN, too large becomes
- * infinite, both as IEEE 754 has it. */
+/* out[i] = in[i] rounded to nearest, ties to even.  As in IEEE 754, NaN stays NaN, and numbers that
+ * are too large become infinite. */
 void bf16_from_float(uint16_t *restrict out, const float *restrict in, int64_t n);
 
-/* out[i] = in[i], exactly, from IEEE halves; where these are not finite, out[i] is anything. */
-void half_to_float(float *restrict out, const uint16_t *restrict in, int64_t n);
+/* out[i] = in[i], exactly, from IEEE halves; if in[i] is not finite, out[i] is undefined. */
+void bf16_half_to_float(float *restrict out, const uint16_t *restrict in, int64_t n);
 
 #endif

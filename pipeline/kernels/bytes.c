@@ -1,8 +1,7 @@
 #include "kernels/bytes.h"
 #include "kernels/clones.h"
 
-/* The values of a row have 2 bytes as a rule; with a size that it knows, the compiler makes
- * vectors of the loops. */
+/* Values usually have 2 bytes; for a constant size the compiler vectorises the loops. */
 
 CLONES static void bytes_apart_by_two(uint8_t *restrict low, uint8_t *restrict high,
                                       const uint8_t *restrict numbers, int64_t count)

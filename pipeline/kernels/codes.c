@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { WIDEST = 4096 };     /* latents of a tile, at most */
+enum { WIDEST = 4096 };     /* most latents of a tile */
 
-/* Which of sixteen latents lie above `low`: one bit each. */
+/* A bit for each of sixteen latents: is it above `low`? */
 static inline uint32_t sixteen_above(const float *pre, const float *bias, const float *low)
 {
     typedef int32_t bits __attribute__((vector_size(64)));
@@ -35,7 +35,7 @@ static inline uint32_t some_above(const float *pre, const float *bias, const flo
     return above;
 }
 
-/* Which of the latents from `block` on lie above `low`, of sixteen at most. */
+/* The same for the latents from `block` on, sixteen at most. */
 static inline uint32_t above_in(const float *pre, const float *bias, const float *low,
                                 int64_t block, int64_t width)
 {
@@ -44,14 +44,15 @@ static inline uint32_t above_in(const float *pre, const float *bias, const float
         : some_above(pre + block, bias + block, low + block, width - block);
 }
 
-/* Few latents of a row have an entry: sixteen at a time are asked, and only those that have
- * one are looked at. */
+/* Few latents of a row have an entry, so sixteen are compared at a time, and only those with an
+ * entry are visited.  Each is written to both sections, and only one of the counters moves: a
+ * branch would often be predicted wrong. */
 CLONES
 void codes_scan(struct codes *codes, const float *pre, const float *bias,
                 const float *threshold, float half, int32_t first, int64_t rows, int64_t width)
 {
-    int32_t near_index[WIDEST];
-    float near_value[WIDEST], low[WIDEST];
+    int32_t aux_index[WIDEST];
+    float aux_value[WIDEST], low[WIDEST];
     int32_t n = 0;
 
     assert(width <= WIDEST);
@@ -60,7 +61,7 @@ void codes_scan(struct codes *codes, const float *pre, const float *bias,
     codes->groups = rows;
     for (int64_t row = 0; row < rows; row++) {
         const float *p = pre + row * width;
-        int32_t nears = 0;
+        int32_t auxiliaries = 0;
 
         codes->start[row] = n;
         for (int64_t block = 0; block < width; block += LANES) {
@@ -69,16 +70,16 @@ void codes_scan(struct codes *codes, const float *pre, const float *bias,
                 const int64_t i = block + __builtin_ctz(above);
                 const float value = p[i] + bias[i];
                 const int active = value > threshold[i];
-                codes->index[n] = near_index[nears] = first + (int32_t)i;
-                codes->value[n] = near_value[nears] = value;
+                codes->index[n] = aux_index[auxiliaries] = first + (int32_t)i;
+                codes->value[n] = aux_value[auxiliaries] = value;
                 n += active;
-                nears += !active;
+                auxiliaries += !active;
             }
         }
         codes->middle[row] = n;
-        memcpy(codes->index + n, near_index, (size_t)nears * sizeof *near_index);
-        memcpy(codes->value + n, near_value, (size_t)nears * sizeof *near_value);
-        n += nears;
+        memcpy(codes->index + n, aux_index, (size_t)auxiliaries * sizeof *aux_index);
+        memcpy(codes->value + n, aux_value, (size_t)auxiliaries * sizeof *aux_value);
+        n += auxiliaries;
     }
     codes->start[rows] = n;
 }
@@ -92,13 +93,13 @@ void codes_scan_ref(struct codes *codes, const float *pre, const float *bias,
     codes->groups = rows;
     for (int64_t row = 0; row < rows; row++) {
         codes->start[row] = n;
-        for (int near = 0; near <= 1; near++) {
-            if (near)
+        for (int aux = 0; aux <= 1; aux++) {
+            if (aux)
                 codes->middle[row] = n;
             for (int64_t i = 0; i < width; i++) {
                 const float value = pre[row * width + i] + bias[i];
                 const bool active = value > threshold[i];
-                if (near ? !active && value > threshold[i] - half : active) {
+                if (aux ? !active && value > threshold[i] - half : active) {
                     codes->index[n] = first + (int32_t)i;
                     codes->value[n++] = value;
                 }
@@ -108,7 +109,7 @@ void codes_scan_ref(struct codes *codes, const float *pre, const float *bias,
     codes->start[rows] = n;
 }
 
-/* A first pass notes the latents that pass the gate, in order. */
+/* The first loop lists the latents with an open gate, in order. */
 CLONES
 void codes_scan_two(struct codes *codes, const float *pre, const struct two_lists *lists,
                     int32_t first, int64_t rows, int64_t width)
@@ -155,15 +156,15 @@ void codes_scan_two_ref(struct codes *codes, const float *pre, const struct two_
     codes->groups = rows;
     for (int64_t row = 0; row < rows; row++) {
         codes->start[row] = n;
-        for (int aside = 0; aside <= 1; aside++) {
-            if (aside)
+        for (int aux = 0; aux <= 1; aux++) {
+            if (aux)
                 codes->middle[row] = n;
             for (int64_t i = 0; i < width; i++) {
                 const float p = pre[row * width + i], gate = p + lists->gate[i];
                 const float value = lists->gain[i] * p + lists->bias[i];
-                if (aside ? gate > lists->floor[i] : gate > 0 && value > lists->threshold[i]) {
+                if (aux ? gate > lists->floor[i] : gate > 0 && value > lists->threshold[i]) {
                     codes->index[n] = first + (int32_t)i;
-                    codes->value[n++] = aside ? gate : value;
+                    codes->value[n++] = aux ? gate : value;
                 }
             }
         }
@@ -171,7 +172,7 @@ void codes_scan_two_ref(struct codes *codes, const float *pre, const struct two_
     codes->start[rows] = n;
 }
 
-/* Part by part, since each one's numbers lie side by side. */
+/* Part by part: start and middle of a part are contiguous. */
 void codes_join_sizes(struct codes *codes, int64_t first, int64_t rows,
                       const struct codes *parts, int64_t count, int64_t from)
 {
@@ -224,20 +225,20 @@ void codes_join(struct codes *codes, int64_t first, int64_t rows,
 }
 
 /* Entries `first` to `end` - 1 of a list. */
-struct run {
+struct section {
     int64_t first, end;
 };
 
-/* A row's active or near entries, which are in ascending order, of latents `from` to `to` - 1. */
-static struct run part_of_row(const struct codes *codes, int64_t row, bool near, int64_t from,
-                              int64_t to)
+/* The active or auxiliary entries of a row for latents `from` to `to` - 1, by binary search. */
+static struct section part_of_row(const struct codes *codes, int64_t row, bool aux, int64_t from,
+                                  int64_t to)
 {
     const int64_t bounds[] = { from, to };
-    int64_t cuts[2];
+    int64_t found[2];
 
     for (int b = 0; b < 2; b++) {
-        int64_t low = near ? codes->middle[row] : codes->start[row];
-        int64_t high = near ? codes->start[row + 1] : codes->middle[row];
+        int64_t low = aux ? codes->middle[row] : codes->start[row];
+        int64_t high = aux ? codes->start[row + 1] : codes->middle[row];
         while (low < high) {
             const int64_t middle = (low + high) / 2;
             if (codes->index[middle] < bounds[b])
@@ -245,34 +246,34 @@ static struct run part_of_row(const struct codes *codes, int64_t row, bool near,
             else
                 high = middle;
         }
-        cuts[b] = low;
+        found[b] = low;
     }
-    return (struct run){ cuts[0], cuts[1] };
+    return (struct section){ found[0], found[1] };
 }
 
-/* Count the entries of latents `from` to `to` - 1: the active ones in start[], the near ones in
- * middle[]. */
+/* Count the entries of latents `from` to `to` - 1: the active ones in start[], the auxiliary ones
+ * in middle[]. */
 static void count_latents(struct codes *out, const struct codes *codes, int64_t from, int64_t to)
 {
     for (int64_t row = 0; row < codes->groups; row++)
-        for (int near = 0; near <= 1; near++) {
-            const struct run run = part_of_row(codes, row, near, from, to);
-            int32_t *count = near ? out->middle : out->start;
-            for (int64_t k = run.first; k < run.end; k++)
+        for (int aux = 0; aux <= 1; aux++) {
+            const struct section section = part_of_row(codes, row, aux, from, to);
+            int32_t *count = aux ? out->middle : out->start;
+            for (int64_t k = section.first; k < section.end; k++)
                 count[codes->index[k]]++;
         }
 }
 
-/* Deal the entries of some latents.  start[] and middle[] are the next free places of each
- * latent's active and near entries. */
-static void deal_latents(struct codes *out, float *moved, const struct codes *codes,
+/* Move the entries of latents `from` to `to` - 1 to their places. start[] and middle[] are the
+ * next free places for each latent's active and auxiliary entries. */
+static void move_latents(struct codes *out, float *moved, const struct codes *codes,
                          const float *extra, int64_t from, int64_t to)
 {
     for (int64_t row = 0; row < codes->groups; row++)
-        for (int near = 0; near <= 1; near++) {
-            const struct run run = part_of_row(codes, row, near, from, to);
-            int32_t *next = near ? out->middle : out->start;
-            for (int64_t k = run.first; k < run.end; k++) {
+        for (int aux = 0; aux <= 1; aux++) {
+            const struct section section = part_of_row(codes, row, aux, from, to);
+            int32_t *next = aux ? out->middle : out->start;
+            for (int64_t k = section.first; k < section.end; k++) {
                 const int64_t at = next[codes->index[k]]++;
                 out->index[at] = (int32_t)row;
                 out->value[at] = codes->value[k];
@@ -281,9 +282,10 @@ static void deal_latents(struct codes *out, float *moved, const struct codes *co
         }
 }
 
-enum { TRANSPOSE_PARTS = 8 };       /* of the latents, for as many threads */
+enum { TRANSPOSE_PARTS = 8 };       /* parts of the latents, each for one thread */
 
-/* In the end the free places have moved to where the next section begins. */
+/* After move_latents() start[] and middle[] are where the next section begins, so the last loop
+ * shifts them back. */
 void codes_transpose(struct codes *out, float *moved, const struct codes *codes,
                      const float *extra)
 {
@@ -297,14 +299,14 @@ void codes_transpose(struct codes *out, float *moved, const struct codes *codes,
         count_latents(out, codes, latents * p / TRANSPOSE_PARTS,
                       latents * (p + 1) / TRANSPOSE_PARTS);
     for (int64_t i = 0; i < latents; i++) {
-        const int32_t actives = out->start[i], nears = out->middle[i];
+        const int32_t actives = out->start[i], auxiliaries = out->middle[i];
         out->start[i] = n;
         out->middle[i] = n + actives;
-        n += actives + nears;
+        n += actives + auxiliaries;
     }
     #pragma omp parallel for schedule(dynamic)
     for (int p = 0; p < TRANSPOSE_PARTS; p++)
-        deal_latents(out, moved, codes, extra, latents * p / TRANSPOSE_PARTS,
+        move_latents(out, moved, codes, extra, latents * p / TRANSPOSE_PARTS,
                      latents * (p + 1) / TRANSPOSE_PARTS);
     for (int64_t i = latents; i-- > 0; ) {
         const int32_t middle = out->start[i];

@@ -1,13 +1,13 @@
 /* codes.h -- the sparse codes of a batch: which latents each row touches.
  *
- * An entry is a pair (row, latent) with its pre-activation.  It is `active` if the
- * pre-activation lies above the latent's threshold, and `near` if it does not, but lies
- * less than half a bandwidth below: such entries add nothing to the reconstruction, but
- * the threshold's gradient needs them (references of the method: step.h).
+ * An entry is a pair (row, latent) with its pre-activation.  A latent is active in a row if its
+ * pre-activation is above its threshold.  Auxiliary entries add nothing to the reconstruction, but
+ * the architecture needs them for gradients: JumpReLU those less than half a bandwidth below their
+ * threshold, Gated those with an open gate, TopK with AuxK those of dead latents.
  *
- * Entries are grouped by row, or by latent after codes_transpose().  Within a group the
- * active ones come first, then the near ones, each in ascending order of the other index,
- * so a list does not depend on how the latents were cut into tiles.
+ * Entries are grouped by row, or by latent after codes_transpose().  Each group has two sections,
+ * active entries and then auxiliary ones, each in ascending order of the other index.  So a list
+ * does not depend on the tiles into which the latents were divided.
  */
 #ifndef CODES_H
 #define CODES_H
@@ -16,14 +16,15 @@
 
 struct codes {              /* fewer than 2^31 entries, as MPI counts */
     int64_t  groups;
-    int32_t *start;         /* [groups + 1] first entry of each group; last, the number of entries */
-    int32_t *middle;        /* [groups] first near entry of each group */
-    int32_t *index;         /* [entries] latent, or row after the transposition */
+    int32_t *start;         /* [groups + 1] first entry of each group, and the number of all */
+    int32_t *middle;        /* [groups] first auxiliary entry of each group */
+    int32_t *index;         /* [entries] latent; row after codes_transpose() */
     float   *value;         /* [entries] pre-activation */
 };
 
-/* List the entries of some rows within one tile of latents.
- *   codes       out  room for rows * width entries; groups, start and middle are filled too
+/* List the entries of some rows within one tile of latents.  Auxiliary entries are those less than
+ * `half` below their threshold.
+ *   codes       out  [rows * width] entries at most; groups, start and middle are filled too
  *   pre         in   [rows, width]  products with the encoder, without the bias
  *   bias        in   [width]
  *   threshold   in   [width]
@@ -33,16 +34,17 @@ struct codes {              /* fewer than 2^31 entries, as MPI counts */
 void codes_scan(struct codes *codes, const float *pre, const float *bias,
                 const float *threshold, float half, int32_t first, int64_t rows, int64_t width);
 
-/* The same by its definition, kept as the measure of codes_scan(). */
+/* Reference implementation, for tests and benchmarks. */
 void codes_scan_ref(struct codes *codes, const float *pre, const float *bias,
                     const float *threshold, float half, int32_t first, int64_t rows,
                     int64_t width);
 
-/* List entries in two ways at once:  active are those with a = gain * pre + bias > threshold
- * and g = pre + gate > 0, with the value a; those with g > floor (0 or more) are listed behind
- * them, with the value g, in addition.
- *   codes   out  room for 2 * rows * width entries
- * all of [width].  The rest as for codes_scan(). */
+/* List the entries of a Gated autoencoder.  With a = gain * pre + bias and g = pre + gate, an
+ * active entry has a > threshold and g > 0, and its value is a.  An auxiliary entry has g >
+ * floor (0 or more), and its value is g; an active latent can have one, too.  All members of
+ * `lists` are [width].
+ *   codes   out  [2 * rows * width] entries at most
+ * The other arguments are those of codes_scan(). */
 struct two_lists {
     const float *gain, *bias, *threshold, *gate, *floor;
 };
@@ -52,20 +54,20 @@ void codes_scan_two(struct codes *codes, const float *pre, const struct two_list
 void codes_scan_two_ref(struct codes *codes, const float *pre, const struct two_lists *lists,
                         int32_t first, int64_t rows, int64_t width);
 
-/* Put side by side lists of the same rows over ascending ranges of latents.  Three calls, so
- * that the first and the last can be shared among threads: codes_join_sizes() counts the entries
- * of groups first, ..., first + rows - 1; codes_join_places() makes start and middle of the counts,
- * behind the groups before, which have theirs; codes_join() copies the entries.
- *   parts   in  [count]; their groups `from`, ..., from + rows - 1 are taken */
+/* Concatenate, row by row, lists of the same rows over ascending ranges of latents.  It takes three
+ * calls, of which threads can share the first and the last: codes_join_sizes() counts the entries
+ * of groups first, ..., first + rows - 1; codes_join_places() turns the counts into start and
+ * middle, continuing from the group before `first`; codes_join() copies the entries.
+ *   parts   in  [count] lists, of which groups from, ..., from + rows - 1 are read */
 void codes_join_sizes(struct codes *codes, int64_t first, int64_t rows,
                       const struct codes *parts, int64_t count, int64_t from);
 void codes_join_places(struct codes *codes, int64_t first, int64_t rows);
 void codes_join(struct codes *codes, int64_t first, int64_t rows,
                 const struct codes *parts, int64_t count, int64_t from);
 
-/* The same entries grouped by latent: one counting sort.
+/* Group the entries by latent, with a counting sort.
  *   out     out  groups must be the number of latents
- *   moved   out  [entries] what `extra` says of each entry, in the new order
+ *   moved   out  [entries] the numbers `extra` of the entries, in the new order
  *   extra   in   [entries] */
 void codes_transpose(struct codes *out, float *moved, const struct codes *codes,
                      const float *extra);

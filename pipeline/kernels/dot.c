@@ -19,8 +19,8 @@ void dot_pack(uint16_t *packed, int64_t panel, const uint16_t *b, int64_t stride
     }
 }
 
-void dot_pack_turned(uint16_t *packed, int64_t panel, const uint16_t *b, int64_t stride,
-                     int64_t k, int64_t n)
+void dot_pack_transposed(uint16_t *packed, int64_t panel, const uint16_t *b, int64_t stride,
+                         int64_t k, int64_t n)
 {
     for (int64_t j = 0; j < n; j++) {
         uint16_t *to = packed + j / DOT_LANES * panel + j % DOT_LANES * 2;
@@ -29,7 +29,8 @@ void dot_pack_turned(uint16_t *packed, int64_t panel, const uint16_t *b, int64_t
     }
 }
 
-/* DOT_ROWS rows times two panels: the sums stay in registers, and a pair of A serves both. */
+/* DOT_ROWS rows times two panels.  The sums stay in registers, and a pair of A is used for both
+ * panels. */
 __attribute__((target("avx512f,avx512bf16")))
 static void multiply_block(float *c, int64_t ldc, const uint16_t *a, int64_t lda,
                            const uint16_t *b, int64_t panel, int64_t k)
@@ -58,7 +59,7 @@ static void multiply_block(float *c, int64_t ldc, const uint16_t *a, int64_t lda
 void dot_product(float *c, int64_t ldc, const uint16_t *a, int64_t lda, const uint16_t *b,
                  int64_t panel, int64_t m, int64_t n, int64_t k)
 {
-    for (int64_t j = 0; j < n; j += DOT_COLUMNS)    /* these two panels stay in cache */
+    for (int64_t j = 0; j < n; j += DOT_COLUMNS)    /* two panels stay in cache */
         for (int64_t i = 0; i < m; i += DOT_ROWS)
             multiply_block(c + i * ldc + j, ldc, a + i * lda, lda, b + j / DOT_LANES * panel,
                            panel, k);

@@ -20,7 +20,7 @@ void entropy_soft_cap(float *logits, int64_t rows, int32_t vocabulary, float cap
         cap_row(logits + r * vocabulary, vocabulary, cap);
 }
 
-/* Sums over a quarter of a million words are kept in double; their terms are float. */
+/* The sum over a quarter of a million tokens is double; its terms are float. */
 CLONES static float log_sum_row(const float *logits, int32_t n)
 {
     float largest = -INFINITY;
@@ -56,7 +56,7 @@ CLONES static float divergence_row(const float *p, float p_log_sum, const float 
 }
 
 void entropy_divergences(float *kl, const float *p, const float *p_log_sum, const float *q,
-                 const float *q_log_sum, int64_t rows, int32_t vocabulary)
+                         const float *q_log_sum, int64_t rows, int32_t vocabulary)
 {
     #pragma omp parallel for
     for (int64_t r = 0; r < rows; r++)

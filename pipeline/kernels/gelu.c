@@ -2,7 +2,7 @@
 #include "kernels/clones.h"
 #include "kernels/vectors.h"
 
-/* (1 + tanh u) / 2 = 1 / (1 + e^-2u): one exponential, and no digits lost for u << 0. */
+/* (1 + tanh u) / 2 = 1 / (1 + e^-2u) takes one exponential, and loses no digits for u << 0. */
 static inline float gelu_of(float g)
 {
     const float u = 0.7978845608f * (g + 0.044715f * g * g * g);

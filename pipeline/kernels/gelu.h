@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-/* h = gelu(gate) * up, and h = gelu(x), n values each. */
+/* h = gelu(gate) * up; h = gelu(x).  n values each. */
 void gelu_gate(float *restrict h, const float *restrict gate, const float *restrict up, int64_t n);
 void gelu(float *restrict h, const float *restrict x, int64_t n);
 

@@ -3,7 +3,7 @@
 
 #include <cblas.h>
 
-/* Inside a parallel region OpenBLAS multiplies on one thread. */
+/* Inside a parallel region OpenBLAS uses one thread. */
 static void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, float *c, int64_t ldc,
                  const float *a, int64_t lda, const float *b, int64_t ldb,
                  int64_t m, int64_t n, int64_t k, bool add)

@@ -1,10 +1,10 @@
 /* gemm.h -- dense matrix products in float32, on BLAS.
  *
- * All matrices are row-major; `ld` is the distance between rows, in elements.  C is cut into
- * tiles of GEMM_ROWS x GEMM_COLUMNS from its first element on, and one thread makes a tile: how
- * BLAS cuts a product that it gives to several threads decides about the last bits on some
- * CPUs.  So the result does not depend on the number of threads, nor on how the caller cuts C
- * into several calls as long as the cuts are between tiles.  It does depend on how k is cut.
+ * All matrices are row-major; `ld` is the distance between rows, in elements.  C is divided into
+ * tiles of GEMM_ROWS x GEMM_COLUMNS from its first element on, and one thread computes a tile.
+ * (How BLAS itself divides a product among threads changes the last bits on some CPUs.)  So the
+ * result does not depend on the number of threads.  Nor does it depend on how the caller divides C
+ * into several calls, as long as it divides between tiles.  It does depend on how k is divided.
  */
 #ifndef GEMM_H
 #define GEMM_H

@@ -11,8 +11,8 @@
 
 enum { CACHE_LINE = 64 };
 
-/* Rows of a tile.  In bf16 the result of a tile stays in a core's own cache; BLAS packs W anew for
- * each tile, which pays from so many rows on. */
+/* Rows of a tile.  In bf16 the result of a tile fits into a core's own cache.  BLAS packs W again
+ * for each tile, which is worth it from GEMM_ROWS rows on. */
 static int64_t tile_rows(enum precision precision)
 {
     return precision == PRECISION_BF16 ? LINEAR_ROWS : GEMM_ROWS;
@@ -89,9 +89,9 @@ int64_t linear_tiles(enum precision precision, int64_t outputs, int64_t rows)
 }
 
 void linear_make(struct linear *linear, enum precision precision, bool gated, int64_t outputs,
-                 int64_t inputs, void *room)
+                 int64_t inputs, void *weights)
 {
-    *linear = (struct linear){ precision, gated, outputs, inputs, room, NULL, NULL };
+    *linear = (struct linear){ precision, gated, outputs, inputs, weights, NULL, NULL };
     if (precision == PRECISION_F32)
         return;
     if (outputs >= LINEAR_COLUMNS)
@@ -119,26 +119,27 @@ void linear_pack(struct linear *linear, int64_t block, const void *rows)
 
 /* --- products ------------------------------------------------------------------------ */
 
-const void *linear_input(enum precision precision, void *room, const float *x, int64_t rows,
+const void *linear_input(enum precision precision, void *rounded, const float *x, int64_t rows,
                          int64_t columns)
 {
-    uint16_t *rounded = room;
+    uint16_t *to = rounded;
 
     if (precision == PRECISION_F32)
         return x;
     #pragma omp parallel for
     for (int64_t r = 0; r < rows; r++)
-        bf16_from_float(rounded + r * columns, x + r * columns, columns);
-    return rounded;
+        bf16_from_float(to + r * columns, x + r * columns, columns);
+    return to;
 }
 
-/* Some rows of x times a block. */
+/* The product of a tile of x with a block of W. */
 struct tile {
     int64_t from, rows;         /* of x */
     int64_t first, columns;     /* of W's outputs */
     float  *values;             /* [rows, columns], bias included */
 };
 
+/* Multiply a tile of x with a block of W, and add the bias. */
 static void multiply(const struct linear *linear, struct tile t, const void *x,
                      const float *bias)
 {
@@ -156,8 +157,8 @@ static void multiply(const struct linear *linear, struct tile t, const void *x,
             t.values[r * t.columns + i] += bias[t.first + i];
 }
 
-/* Finish a tile: it is a part of the result as it is. */
-static void keep(const struct linear *linear, struct tile t, void *y)
+/* Finish a tile: copy it into y. */
+static void copy_tile(const struct linear *linear, struct tile t, void *y)
 {
     float *to = (float *)y + t.from * linear->outputs + t.first;
 
@@ -166,28 +167,28 @@ static void keep(const struct linear *linear, struct tile t, void *y)
                (size_t)t.columns * sizeof *to);
 }
 
-/* Finish a tile: through GELU, or its gates, to the input of the next product. */
-static void activate(const struct linear *linear, struct tile t, void *h)
+/* Finish a tile: apply GELU or the gates, and convert it to the input of the next product. */
+static void activate_tile(const struct linear *linear, struct tile t, void *h)
 {
     const int64_t parts = linear->gated ? 2 : 1, width = linear->outputs / parts;
     const int64_t columns = t.columns / parts;
     float row[LINEAR_COLUMNS];
 
     for (int64_t r = 0; r < t.rows; r++) {
-        const int64_t place = (t.from + r) * width + t.first / parts;
+        const int64_t at = (t.from + r) * width + t.first / parts;
         const float *values = t.values + r * t.columns;
         if (linear->gated)
             gelu_gate(row, values, values + columns, columns);
         else
             gelu(row, values, columns);
         if (linear->precision == PRECISION_BF16)
-            bf16_from_float((uint16_t *)h + place, row, columns);
+            bf16_from_float((uint16_t *)h + at, row, columns);
         else
-            memcpy((float *)h + place, row, (size_t)columns * sizeof *row);
+            memcpy((float *)h + at, row, (size_t)columns * sizeof *row);
     }
 }
 
-/* All tiles: multiply, then `finish` what came out. */
+/* Multiply all tiles with all blocks, and call `finish` on each result. */
 static void for_tiles(const struct linear *linear, void *out, const void *x, const float *bias,
                       int64_t rows, void *scratch,
                       void (*finish)(const struct linear *, struct tile, void *))
@@ -214,12 +215,12 @@ static void for_tiles(const struct linear *linear, void *out, const void *x, con
 void linear_apply(const struct linear *linear, float *y, const void *x, const float *bias,
                   int64_t rows, void *scratch)
 {
-    for_tiles(linear, y, x, bias, rows, scratch, keep);
+    for_tiles(linear, y, x, bias, rows, scratch, copy_tile);
 }
 
 void linear_activate(const struct linear *linear, void *h, const void *x, const float *bias,
                      int64_t rows, void *scratch)
 {
     assert(!linear->gated || (linear->outputs % 2 == 0 && bias == NULL));
-    for_tiles(linear, h, x, bias, rows, scratch, activate);
+    for_tiles(linear, h, x, bias, rows, scratch, activate_tile);
 }

@@ -1,14 +1,14 @@
 /* linear.h -- y = x W^T with one W for many x, in float32 or in bfloat16.
  *
- * float32 is a product on BLAS.  bfloat16 is oneDNN's: W is packed once, x comes rounded, sums are
- * float32; on a CPU with bf16 dot products it runs at twice the float32 rate, on one with AMX at
- * eight times.
+ * float32 products are computed by BLAS, bfloat16 ones by oneDNN: W is packed once, x is rounded,
+ * and sums are float32.  bf16 runs at twice the float32 rate on a CPU with bf16 dot products, and
+ * at eight times the rate on one with AMX.
  *
- * W is cut into blocks of LINEAR_COLUMNS outputs, x into tiles of rows.  A thread multiplies a tile
- * with a block, and does what follows while the result is in its cache; then it takes the next.
- * So threads wait for each other only at the end, also where one of them shares its core with
- * something else.  Tiles and blocks have fixed shapes: the same row gives the same bits however
- * many rows come with it.
+ * W is divided into blocks of LINEAR_COLUMNS outputs, x into tiles of rows.  A thread multiplies a
+ * tile with a block, finishes the result while it is in the cache, and takes the next pair.  So
+ * threads wait for each other only at the end, even if one of them shares its core with another
+ * program.  Tiles and blocks have fixed shapes, so the bits of a row do not depend on the other
+ * rows.
  */
 #ifndef LINEAR_H
 #define LINEAR_H
@@ -25,54 +25,60 @@ bool linear_offers(enum precision precision);
 
 struct linear {
     enum precision precision;
-    bool    gated;          /* in each block the first half are gates, the second their ups */
+    bool    gated;          /* in each block the first half are gate outputs, the second the
+                               up outputs that they multiply */
     int64_t outputs, inputs;
     void   *weights;        /* W, block after block, packed; not owned */
-    struct product *product, *rest;     /* oneDNN's, with a whole block and with a short last one;
-                                           NULL for float32, or where there is no such block */
+    struct product *product, *rest;     /* of oneDNN, for a whole block and for a short last one;
+                                           NULL for float32, or if there is no such block */
 };
 
-/* Bytes of W when packed (as a build or CPU that does not offer the precision estimates it for one
- * that does), and of the scratch that linear_apply() needs. */
+/* Bytes of the packed W, and of the scratch that linear_apply() needs.  A build or CPU that does
+ * not offer the precision returns an estimate. */
 int64_t linear_bytes(enum precision precision, int64_t outputs, int64_t inputs);
 int64_t linear_scratch(enum precision precision, int threads);
 
-/* Tiles that are dealt to the threads, for so many rows of x. */
+/* The number of pairs of a tile and a block, which are the work of the threads, for `rows` rows of
+ * x. */
 int64_t linear_tiles(enum precision precision, int64_t outputs, int64_t rows);
 
 /* Bytes of a number of x. */
 int64_t linear_input_bytes(enum precision precision);
 
-/* Get ready to multiply with a W that lies packed, or will, in `room`: linear_bytes() bytes,
- * aligned to 64, perhaps shared with other processes.  linear_free() accepts an empty one. */
+/* Prepare products with W.
+ *   weights  the packed W, now or later: linear_bytes() bytes, aligned to 64; the
+ *            caller's, possibly shared with other processes
+ * linear_free() accepts an empty struct. */
 void linear_make(struct linear *linear, enum precision precision, bool gated, int64_t outputs,
-                 int64_t inputs, void *room);
+                 int64_t inputs, void *weights);
 void linear_free(struct linear *linear);
 
-/* W is packed block by block, which several threads may do at a time.
+/* Pack a block of W.  Several threads may pack different blocks at the same time.
  *   rows [linear_block_outputs(), inputs]  in: numbers in the precision of W */
 int64_t linear_blocks(const struct linear *linear);
 int64_t linear_block_outputs(const struct linear *linear, int64_t block);
 void    linear_pack(struct linear *linear, int64_t block, const void *rows);
 
-/* x as the products want it: itself, or rounded into `room` by all threads.
- *   room  [rows up to a multiple of LINEAR_ROWS, columns] numbers of linear_input_bytes(); not
- *         needed for float32 */
-const void *linear_input(enum precision precision, void *room, const float *x, int64_t rows,
+/* Convert x to the precision of the products.  Returns x itself for float32, otherwise `rounded`.
+ * Uses all threads.
+ *   rounded  [rows up to a multiple of LINEAR_ROWS, columns] numbers of linear_input_bytes(); not
+ *            needed for float32 */
+const void *linear_input(enum precision precision, void *rounded, const float *x, int64_t rows,
                          int64_t columns);
 
-/*   y       [rows, outputs]         out
- *   x       [rows, inputs]          in, in the precision of W; in bf16 there must be room for
- *                                   rows up to a multiple of LINEAR_ROWS, whatever they hold
+/* y = x W^T + bias.
+ *   y       [rows, outputs]         out
+ *   x       [rows, inputs]          in, in the precision of W; in bf16 memory is read up to a
+ *                                   multiple of LINEAR_ROWS rows, whatever it holds
  *   bias    [outputs]               in; NULL: none
  *   scratch [linear_scratch() bytes]
- * The result does not depend on the number of threads.  Not to be called from a parallel
+ * The result does not depend on the number of threads.  Must not be called from a parallel
  * region. */
 void linear_apply(const struct linear *linear, float *y, const void *x, const float *bias,
                   int64_t rows, void *scratch);
 
-/* The same for the first product of an MLP: what comes out has gone through GELU (gelu.h) or, if
- * gated, through its gates, and is ready to be multiplied again.
+/* The same for the first product of an MLP, followed by GELU or, if gated, by its gates (gelu.h).
+ * The output has the precision of the next product's input.
  *   h       [rows, outputs, or half of them if gated]   out, in the precision of W
  *   bias    NULL if gated */
 void linear_activate(const struct linear *linear, void *h, const void *x, const float *bias,

@@ -51,7 +51,7 @@ CLONES static void firing_of_row(int64_t *fired, const float *f, int32_t latents
         fired[i] += f[i] != 0;
 }
 
-/* Each thread counts for its own latents. */
+/* Each thread counts some of the latents. */
 void measure_firing(int64_t *fired, const float *f, int64_t rows, int32_t latents)
 {
     enum { PIECE = 1024 };

@@ -4,7 +4,7 @@
 #include <math.h>
 
 CLONES static void norm_row(float *y, const float *x, const float *scale, int32_t width,
-                             float epsilon)
+                            float epsilon)
 {
     float squares = 0;
 

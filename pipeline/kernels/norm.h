@@ -23,13 +23,13 @@ void norm_rms(float *y, const float *x, const float *scale, int64_t rows, int32_
 void norm_layer(float *y, const float *x, const float *scale, const float *bias, int64_t rows,
                 int32_t width, float epsilon);
 
-/* RMSNorm of each of `heads` heads side by side in every row, in place.
- *   x      rows of `stride` values, the heads are the first heads * head_width of them
+/* RMSNorm of each head in every row, in place.
+ *   x      rows `stride` values apart; each starts with `heads` heads of head_width values
  *   scale  [head_width]  in, the same for every head */
 void norm_rms_heads(float *x, int64_t stride, const float *scale, int64_t rows, int32_t heads,
                     int32_t head_width, float epsilon);
 
-/* x += y, element by element; n elements that do not overlap. */
+/* x[i] += y[i] for n elements; x and y do not overlap. */
 void norm_add_rows(float *restrict x, const float *restrict y, int64_t n);
 
 #endif

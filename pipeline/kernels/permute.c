@@ -4,9 +4,9 @@
 #include <assert.h>
 #include <stdbool.h>
 
-enum { LANES = 256 };   /* indices that walk together */
+enum { LANES = 256 };   /* indices that are computed together */
 
-/* The rounds are simple loops over 32-bit numbers; the compiler makes vectors of them. */
+/* The rounds are simple loops over 32-bit numbers, which the compiler vectorises. */
 #define VECTORS __attribute__((target_clones("avx512f", "avx2", "default")))
 
 void permute_make(struct permute *permute, int64_t n, uint64_t seed, uint32_t stream,
@@ -29,7 +29,7 @@ void permute_make(struct permute *permute, int64_t n, uint64_t seed, uint32_t st
     }
 }
 
-/* The random function of a round: one half of the index and the round's keys to 32 bits.
+/* The random function of a round, of one half of an index and the round's keys; returns 32 bits.
  * Its multipliers are those of MurmurHash3's finaliser (Appleby). */
 static inline uint32_t scramble(uint32_t x, const uint32_t key[3])
 {
@@ -39,8 +39,8 @@ static inline uint32_t scramble(uint32_t x, const uint32_t key[3])
     return x ^ x >> 16;
 }
 
-/* One half of every index moves by a function of the other half: it is added, modulo a
- * power of two, since exclusive or would make even permutations only. */
+/* Add to one half of every index a function of the other half, modulo a power of two. (Exclusive
+ * or would give only even permutations.) */
 VECTORS static void add_rounds(uint32_t *restrict high, uint32_t *restrict low, int lanes,
                                const struct permute *permute)
 {
@@ -54,7 +54,7 @@ VECTORS static void add_rounds(uint32_t *restrict high, uint32_t *restrict low, 
     }
 }
 
-/* The same in reverse. */
+/* The inverse. */
 VECTORS static void subtract_rounds(uint32_t *restrict high, uint32_t *restrict low, int lanes,
                                     const struct permute *permute)
 {
@@ -68,7 +68,7 @@ VECTORS static void subtract_rounds(uint32_t *restrict high, uint32_t *restrict 
     }
 }
 
-/* Up to LANES indices walk until each is below n; those that have arrived step out. */
+/* Apply the network to up to LANES indices, and again to those that are not below n yet. */
 static void walk(int64_t *out, const int64_t *in, int lanes, const struct permute *permute,
                  bool forward)
 {

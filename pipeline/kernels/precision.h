@@ -1,4 +1,4 @@
-/* precision.h -- what numbers are multiplied; sums are float32 in either case. */
+/* precision.h -- the type of the numbers that are multiplied; sums are float32 for both. */
 #ifndef PRECISION_H
 #define PRECISION_H
 

@@ -1,9 +1,9 @@
 /* product.h -- a bfloat16 matrix product, compiled by oneDNN for one shape.
  *
- * Several threads may use one at a time: called from a parallel region it runs on the calling
- * thread alone.  The bits do not depend on that.
+ * Several threads may use the same product at the same time.  Inside a parallel region it runs on
+ * the calling thread alone, outside on all threads, with the same bits.
  *
- * Without oneDNN (product_none.c) product_offered() is false and the rest must not be called.
+ * Without oneDNN (product_none.c) product_offered() is false, and nothing else may be called.
  */
 #ifndef PRODUCT_H
 #define PRODUCT_H
@@ -17,18 +17,18 @@
  * added to Y. */
 struct product;
 
-/* Does this build, on this CPU, have such products? */
+/* Does this build have such products on this CPU? */
 bool product_offered(void);
 
-/* Compile.  product_free() accepts NULL. */
+/* Compile a product.  product_free() accepts NULL. */
 struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs, bool add);
 void product_free(struct product *product);
 
-/* Bytes of W in the order that the product wants, aligned to 64. */
+/* Bytes of W in the product's own layout, aligned to 64. */
 int64_t product_bytes(const struct product *product);
 
-/* Bring W into it, from numbers of either precision: that of output o and input i is
- * w[o * by_output + i * by_input], where one of these is 1. */
+/* Pack W into that layout, from either precision.  The number of output o and input i is
+ * w[o * by_output + i * by_input]; by_output or by_input must be 1. */
 void product_pack(const struct product *product, void *packed, const void *w,
                   enum precision precision, int64_t by_output, int64_t by_input);
 

@@ -11,8 +11,8 @@ struct product {
     dnnl_primitive_t primitive;
 };
 
-/* Shapes and types of the operands; W in whatever order oneDNN likes best.  Scratch memory (a
- * kilobyte a thread) is ours, or oneDNN would give the product that of the thread that made it. */
+/* Shapes and types of the operands; oneDNN chooses the layout of W.  The scratch memory (a kilobyte
+ * a thread) is ours, as oneDNN would use that of the thread that compiled the product. */
 static dnnl_status_t describe(struct product *product, int64_t rows, bool add)
 {
     const int64_t outputs = product->outputs, inputs = product->inputs;
@@ -54,7 +54,7 @@ static dnnl_memory_t memory(const struct product *product, dnnl_query_t which, v
     return handle;
 }
 
-/* Do it at once, on a stream of the calling thread's own. */
+/* Execute it now, on a stream that belongs to the calling thread. */
 static void execute(const struct product *product, dnnl_primitive_t primitive, int count,
                     const dnnl_exec_arg_t *arguments)
 {
@@ -129,8 +129,8 @@ void product_pack(const struct product *product, void *packed, const void *w,
     dnnl_memory_destroy(target);
 }
 
-/* What oneDNN keeps of an execution is made and freed here, which takes microseconds, so that the
- * product itself stays as it is. */
+/* oneDNN's objects for an execution are created and freed here, which takes microseconds, so that
+ * the product stays constant and threads can share it. */
 void product_run(const struct product *product, float *y, const uint16_t *x, const void *packed)
 {
     dnnl_exec_arg_t operands[] = {

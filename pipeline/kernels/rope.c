@@ -17,8 +17,8 @@ void rope_angles(float *cosine, float *sine, int64_t positions, int32_t head_wid
         }
 }
 
-CLONES static void turn_head(float *restrict x, const float *restrict cosine,
-                              const float *restrict sine, int32_t half)
+CLONES static void rotate_head(float *restrict x, const float *restrict cosine,
+                               const float *restrict sine, int32_t half)
 {
     #pragma omp simd
     for (int32_t i = 0; i < half; i++) {
@@ -28,14 +28,14 @@ CLONES static void turn_head(float *restrict x, const float *restrict cosine,
     }
 }
 
-void rope_turn(float *x, int64_t stride, const float *cosine, const float *sine, int64_t rows,
-               int64_t context, int32_t heads, int32_t head_width)
+void rope_rotate(float *x, int64_t stride, const float *cosine, const float *sine, int64_t rows,
+                 int64_t context, int32_t heads, int32_t head_width)
 {
     const int32_t half = head_width / 2;
 
     #pragma omp parallel for
     for (int64_t r = 0; r < rows; r++)
         for (int32_t h = 0; h < heads; h++)
-            turn_head(x + r * stride + h * head_width, cosine + r % context * half,
-                      sine + r % context * half, half);
+            rotate_head(x + r * stride + h * head_width, cosine + r % context * half,
+                        sine + r % context * half, half);
 }

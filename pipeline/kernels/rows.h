@@ -1,23 +1,23 @@
-/* rows.h -- blocks of rows of a matrix: what is left of a row, and sums of columns. */
+/* rows.h -- differences and column sums of the rows of a matrix. */
 #ifndef ROWS_H
 #define ROWS_H
 
 #include <stdint.h>
 
 /* out = from - x, row by row.
- *   out    [rows, columns]   `ld_out` from row to row; may be x
+ *   out    [rows, columns]   rows `ld_out` values apart; may be x
  *   from   [columns]
- *   x      [rows, columns]   `ld` from row to row */
+ *   x      [rows, columns]   rows `ld` values apart */
 void rows_subtract(float *out, int64_t ld_out, const float *from, const float *x, int64_t ld,
                    int64_t rows, int64_t columns);
 
-/* The sums of columns, row after row.
+/* The sums of columns, added row after row.
  *   sums   [columns]         out
- *   x      [rows, columns]   `ld` from row to row */
+ *   x      [rows, columns]   rows `ld` values apart */
 void rows_sum(double *restrict sums, const float *restrict x, int64_t ld, int64_t rows,
               int64_t columns);
 
-/* The sums of columns of weighted rows, row after row.
+/* The sums of columns of weighted rows, added row after row.
  *   sums   [columns]         out
  *   weight [rows]
  *   x      [rows, columns] */

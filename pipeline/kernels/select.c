@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The bits of a float above 0 are in the order of its value.  They are looked at from the top,
- * in four digits. */
+/* The bits of positive floats, as integers, are in the order of the values.  They are read from the
+ * top in four digits. */
 enum { DIGITS = 4, DIGIT_BITS = 8, BINS = 1 << DIGIT_BITS, ALL_BITS = DIGITS * DIGIT_BITS };
 
 static inline uint32_t bits_of(float value)
@@ -16,7 +16,7 @@ static inline uint32_t bits_of(float value)
     return bits;
 }
 
-/* Count by one digit the values whose higher digits are those of `prefix`. */
+/* Count, by one digit, the values whose higher digits are those of `prefix`. */
 static void count_digit(int64_t counts[BINS], const float *value, int64_t n, uint32_t prefix,
                         int shift)
 {
@@ -27,7 +27,7 @@ static void count_digit(int64_t counts[BINS], const float *value, int64_t n, uin
     }
 }
 
-/* Kept apart: a parallel region of one thread costs more than a row's digits. */
+/* Not used for one group: a parallel region costs more than counting the digits of a row. */
 static void count_groups(int64_t counts[BINS], const float *value, const int32_t *start,
                          const int32_t *end, int64_t groups, uint32_t prefix, int shift)
 {
@@ -36,9 +36,9 @@ static void count_groups(int64_t counts[BINS], const float *value, const int32_t
         count_digit(counts, value + start[g], end[g] - start[g], prefix, shift);
 }
 
-/* Invariant: `left` of the k are still to be found among those with the digits of `prefix`. */
+/* Invariant: `left` of the k largest have the digits of `prefix`; the others are above. */
 struct cut select_largest(const float *value, const int32_t *start, const int32_t *end,
-                       int64_t groups, int64_t k)
+                          int64_t groups, int64_t k)
 {
     int64_t counts[BINS], left = k, all = 0;
     uint32_t prefix = 0;
@@ -72,19 +72,19 @@ static int descending(const void *a, const void *b)
 }
 
 struct cut select_largest_ref(const float *value, const int32_t *start, const int32_t *end,
-                           int64_t groups, int64_t k, float *room)
+                              int64_t groups, int64_t k, float *sorted)
 {
     int64_t n = 0, above = 0;
 
     for (int64_t g = 0; g < groups; g++)
         for (int64_t i = start[g]; i < end[g]; i++)
-            room[n++] = value[i];
+            sorted[n++] = value[i];
     if (n <= k)
         return (struct cut){ 0, 0 };
-    qsort(room, (size_t)n, sizeof *room, descending);
-    while (room[above] > room[k - 1])
+    qsort(sorted, (size_t)n, sizeof *sorted, descending);
+    while (sorted[above] > sorted[k - 1])
         above++;
-    return (struct cut){ room[k - 1], k - above };
+    return (struct cut){ sorted[k - 1], k - above };
 }
 
 void select_all(struct cut *cuts, int64_t count)
@@ -94,7 +94,7 @@ void select_all(struct cut *cuts, int64_t count)
 }
 
 void select_each(struct cut *cuts, struct cut cut, const float *value, const int32_t *start,
-              const int32_t *end, int64_t groups)
+                 const int32_t *end, int64_t groups)
 {
     int64_t left = cut.ties;
 
@@ -107,8 +107,9 @@ void select_each(struct cut *cuts, struct cut cut, const float *value, const int
     }
 }
 
-/* Entries start to end - 1 go to `at` as far as they are in; returns where they end.  Each is
- * written before it is known whether it stays, since a guess would often be wrong. */
+/* Copy the entries start to end - 1 that a cutoff keeps to `at`, and return where they end.  Every
+ * entry is written, and `at` moves only past those that stay: a branch would often be predicted
+ * wrong. */
 static int32_t keep(struct codes *out, int32_t at, const struct codes *codes, int32_t start,
                     int32_t end, struct cut cut)
 {
@@ -128,7 +129,7 @@ static int32_t keep(struct codes *out, int32_t at, const struct codes *codes, in
 }
 
 void select_keep(struct codes *out, int64_t first, const struct codes *codes,
-                const struct cut *active, const struct cut *near)
+                 const struct cut *active, const struct cut *auxiliary)
 {
     int32_t at = first > 0 ? out->start[first] : 0, start = codes->start[0];
 
@@ -137,7 +138,7 @@ void select_keep(struct codes *out, int64_t first, const struct codes *codes,
         const int32_t middle = codes->middle[g], end = codes->start[g + 1];
 
         out->middle[first + g] = at = keep(out, at, codes, start, middle, active[g]);
-        out->start[first + g + 1] = at = keep(out, at, codes, middle, end, near[g]);
+        out->start[first + g + 1] = at = keep(out, at, codes, middle, end, auxiliary[g]);
         start = end;
     }
 }

@@ -1,8 +1,9 @@
 /* select.h -- the largest entries of sparse codes, exactly.
  *
- * What TopK autoencoders (Gao et al., arXiv:2406.04093) keep of each row, and BatchTopK ones
- * (Bussmann et al., arXiv:2412.06410) of a whole batch.  The choice depends on the values and
- * places alone: of equal values the first are kept, by row, then by latent.
+ * TopK autoencoders (Gao et al., arXiv:2406.04093) keep the k largest entries of each row,
+ * BatchTopK ones (Bussmann et al., arXiv:2412.06410) those of a whole batch.  The choice depends
+ * only on the values and their places: of equal values the first are kept, by row, then by
+ * latent.
  */
 #ifndef SELECT_H
 #define SELECT_H
@@ -11,39 +12,38 @@
 
 #include <stdbool.h>
 
-/* Where a choice ends: what is above `value` is in, and of what equals it the first `ties`. */
+/* A cutoff: entries above `value` are kept, and of those equal to it the first `ties`. */
 struct cut {
     float   value;
     int64_t ties;
 };
 
-/* The cuts that leave all. */
+/* Set `count` cutoffs that keep all entries. */
 void select_all(struct cut *cuts, int64_t count);
 
-/* The cut that leaves the k largest of some values, or all if there are no more than k.
+/* The cutoff that keeps the k largest values, or all if there are k or fewer.
  *   value       [entries]   above 0
  *   start, end  [groups]    the groups' values are value[start[g]] to value[end[g] - 1]
- * Time: four passes over the values (a radix sort's counting, without the sorting). */
+ * Time: four passes over the values (the counting of a radix sort, without the sorting). */
 struct cut select_largest(const float *value, const int32_t *start, const int32_t *end,
-                       int64_t groups, int64_t k);
+                          int64_t groups, int64_t k);
 
-/* The same by its definition: all values sorted.  Slow; kept as the measure of select_largest().
- *   room   [entries]    in between */
+/* Reference implementation, for tests and benchmarks: sorts all values.
+ *   sorted   [entries]    scratch */
 struct cut select_largest_ref(const float *value, const int32_t *start, const int32_t *end,
-                           int64_t groups, int64_t k, float *room);
+                              int64_t groups, int64_t k, float *sorted);
 
-/* A cut through several groups, as one for each of them.
+/* Split a cutoff of several groups together into one for each group.
  *   cuts         [groups]   out
- * the rest as for select_largest(). */
+ * The other arguments are those of select_largest(). */
 void select_each(struct cut *cuts, struct cut cut, const float *value, const int32_t *start,
-              const int32_t *end, int64_t groups);
+                 const int32_t *end, int64_t groups);
 
-/* Keep of each group's active entries what its cut among `active` lets in, of its near ones that
- * among `near`.
- *   out            out  its groups `first`, ... become those of `codes`, behind what it has;
- *                       it may be `codes` itself, with first = 0: then they move together
- *   active, near   in   [groups] */
+/* Keep the entries of each group that its cutoffs keep.
+ *   out                 out  the groups of `codes` become groups first, ... of it, after those it
+ *                            has; may be `codes` itself if first = 0
+ *   active, auxiliary   in   [groups] cutoffs of the two sections */
 void select_keep(struct codes *out, int64_t first, const struct codes *codes,
-                const struct cut *active, const struct cut *near);
+                 const struct cut *active, const struct cut *auxiliary);
 
 #endif

@@ -5,14 +5,14 @@
 #include <string.h>
 
 enum {
-    WORDS = COLUMNS / 2,        /* of a row of a block in bf16 */
-    VECTORS = COLUMNS / LANES,  /* of a row of a block */
+    WORDS = COLUMNS / 2,        /* in a row of a block, in bf16 */
+    VECTORS = COLUMNS / LANES,  /* in a row of a block */
     BLOCKS = SLICE_COLUMNS / COLUMNS,
-    AHEAD = 12,                 /* entries between a row's being asked for and being used */
-    TOGETHER = 4,               /* dot products whose lanes are added up together */
+    AHEAD = 12,                 /* entries by which a row is prefetched before its use */
+    TOGETHER = 4,               /* dot products whose lanes are summed together */
 };
 
-/* Sixteen words, from any address. */
+/* Sixteen words, at any address. */
 typedef uint32_t words __attribute__((vector_size(64), aligned(4), may_alias));
 
 static const uint32_t HIGH = 0xffff0000u;
@@ -24,7 +24,7 @@ int64_t slice_bytes(enum precision precision, int64_t rows, int64_t columns)
 
 /* --- pack -------------------------------------------------------------------------- */
 
-/* Rounded to nearest, ties to even, as bf16_from_float() does with what is finite. */
+/* Round to nearest, ties to even, as bf16_from_float() does for finite numbers. */
 static inline void pack_row_bf16(uint32_t *restrict to, const float *restrict x, int64_t width)
 {
     for (int64_t v = 0; v < width / (2 * LANES); v++) {
@@ -72,13 +72,13 @@ void slice_pack(void *restrict slice, enum precision precision, const float *res
 
 /* --- rows of either precision ------------------------------------------------------ */
 
-/* Where row `index` of a slice of so many blocks begins. */
+/* The start of row `index` of a slice that is `blocks` blocks wide. */
 static inline const void *row_of(const void *slice, int32_t index, int blocks, bool bf16)
 {
     return (const char *)slice + (int64_t)index * blocks * COLUMNS * (bf16 ? 2 : 4);
 }
 
-/* Vectors v and v + 1 of a row; v is even. */
+/* Load vectors v and v + 1 of a row; v is even. */
 static inline void two_vectors(lanes two[2], const void *row, int v, bool bf16)
 {
     if (bf16) {
@@ -93,8 +93,8 @@ static inline void two_vectors(lanes two[2], const void *row, int v, bool bf16)
 
 /* --- combine ----------------------------------------------------------------------- */
 
-/* Inlined where `blocks` and `bf16` are known: the loops over vectors unroll, and the sums stay
- * in registers. */
+/* Inlined with constant `blocks` and `bf16`, so that the loops over vectors unroll and the sums
+ * stay in registers. */
 static inline __attribute__((always_inline))
 void combine(float *restrict sum, const int32_t *index, const float *coefficient, int64_t count,
              const void *slice, int blocks, bool bf16)
@@ -140,7 +140,7 @@ void slice_combine(float *restrict sum, const int32_t *index, const float *coeff
 typedef float eight __attribute__((vector_size(32)));
 typedef float four __attribute__((vector_size(16)));
 
-/* Halves are added to halves: 16 lanes become 4. */
+/* Add halves of the lanes to each other until 4 are left of 16. */
 static inline four four_of(lanes v)
 {
     const eight a = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7)
@@ -149,7 +149,7 @@ static inline four four_of(lanes v)
     return __builtin_shufflevector(a, a, 0, 1, 2, 3) + __builtin_shufflevector(a, a, 4, 5, 6, 7);
 }
 
-/* The lanes of each of four, 0 + 2 and 1 + 3, then those. */
+/* Sum the four lanes of each of four vectors: lanes 0 + 2 and 1 + 3 first, then these two. */
 static inline four sums_of(const four v[TOGETHER])
 {
     const four a = __builtin_shufflevector(v[0], v[1], 0, 1, 4, 5)
@@ -160,7 +160,7 @@ static inline four sums_of(const four v[TOGETHER])
     return __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
 }
 
-/* One block of a row, in four lanes. */
+/* The dot product with one block of a row, as four partial sums. */
 static inline four dot_row(const float *a, const void *row, bool bf16)
 {
     lanes even = {0}, odd = {0};
@@ -174,7 +174,7 @@ static inline four dot_row(const float *a, const void *row, bool bf16)
     return four_of(even + odd);
 }
 
-/* The last entries, if they are fewer than TOGETHER, are asked for more than once. */
+/* If fewer than TOGETHER entries are left, the last one is computed several times. */
 static inline __attribute__((always_inline))
 void dots(float *restrict dot, const int32_t *index, int64_t count, const float *a,
           const void *slice, int blocks, bool bf16)
@@ -206,8 +206,9 @@ void slice_dots(float *restrict dot, const int32_t *index, int64_t count, const 
         dots(dot, index, count, a, slice, blocks, false);
 }
 
-/* --- definitions ------------------------------------------------------------------- */
+/* --- reference implementations ----------------------------------------------------- */
 
+/* One value of a slice in either precision. */
 static float value_at(const void *slice, enum precision precision, int64_t row, int64_t width,
                       int64_t column)
 {

@@ -1,8 +1,8 @@
 /* sparse.h -- sparse codes as dense matrices, and back.
  *
- * A group g of a list (codes.h) has the entries start[g] <= k < end[g], each with an index
- * and a coefficient.  Dense matrices are row-major.  While many latents are active products go
- * this way (square.h); else those of slice.h are faster.
+ * Group g of a list (codes.h) has the entries start[g] <= k < end[g], each with an index and a
+ * coefficient.  Dense matrices are row-major.  Dense products (square.h) are faster while many
+ * latents are active; otherwise those of slice.h are.
  */
 #ifndef SPARSE_H
 #define SPARSE_H

@@ -25,7 +25,7 @@ int64_t square_bytes(enum precision precision)
     return SQUARE * (precision == PRECISION_BF16 ? 2 : 4);
 }
 
-/* A whole block of what may be a part of one. */
+/* Copy a block that may be smaller, and pad it with zeros. */
 static void fill(float *whole, const float *x, int64_t ld, int64_t rows, int64_t columns)
 {
     memset(whole, 0, SQUARE * sizeof *whole);

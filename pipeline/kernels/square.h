@@ -2,10 +2,10 @@
  *
  *   y += a b       each [SIDE, SIDE]
  *
- * What is larger is cut into such blocks, those at an edge filled up with zeros.  So there is one
- * shape of product, which oneDNN compiles once for bf16; float32 goes through BLAS.  Bits depend
- * on the blocks and their order alone.  Blocks are small enough for all three of them to stay in a
- * core's cache, and large enough for it to work at nine tenths of its speed.
+ * Larger matrices are divided into such blocks, which are padded with zeros at the edges.  So there
+ * is one shape of product, which oneDNN compiles once for bf16; float32 uses BLAS.  The bits depend
+ * only on the blocks and their order.  Three blocks are small enough for a core's cache, and large
+ * enough for nine tenths of its speed.
  */
 #ifndef SQUARE_H
 #define SQUARE_H
@@ -16,7 +16,7 @@
 
 enum { SIDE = 128, SQUARE = SIDE * SIDE };
 
-/* Several threads may use one at a time; square_free() accepts an empty one. */
+/* Several threads may use the same one at the same time.  square_free() accepts an empty one. */
 struct square {
     enum precision  precision;
     struct product *product;    /* NULL for float32 */
@@ -28,18 +28,18 @@ void square_free(struct square *square);
 /* Bytes of an operand, aligned to 64. */
 int64_t square_bytes(enum precision precision);
 
-/* Make the operand a, or b.
- *   x   [rows, columns]   in, `ld` from row to row; SIDE at most of each */
+/* Make the operand a, or b, from x.
+ *   x   [rows, columns]   in, rows `ld` values apart; at most SIDE rows and columns */
 void square_left(const struct square *square, void *a, const float *x, int64_t ld, int64_t rows,
                  int64_t columns);
 void square_right(const struct square *square, void *b, const float *x, int64_t ld, int64_t rows,
                   int64_t columns);
 
-/* b of x^T. */
+/* Make the operand b from x^T. */
 void square_right_transposed(const struct square *square, void *b, const float *x, int64_t ld,
                              int64_t rows, int64_t columns);
 
-/* Multiply and add; y aligned to 64. */
+/* y += a b; y is aligned to 64. */
 void square_add(const struct square *square, float *y, const void *a, const void *b);
 
 #endif

@@ -24,10 +24,10 @@ CLONES bool values_finite(const float *in, int64_t n)
     return found == 0;
 }
 
-/* A square is exact in double, so it makes no difference whether a CPU rounds before it adds. */
+/* A float's square is exact in double, so a fused multiply-add gives the same bits. */
 CLONES double values_sum_squares(const float *in, int64_t n)
 {
-    double lane[8] = {0};   /* eight sums, so that the compiler may use vectors */
+    double lane[8] = {0};   /* eight sums, so that the compiler can vectorise */
     int64_t i = 0;
 
     for (; i + 8 <= n; i += 8)
@@ -35,7 +35,8 @@ CLONES double values_sum_squares(const float *in, int64_t n)
             lane[j] += (double)in[i + j] * (double)in[i + j];
     for (; i < n; i++)
         lane[i % 8] += (double)in[i] * (double)in[i];
-    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+    return ((lane[0] + lane[1]) + (lane[2] + lane[3]))
+           + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
 }
 
 CLONES

@@ -1,16 +1,16 @@
-/* values.h -- a row of numbers: is it finite, how long is it, scale it. */
+/* values.h -- check, square-sum and scale the numbers of a row. */
 #ifndef VALUES_H
 #define VALUES_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Is none of n numbers infinite or NaN?  A number is so if all bits of its exponent are set.
+/* Are all n numbers finite?  A number is infinite or NaN if all bits of its exponent are set.
  *   exponent  these bits: 0x7f80 for bf16, 0x7c00 for IEEE halves */
 bool values_finite_bf16(const uint16_t *in, int64_t n, uint16_t exponent);
 bool values_finite(const float *in, int64_t n);
 
-/* The sum of in[i]^2, in double, in an order that depends on n alone. */
+/* The sum of in[i]^2 in double, added in an order that depends only on n. */
 double values_sum_squares(const float *in, int64_t n);
 
 /* Multiply n values by a factor. */

@@ -1,5 +1,5 @@
-/* vectors.h -- exp and tanh without branches and calls, so that the compiler can put many of
- * them into one instruction.
+/* vectors.h -- exp and tanh without branches and calls, so that the compiler can vectorise loops
+ * with them.
  */
 #ifndef VECTORS_H
 #define VECTORS_H
@@ -12,11 +12,11 @@
  *
  * x = n ln 2 + r with |r| <= ln 2 / 2; the polynomial in r was fitted to (e^r - 1 - r) / r^2
  * by weighted least squares on Chebyshev nodes.  ln 2 is split so that n times its first
- * part is exact.  The limits are put on 2^n and not on x: given a constant x for some
- * values, the compiler makes a branch of it, and no vector code. */
+ * part is exact.  The limits apply to 2^n and not to x: a constant x would let the
+ * compiler make a branch, and no vector code. */
 static inline float vector_exp(float x)
 {
-    const float to_integer = 12582912;      /* 1.5 * 2^23: adding it leaves no room for a fraction */
+    const float to_integer = 12582912;      /* 1.5 * 2^23: adding it rounds to an integer */
     float shifted, n, r, p, power;
     uint32_t bits;
 

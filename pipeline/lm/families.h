@@ -26,7 +26,7 @@ struct family {
     enum status (*read_ends)(struct weights *to, const struct checkpoint *from);
 };
 
-/* Family number `i` of the table, NULL behind the last. */
+/* Family number `i` of the table, NULL after the last. */
 const struct family *families_at(int i);
 
 /* The family of this name; NULL if there is none. */

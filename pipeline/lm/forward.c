@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The MLP's hidden layer is the widest; it is made for so many rows at a time, which still
- * is enough for all threads. */
+/* Rows that go through the MLP at a time: its hidden layer is the widest buffer, and these rows
+ * still keep all threads busy. */
 enum { PIECE_ROWS = 4096 };
 
-/* --- shapes and room ----------------------------------------------------------------- */
+/* --- shapes and memory --------------------------------------------------------------- */
 
 static int64_t heads_width(const struct lm_config *c)
 {
@@ -43,7 +43,7 @@ static struct attention attention_shape(const struct lm_config *c, enum precisio
     };
 }
 
-/* Scratch of attention, for all threads. */
+/* Bytes of attention's scratch, for all threads. */
 static int64_t attention_bytes(const struct lm_config *c, enum precision precision,
                                int64_t sequences, int64_t context, int threads)
 {
@@ -52,7 +52,7 @@ static int64_t attention_bytes(const struct lm_config *c, enum precision precisi
     return attention_scratch(&shape, threads);
 }
 
-/* Numbers that a product wants of so many rows. */
+/* Bytes of the input of a product; its rows are filled up to whole blocks. */
 static int64_t input_bytes(enum precision precision, int64_t rows, int64_t width)
 {
     const int64_t whole = (rows + LINEAR_ROWS - 1) / LINEAR_ROWS * LINEAR_ROWS;
@@ -60,7 +60,7 @@ static int64_t input_bytes(enum precision precision, int64_t rows, int64_t width
     return whole * width * linear_input_bytes(precision);
 }
 
-/* Rounded inputs of the products, where they are rounded. */
+/* Bytes of the widest rounded input; in float32 inputs are not rounded. */
 static int64_t rounding_bytes(const struct lm_config *c, enum precision precision, int64_t rows)
 {
     const int64_t width = c->width > heads_width(c) ? c->width : heads_width(c);
@@ -129,7 +129,7 @@ void forward_free(struct forward *forward)
 
 /* --- the stretches of a layer -------------------------------------------------------- */
 
-/* Count the time since `start` as that of `part`. */
+/* Add the time since `start` to that of `part`. */
 static void spend(struct forward *f, enum forward_part part, double start)
 {
     f->spent[part] += omp_get_wtime() - start;
@@ -146,7 +146,7 @@ static void multiply(struct forward *f, float *y, const struct linear *w, const 
     spend(f, FORWARD_PRODUCTS, start);
 }
 
-/* The MLP of some rows. */
+/* The MLP: product, activation, product. */
 static void multiply_twice(struct forward *f, float *y, const struct layer_weights *w,
                            const float *x, int64_t rows)
 {
@@ -171,8 +171,8 @@ static void rotate(struct forward *f)
         rope_angles(f->cosine, f->sine, f->context, c->head_width, rope.base, rope.factor);
         f->rope = rope;
     }
-    rope_turn(f->qkv, qkv_width(c), f->cosine, f->sine, f->rows, f->context,
-              c->heads + c->kv_heads, c->head_width);
+    rope_rotate(f->qkv, qkv_width(c), f->cosine, f->sine, f->rows, f->context,
+                c->heads + c->kv_heads, c->head_width);
 }
 
 static void to_attn(struct forward *f, const struct layer_weights *w)
@@ -317,23 +317,24 @@ static void embed(float *x, const struct weights *weights, int32_t id, int64_t p
 enum status forward_start(struct forward *f, const int32_t *ids, int64_t sequences)
 {
     const struct lm_config *c = &f->weights->config;
+    enum status st = OK;
 
     assert(0 < sequences && sequences <= f->most);
-    if (f->context > c->positions)
-        return refuse(E_USAGE, "sequences of %lld tokens are longer than the %d this model was "
-                      "made for; set 'corpus: context' to at most that", (long long)f->context,
-                      (int)c->positions);
+    REQUIRE(f->context <= c->positions, E_USAGE, "sequences of %lld tokens are longer than the %d "
+            "this model was made for; set 'corpus: context' to at most that", (long long)f->context,
+            (int)c->positions);
     f->sequences = sequences;
     f->rows = sequences * f->context;
     for (int64_t r = 0; r < f->rows; r++)
-        if (ids[r] < 0 || ids[r] >= c->vocabulary)
-            return refuse(E_FORMAT, "token id %d is not in the model's vocabulary of %d; was the "
-                          "text tokenized for another model?", (int)ids[r], (int)c->vocabulary);
+        REQUIRE(0 <= ids[r] && ids[r] < c->vocabulary, E_FORMAT, "token id %d is not in the "
+                "model's vocabulary of %d; was the text tokenized for another model?", (int)ids[r],
+                (int)c->vocabulary);
     #pragma omp parallel for
     for (int64_t r = 0; r < f->rows; r++)
         embed(f->residual + r * c->width, f->weights, ids[r], r % f->context);
     stand_at(f, (struct tap){ .site = site_at(SITES - 1), .layer = -1 });
-    return OK;
+done:
+    return st;
 }
 
 void forward_next(struct forward *f)

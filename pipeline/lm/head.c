@@ -84,7 +84,7 @@ static void score_tile(struct head *head, const struct head_task *tasks, int cou
         }
         if (task->kl != NULL)
             entropy_divergences(task->kl + from, head->first, head->first_sum, logits, sums, rows,
-                        c->vocabulary);
+                                c->vocabulary);
     }
 }
 

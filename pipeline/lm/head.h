@@ -1,9 +1,9 @@
-/* head.h -- from the last residual stream to logits, losses and entropy_divergences.
+/* head.h -- from the last residual stream to logits, losses and divergences.
  *
- * The logits of all rows at once would be the largest thing in memory (256 k words a row), so
- * they are made for a tile of rows at a time and never kept.  Several streams of the same
- * text (the model as it is, and with something spliced in) go through together: the
- * logits of the first, with which all others are compared, are made once.
+ * The logits of all rows at once would be the largest array in memory (256 k words a row), so
+ * they are computed for a tile of rows at a time and never kept.  Several streams of the same
+ * text (the model as it is, and with autoencoders spliced in) are scored together: all are
+ * compared with the first, whose logits are computed once.
  */
 #ifndef HEAD_H
 #define HEAD_H
@@ -18,7 +18,7 @@ struct head {
     float  *first_sum, *other_sum;      /* [tile] logs of their sums */
 };
 
-/* Bytes that head_make() will allocate.  Local, as all here. */
+/* Bytes that head_make() allocates.  Local, as all here. */
 int64_t head_bytes(const struct lm_config *config);
 void    head_make(struct head *head, const struct weights *weights);
 void    head_free(struct head *head);
@@ -31,19 +31,19 @@ double head_work(const struct lm_config *config);
  *   stream [rows, width]       in, residual stream after the last layer */
 void head_logits(struct head *head, float *logits, const float *stream, int64_t rows);
 
-/* One stream, and what is said of it. */
+/* One stream and its scores. */
 struct head_task {
     const float *stream;    /* [rows, width]  in */
     float       *loss;      /* [rows]  out: cross-entropy of the next id, nats */
-    float       *kl;        /* [rows]  out: KL(first stream || this), nats; NULL: not wanted */
+    float       *kl;        /* [rows]  out: KL(first stream || this), nats; NULL: not computed */
 };
 
 /* Score `count` streams of the same rows.
- *   next [rows]  in: the id that follows, or -1: there is none, the loss is then 0 */
+ *   next [rows]  in: the id that follows, or -1 if there is none; the loss is then 0 */
 void head_score(struct head *head, const struct head_task *tasks, int count,
                 const int32_t *next, int64_t rows);
 
-/* What follows each id: next[t] = ids[t + 1], and -1 at the end of each sequence.
+/* The id after each id: next[t] = ids[t + 1], and -1 at the end of each sequence.
  *   next [sequences, context]  out
  *   ids  [sequences, context]  in */
 void head_next(int32_t *next, const int32_t *ids, int64_t sequences, int64_t context);

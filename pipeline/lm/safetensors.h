@@ -4,7 +4,7 @@
  * length of a JSON header, the header, then the values of all tensors without gaps.  A
  * checkpoint is one model.safetensors, or several files named by
  * model.safetensors.index.json.  Files are mapped, not read: values come from disk when they
- * are asked for.  Everything here is Local.
+ * are used.  safetensors_write.h writes such files.  Everything here is Local.
  */
 #ifndef SAFETENSORS_H
 #define SAFETENSORS_H
@@ -27,7 +27,7 @@ struct safetensor {
     int              rank;
     int64_t          shape[TENSOR_RANK_MAX];
     int64_t          count;     /* elements */
-    int64_t          begin, end;    /* offsets of its values behind the header */
+    int64_t          begin, end;    /* offsets of its values after the header */
     const void      *values;    /* at no particular alignment */
 };
 
@@ -37,20 +37,21 @@ struct safetensors {
     int                 files;
     struct mapped_file *file;
     int64_t             count;
-    struct safetensor  *tensors;    /* by name */
+    struct safetensor  *tensors;    /* sorted by name */
 };
 
-/* Open the checkpoint in a folder.  E_IO; E_FORMAT: truncated, a header longer than its
- * file, not JSON, a name twice, no type, a shape that does not fit its bytes,
- * offsets that overlap, leave gaps or point outside the file, an index that names a tensor which
- * is not in its file.  E_IO if the index names a file that is not there. */
+/* Open the checkpoint in a folder.  E_IO, also if the index names a file that is not there;
+ * E_FORMAT: truncated, a header longer than its file, not JSON, a name twice, no type, a shape
+ * that does not fit its bytes, offsets that overlap, leave gaps or point outside the file, an
+ * index that names a tensor which is not in its file. */
 enum status safetensors_open(struct safetensors *checkpoint, const char *folder);
+
 /* The same for one file of any name. */
 enum status safetensors_open_file(struct safetensors *checkpoint, const char *path);
 
-void        safetensors_close(struct safetensors *checkpoint);
+void safetensors_close(struct safetensors *checkpoint);
 
-/* NULL if there is none of that name. */
+/* The tensor of this name; NULL if there is none. */
 const struct safetensor *safetensors_find(const struct safetensors *checkpoint, const char *name);
 
 /* All values as float32, exactly.  E_NUMERIC if one is not finite; E_FORMAT if they are of
@@ -58,9 +59,9 @@ const struct safetensor *safetensors_find(const struct safetensors *checkpoint, 
  *   values [tensor->count]  out */
 enum status safetensors_values(float *values, const struct safetensor *tensor);
 
-/* The same step by step, for those who read a tensor on several threads: can it be read, some of
- * its values in one precision (exact in float32, else rounded; are all finite?), and the refusal if
- * some were not.
+/* The same in three steps, for readers with several threads.  safetensors_check() refuses a type
+ * that cannot be read.  safetensors_part() gives some of the values, exact in float32 or rounded
+ * to bf16, and says whether all are finite.  safetensors_finite() is the refusal if some are not.
  *   values [count]  out, floats or bf16 */
 enum status safetensors_check(const struct safetensor *tensor);
 bool        safetensors_part(void *values, enum precision precision,

@@ -202,8 +202,10 @@ void weights_normalise(float *y, const float *x, struct norm_weights norm,
 
 enum status weights_check_precision(enum precision precision)
 {
-    if (!linear_offers(precision))
-        return refuse(E_USAGE, "precision bf16 needs oneDNN (libdnnl-dev when saemill is built) "
-                      "and a CPU with AVX-512; choose f32");
-    return OK;
+    enum status st = OK;
+
+    REQUIRE(linear_offers(precision), E_USAGE, "precision bf16 needs oneDNN (libdnnl-dev when "
+            "saemill is built) and a CPU with AVX-512; choose f32");
+done:
+    return st;
 }

@@ -54,8 +54,8 @@ struct weights {
 /* E_USAGE if this build or CPU does not offer the precision.  Local. */
 enum status weights_check_precision(enum precision precision);
 
-/* Bytes of the parameters, which the first rank of each node allocates (comm_first_of_node()),
- * and of what every rank needs besides while it reads with so many threads.  Local. */
+/* Bytes of the parameters, which the first rank of each node allocates (comm_first_of_node());
+ * and of the buffers that every rank needs while it reads with `threads` threads.  Local. */
 int64_t weights_bytes(const struct lm_config *config, enum precision precision);
 int64_t weights_reading_bytes(const struct lm_config *config, int threads);
 

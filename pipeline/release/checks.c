@@ -12,25 +12,26 @@
 
 static const char LIST[] = "SHA256SUMS";
 
-enum { FOLDER_LONGEST = 200 };  /* letters that release gives a name at most */
+enum { FOLDER_LONGEST = 200 };  /* bytes; release makes no longer name */
 
-/* ---- are the files those of the list? ------------------------------------------- */
+/* ---- files and SHA256SUMS --------------------------------------------------------- */
 
-/* Both lists are sorted: walk them together.  Prints what only one of them has, marks with
- * an empty name what need not be hashed, and returns the number of differences. */
-static int64_t compare_names(struct run *run, const struct digests *listed, struct digests *there)
+/* Compare the names of two sorted lists.  Prints each name that only one of them has, and returns
+ * their number. */
+static int64_t compare_names(struct run *run, const struct digests *listed,
+                             const struct digests *found)
 {
     int64_t differences = 0, l = 0, t = 0;
 
-    while (l < listed->count || t < there->count) {
-        const int order = l == listed->count ? 1 : t == there->count ? -1
-                        : strcmp(listed->files[l].name, there->files[t].name);
+    while (l < listed->count || t < found->count) {
+        const int order = l == listed->count ? 1 : t == found->count ? -1
+                        : strcmp(listed->files[l].name, found->files[t].name);
 
         if (order < 0) {
             run_note(run, "missing: %s", listed->files[l].name);
             differences++;
-        } else if (order > 0 && strcmp(there->files[t].name, LIST) != 0) {
-            run_note(run, "not in %s: %s", LIST, there->files[t].name);
+        } else if (order > 0 && strcmp(found->files[t].name, LIST) != 0) {
+            run_note(run, "not in %s: %s", LIST, found->files[t].name);
             differences++;
         }
         l += order <= 0;
@@ -39,16 +40,17 @@ static int64_t compare_names(struct run *run, const struct digests *listed, stru
     return differences;
 }
 
+/* Print each file in both lists whose sums differ, and return their number. */
 static int64_t compare_sums(struct run *run, const struct digests *listed,
-                            const struct digests *there)
+                            const struct digests *found)
 {
     int64_t differences = 0, t = 0;
 
     for (int64_t l = 0; l < listed->count; l++) {
-        while (t < there->count && strcmp(there->files[t].name, listed->files[l].name) < 0)
+        while (t < found->count && strcmp(found->files[t].name, listed->files[l].name) < 0)
             t++;
-        if (t == there->count || strcmp(there->files[t].name, listed->files[l].name) != 0
-            || strcmp(there->files[t].sum, listed->files[l].sum) == 0)
+        if (t == found->count || strcmp(found->files[t].name, listed->files[l].name) != 0
+            || strcmp(found->files[t].sum, listed->files[l].sum) == 0)
             continue;
         run_note(run, "changed: %s", listed->files[l].name);
         differences++;
@@ -56,30 +58,29 @@ static int64_t compare_sums(struct run *run, const struct digests *listed,
     return differences;
 }
 
-enum status verify_sums(struct run *run, const char *folder, int64_t *bytes)
+enum status checks_sums(struct run *run, const char *folder, int64_t *bytes)
 {
     char path[PATH_LENGTH];
-    struct digests listed = {0}, there = {0};
+    struct digests listed = {0}, found = {0};
     int64_t differences;
     enum status st;
 
     path_print(path, "%s/%s", folder, LIST);
     TRY_ALL(run->comm, digests_read(&listed, path));
-    TRY(digests_list(&there, run->comm, folder));
-    TRY_ALL(run->comm, digests_bytes(bytes, &there, folder));
-    TRY(digests_compute(&there, run->comm, folder));
-    differences = compare_names(run, &listed, &there) + compare_sums(run, &listed, &there);
-    if (differences > 0)
-        st = refuse(E_FORMAT, "%s is not the release that its %s describes: %lld of %lld files "
-                    "differ; fetch them again", folder, LIST, (long long)differences,
-                    (long long)listed.count);
+    TRY(digests_list(&found, run->comm, folder));
+    TRY_ALL(run->comm, digests_bytes(bytes, &found, folder));
+    TRY(digests_compute(&found, run->comm, folder));
+    differences = compare_names(run, &listed, &found) + compare_sums(run, &listed, &found);
+    REQUIRE(differences == 0, E_FORMAT, "%s is not the release that its %s describes: %lld of %lld "
+            "files differ; fetch them again", folder, LIST, (long long)differences,
+            (long long)listed.count);
 done:
-    digests_free(&there);
+    digests_free(&found);
     digests_free(&listed);
     return st;
 }
 
-/* ---- do manifest and folders agree? --------------------------------------------- */
+/* ---- manifest and folders --------------------------------------------------------- */
 
 static enum status read_json(json_t **json, const char *path)
 {
@@ -90,8 +91,7 @@ static enum status read_json(json_t **json, const char *path)
 
     TRY(file_read(path, &text, &size));
     *json = json_loadb(text, (size_t)size, JSON_REJECT_DUPLICATES, &error);
-    if (*json == NULL)
-        st = refuse(E_FORMAT, "cannot read %s, line %d: %s", path, error.line, error.text);
+    REQUIRE(*json != NULL, E_FORMAT, "cannot read %s, line %d: %s", path, error.line, error.text);
 done:
     free(text);
     return st;
@@ -114,17 +114,20 @@ static enum status check_manifest(const json_t *manifest, const char *path)
     const char *format = json_string_value(json_object_get(manifest, "format"));
     const json_int_t version = json_integer_value(json_object_get(manifest, "version"));
 
-    if (format == NULL || strcmp(format, "saemill release") != 0)
-        return refuse(E_FORMAT, "%s is not the manifest of a saemill release", path);
-    if (version != 1)
-        return refuse(E_FORMAT, "%s has version %lld; this program knows version 1", path,
-                      (long long)version);
+    enum status st;
+
+    REQUIRE(format != NULL && strcmp(format, "saemill release") == 0, E_FORMAT,
+            "%s is not the manifest of a saemill release", path);
+    REQUIRE(version == 1, E_FORMAT, "%s has version %lld; this program knows version 1", path,
+            (long long)version);
     for (size_t i = 0; i < count_of(manifest); i++)
-        if (folder_of(manifest, i) == NULL || strlen(folder_of(manifest, i)) > FOLDER_LONGEST)
-            return refuse(E_FORMAT, "%s names no usable folder for autoencoder %zu", path, i);
-    return OK;
+        REQUIRE(folder_of(manifest, i) != NULL && strlen(folder_of(manifest, i)) <= FOLDER_LONGEST,
+                E_FORMAT, "%s names no usable folder for autoencoder %zu", path, i);
+done:
+    return st;
 }
 
+/* Is `file` the params.npz of an autoencoder in the manifest? */
 static bool is_named(const json_t *manifest, const char *file)
 {
     for (size_t i = 0; i < count_of(manifest); i++) {
@@ -137,7 +140,7 @@ static bool is_named(const json_t *manifest, const char *file)
     return false;
 }
 
-enum status verify_manifest(json_t **manifest, struct run *run, const char *folder)
+enum status checks_manifest(json_t **manifest, struct run *run, const char *folder)
 {
     char path[PATH_LENGTH];
     struct digests files = {0};
@@ -154,44 +157,43 @@ enum status verify_manifest(json_t **manifest, struct run *run, const char *fold
 
         if (npz == NULL)
             continue;
-        TRY(is_named(*manifest, name) ? OK
-            : refuse(E_FORMAT, "%s/%s is not in the manifest", folder, name));
+        REQUIRE(is_named(*manifest, name), E_FORMAT, "%s/%s is not in the manifest", folder, name);
         found++;
     }
-    if (found < count_of(*manifest))
-        st = refuse(E_FORMAT, "%s names %zu autoencoders, but %zu have a params.npz", path,
-                    count_of(*manifest), found);
+    REQUIRE(found >= count_of(*manifest), E_FORMAT,
+            "%s names %zu autoencoders, but %zu have a params.npz", path, count_of(*manifest),
+            found);
 done:
     digests_free(&files);
     return st;
 }
 
-/* ---- are both forms the same autoencoder? --------------------------------------- */
+/* ---- the forms of an autoencoder -------------------------------------------------- */
 
-/* Is a tensor of the file the one it should be? */
-static enum status same_tensor(const struct safetensors *file,
-                               const struct saelens_tensor *wanted)
+/* Check that the file has a tensor with this name, shape and these values. */
+static enum status check_tensor(const struct safetensors *file,
+                                const struct safetensors_array *wanted)
 {
     const struct safetensor *tensor = safetensors_find(file, wanted->name);
-    const int64_t count = wanted->rows * (wanted->columns > 0 ? wanted->columns : 1);
+    const int64_t count = safetensors_write_count(wanted);
     const char *path = file->tensors[0].path;
     float *read = NULL;
     enum status st;
 
-    if (tensor == NULL || tensor->type != TENSOR_F32 || tensor->count != count
-        || tensor->shape[0] != wanted->rows || tensor->rank != (wanted->columns > 0 ? 2 : 1))
-        return refuse(E_FORMAT, "%s has no float32 tensor %s of the shape that params.npz has "
-                      "beside it", path, wanted->name);
+    REQUIRE(tensor != NULL && tensor->type == TENSOR_F32 && tensor->count == count
+            && tensor->shape[0] == wanted->rows && tensor->rank == (wanted->columns > 0 ? 2 : 1),
+            E_FORMAT, "%s has no float32 tensor %s of the shape in the params.npz next to it", path,
+            wanted->name);
     read = allocate(count, sizeof *read);
     TRY(safetensors_values(read, tensor));
-    if (memcmp(read, wanted->values, (size_t)count * sizeof *read) != 0)
-        st = refuse(E_FORMAT, "%s and params.npz beside it hold different numbers in %s", path,
-                    wanted->name);
+    REQUIRE(memcmp(read, wanted->values, (size_t)count * sizeof *read) == 0, E_FORMAT,
+            "%s and the params.npz next to it hold different numbers in %s", path, wanted->name);
 done:
     free(read);
     return st;
 }
 
+/* Check that the safetensors file holds the tensors that `sae` gives, and no others. */
 static enum status check_weights(const struct sae *sae, const char *path)
 {
     struct safetensors file = {0};
@@ -200,18 +202,18 @@ static enum status check_weights(const struct sae *sae, const char *path)
 
     saelens_weights_make(&weights, sae);
     TRY(safetensors_open_file(&file, path));
-    TRY(file.count == weights.count ? OK
-        : refuse(E_FORMAT, "%s has %lld tensors; params.npz beside it amounts to %d", path,
-                 (long long)file.count, weights.count));
+    REQUIRE(file.count == weights.count, E_FORMAT,
+            "%s has %lld tensors; the params.npz next to it corresponds to %d", path,
+            (long long)file.count, weights.count);
     for (int i = 0; i < weights.count; i++)
-        TRY(same_tensor(&file, &weights.tensors[i]));
+        TRY(check_tensor(&file, &weights.tensors[i]));
 done:
     safetensors_close(&file);
     saelens_weights_free(&weights);
     return st;
 }
 
-/* Also notes what the config says the autoencoder is. */
+/* Compare with cfg.json, and set the form of `sae` from its architecture. */
 static enum status check_config(struct sae *sae, const char *path)
 {
     json_t *config = NULL;
@@ -219,20 +221,20 @@ static enum status check_config(struct sae *sae, const char *path)
 
     TRY(read_json(&config, path));
     const char *architecture = json_string_value(json_object_get(config, "architecture"));
-    TRY(architecture != NULL && saelens_recognise(sae, architecture) ? OK
-        : refuse(E_FORMAT, "%s has an architecture, %s, that params.npz beside it cannot be", path,
-                 architecture == NULL ? "none" : architecture));
-    if (json_integer_value(json_object_get(config, "d_in")) != sae->inputs
-        || json_integer_value(json_object_get(config, "d_sae")) != sae->latents
-        || json_integer_value(json_object_get(config, "k")) != sae->keep)
-        st = refuse(E_FORMAT, "%s has another d_in, d_sae or k than params.npz beside it (%d, %d "
-                    "and %d)", path, sae->inputs, sae->latents, sae->keep);
+    REQUIRE(architecture != NULL && saelens_recognise(sae, architecture), E_FORMAT,
+            "%s has an architecture, %s, that does not match the params.npz next to it", path,
+            architecture == NULL ? "none" : architecture);
+    REQUIRE(json_integer_value(json_object_get(config, "d_in")) == sae->inputs
+            && json_integer_value(json_object_get(config, "d_sae")) == sae->latents
+            && json_integer_value(json_object_get(config, "k")) == sae->keep, E_FORMAT,
+            "%s has another d_in, d_sae or k than the params.npz next to it (%d, %d and %d)", path,
+            sae->inputs, sae->latents, sae->keep);
 done:
     json_decref(config);
     return st;
 }
 
-/* Is the number in the folder's name the rounded L0 of the scores? */
+/* Check that the number in the folder's name is the rounded L0 of the scores. */
 static enum status check_scores(const char *folder, const char *path)
 {
     static const char PREFIX[] = "average_l0_";
@@ -244,8 +246,8 @@ static enum status check_scores(const char *folder, const char *path)
     name = name == NULL ? folder : name + 1;
     const double l0 = json_number_value(json_object_get(scores, "l0"));
     const bool named = strncmp(name, PREFIX, strlen(PREFIX)) == 0;
-    if (!named || fabs(l0 - strtod(name + strlen(PREFIX), NULL)) > 0.5)
-        st = refuse(E_FORMAT, "%s says L0 %.2f, but its folder is %s", path, l0, name);
+    REQUIRE(named && fabs(l0 - strtod(name + strlen(PREFIX), NULL)) <= 0.5, E_FORMAT,
+            "%s says L0 %.2f, but its folder is %s", path, l0, name);
 done:
     json_decref(scores);
     return st;
@@ -271,7 +273,7 @@ done:
     return st;
 }
 
-enum status verify_autoencoders(struct run *run, const char *folder, const json_t *manifest)
+enum status checks_autoencoders(struct run *run, const char *folder, const json_t *manifest)
 {
     const double since = MPI_Wtime();
     const size_t count = count_of(manifest);

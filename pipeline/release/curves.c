@@ -18,7 +18,7 @@ static int64_t count_lines(const char *text)
     return lines;
 }
 
-/* Which column of the file each of ours is. */
+/* Find the file's column for each of ours. */
 static enum status find_columns(int at[CURVE_COLUMNS], char *header, const char *path)
 {
     char *name;
@@ -37,7 +37,7 @@ static enum status find_columns(int at[CURVE_COLUMNS], char *header, const char 
     return OK;
 }
 
-/* Add one step to the digests of a point. */
+/* Parse a line, and add its step to a point. */
 static enum status add_step(struct curve *curve, int64_t point, const int at[CURVE_COLUMNS],
                             char *line, const char *path, int64_t number)
 {

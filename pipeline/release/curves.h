@@ -1,4 +1,4 @@
-/* curves.h -- the log of a training, thinned out to what a diagram can show. */
+/* curves.h -- the log of a training, averaged to the number of points that a diagram can show. */
 #ifndef CURVES_H
 #define CURVES_H
 
@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-enum { CURVE_POINTS = 160 };    /* at most */
+enum { CURVE_POINTS = 160 };    /* most points of a curve */
 
 enum curve_column { CURVE_ROWS, CURVE_LOSS, CURVE_FVU, CURVE_L0, CURVE_DEAD, CURVE_COLUMNS };
 
@@ -15,9 +15,9 @@ struct curve {
     double  column[CURVE_COLUMNS][CURVE_POINTS];
 };
 
-/* Read a log of train: a header line, then one line a step, columns separated by tabs and
- * found by their names in the header: rows, loss, fvu, l0, dead.  A point is the mean over
- * equally many consecutive steps; CURVE_ROWS is that of the last of them.
+/* Read a training log (FORMATS.md).  Its columns rows, loss, fvu, l0 and dead are found by their
+ * names in the header.  A point is the mean over some consecutive steps, the same number for each
+ * point to within one; CURVE_ROWS is that of the last of them.
  * Local.  E_IO, E_FORMAT. */
 enum status curves_read(struct curve *curve, const char *path);
 

@@ -23,13 +23,13 @@ void digests_free(struct digests *digests)
 
 void digests_append(struct digests *digests, const char *name)
 {
-    /* Room doubles whenever the count reaches a power of two. */
+    /* The capacity doubles whenever the count reaches a power of two. */
     if ((digests->count & (digests->count - 1)) == 0) {
-        const size_t room = digests->count == 0 ? 1 : 2 * (size_t)digests->count;
+        const size_t capacity = digests->count == 0 ? 1 : 2 * (size_t)digests->count;
 
-        digests->files = realloc(digests->files, room * sizeof *digests->files);
+        digests->files = realloc(digests->files, capacity * sizeof *digests->files);
         if (digests->files == NULL)
-            die("no memory for a list of %zu files", room);
+            die("no memory for a list of %zu files", capacity);
     }
     digests->files[digests->count] = (struct digest){ .name = strdup(name) };
     if (digests->files[digests->count++].name == NULL)
@@ -38,10 +38,10 @@ void digests_append(struct digests *digests, const char *name)
 
 /* ---- listing -------------------------------------------------------------------- */
 
-/* nftw() has no room for an argument of ours. */
+/* The context of list_visit(): nftw() cannot pass one. */
 static struct {
     struct digests *digests;
-    size_t       prefix;    /* letters of the folder's own path and the slash behind it */
+    size_t          prefix;     /* bytes of the folder's path, with the slash */
 } walk;
 
 static int list_visit(const char *path, const struct stat *about, int type, struct FTW *where)
@@ -81,7 +81,7 @@ enum status digests_list(struct digests *digests, MPI_Comm comm, const char *fol
 
     *digests = (struct digests){0};
     MPI_Comm_rank(comm, &rank);
-    TRY_ALL(comm, rank == 0 ? list_here(digests, folder) : OK);
+    TRY_ROOT(comm, list_here(digests, folder));
     count = digests->count;
     MPI_Bcast(&count, 1, MPI_INT64_T, 0, comm);
     for (int64_t i = 0; i < count; i++) {
@@ -107,12 +107,10 @@ static enum status sum_file(unsigned char sum[BYTES], const char *path)
 
     if (context == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
         die("libcrypto has no SHA-256");
-    if (file == NULL)
-        TRY(refuse(E_IO, "cannot open %s: %s", path, strerror(errno)));
+    REQUIRE(file != NULL, E_IO, "cannot open %s: %s", path, strerror(errno));
     while ((got = fread(block, 1, BLOCK, file)) > 0)
         EVP_DigestUpdate(context, block, got);
-    if (ferror(file))
-        TRY(refuse(E_IO, "cannot read %s: %s", path, strerror(errno)));
+    REQUIRE(!ferror(file), E_IO, "cannot read %s: %s", path, strerror(errno));
     EVP_DigestFinal_ex(context, sum, NULL);
 done:
     if (file != NULL)
@@ -187,6 +185,7 @@ static enum status refuse_line(const char *path, int64_t line, const char *found
     return refuse(E_FORMAT, "cannot use %s: line %lld %s", path, (long long)line, found);
 }
 
+/* Is this path outside the folder that it is relative to? */
 static bool leads_out(const char *name)
 {
     return name[0] == '/' || name[0] == '\0' || strncmp(name, "../", 3) == 0
@@ -205,13 +204,13 @@ enum status digests_read(struct digests *digests, const char *path)
     rest = text;
     while ((line = strsep(&rest, "\n")) != NULL && (*line != '\0' || rest != NULL)) {
         number++;
-        if (strspn(line, "0123456789abcdef") != DIGITS || strncmp(line + DIGITS, "  ", 2) != 0)
-            TRY(refuse_line(path, number, "is not 'sum  name'"));
-        if (leads_out(line + NAME_AT))
-            TRY(refuse_line(path, number, "names a file outside the folder"));
-        if (digests->count > 0
-            && strcmp(digests->files[digests->count - 1].name, line + NAME_AT) >= 0)
-            TRY(refuse_line(path, number, "is out of order or there twice"));
+        TRY(strspn(line, "0123456789abcdef") == DIGITS && strncmp(line + DIGITS, "  ", 2) == 0
+            ? OK : refuse_line(path, number, "is not 'sum  name'"));
+        TRY(!leads_out(line + NAME_AT)
+            ? OK : refuse_line(path, number, "names a file outside the folder"));
+        TRY(digests->count == 0
+            || strcmp(digests->files[digests->count - 1].name, line + NAME_AT) < 0
+            ? OK : refuse_line(path, number, "is out of order or a duplicate"));
         digests_append(digests, line + NAME_AT);
         memcpy(digests->files[digests->count - 1].sum, line, DIGITS);
     }

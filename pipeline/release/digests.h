@@ -22,23 +22,23 @@ struct digests {
     int64_t        count;
 };
 
-/* All files under `folder`, sorted by name, without digests; symbolic links and other things
- * that are neither file nor folder are refused.  Rank 0 looks, every rank gets the list.
- * digests_free() accepts an empty one.  Collective.  E_IO, E_FORMAT. */
+/* List all files in `folder` and its subfolders, sorted by name, without digests.  Rank 0 reads the
+ * folders, every rank gets the list.  digests_free() accepts an empty one.  Collective.  E_IO;
+ * E_FORMAT for anything that is neither a file nor a folder, such as a symbolic link. */
 enum status digests_list(struct digests *digests, MPI_Comm comm, const char *folder);
 void        digests_free(struct digests *digests);
 
 /* Append one name.  Local. */
 void digests_append(struct digests *digests, const char *name);
 
-/* Compute the sum of every file: file i by rank i mod size.  With `folder` NULL names are
- * paths.  Collective.  E_IO. */
+/* Compute the sum of every file; rank i mod size computes that of file i.  If `folder` is NULL the
+ * names are paths.  Collective.  E_IO. */
 enum status digests_compute(struct digests *digests, MPI_Comm comm, const char *folder);
 
-/* Bytes of all files together.  Local.  E_IO. */
+/* The bytes of all files together.  Local.  E_IO. */
 enum status digests_bytes(int64_t *bytes, const struct digests *digests, const char *folder);
 
-/* Write the list to `path` and read it.  Reading refuses lines of another form, names that
+/* Write the list to `path`; read it from there.  Reading refuses lines of another form, names that
  * lead out of the folder, and names out of order.  Local.  E_IO, E_SPACE, E_FORMAT. */
 enum status digests_write(const struct digests *digests, const char *path);
 enum status digests_read(struct digests *digests, const char *path);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the report needs of a file of scores. */
+/* The scores that the report needs. */
 static const char *const NEEDED[] = {
     "tokens", "ce", "ce_spliced", "delta_loss", "loss_recovered_zero", "kl", "l0", "fvu",
     "cosine", "gamma", "never_active", "dense_above_10_percent",
@@ -43,27 +43,28 @@ static enum status read_scores(struct entry *entry, const char *path)
 
     TRY(file_read(path, &text, &size));
     entry->scores = json_loadb(text, (size_t)size, JSON_REJECT_DUPLICATES, &error);
-    if (entry->scores == NULL)
-        TRY(refuse(E_FORMAT, "cannot read the scores %s, line %d: %s", path, error.line,
-                   error.text));
+    REQUIRE(entry->scores != NULL, E_FORMAT, "cannot read the scores %s, line %d: %s", path,
+            error.line, error.text);
     for (size_t i = 0; i < sizeof NEEDED / sizeof *NEEDED; i++) {
         const json_t *value = json_object_get(entry->scores, NEEDED[i]);
 
-        if (!json_is_number(value) && !json_is_null(value))
-            TRY(refuse(E_FORMAT, "cannot use the scores %s: they have no number '%s'; remove "
-                       "the file and run evaluate again", path, NEEDED[i]));
+        REQUIRE(json_is_number(value) || json_is_null(value), E_FORMAT, "cannot use the scores %s: "
+                "they have no number '%s'; remove the file and run evaluate again", path,
+                NEEDED[i]);
     }
-    if (!isfinite(entries_score(entry, "l0")))
-        TRY(refuse(E_NUMERIC, "cannot release %s: its l0 is not a number", path));
+    REQUIRE(isfinite(entries_score(entry, "l0")), E_NUMERIC,
+            "cannot release %s: its l0 is not a number", path);
 done:
     free(text);
     return st;
 }
 
+/* Refuse if an autoencoder has no scores, or if there are no autoencoders. */
 static enum status check_all_scored(const struct suite *suite, const struct tasks *tasks)
 {
     char path[PATH_LENGTH], missing[PATH_LENGTH] = "";
     int count = 0, without = 0;
+    enum status st;
 
     for (int t = 0; t < tasks->taps_count; t++)
         for (int s = 0; s < tasks->train[t].count; s++, count++) {
@@ -73,17 +74,18 @@ static enum status check_all_scored(const struct suite *suite, const struct task
             if (without++ == 0)
                 path_print(missing, "%s", path);
         }
-    if (count == 0)
-        return refuse(E_USAGE, "the suite asks for no autoencoder, so there is nothing to release");
-    if (without > 0)
-        return refuse(E_USAGE, "%d of %d autoencoders have no scores yet, for example %s; run "
-                      "the stages before release first", without, count, missing);
-    return OK;
+    REQUIRE(count > 0, E_USAGE,
+            "the suite asks for no autoencoder, so there is nothing to release");
+    REQUIRE(without == 0, E_USAGE, "%d of %d autoencoders have no scores yet, for example %s; run "
+            "the stages before release first", without, count, missing);
+done:
+    return st;
 }
 
-/* ---- places --------------------------------------------------------------------- */
+/* ---- order and folders ----------------------------------------------------------- */
 
-static int by_place(const void *left, const void *right)
+/* For qsort(): by site, layer, width, L0 and name. */
+static int by_order(const void *left, const void *right)
 {
     const struct entry *a = left, *b = right;
     const double a_l0 = entries_score(a, "l0"), b_l0 = entries_score(b, "l0");
@@ -99,8 +101,8 @@ static int by_place(const void *left, const void *right)
     return strcmp(a->sae.name, b->sae.name);
 }
 
-/* Names that would be the same get the autoencoder's own name behind, all of them, so that
- * none depends on the order or on which others there are later. */
+/* Where several folders would have the same name, the autoencoder's name is appended to all of
+ * them, so that no name depends on the order. */
 static void name_folders(struct entries *entries)
 {
     bool *twice = allocate(entries->count, sizeof *twice);
@@ -148,7 +150,7 @@ enum status entries_read(struct entries *entries, const struct suite *suite,
             paths_scores(path, suite, e->tap, e->sae.name);
             TRY(read_scores(e, path));
         }
-    qsort(entries->entry, (size_t)count, sizeof *entries->entry, by_place);
+    qsort(entries->entry, (size_t)count, sizeof *entries->entry, by_order);
     name_folders(entries);
 done:
     return st;

@@ -1,5 +1,4 @@
-/* entries.h -- the autoencoders of a release: which they are, how they scored, where they go.
- */
+/* entries.h -- the autoencoders of a release, with their scores and their folders. */
 #ifndef ENTRIES_H
 #define ENTRIES_H
 
@@ -20,19 +19,19 @@ struct entries {
     int           count;
 };
 
-/* All autoencoders of a suite, by site, layer, width and L0.  Refuses if one has no scores
- * yet, saying how many.  entries_free() accepts an empty one.
- * Local.  E_IO, E_USAGE (not evaluated yet), E_FORMAT. */
+/* Read the scores of all autoencoders of a suite, and sort these by site, layer, width and L0.
+ * entries_free() accepts an empty struct.  Local.  E_IO; E_USAGE if some have no scores yet (the
+ * message says how many); E_FORMAT. */
 enum status entries_read(struct entries *entries, const struct suite *suite,
                          const struct tasks *tasks);
 void        entries_free(struct entries *entries);
 
 /* A score by its name in the file; NAN if it is null there (not finite, or not defined).
- * entries_read() has seen to it that the names in entries.c are there. */
+ * entries_read() has checked that the file has the names that entries.c lists. */
 double entries_score(const struct entry *entry, const char *name);
 
-/* One line an autoencoder, with a header line, columns separated by tabs: where it is, what
- * was asked for, and the scores of the report.  Local.  E_IO, E_SPACE. */
+/* Write a table (FORMATS.md, scores.tsv): folder, requested parameters and scores of each
+ * autoencoder.  Local.  E_IO, E_SPACE. */
 enum status entries_write(const struct entries *entries, const char *path);
 
 /* A width as Gemma Scope names it: "512", "16k", "1m" (rounded down). */

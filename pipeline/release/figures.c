@@ -17,13 +17,13 @@ static void legend_item(FILE *out, int colour, const char *text)
 
 /* ---- sparsity and fidelity ------------------------------------------------------ */
 
-/* Does a line go on from one entry to the next? */
+/* Are two consecutive entries on the same line of the plot? */
 static bool same_line(const struct entry *a, const struct entry *b)
 {
     return a->tap.layer == b->tap.layer && a->sae.width == b->sae.width;
 }
 
-/* A score of each entry, as an array; as percent of the latents if asked.  Caller frees. */
+/* The score of each entry; if `percent`, as percent of the latents.  Caller frees. */
 static double *scores_of(const struct entry *entries, int count, const char *name, bool percent)
 {
     double *values = allocate(count, sizeof *values);
@@ -33,14 +33,15 @@ static double *scores_of(const struct entry *entries, int count, const char *nam
     return values;
 }
 
-/* The place of each entry's layer among the layers there are; returns their number. */
-static int number_layers(int *place, const struct entry *entries, int count)
+/* Number the layers that occur, in order, and return their count.
+ *   number  [count]  out: of each entry's layer */
+static int number_layers(int *number, const struct entry *entries, int count)
 {
     int layers = 0;
 
     for (int i = 0; i < count; i++) {
         layers += i == 0 || entries[i].tap.layer != entries[i - 1].tap.layer;
-        place[i] = layers - 1;
+        number[i] = layers - 1;
     }
     return layers;
 }
@@ -56,7 +57,7 @@ static int32_t next_width(const struct entry *entries, int count, int32_t below)
     return next;
 }
 
-/* The shape of a width's marks: its place among the widths there are. */
+/* The shape of a width's marks: its number among the widths that occur. */
 static int shape_of(const struct entry *entries, int count, int32_t width)
 {
     int shape = 0;
@@ -66,7 +67,7 @@ static int shape_of(const struct entry *entries, int count, int32_t width)
     return shape % PLOT_SHAPES;
 }
 
-/* Which shape is which width, if there are several. */
+/* If there are several widths, write the shape of each. */
 static void legend_of_widths(FILE *out, const struct entry *entries, int count)
 {
     const int32_t first = next_width(entries, count, 0);
@@ -84,8 +85,9 @@ struct fidelity_panel {
     bool        percent;        /* of the latents */
 };
 
+/* Draw a score against L0; consecutive entries of one layer and width make a line. */
 static enum status draw_against_l0(FILE *out, const struct entry *entries, int count,
-                                   const int *place, int layers, struct fidelity_panel panel)
+                                   const int *number, int layers, struct fidelity_panel panel)
 {
     double *x = scores_of(entries, count, "l0", false);
     double *y = scores_of(entries, count, panel.score, panel.percent);
@@ -105,7 +107,7 @@ static enum status draw_against_l0(FILE *out, const struct entry *entries, int c
         snprintf(labels[i], LABEL, "layer %d, width %s", entries[i].tap.layer,
                  entries_width_name(width, entries[i].sae.width));
         series[plot.count++] = (struct plot_series){
-            x + i, y + i, 1, plot_colour(place[i], layers),
+            x + i, y + i, 1, plot_colour(number[i], layers),
             shape_of(entries, count, entries[i].sae.width), labels[i] };
     }
     st = plot_draw(out, &plot);
@@ -119,34 +121,34 @@ static enum status draw_against_l0(FILE *out, const struct entry *entries, int c
 enum status figures_fidelity(FILE *out, const struct entry *entries, int count)
 {
     static const struct fidelity_panel PANELS[] = {
-        { "fvu", "variance not explained", "FVU", false },
-        { "delta_loss", "what the model loses", "added loss, nats a token", false },
+        { "fvu", "unexplained variance", "FVU", false },
+        { "delta_loss", "loss added to the model", "added loss, nats a token", false },
         { "never_active", "unused latents", "percent never active", true },
     };
-    int *place = allocate(count, sizeof *place);
-    const int layers = number_layers(place, entries, count);
+    int *number = allocate(count, sizeof *number);
+    const int layers = number_layers(number, entries, count);
     char text[LABEL];
     enum status st;
 
     fputs("<figure>\n<div class=\"legend\">\n", out);
     for (int i = 0; i < count; i++)
-        if (i == 0 || place[i] != place[i - 1]) {
+        if (i == 0 || number[i] != number[i - 1]) {
             snprintf(text, sizeof text, "layer %d", entries[i].tap.layer);
-            legend_item(out, plot_colour(place[i], layers), text);
+            legend_item(out, plot_colour(number[i], layers), text);
         }
     legend_of_widths(out, entries, count);
     fputs("</div>\n<div class=\"panels\">\n", out);
     for (size_t k = 0; k < sizeof PANELS / sizeof *PANELS; k++)
-        TRY(draw_against_l0(out, entries, count, place, layers, PANELS[k]));
+        TRY(draw_against_l0(out, entries, count, number, layers, PANELS[k]));
     fputs("</div>\n</figure>\n", out);
 done:
-    free(place);
+    free(number);
     return st;
 }
 
 /* ---- training and firing -------------------------------------------------------- */
 
-/* Thousands, millions or billions, whichever makes the largest value readable. */
+/* Choose thousands, millions or billions, so that the largest value is readable. */
 static double token_unit(double most, const char **name)
 {
     *name = most >= 1e9 ? "billions of tokens" : most >= 1e6 ? "millions of tokens"
@@ -154,24 +156,13 @@ static double token_unit(double most, const char **name)
     return most >= 1e9 ? 1e9 : most >= 1e6 ? 1e6 : 1e3;
 }
 
-static enum status draw_curves(FILE *out, const struct curve *curves, const int32_t *widths,
-                               char (*labels)[LABEL], int count)
+/* Convert rows to the unit that fits the longest curve, and dead latents to percent of the width.
+ * Returns the name of the unit. */
+static const char *scale_curves(struct curve *scaled, const struct curve *curves,
+                                const int32_t *widths, int count)
 {
-    static const struct panel {
-        enum curve_column column;
-        const char       *title, *label;
-        bool              log_y;
-    } PANELS[] = {
-        { CURVE_LOSS, "training loss", "squared error + penalty", true },
-        { CURVE_FVU, "variance not explained", "FVU", true },
-        { CURVE_L0, "sparsity", "L0: active latents a token", true },
-        { CURVE_DEAD, "dead latents", "percent of latents", false },
-    };
-    struct curve *scaled = allocate(count, sizeof *scaled);
-    struct plot_series *series = allocate(count, sizeof *series);
     const char *unit;
     double most = 0;
-    enum status st = OK;
 
     for (int i = 0; i < count; i++)
         if (curves[i].points > 0)
@@ -184,6 +175,27 @@ static enum status draw_curves(FILE *out, const struct curve *curves, const int3
             scaled[i].column[CURVE_DEAD][p] *= 100.0 / widths[i];
         }
     }
+    return unit;
+}
+
+static enum status draw_curves(FILE *out, const struct curve *curves, const int32_t *widths,
+                               char (*labels)[LABEL], int count)
+{
+    static const struct panel {
+        enum curve_column column;
+        const char       *title, *label;
+        bool              log_y;
+    } PANELS[] = {
+        { CURVE_LOSS, "training loss", "squared error + penalty", true },
+        { CURVE_FVU, "unexplained variance", "FVU", true },
+        { CURVE_L0, "sparsity", "L0: active latents a token", true },
+        { CURVE_DEAD, "dead latents", "percent of latents", false },
+    };
+    struct curve *scaled = allocate(count, sizeof *scaled);
+    struct plot_series *series = allocate(count, sizeof *series);
+    const char *unit = scale_curves(scaled, curves, widths, count);
+    enum status st = OK;
+
     for (size_t k = 0; k < sizeof PANELS / sizeof *PANELS; k++) {
         const struct plot plot = { .title = PANELS[k].title, .x_label = unit,
                                    .y_label = PANELS[k].label, .log_y = PANELS[k].log_y,
@@ -201,8 +213,8 @@ done:
     return st;
 }
 
-/* The histogram of one entry as edges and counts; one more edge than counts, and so a last
- * count of 0.  Returns how many edges.  Caller frees both. */
+/* Read the histogram of an entry, and return the number of edges.  There is one edge more than
+ * counts, so the last count is 0.  Caller frees both. */
 static int read_histogram(double **edges, double **counts, const struct entry *entry)
 {
     const json_t *histogram = json_object_get(entry->scores, "frequency_histogram");
@@ -219,6 +231,7 @@ static int read_histogram(double **edges, double **counts, const struct entry *e
     return (int)n;
 }
 
+/* Draw how many latents are active on which share of the tokens. */
 static enum status draw_histograms(FILE *out, const struct entry *entries,
                                    char (*labels)[LABEL], int count)
 {
@@ -246,9 +259,9 @@ static enum status draw_histograms(FILE *out, const struct entry *entries,
     return st;
 }
 
-enum { SPANS_MAX = 64 };    /* they double, so there cannot be more */
+enum { SPANS_MAX = 64 };    /* spans double in length, so there cannot be more */
 
-/* The FVU in each span of positions, drawn at the span's first. */
+/* Draw the FVU of each span of positions, at its first position. */
 static enum status draw_positions(FILE *out, const struct entry *entries,
                                   char (*labels)[LABEL], int count)
 {
@@ -256,7 +269,7 @@ static enum status draw_positions(FILE *out, const struct entry *entries,
     double (*x)[SPANS_MAX] = allocate(count, sizeof *x);
     double (*y)[SPANS_MAX] = allocate(count, sizeof *y);
     const struct plot plot = {
-        .title = "along the sequence", .x_label = "position of the token", .y_label = "FVU",
+        .title = "FVU by position", .x_label = "position of the token", .y_label = "FVU",
         .log_x = true, .marks = true, .series = series, .count = count,
     };
     enum status st;
@@ -282,7 +295,7 @@ static enum status draw_positions(FILE *out, const struct entry *entries,
 }
 
 enum status figures_tap(FILE *out, const struct suite *suite, const struct entry *entries,
-                       int count)
+                        int count)
 {
     struct curve *curves = allocate(count, sizeof *curves);
     int32_t *widths = allocate(count, sizeof *widths);

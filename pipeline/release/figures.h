@@ -1,4 +1,4 @@
-/* figures.h -- the diagrams of the report: each is some panels (plot.h) and one legend. */
+/* figures.h -- the figures of the report: each has one legend and several panels (plot.h). */
 #ifndef FIGURES_H
 #define FIGURES_H
 
@@ -6,15 +6,15 @@
 
 #include <stdio.h>
 
-/* How faithful the autoencoders of one site are at the sparsity they reached: FVU, and the
- * loss they cost, against L0; a colour for each layer, a line for each width.
+/* Draw the fidelity of a site's autoencoders: FVU, added loss and unused latents against L0.  A
+ * layer has a colour, a width has a line.
  *   entries  those of one site, in the order of entries_read() */
 enum status figures_fidelity(FILE *out, const struct entry *entries, int count);
 
-/* How the autoencoders of one tap were trained (loss, FVU, L0, dead latents against tokens),
- * how often their latents fire, and how faithful they are at which positions.
+/* Draw the training of a tap's autoencoders (loss, FVU, L0 and dead latents against tokens), how
+ * often their latents fire, and their FVU by position.
  *   entries  those of one tap */
 enum status figures_tap(FILE *out, const struct suite *suite, const struct entry *entries,
-                       int count);
+                        int count);
 
 #endif

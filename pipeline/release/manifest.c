@@ -53,7 +53,7 @@ static void append_matches(struct digests *files, const struct suite *suite, con
     globfree(&found);
 }
 
-/* Files of the model, then those of the corpus.  *model is how many of the first there are. */
+/* List the files of the model, then those of the corpus.  *model is the number of the former. */
 static void list_inputs(struct digests *files, int64_t *model, const struct suite *suite,
                         const struct corpus *corpus)
 {
@@ -78,7 +78,7 @@ static json_t *files_json(const struct digests *files, int64_t first, int64_t en
         int64_t bytes = 0;
 
         if (file_size(files->files[i].name, &bytes) != OK)
-            refuse_clear();     /* it was there when it was hashed */
+            refuse_clear();     /* it existed when it was hashed */
         json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "name",
                                               base_name(files->files[i].name), "bytes",
                                               (json_int_t)bytes, "sha256", files->files[i].sum));
@@ -119,6 +119,7 @@ static void cpu_name(char name[128])
         fclose(info);
 }
 
+/* {name: version} of the libraries that the results may depend on. */
 static json_t *libraries_json(const char *gnuplot)
 {
     char mpi[MPI_MAX_LIBRARY_VERSION_STRING], hdf5[32];
@@ -136,7 +137,7 @@ static json_t *libraries_json(const char *gnuplot)
                      "libcrypto", OpenSSL_version(OPENSSL_VERSION), "gnuplot", gnuplot);
 }
 
-/* The suite as it was, without the line that says where the run lay. */
+/* The suite without the path of the run folder. */
 static json_t *suite_json(const struct suite *suite)
 {
     const char *rest = suite->text;
@@ -186,12 +187,10 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
     struct digests inputs = {0};
     int64_t model = 0, sequences[TOKENS_PARTS] = {0};
     char gnuplot[64] = "", cpu[128], name[256];
-    int rank;
     enum status st;
 
     *manifest = NULL;
-    MPI_Comm_rank(comm, &rank);
-    TRY_ALL(comm, rank == 0 ? plot_version(gnuplot) : OK);
+    TRY_ROOT(comm, plot_version(gnuplot));
     MPI_Bcast(gnuplot, sizeof gnuplot, MPI_CHAR, 0, comm);
     TRY_ALL(comm, corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count));
     TRY_ALL(comm, count_sequences(sequences, suite, &corpus));
@@ -235,7 +234,7 @@ enum status manifest_write(const json_t *manifest, const char *path)
     return st;
 }
 
-/* ---- and back ------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------- */
 
 enum status manifest_suite(struct suite *suite, const char *folder, const json_t *manifest)
 {
@@ -244,8 +243,7 @@ enum status manifest_suite(struct suite *suite, const char *folder, const json_t
     enum status st;
 
     path_print(path, "%s/manifest.json", folder);
-    if (text == NULL)
-        return refuse(E_FORMAT, "%s has no suite", path);
+    REQUIRE(text != NULL, E_FORMAT, "%s has no suite", path);
     TRY(suite_parse(suite, text, path));
     path_print(path, "%s", folder);
     free(suite->run);

@@ -14,8 +14,8 @@
 
 extern char **environ;
 
-/* Colours that stand for the page's in gnuplot's script: red and green 0, blue one of these,
- * or the number of a series. */
+/* Placeholders for the page's colours in gnuplot's script: red and green are 0, blue is one of
+ * these or the number of a series' colour. */
 enum { BLUE_GRID = 253, BLUE_AXIS = 254, BLUE_INK = 255 };
 
 int plot_colour(int index, int count)
@@ -44,7 +44,7 @@ static FILE *memory_file(void)
     return file;
 }
 
-/* The whole of a file, as text; closes it.  Caller frees. */
+/* Read a whole file as text, and close it.  Caller frees. */
 static char *take_text(FILE *file)
 {
     char *text;
@@ -60,7 +60,7 @@ static char *take_text(FILE *file)
     return text;
 }
 
-/* The last line of a text that says something; ends the text there. */
+/* The last line that is not empty, without the line ends after it. */
 static const char *last_line(char *text)
 {
     char *end = text + strlen(text);
@@ -71,23 +71,23 @@ static const char *last_line(char *text)
     return end == NULL ? text : end + 1;
 }
 
-/* Run gnuplot on a script, without its user's own settings.  Caller frees *text. */
+/* Run gnuplot on a script, without the user's settings.  Caller frees *text. */
 static enum status run_gnuplot(char **text, FILE *script)
 {
     static char program[] = "gnuplot", defaults[] = "--default-settings", standard_input[] = "-";
     char *const arguments[] = { program, defaults, standard_input, NULL };
-    FILE *output = memory_file(), *complaints = memory_file();
+    FILE *output = memory_file(), *messages = memory_file();
     posix_spawn_file_actions_t files;
     enum status st = OK;
     int error, state = 0;
-    char *words;
+    char *message;
     pid_t child;
 
     rewind(script);
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_adddup2(&files, fileno(script), STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&files, fileno(output), STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&files, fileno(complaints), STDERR_FILENO);
+    posix_spawn_file_actions_adddup2(&files, fileno(messages), STDERR_FILENO);
     error = posix_spawnp(&child, program, &files, NULL, arguments, environ);
     posix_spawn_file_actions_destroy(&files);
     if (error == 0)
@@ -95,18 +95,19 @@ static enum status run_gnuplot(char **text, FILE *script)
             continue;
 
     *text = take_text(output);
-    words = take_text(complaints);
+    message = take_text(messages);
     if (error != 0)
         st = refuse(E_IO, "cannot start gnuplot, which draws the plots of the report: %s; "
                     "install gnuplot-nox", strerror(error));
     else if (state != 0)
-        st = refuse(E_IO, "gnuplot failed on a plot of the report: %.200s", last_line(words));
-    free(words);
+        st = refuse(E_IO, "gnuplot failed on a plot of the report: %.200s", last_line(message));
+    free(message);
     return st;
 }
 
 /* ---- the script ----------------------------------------------------------------- */
 
+/* Write size, margins, colours and titles. */
 static void write_settings(FILE *script, const struct plot *plot)
 {
     fprintf(script,
@@ -131,7 +132,7 @@ static bool is_drawn(const struct plot *plot, double x, double y)
     return isfinite(x) && isfinite(y) && (x > 0 || !plot->log_x) && (y > 0 || !plot->log_y);
 }
 
-/* Least and largest of what is drawn, along x or y. */
+/* The smallest and the largest x, or y, of the points that are drawn. */
 static void find_range(double range[2], const struct plot *plot, bool along_x)
 {
     range[0] = HUGE_VAL;
@@ -147,8 +148,9 @@ static void find_range(double range[2], const struct plot *plot, bool along_x)
         }
 }
 
-/* A logarithmic axis with room at both ends, and labels at so many round numbers of each
- * decade that a few fall into the range; over many decades only at powers of ten. */
+/* Write a logarithmic axis with a margin at both ends.  The fewer decades, the more round
+ * numbers of each get a label, so that a few are in the range; over many decades only powers of
+ * ten. */
 static void write_log_axis(FILE *script, char axis, const struct plot *plot)
 {
     static const double FINE[] = { 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9 };
@@ -157,15 +159,15 @@ static void write_log_axis(FILE *script, char axis, const struct plot *plot)
 
     find_range(range, plot, axis == 'x');
     const double decades = log10(range[1] / range[0]);
-    const double room = pow(10, fmax(0.05 * decades + 0.03, (0.3 - decades) / 2));
+    const double margin = pow(10, fmax(0.05 * decades + 0.03, (0.3 - decades) / 2));
     const double *tics = decades < 0.7 ? FINE : COARSE;
     const int count = decades < 0.7 ? sizeof FINE / sizeof *FINE
                                     : decades < 2.5 ? sizeof COARSE / sizeof *COARSE : 1;
-    const double first = floor(log10(range[0] / room)), last = ceil(log10(range[1] * room));
+    const double first = floor(log10(range[0] / margin)), last = ceil(log10(range[1] * margin));
     const char *comma = "";
 
     fprintf(script, "set logscale %c\nset %crange [%.6g:%.6g]\nset %ctics (", axis, axis,
-            range[0] / room, range[1] * room, axis);
+            range[0] / margin, range[1] * margin, axis);
     for (double d = first; d <= last; d++)
         for (int i = 0; i < count; i++, comma = ", ")
             if (count > 1)
@@ -175,15 +177,15 @@ static void write_log_axis(FILE *script, char axis, const struct plot *plot)
     fputs(")\n", script);
 }
 
-/* From 0, or from below it, to a little more than the most there is. */
+/* Write a y axis from 0, or from below the smallest negative value, to above the largest value. */
 static void write_linear_y(FILE *script, const struct plot *plot)
 {
     double range[2];
 
     find_range(range, plot, false);
     const double most = fmax(range[1], 0), least = fmin(range[0], 0);
-    const double room = most > least ? 0.06 * (most - least) : 1;
-    fprintf(script, "set yrange [%.6g:%.6g]\n", least < 0 ? least - room : 0, most + room);
+    const double margin = most > least ? 0.06 * (most - least) : 1;
+    fprintf(script, "set yrange [%.6g:%.6g]\n", least < 0 ? least - margin : 0, most + margin);
 }
 
 static void write_axes(FILE *script, const struct plot *plot)
@@ -197,8 +199,8 @@ static void write_axes(FILE *script, const struct plot *plot)
         write_linear_y(script, plot);
 }
 
-/* Writes the data of all series and the command that draws those with points.  False if
- * there is no point at all. */
+/* Write the data of all series, and the command that draws those with points.  False if there
+ * are no points. */
 static bool write_series(FILE *script, const struct plot *plot)
 {
     bool any = false;
@@ -234,7 +236,7 @@ static bool write_series(FILE *script, const struct plot *plot)
     return any;
 }
 
-/* ---- from gnuplot's SVG to the page's ------------------------------------------- */
+/* ---- gnuplot's SVG in the page --------------------------------------------------- */
 
 static void write_colour(FILE *out, int blue)
 {
@@ -248,7 +250,7 @@ static void write_colour(FILE *out, int blue)
         fprintf(out, "var(--c%d)", blue);
 }
 
-/* Letters of a group that begins at `from` and holds nothing; gnuplot makes many. */
+/* The length of an empty group at `from`, of which gnuplot makes many; 0 if there is none. */
 static size_t empty_group(const char *from)
 {
     static const char BEGIN[] = "<g ", END[] = ">\n</g>\n";
@@ -260,8 +262,8 @@ static size_t empty_group(const char *from)
     return (size_t)(end - from) + sizeof END - 1;
 }
 
-/* The <svg> element alone, without gnuplot's title (browsers show it as a hint), with the
- * page's colours. */
+/* Write the <svg> element with the page's colours, and without gnuplot's title, which browsers
+ * would show as a hint. */
 static enum status write_svg(FILE *out, const char *svg)
 {
     const char *from = strstr(svg, "<svg"), *title = strstr(svg, "<title>");

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* style.css, put into the program by the linker. */
+/* style.css, which the linker puts into the program. */
 extern const char _binary_pipeline_release_style_css_start[];
 extern const char _binary_pipeline_release_style_css_end[];
 
-/* ---- words and numbers ---------------------------------------------------------- */
+/* ---- text and numbers ----------------------------------------------------------- */
 
 static void put_escaped(FILE *out, const char *text)
 {
@@ -50,7 +50,7 @@ static double number_at(const json_t *object, const char *section, const char *n
     return json_number_value(json_object_get(json_object_get(object, section), name));
 }
 
-/* Where the entries after `from` stop to be of its site, or of its tap. */
+/* The end of the entries from `from` on that have its site, or its tap. */
 static int end_of_site(const struct entries *entries, int from)
 {
     int end = from;
@@ -95,7 +95,7 @@ static void write_card(FILE *out, const char *name, double count, const char *fo
     fprintf(out, " <small>%s</small></dd></div>\n", unit);
 }
 
-/* Least and most training rows over the release, as one phrase. */
+/* Write the range of training rows over the release: "2.00 million to 4.00 billion". */
 static void put_training_rows(FILE *out, const struct entries *entries)
 {
     int64_t least = INT64_MAX, most = 0;
@@ -113,7 +113,7 @@ static void put_training_rows(FILE *out, const struct entries *entries)
     }
 }
 
-/* "gemma_scope", "gated and topk", each once. */
+/* Write each recipe once: "gemma_scope", "gated and topk". */
 static void put_recipes(FILE *out, const struct entries *entries)
 {
     enum architecture_id seen[ARCHITECTURES_COUNT];
@@ -131,6 +131,7 @@ static void put_recipes(FILE *out, const struct entries *entries)
                 ARCHITECTURES[seen[s]].name);
 }
 
+/* The heading, one sentence about all autoencoders, and a few numbers. */
 static void write_top(FILE *out, const struct suite *suite, const struct entries *entries,
                       const json_t *manifest)
 {
@@ -142,9 +143,9 @@ static void write_top(FILE *out, const struct suite *suite, const struct entries
     put_escaped(out, text_at(manifest, "model", "name"));
     fputs("</h1>\n<p class=\"lead\">Recipe ", out);
     put_recipes(out, entries);
-    fputs(", each autoencoder trained on ", out);
+    fputs(", each autoencoder trained on the activations of ", out);
     put_training_rows(out, entries);
-    fputs(" tokens of the model reading ", out);
+    fputs(" tokens from ", out);
     const json_t *files = json_object_get(json_object_get(manifest, "corpus"), "files");
     if (json_array_size(files) <= 3) {
         for (size_t i = 0; i < json_array_size(files); i++) {
@@ -155,28 +156,30 @@ static void write_top(FILE *out, const struct suite *suite, const struct entries
     } else {
         fprintf(out, "%zu files of text", json_array_size(files));
     }
-    fprintf(out, " in sequences of %lld, and judged inside the model on text it was not "
+    fprintf(out, ", in sequences of %lld, and evaluated inside the model on text that it was not "
             "trained on.</p>\n", (long long)suite->corpus.context);
     fputs("<dl class=\"cards\">\n", out);
     write_card(out, "autoencoders", entries->count, NULL, "");
     write_card(out, "layers of the model", number_at(manifest, "model", "layers"), NULL, "");
     write_card(out, "sequences of text", number_at(manifest, "corpus", "sequences_train"),
                NULL, "");
-    write_card(out, "judged on", entries_score(first, "tokens"), NULL, "held-out tokens");
+    write_card(out, "evaluated on", entries_score(first, "tokens"), NULL, "held-out tokens");
     write_card(out, "the model's own loss", entries_score(first, "ce"), "%.3f", "nats a token");
     fputs("</dl>\n", out);
 }
 
 /* ---- the sections --------------------------------------------------------------- */
 
+/* A figure for each site. */
 static enum status write_fidelity(FILE *out, const struct entries *entries)
 {
     enum status st = OK;
 
     fputs("<h2 id=\"fidelity\">Sparsity and fidelity</h2>\n"
-          "<p>Fewer active latents explain a token more simply and reconstruct it less well. "
-          "Lower and further left is better: less of the activation is lost, and the language "
-          "model predicts text less badly when it must go on with the reconstruction.</p>\n", out);
+          "<p>With fewer active latents a token has a simpler explanation and a worse "
+          "reconstruction. Lower and further left is better: less of the activation is lost, and "
+          "the language model's predictions suffer less when the reconstruction replaces it."
+          "</p>\n", out);
     for (int from = 0, end; from < entries->count; from = end) {
         const enum site site = entries->entry[from].tap.site;
 
@@ -235,8 +238,8 @@ static void write_row(FILE *out, const struct entry *e, bool first)
 static void write_table(FILE *out, const struct entries *entries)
 {
     fputs("<h2 id=\"all\">All autoencoders</h2>\n"
-          "<p class=\"note\">The same numbers for programs: <a href=\"scores.tsv\">scores.tsv</a>; "
-          "more of them, per autoencoder: <code>scores.json</code> in its folder. "
+          "<p class=\"note\">Programs find these numbers in <a href=\"scores.tsv\">scores.tsv</a>, "
+          "and more of them in <code>scores.json</code> in each autoencoder's folder. "
           "<a href=\"#terms\">What the columns mean.</a></p>\n"
           "<div class=\"wide\"><table>\n<thead><tr><th class=\"text\">site</th><th>layer</th>"
           "<th class=\"text\">recipe</th><th>width</th>", out);
@@ -257,13 +260,14 @@ static bool has_top_k(const struct entries *entries)
     return false;
 }
 
+/* Code that loads an autoencoder of the middle of the list. */
 static void write_usage(FILE *out, const struct entries *entries)
 {
     const char *folder = entries->entry[entries->count / 2].folder;
 
     fputs("<h2 id=\"use\">Load one</h2>\n"
-          "<p>Parameters are for raw activations, as the model makes them: every normalisation "
-          "of training is folded in. With NumPy, in Gemma Scope's form:</p>\n", out);
+          "<p>The parameters apply to the model's raw activations; no normalisation is needed. "
+          "With NumPy, in Gemma Scope's form:</p>\n", out);
     fprintf(out, "<pre><code>import numpy as np\n"
             "p = np.load(\"%s/params.npz\")\n"
             "pre = x @ p[\"W_enc\"] + p[\"b_enc\"]                # x: activations [rows, d]\n"
@@ -271,26 +275,27 @@ static void write_usage(FILE *out, const struct entries *entries)
             "y = f @ p[\"W_dec\"] + p[\"b_dec\"]                  # reconstruction\n"
             "</code></pre>\n", folder);
     if (has_top_k(entries))
-        fputs("<p>Of the recipe <code>topk</code> only the <code>p[\"k\"]</code> largest latents of "
-              "a row stay, the others are set to 0.</p>\n", out);
-    fputs("<p>With SAELens (version 6), which also learns the hook point of the site from "
+        fputs("<p>For the recipe <code>topk</code>, keep only the <code>p[\"k\"]</code> largest "
+              "latents of each row, and set the others to 0.</p>\n", out);
+    fputs("<p>With SAELens (version 6), which also reads the hook point of the site from "
           "<code>cfg.json</code>:</p>\n", out);
     fprintf(out, "<pre><code>from sae_lens import SAE\n"
             "sae = SAE.load_from_disk(\"%s\")\n</code></pre>\n", folder);
-    fputs("<p>Nothing was changed on the way here if <code>sha256sum -c SHA256SUMS</code> says "
-          "so in this folder; <code>saemill verify</code> also loads every file.</p>\n", out);
+    fputs("<p>To check that all files arrived unchanged, run <code>sha256sum -c SHA256SUMS</code> "
+          "in this folder; <code>saemill verify</code> also loads every file.</p>\n", out);
 }
 
+/* A figure for each tap, of which the first is open. */
 static enum status write_taps(FILE *out, const struct suite *suite,
                               const struct entries *entries)
 {
     enum status st = OK;
 
     fputs("<h2 id=\"training\">Training and firing</h2>\n"
-          "<p>For each site and layer: how training went, on the data it saw and in its "
-          "normalised units, and how often the latents of the result fire on held-out text. "
-          "A healthy dictionary has one hump well below 10<sup>&minus;1</sup>, few latents "
-          "right of it, and few dead ones.</p>\n", out);
+          "<p>For each site and layer: the course of training, measured on the training data in "
+          "normalised units; and how often the trained latents fire on held-out text. The "
+          "histogram of a healthy dictionary has one peak well below 10<sup>&minus;1</sup> and "
+          "few latents to the right of it, and few of its latents are dead.</p>\n", out);
     for (int from = 0, end; from < entries->count; from = end) {
         const struct tap tap = entries->entry[from].tap;
 
@@ -310,22 +315,21 @@ static void write_terms(FILE *out)
 {
     fputs("<h2 id=\"terms\">What the numbers mean</h2>\n"
           "<p>All are means over the held-out tokens; <i>x</i> is an activation, <i>y</i> its "
-          "reconstruction. In a spliced run the reconstruction takes the place of the activation "
-          "at every token that is not BOS, EOS or padding.</p>\n<dl class=\"terms\">\n"
+          "reconstruction. In a spliced run the reconstruction replaces the activation at every "
+          "token that is not BOS, EOS or padding.</p>\n<dl class=\"terms\">\n"
           "<dt>L0</dt><dd>latents that are active on a token</dd>\n"
           "<dt>FVU</dt><dd>fraction of variance unexplained: "
           "mean |<i>x</i> &minus; <i>y</i>|&sup2; over "
           "mean |<i>x</i> &minus; mean <i>x</i>|&sup2;</dd>\n"
           "<dt>added loss</dt><dd>next-token cross-entropy of the spliced run minus that of the "
           "model</dd>\n"
-          "<dt>loss recovered</dt><dd>1 &minus; added loss / what setting the site to zero adds"
-          "</dd>\n"
+          "<dt>loss recovered</dt><dd>1 &minus; added loss / the loss that is added when the site "
+          "is set to zero</dd>\n"
           "<dt>KL</dt><dd>Kullback-Leibler divergence of the spliced run's predictions from the "
           "model's</dd>\n"
           "<dt>cosine</dt><dd>between <i>x</i> and <i>y</i></dd>\n"
-          "<dt>never active</dt><dd>latents that no held-out token activates, which counts rare "
-          "ones in; the dead latents of the training "
-          "curves are counted on training data</dd>\n"
+          "<dt>never active</dt><dd>latents that are active on no held-out token, including rare "
+          "ones; the dead latents of the training curves are counted on training data</dd>\n"
           "<dt>dense latents</dt><dd>active on more than a tenth of the tokens</dd>\n</dl>\n", out);
 }
 
@@ -349,13 +353,13 @@ static void write_provenance(FILE *out, const json_t *manifest)
     const char *name;
     json_t *version;
 
-    fputs("<h2 id=\"provenance\">How it was made</h2>\n<p>saemill, commit <code>", out);
+    fputs("<h2 id=\"provenance\">How it was made</h2>\n<p>By saemill, commit <code>", out);
     put_escaped(out, text_at(manifest, "build", "commit"));
     fputs("</code>, on ", out);
     put_escaped(out, text_at(manifest, "build", "cpu"));
-    fputs(". With this program, these inputs and this suite file, a processor of this kind gives "
-          "the same bytes again, on any number of ranks and threads.</p>\n"
-          "<details><summary>The suite file <span>&middot; every key, defaults included"
+    fputs(". The same program, inputs and suite file give the same bytes again on a processor of "
+          "this kind, with any number of ranks and threads.</p>\n"
+          "<details><summary>The suite file <span>&middot; every key, including defaults"
           "</span></summary>\n<pre><code>", out);
     put_escaped(out, json_string_value(json_object_get(manifest, "suite")));
     fputs("</code></pre></details>\n"

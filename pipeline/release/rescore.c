@@ -94,7 +94,8 @@ static int64_t bytes_needed(const struct rescore *r)
     bytes = bytes > reading ? bytes : reading;
     if (comm_first_of_node(r->run->comm))
         bytes += weights_bytes(&r->config, r->precision)
-                 + shared_saes_bytes(sae->inputs, sae->outputs, sae->latents, sae->skip != NULL);
+                 + (int64_t)sizeof(float) * sae_parameters(sae->inputs, sae->outputs, sae->latents,
+                                                           sae->skip != NULL);
     return bytes;
 }
 

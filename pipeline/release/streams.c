@@ -12,7 +12,7 @@ static json_t *autoencoder(const json_t *manifest, size_t index)
     return json_array_get(json_object_get(manifest, "autoencoders"), index);
 }
 
-/* The stream that an autoencoder reads (`key` "site") or rebuilds ("target").  Local.  E_USAGE. */
+/* The tap that an autoencoder reads (`key` "site") or reconstructs ("target").  Local.  E_USAGE. */
 static enum status tap_of(struct tap *tap, const json_t *entry, const char *key)
 {
     const char *site = json_string_value(json_object_get(entry, key));
@@ -21,7 +21,7 @@ static enum status tap_of(struct tap *tap, const json_t *entry, const char *key)
     return site_parse(&tap->site, site == NULL ? "" : site);
 }
 
-/* The stream as it was harvested, or nothing if that is not there.  Local. */
+/* Open the harvested stream; leave it empty if there are no shards.  Local. */
 static enum status open_harvested(struct activations *harvested, const struct suite *suite,
                                   struct tap tap)
 {
@@ -44,7 +44,7 @@ static enum status open_harvested(struct activations *harvested, const struct su
     return st;
 }
 
-/* One stream; *compared grows if it is there.  Local. */
+/* Check one stream, and count it in *compared, unless it is missing.  Local. */
 static enum status verify_stream(const struct suite *suite, struct tap tap, int64_t *compared)
 {
     struct activations shuffled = {0}, harvested = {0};
@@ -54,14 +54,13 @@ static enum status verify_stream(const struct suite *suite, struct tap tap, int6
     paths_shuffle(folder, suite, tap);
     if (!file_exists(folder))
         return OK;
-    TRY(activations_open_folder(&shuffled, folder));    /* compares with what was shuffled */
+    TRY(activations_open_folder(&shuffled, folder));    /* compares it with the shuffle's input */
     TRY(open_harvested(&harvested, suite, tap));
     const struct row_statistics *out = &shuffled.statistics, *in = &harvested.statistics;
-    if (in->rows > 0 && (in->rows != out->rows || in->hash != out->hash))
-        st = refuse(E_FORMAT, "the rows in %s are not those that lie in %s/harvest (%lld rows of "
-                    "hash %016llx, not %lld of %016llx); shuffle and train them again", folder,
-                    suite->run, (long long)out->rows, (unsigned long long)out->hash,
-                    (long long)in->rows, (unsigned long long)in->hash);
+    REQUIRE(in->rows == 0 || (in->rows == out->rows && in->hash == out->hash), E_FORMAT,
+            "the rows in %s are not those in %s/harvest (%lld rows of hash %016llx, not %lld of "
+            "%016llx); shuffle and train them again", folder, suite->run, (long long)out->rows,
+            (unsigned long long)out->hash, (long long)in->rows, (unsigned long long)in->hash);
     ++*compared;
 done:
     activations_close(&harvested);
@@ -69,7 +68,7 @@ done:
     return st;
 }
 
-/* Is the stream one of an autoencoder before number `index`? */
+/* Does an autoencoder before number `index` have this stream? */
 static bool seen(const json_t *manifest, size_t index, const char *key, struct tap tap)
 {
     struct tap before;
@@ -81,7 +80,7 @@ static bool seen(const json_t *manifest, size_t index, const char *key, struct t
     return false;
 }
 
-/* This rank's share of the streams.  Local. */
+/* Check this rank's share of the streams.  Local. */
 static enum status verify_mine(const struct run *run, const struct suite *suite,
                                const json_t *manifest, int64_t *compared)
 {
@@ -114,7 +113,7 @@ enum status streams_verify(struct run *run, const char *folder, const json_t *ma
         run_note(run, "%lld streams: the shuffled rows are those that were harvested",
                  (long long)compared);
     else
-        run_note(run, "rows not compared: that needs the run's shuffled rows beside the release");
+        run_note(run, "rows not compared: the run's shuffled rows are not next to the release");
 done:
     suite_free(&suite);
     return st;

@@ -1,8 +1,8 @@
-/* streams.h -- are the rows that were trained on those that were harvested?
+/* streams.h -- check that the autoencoders were trained on the rows that were harvested.
  *
- * Every shard holds the sum of a hash of each of its rows; one that shuffle made also that of
- * the whole stream as it was harvested (FORMATS.md, "Activation shard").  The sums do not depend
- * on the order of the rows, so those of both sides must agree.
+ * Every shard has a hash of its rows, and a shuffled shard also that of the whole stream as it was
+ * harvested (FORMATS.md, "Activation shard").  A hash is a sum over the rows and does not depend on
+ * their order, so those of both sides must agree.
  */
 #ifndef STREAMS_H
 #define STREAMS_H
@@ -11,10 +11,10 @@
 
 #include <jansson.h>
 
-/* Compare the sums of each stream that the release's autoencoders were trained on, or rebuild,
- * where its shuffled rows lie in the run folder beside the release: with what its shards say
- * was shuffled and, if they are there too, with those of the harvested shards.  Reads no rows.
- * Says how many streams were compared.
+/* Check each stream that the release's autoencoders read or reconstruct and whose shuffled shards
+ * are in the run folder, next to the release.  Its hash must be that of the shuffle's input and, if
+ * the harvested shards are there, too, that of these.  Reads no rows.  Prints the number of streams
+ * compared.
  *   folder  of the release
  * Collective.  E_FORMAT if a stream has other rows; E_IO. */
 enum status streams_verify(struct run *run, const char *folder, const json_t *manifest);

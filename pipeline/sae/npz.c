@@ -18,12 +18,12 @@ enum {
     PREFIX_BYTES = MAGIC_BYTES + 4,     /* magic, version, length of the dictionary */
     HEADER_ALIGNMENT = 64,
     DICTIONARY_LONGEST = 1024,          /* ours has 118 bytes; more is not a plain array */
-    DIMENSION_LARGEST = 1 << 30,        /* so that no product of ours overflows */
-    INFLATION_LARGEST = 1040,           /* of deflate: what an honest archive can claim */
+    DIMENSION_LARGEST = 1 << 30,        /* so that products of two do not overflow */
+    INFLATION_LARGEST = 1040,           /* deflate cannot compress by more */
     DATE_1980 = (1 << 5) | 1,           /* 1 January 1980 in MS-DOS's form, zip's first day */
 };
 
-/* One array of an archive that is being read. */
+/* One array of an archive being read. */
 struct member {
     const char *path, *name;    /* of the archive, of the array */
     zip_file_t *file;
@@ -45,19 +45,19 @@ static enum status read_bytes(struct member *member, void *bytes, int64_t size)
     return OK;
 }
 
-/* What the dictionary says.  NumPy always writes it in this one way. */
+/* Parse the header's dictionary.  NumPy writes it in one way only. */
 static enum status parse_dictionary(struct member *member, const char *text)
 {
     const char *type = strstr(text, "'descr':"), *shape = strstr(text, "'shape':");
     char descr[16] = "";
     long long rows = 0, columns = 0;
     int end = 0;
+    enum status st = OK;
 
     if (type == NULL || sscanf(type, "'descr': '%15[^']'", descr) != 1 || shape == NULL)
         return refuse_array(member, "is not a plain array of numbers");
-    if (strcmp(descr, "<f4") != 0)
-        return refuse(E_FORMAT, "cannot read %s: its array %s has the type %s; float32, which "
-                      "NumPy calls <f4, is needed", member->path, member->name, descr);
+    REQUIRE(strcmp(descr, "<f4") == 0, E_FORMAT, "cannot read %s: its array %s has the type %s; "
+            "float32, which NumPy calls <f4, is needed", member->path, member->name, descr);
     sscanf(shape, "'shape': (%18lld,)%n", &rows, &end);
     if (end == 0)
         sscanf(shape, "'shape': (%18lld, %18lld)%n", &rows, &columns, &end);
@@ -67,7 +67,8 @@ static enum status parse_dictionary(struct member *member, const char *text)
     member->rows = rows;
     member->columns = columns;
     member->fortran = strstr(text, "'fortran_order': True") != NULL;
-    return OK;
+done:
+    return st;
 }
 
 /* Read up to the numbers.  `bytes` is the member's size in the archive. */
@@ -113,15 +114,13 @@ static enum status member_open(struct member *member, zip_t *archive, const char
 
     *member = (struct member){ .path = path, .name = name };
     snprintf(file, sizeof file, "%s.npy", name);
-    if (zip_stat(archive, file, 0, &about) != 0)
-        return refuse(E_FORMAT, "cannot read %s: it has no array %s; an autoencoder has W_enc, "
-                      "W_dec, b_enc, b_dec and threshold", path, name);
+    REQUIRE(zip_stat(archive, file, 0, &about) == 0, E_FORMAT, "cannot read %s: it has no array "
+            "%s; an autoencoder has W_enc, W_dec, b_enc, b_dec and threshold", path, name);
     if (about.size / INFLATION_LARGEST > about.comp_size)
         return refuse_array(member, "claims more bytes than the archive can hold");
     member->file = zip_fopen(archive, file, 0);
-    if (member->file == NULL)
-        return refuse(E_FORMAT, "cannot read %s: its array %s: %s", path, name,
-                      zip_strerror(archive));
+    REQUIRE(member->file != NULL, E_FORMAT, "cannot read %s: its array %s: %s", path, name,
+            zip_strerror(archive));
     TRY(read_header(member, about.size));
 done:
     if (st != OK)
@@ -129,34 +128,33 @@ done:
     return st;
 }
 
-enum { BAND = 64 };     /* rows that are turned at a time */
+enum { BAND = 64 };     /* rows transposed at a time */
 
-/* Read the numbers of `member`, stored as [packed_rows, stored_columns], into
- * values [stored_columns, packed_rows].  Bands of rows, so that a cache line of `values` is
- * filled while it is near. */
-static enum status read_turned(struct member *member, float *values, int64_t packed_rows,
-                               int64_t stored_columns)
+/* Read the numbers of `member`, [rows, columns] in the file, into values [columns, rows].  This
+ * goes by bands of rows, so that cache lines of `values` fill up. */
+static enum status read_transposed(struct member *member, float *values, int64_t rows,
+                                   int64_t columns)
 {
-    float *band = allocate(BAND * stored_columns, sizeof *band);
+    float *band = allocate(BAND * columns, sizeof *band);
     enum status st = OK;
 
-    for (int64_t first = 0; first < packed_rows; first += BAND) {
-        const int64_t rows = packed_rows - first < BAND ? packed_rows - first : BAND;
+    for (int64_t first = 0; first < rows; first += BAND) {
+        const int64_t count = rows - first < BAND ? rows - first : BAND;
 
-        TRY(read_bytes(member, band, rows * stored_columns * 4));
-        for (int64_t c = 0; c < stored_columns; c++)
-            for (int64_t r = 0; r < rows; r++)
-                values[c * packed_rows + first + r] = band[r * stored_columns + c];
+        TRY(read_bytes(member, band, count * columns * 4));
+        for (int64_t c = 0; c < columns; c++)
+            for (int64_t r = 0; r < count; r++)
+                values[c * rows + first + r] = band[r * columns + c];
     }
 done:
     free(band);
     return st;
 }
 
-/* Read one array of rows x columns; with `turn` into values [columns, rows].
+/* Read one array of rows x columns; with `transpose` into values [columns, rows].
  * columns is 0 for a one-dimensional one. */
 static enum status read_array(zip_t *archive, const char *path, const char *name, float *values,
-                              int64_t rows, int64_t columns, bool turn)
+                              int64_t rows, int64_t columns, bool transpose)
 {
     const int64_t count = rows * (columns > 0 ? columns : 1);
     struct member member;
@@ -164,24 +162,22 @@ static enum status read_array(zip_t *archive, const char *path, const char *name
     enum status st;
 
     TRY(member_open(&member, archive, path, name));
-    if (member.rows != rows || member.columns != columns)
-        TRY(refuse(E_FORMAT, "cannot read %s: its array %s has the shape (%lld, %lld), but W_dec "
-                   "asks for (%lld, %lld); 0 stands for no second dimension", path, name,
-                   (long long)member.rows, (long long)member.columns, (long long)rows,
-                   (long long)columns));
-    if (columns == 0 || turn == member.fortran)
+    REQUIRE(member.rows == rows && member.columns == columns, E_FORMAT, "cannot read %s: its "
+            "array %s has the shape (%lld, %lld), but W_dec asks for (%lld, %lld); 0 stands for "
+            "no second dimension", path, name, (long long)member.rows,
+            (long long)member.columns, (long long)rows, (long long)columns);
+    if (columns == 0 || transpose == member.fortran)
         TRY(read_bytes(&member, values, count * 4));
     else if (member.fortran)
-        TRY(read_turned(&member, values, columns, rows));
+        TRY(read_transposed(&member, values, columns, rows));
     else
-        TRY(read_turned(&member, values, rows, columns));
+        TRY(read_transposed(&member, values, rows, columns));
     if (zip_fread(member.file, &beyond, 1) != 0)    /* at the end libzip compares the CRC */
         TRY(refuse_array(&member, "is damaged: its checksum differs; make or fetch the file "
                          "again"));
     for (int64_t i = 0; i < count; i++)
-        if (!isfinite(values[i]))
-            TRY(refuse(E_NUMERIC, "cannot use %s: its array %s holds a number that is not "
-                       "finite", path, name));
+        REQUIRE(isfinite(values[i]), E_NUMERIC, "cannot use %s: its array %s holds a number "
+                "that is not finite", path, name);
 done:
     member_close(&member);
     return st;
@@ -220,9 +216,8 @@ static enum status read_arrays(struct sae *sae, zip_t *archive, const char *path
     }
     if (has_array(archive, "k"))
         TRY(read_array(archive, path, "k", &keep, 1, 0, false));
-    TRY(keep >= 0 && keep <= (float)latents ? OK
-        : refuse(E_FORMAT, "cannot use %s: its k, %g, is not a number of latents", path,
-                 (double)keep));
+    REQUIRE(keep >= 0 && keep <= (float)latents, E_FORMAT, "cannot use %s: its k, %g, is not a "
+            "number of latents", path, (double)keep);
     sae->keep = (int32_t)keep;
 done:
     return st;
@@ -254,7 +249,7 @@ enum status sae_read_npz(struct sae *sae, const char *path)
 
 /* ---- writing -------------------------------------------------------------------- */
 
-/* An array to be written, and the text that goes before it. */
+/* An array to be written, and the header before it. */
 struct written {
     const char  *file;                  /* in the archive */
     const float *values;
@@ -319,8 +314,8 @@ static enum status add_array(zip_t *archive, const char *path, struct written *a
 enum status sae_write_npz(const struct sae *sae, const char *path)
 {
     const float keep = (float)sae->keep;
-    float *encoder = sae_encoder_turned(sae);
-    float *skip = sae->skip != NULL ? sae_skip_turned(sae) : NULL;
+    float *encoder = sae_encoder_transposed(sae);
+    float *skip = sae->skip != NULL ? sae_skip_transposed(sae) : NULL;
     struct written arrays[] = {
         { "W_dec.npy", sae->decoder, sae->latents, sae->outputs, "" },
         { "W_enc.npy", encoder, sae->inputs, sae->latents, "" },

@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+int64_t sae_parameters(int32_t inputs, int32_t outputs, int32_t latents, bool skip)
+{
+    return ((int64_t)inputs + outputs + 2) * latents + outputs
+           + (skip ? (int64_t)inputs * outputs : 0);
+}
+
 void sae_make(struct sae *sae, int32_t inputs, int32_t outputs, int32_t latents)
 {
     *sae = (struct sae){
@@ -31,29 +37,29 @@ void sae_free(struct sae *sae)
     *sae = (struct sae){0};
 }
 
-enum { BAND = 64 };     /* rows turned at a time: a cache line of each result row fills up */
+enum { BAND = 64 };     /* rows transposed at a time, so that cache lines of the result fill up */
 
 /* Matrix [rows, columns] as [columns, rows].  Caller frees. */
-static float *turn(const float *matrix, int64_t rows, int64_t columns)
+static float *transpose(const float *matrix, int64_t rows, int64_t columns)
 {
-    float *turned = allocate(rows * columns, sizeof *turned);
+    float *transposed = allocate(rows * columns, sizeof *transposed);
 
     #pragma omp parallel for schedule(static)
     for (int64_t first = 0; first < rows; first += BAND)
         for (int64_t k = 0; k < columns; k++)
             for (int64_t i = first; i < first + BAND && i < rows; i++)
-                turned[k * rows + i] = matrix[i * columns + k];
-    return turned;
+                transposed[k * rows + i] = matrix[i * columns + k];
+    return transposed;
 }
 
-float *sae_encoder_turned(const struct sae *sae)
+float *sae_encoder_transposed(const struct sae *sae)
 {
-    return turn(sae->encoder, sae->latents, sae->inputs);
+    return transpose(sae->encoder, sae->latents, sae->inputs);
 }
 
-float *sae_skip_turned(const struct sae *sae)
+float *sae_skip_transposed(const struct sae *sae)
 {
-    return turn(sae->skip, sae->outputs, sae->inputs);
+    return transpose(sae->skip, sae->outputs, sae->inputs);
 }
 
 static void multiply(float *values, double factor, int64_t n)
@@ -83,15 +89,16 @@ void sae_fold(struct sae *sae, struct sae_units units)
         multiply(sae->skip, gain, (int64_t)sae->outputs * sae->inputs);
 }
 
-/* Set all to 0 but the largest, of which `room` [latents] gets a copy in between. */
-static void keep_largest(float *f, int32_t latents, int32_t keep, float *room)
+/* Set all but the `keep` largest to 0.
+ *   active [latents]  buffer */
+static void keep_largest(float *f, int32_t latents, int32_t keep, float *active)
 {
     int32_t start = 0, n = 0;
 
     for (int32_t i = 0; i < latents; i++)
         if (f[i] > 0)
-            room[n++] = f[i];
-    struct cut cut = select_largest(room, &start, &n, 1, keep);
+            active[n++] = f[i];
+    struct cut cut = select_largest(active, &start, &n, 1, keep);
     for (int32_t i = 0; i < latents; i++) {
         if (f[i] > cut.value)
             continue;
@@ -118,11 +125,11 @@ void sae_encode(const struct sae *sae, float *f, const float *x, int64_t rows)
         return;
     #pragma omp parallel
     {
-        float *room = allocate(sae->latents, sizeof *room);
+        float *active = allocate(sae->latents, sizeof *active);
         #pragma omp for schedule(static)
         for (int64_t r = 0; r < rows; r++)
-            keep_largest(f + r * sae->latents, sae->latents, sae->keep, room);
-        free(room);
+            keep_largest(f + r * sae->latents, sae->latents, sae->keep, active);
+        free(active);
     }
 }
 

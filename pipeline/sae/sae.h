@@ -1,15 +1,15 @@
-/* sae.h -- one trained autoencoder or transcoder: its parameters, and what it makes of a row.
+/* sae.h -- one trained autoencoder or transcoder: its parameters and its reconstructions.
  *
  *   pi = (x W_enc) + b_enc        pre-activations
  *   f  = pi where pi > threshold, else 0      (JumpReLU, arXiv:2407.14435)
  *   y  = f W_dec + b_dec (+ x W_skip)         reconstruction
  *
- * A threshold below 0 counts as 0: loaders elsewhere clip pi at 0 before they compare.  All
- * architectures come to this when they are trained; TopK's thresholds are 0, but of the f of a
- * row only the `keep` largest stay, of equal ones those of lower number.
+ * A threshold below 0 counts as 0: other programs clip pi at 0 before they compare.  Every
+ * trained architecture has this form.  TopK has thresholds 0 and keeps only the `keep` largest f
+ * of a row; among equal ones, those of lower number.
  *
- * Both matrices lie latent by latent: row i of `encoder` is column i of the literature's
- * W_enc, row i of `decoder` the direction that latent i writes.
+ * Both matrices are stored latent by latent: row i of `encoder` is column i of the literature's
+ * W_enc, row i of `decoder` is the direction of latent i.
  */
 #ifndef SAE_H
 #define SAE_H
@@ -22,11 +22,11 @@
 
 struct sae {
     int32_t inputs;         /* values of a row, d */
-    int32_t outputs;        /* of a row that is reconstructed: d, but for a transcoder */
+    int32_t outputs;        /* values of a reconstructed row: d, unless it is a transcoder */
     int32_t latents;        /* width of the dictionary */
-    enum sae_form form;     /* does not change what is computed, nor does ... */
-    bool    transcoder;     /* ... that what is reconstructed is another row than x */
-    int32_t keep;           /* most latents of a row; 0: any */
+    enum sae_form form;     /* its architecture in exported files; inference is the same for all */
+    bool    transcoder;     /* reconstructs the row of another site; inference is the same */
+    int32_t keep;           /* most active latents of a row; 0: any number */
     float  *encoder;        /* [latents, inputs] */
     float  *decoder;        /* [latents, outputs] */
     float  *encoder_bias;   /* [latents] */
@@ -35,40 +35,43 @@ struct sae {
     float  *skip;           /* [outputs, inputs], or NULL */
 };
 
-/* Room for the parameters, all zero, without a skip matrix.  sae_free() accepts an empty one. */
+/* Numbers of the parameters together. */
+int64_t sae_parameters(int32_t inputs, int32_t outputs, int32_t latents, bool skip);
+
+/* Allocate the parameters, all zero, without a skip matrix.  sae_free() accepts an empty one. */
 void sae_make(struct sae *sae, int32_t inputs, int32_t outputs, int32_t latents);
 void sae_free(struct sae *sae);
 
-/* The encoder as files have it, W_enc [inputs, latents]; and the skip matrix, W_skip [inputs,
- * outputs].  Caller frees. */
-float *sae_encoder_turned(const struct sae *sae);
-float *sae_skip_turned(const struct sae *sae);
+/* The encoder as W_enc [inputs, latents], and the skip matrix as W_skip [inputs, outputs], for
+ * files.  Caller frees. */
+float *sae_encoder_transposed(const struct sae *sae);
+float *sae_skip_transposed(const struct sae *sae);
 
-/* How training saw the data. */
+/* The units of training. */
 struct sae_units {
-    double scale;           /* rows were x / scale, ... */
-    double target_scale;    /* ... and what was to be reconstructed y / target_scale */
-    bool   centred;         /* x - b_dec went into the encoder */
+    double scale;           /* input rows were divided by it */
+    double target_scale;    /* target rows were divided by it */
+    bool   centred;         /* the encoder's input was x - b_dec */
 };
 
-/* From those units to raw activations going in as they are (Gemma Scope, arXiv:2408.05147,
- * appendix B):  b_enc' = scale (b_enc - W_enc b_dec),  threshold' = scale threshold,
- * b_dec' = target_scale b_dec, and W_dec and W_skip times target_scale / scale.  Sums in
- * double. */
+/* Convert the parameters from those units to raw activations, not centred (Gemma Scope,
+ * arXiv:2408.05147, appendix B):  b_enc' = scale (b_enc - W_enc b_dec),
+ * threshold' = scale threshold, b_dec' = target_scale b_dec, and W_dec and W_skip times
+ * target_scale / scale.  Sums are double. */
 void sae_fold(struct sae *sae, struct sae_units units);
 
-/* The latents of some rows, as defined above, for x going in as it is.
+/* The latents of some rows, as defined above.
  *   f  [rows, latents]  out
  *   x  [rows, inputs]   in
  * One dense product: cut rows into blocks in one way (kernels/gemm.h) and the bits do not
  * depend on the number of threads.  Local. */
 void sae_encode(const struct sae *sae, float *f, const float *x, int64_t rows);
 
-/* The rows that some latents write.  Only latents other than 0 cost anything; they are
- * added in the order of their numbers, so the bits of a row depend on that row alone.
+/* Reconstruct rows from latents.  Only latents other than 0 take time.  They are added in the
+ * order of their numbers, so the bits of a row depend on that row alone.
  *   y  [rows, outputs]  out
  *   f  [rows, latents]  in
- *   x  [rows, inputs]   in; only looked at if there is a skip matrix
+ *   x  [rows, inputs]   in; only read if there is a skip matrix
  * Local. */
 void sae_decode(const struct sae *sae, float *y, const float *f, const float *x, int64_t rows);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the file says of an autoencoder besides its arrays; makes the room for them. */
+/* Read all but the arrays, and allocate these. */
 static enum status read_attributes(struct sae *sae, struct sae_units *units, hid_t file,
                                    const char *path)
 {
@@ -29,13 +29,12 @@ static enum status read_attributes(struct sae *sae, struct sae_units *units, hid
     TRY(h5_read_text(file, path, "architecture", &name));
     REQUIRE(architectures_find(&architecture, name), E_FORMAT,
             "%s has an architecture that is not known: %s", path, name);
-    TRY(inputs < 1 || inputs > INT32_MAX || outputs < 1 || outputs > INT32_MAX || latents < 1
-        || latents > INT32_MAX || keep < 0 || keep > latents || !(units->scale > 0)
-        || !(units->target_scale > 0) || (centred && inputs != outputs)
-        ? refuse(E_FORMAT, "%s has impossible sizes: %lld inputs, %lld outputs, %lld latents of "
-                 "which it keeps %lld, scales %g and %g", path, (long long)inputs,
-                 (long long)outputs, (long long)latents, (long long)keep, units->scale,
-                 units->target_scale) : OK);
+    REQUIRE(1 <= inputs && inputs <= INT32_MAX && 1 <= outputs && outputs <= INT32_MAX
+            && 1 <= latents && latents <= INT32_MAX && 0 <= keep && keep <= latents
+            && units->scale > 0 && units->target_scale > 0 && (!centred || inputs == outputs),
+            E_FORMAT, "%s has impossible sizes: %lld inputs, %lld outputs, %lld latents of which "
+            "it keeps %lld, scales %g and %g", path, (long long)inputs, (long long)outputs,
+            (long long)latents, (long long)keep, units->scale, units->target_scale);
     units->centred = centred != 0;
     sae_make(sae, (int32_t)inputs, (int32_t)outputs, (int32_t)latents);
     sae->form = ARCHITECTURES[architecture].form;
@@ -50,7 +49,7 @@ done:
     return st;
 }
 
-/* Encoder rows times their gains. */
+/* Multiply the rows of the encoder by their gains. */
 static enum status read_gains(struct sae *sae, hid_t file, const char *path)
 {
     float *gain = allocate(sae->latents, sizeof *gain);

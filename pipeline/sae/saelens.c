@@ -3,7 +3,6 @@
 #include "base/die.h"
 #include "base/file.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +47,7 @@ bool saelens_recognise(struct sae *sae, const char *architecture)
 static void add(struct saelens_weights *weights, const char *name, const float *values,
                 int64_t rows, int64_t columns)
 {
-    weights->tensors[weights->count++] = (struct saelens_tensor){ name, values, rows, columns };
+    weights->tensors[weights->count++] = (struct safetensors_array){ name, values, rows, columns };
 }
 
 /* A gate is open where pi > threshold, that is where pi + b_gate - b_mag > 0 with
@@ -66,7 +65,7 @@ static void add_gates(struct saelens_weights *weights, const struct sae *sae)
 
 void saelens_weights_make(struct saelens_weights *weights, const struct sae *sae)
 {
-    *weights = (struct saelens_weights){ .encoder = sae_encoder_turned(sae) };
+    *weights = (struct saelens_weights){ .encoder = sae_encoder_transposed(sae) };
     add(weights, "W_dec", sae->decoder, sae->latents, sae->outputs);
     add(weights, "W_enc", weights->encoder, sae->inputs, sae->latents);
     if (sae->skip != NULL)
@@ -89,79 +88,18 @@ void saelens_weights_free(struct saelens_weights *weights)
     *weights = (struct saelens_weights){0};
 }
 
-static int64_t tensor_bytes(const struct saelens_tensor *tensor)
-{
-    return 4 * tensor->rows * (tensor->columns > 0 ? tensor->columns : 1);
-}
-
-/* The JSON header, filled with blanks to a multiple of 8 bytes.  Caller frees. */
-static char *make_header(const struct saelens_tensor *tensors, int count)
-{
-    json_t *header = json_object();
-    int64_t offset = 0;
-    char *text, *padded;
-    size_t length;
-
-    for (int i = 0; i < count; i++) {
-        const struct saelens_tensor *t = &tensors[i];
-        json_t *shape = t->columns > 0 ? json_pack("[I, I]", (json_int_t)t->rows,
-                                                   (json_int_t)t->columns)
-                                       : json_pack("[I]", (json_int_t)t->rows);
-        json_object_set_new(header, t->name, json_pack(
-            "{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
-            (json_int_t)offset, (json_int_t)(offset + tensor_bytes(t))));
-        offset += tensor_bytes(t);
-    }
-    text = json_dumps(header, JSON_COMPACT);
-    json_decref(header);
-    if (text == NULL)
-        die("no memory for a header");
-    length = (strlen(text) + 7) / 8 * 8;
-    padded = allocate((long long)length + 1, 1);
-    snprintf(padded, length + 1, "%-*s", (int)length, text);
-    free(text);
-    return padded;
-}
-
-static bool write_all(FILE *file, const char *header, const struct saelens_tensor *tensors,
-                      int count)
-{
-    const uint64_t length = strlen(header);
-
-    if (fwrite(&length, sizeof length, 1, file) != 1        /* little-endian, as we all are */
-        || fwrite(header, 1, length, file) != length)
-        return false;
-    for (int i = 0; i < count; i++) {
-        const size_t bytes = (size_t)tensor_bytes(&tensors[i]);
-
-        if (fwrite(tensors[i].values, 1, bytes, file) != bytes)
-            return false;
-    }
-    return true;
-}
-
 enum status saelens_write_weights(const struct sae *sae, const char *path)
 {
     struct saelens_weights weights;
-    saelens_weights_make(&weights, sae);
-    char *header = make_header(weights.tensors, weights.count);
-    FILE *file = fopen(path, "wb");
-    bool written = file != NULL && write_all(file, header, weights.tensors, weights.count);
-    int error = errno;
+    enum status st;
 
-    if (file != NULL && fclose(file) != 0 && written) {
-        written = false;
-        error = errno;
-    }
-    free(header);
+    saelens_weights_make(&weights, sae);
+    st = safetensors_write(path, weights.tensors, weights.count);
     saelens_weights_free(&weights);
-    if (!written)
-        return refuse(error == ENOSPC || error == EDQUOT ? E_SPACE : E_IO, "cannot write %s: %s",
-                      path, strerror(error));
-    return OK;
+    return st;
 }
 
-/* What a transcoder's config has in addition. */
+/* Keys that only a transcoder's config has. */
 static void add_target(json_t *config, const struct sae *sae, struct tap target)
 {
     char hook[64];

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Write the attributes that are known from the start, and create the empty data sets. */
 static enum status write_header(struct activation_writer *writer, const char *suite)
 {
     const struct stream stream = writer->stream;
@@ -31,8 +32,7 @@ done:
     return st;
 }
 
-/* zstd grows what it cannot shrink by less than a percent, and
- * HDF5 keeps some pages of its own. */
+/* Data that zstd cannot compress grow by less than a percent, and HDF5 adds some pages. */
 int64_t activation_writer_bytes(int64_t rows, struct stream stream)
 {
     const int64_t bytes = rows * (stream.width * store_bytes(stream.store)
@@ -41,13 +41,13 @@ int64_t activation_writer_bytes(int64_t rows, struct stream stream)
     return bytes + bytes / 64 + stream.width * (int64_t)sizeof(double) + (1 << 18);
 }
 
-enum status activation_writer_create(struct activation_writer *writer, MPI_Comm comm, const char *path,
-                              struct stream stream, int64_t rows, const char *suite)
+enum status activation_writer_create(struct activation_writer *writer, MPI_Comm comm,
+                                     const char *path, struct stream stream, int64_t rows,
+                                     const char *suite)
 {
     const int64_t bytes = activation_writer_bytes(rows, stream);
     char purpose[64], name[32];
     enum status st;
-    int rank;
 
     *writer = (struct activation_writer){
         .stream = stream, .rows = rows, .comm = comm,
@@ -57,18 +57,18 @@ enum status activation_writer_create(struct activation_writer *writer, MPI_Comm 
     writer->statistics.rows = rows;
     writer->statistics.sum = allocate(stream.width, sizeof(double));
     snprintf(purpose, sizeof purpose, "a shard of %s", site_tap_name(name, stream.tap));
-    MPI_Comm_rank(comm, &rank);
     h5_enter();
     TRY_ALL(comm, file_check_disk(path, bytes, purpose));
     TRY(h5_create(&writer->file, path, comm));
-    TRY_ALL(comm, rank == 0 ? file_reserve(path, bytes) : OK);
+    TRY_ROOT(comm, file_reserve(path, bytes));
     TRY_ALL(comm, write_header(writer, suite));
 done:
     h5_leave();
     return st;
 }
 
-enum status activation_writer_tell_source(struct activation_writer *writer, struct row_digest source)
+enum status activation_writer_tell_source(struct activation_writer *writer,
+                                          struct row_digest source)
 {
     enum status st;
 
@@ -81,7 +81,7 @@ done:
     return st;
 }
 
-/* The columns of the origins, one data set each. */
+/* Write the origins, each member to a data set of its own. */
 static enum status write_origins(struct activation_writer *writer, struct range range,
                                  const struct row_origin *origins)
 {
@@ -96,7 +96,7 @@ static enum status write_origins(struct activation_writer *writer, struct range 
         positions[row] = origins[row].position;
         tokens[row] = origins[row].token;
     }
-    /* Collective calls: all three are made whatever becomes of the first. */
+    /* The calls are collective, so all three are made even if the first one fails. */
     st = h5_write_rows(writer->documents, writer->path, H5T_NATIVE_INT64, h5_collective(),
                        range.first, rows, 0, documents);
     next = h5_write_rows(writer->positions, writer->path, H5T_NATIVE_INT32, h5_collective(),
@@ -112,7 +112,7 @@ static enum status write_origins(struct activation_writer *writer, struct range 
 }
 
 enum status activation_writer_write(struct activation_writer *writer, struct range range,
-                             const void *values, const struct row_origin *origins)
+                                    const void *values, const struct row_origin *origins)
 {
     const hid_t type = h5_store_type(writer->stream.store);
     const int64_t rows = range_length(range);
@@ -134,7 +134,7 @@ done:
     return st;
 }
 
-/* Rank 0 has the sums; all ranks write the same attributes. */
+/* The sums are on rank 0; attributes must be written by all ranks with the same value. */
 static enum status write_statistics(struct activation_writer *writer)
 {
     struct row_statistics *all = &writer->statistics;

@@ -1,6 +1,7 @@
 #include "shard/activations.h"
 #include "base/allocate.h"
 #include "base/die.h"
+#include "base/minmax.h"
 #include "kernels/values.h"
 #include "shard/store.h"
 
@@ -15,9 +16,10 @@ struct shard_header {
     int64_t       rows;
     double        sum_squares;
     int64_t       hash;
-    struct row_digest source;   /* no rows: it is not told */
+    struct row_digest source;   /* no rows: not a shuffled shard */
 };
 
+/* Find the store from the type of the values on disk. */
 static enum status read_store(enum store *store, hid_t file, const char *path)
 {
     const hid_t set = H5Dopen2(file, "activation", H5P_DEFAULT);
@@ -37,7 +39,7 @@ static enum status read_store(enum store *store, hid_t file, const char *path)
     return st;
 }
 
-/* What activation_writer_tell_source() told, of a shard that shuffle made. */
+/* Read what activation_writer_tell_source() wrote; no rows if it was not called. */
 static enum status read_source(struct row_digest *source, hid_t file, const char *path)
 {
     int64_t hash;
@@ -81,7 +83,7 @@ static bool same_stream(struct stream a, struct stream b)
            a.store == b.store;
 }
 
-/* Take shard number `shard` into the account. */
+/* Read the header of shard number `shard`, and add its statistics to those of the stream. */
 static enum status add_shard(struct activations *activations, int shard)
 {
     const char *path = activations->shards.paths[shard];
@@ -98,12 +100,12 @@ static enum status add_shard(struct activations *activations, int shard)
         activations->source = header.source;
         all->sum = allocate(header.stream.width, sizeof *all->sum);
     }
-    TRY(!same_stream(header.stream, activations->stream)
-        ? refuse(E_FORMAT, "%s holds another stream than %s", path, activations->shards.paths[0]) : OK);
-    TRY(header.source.rows != activations->source.rows
-        || header.source.hash != activations->source.hash
-        ? refuse(E_FORMAT, "%s and %s are of different shuffles; remove the folder and run the same "
-                 "command again", path, activations->shards.paths[0]) : OK);
+    REQUIRE(same_stream(header.stream, activations->stream), E_FORMAT,
+            "%s holds another stream than %s", path, activations->shards.paths[0]);
+    REQUIRE(header.source.rows == activations->source.rows
+            && header.source.hash == activations->source.hash, E_FORMAT,
+            "%s and %s are of different shuffles; remove the folder and run the same command "
+            "again", path, activations->shards.paths[0]);
     sum = allocate(header.stream.width, sizeof *sum);
     TRY(h5_read_array(file, path, "sum", H5T_NATIVE_DOUBLE, sum, header.stream.width, 0));
     for (int32_t i = 0; i < header.stream.width; i++)
@@ -117,7 +119,7 @@ done:
     return h5_close(&file, path, st);
 }
 
-/* Are these the rows that were shuffled, each once? */
+/* Refuse shuffled shards that do not hold each row of the shuffle's input once. */
 static enum status check_source(const struct activations *activations)
 {
     const struct row_digest source = activations->source;
@@ -125,7 +127,7 @@ static enum status check_source(const struct activations *activations)
 
     if (source.rows == 0 || (source.rows == all->rows && source.hash == all->hash))
         return OK;
-    return refuse(E_FORMAT, "the rows in %s and the shards beside it are not those that were "
+    return refuse(E_FORMAT, "the rows in %s and the shards next to it are not those that were "
                   "harvested (%lld rows of hash %016llx, not %lld of %016llx): a shard is missing, "
                   "or memory or disk was faulty; remove the folder and run the same command again",
                   activations->shards.paths[0], (long long)all->rows,
@@ -161,8 +163,8 @@ enum status activations_open_folder(struct activations *activations, const char 
         shards_numbered(paths[shards], folder, shards);
         more = file_exists(paths[shards]);
     }
-    TRY(shards == 0 ? refuse(E_USAGE, "there are no shuffled activations in %s: run "
-                             "saemill-shuffle first", folder) : OK);
+    REQUIRE(shards > 0, E_USAGE, "there are no shuffled activations in %s: run saemill-shuffle "
+            "first", folder);
     TRY(activations_open(activations, paths, shards));
 done:
     free(paths);
@@ -194,27 +196,26 @@ void activations_close(struct activations *activations)
 
 /* --- reading ----------------------------------------------------------------------- */
 
-/* Find a data set of the open shard, which must have so many bytes a row. */
+/* Find a data set of the open shard.  E_FORMAT if it has not row_bytes bytes a row. */
 static enum status find_set(struct activations *activations, int set, const char *name,
                             int64_t row_bytes)
 {
-    const int shard = activations->shards.open;
+    const int64_t *before = activations->before + activations->shards.open;
+    const int64_t rows = before[1] - before[0];
     const char *path = shards_path(&activations->shards);
-    struct chunk_reader *chunks = &activations->sets[set];
+    struct chunk_reader *reader = &activations->sets[set];
     enum status st;
 
-    TRY(chunk_reader_find(chunks, activations->shards.file, path, name));
-    TRY(chunks->columns * chunks->size != row_bytes
-        || chunks->rows != activations->before[shard + 1] - activations->before[shard]
-        ? refuse(E_FORMAT, "data set '%s' of %s has %lld rows of %lld bytes, where %lld of %lld "
-                 "are wanted", name, path, (long long)chunks->rows,
-                 (long long)(chunks->columns * chunks->size),
-                 (long long)(activations->before[shard + 1] - activations->before[shard]),
-                 (long long)row_bytes) : OK);
+    TRY(chunk_reader_find(reader, activations->shards.file, path, name));
+    REQUIRE(reader->columns * reader->size == row_bytes && reader->rows == rows, E_FORMAT,
+            "data set '%s' of %s has %lld rows of %lld bytes, where %lld of %lld are wanted",
+            name, path, (long long)reader->rows, (long long)(reader->columns * reader->size),
+            (long long)rows, (long long)row_bytes);
 done:
     return st;
 }
 
+/* Open a shard and find its data sets, unless it is open. */
 static enum status use_shard(struct activations *activations, int shard)
 {
     enum status st = OK;
@@ -236,7 +237,7 @@ done:
     return st;
 }
 
-/* All columns of some rows of the open shard. */
+/* Read values and, unless NULL, origins of some rows of the open shard. */
 static enum status read_rows(struct activations *activations, struct range rows, void *values,
                              int64_t values_stride, struct row_origin *origins,
                              int64_t origins_stride)
@@ -249,15 +250,16 @@ static enum status read_rows(struct activations *activations, struct range rows,
     if (origins == NULL)
         return OK;
     TRY(chunk_reader_read(&sets[ACTIVATION_DOCUMENT], rows,
-                    to + offsetof(struct row_origin, document), origins_stride));
+                          to + offsetof(struct row_origin, document), origins_stride));
     TRY(chunk_reader_read(&sets[ACTIVATION_POSITION], rows,
-                    to + offsetof(struct row_origin, position), origins_stride));
-    TRY(chunk_reader_read(&sets[ACTIVATION_TOKEN], rows, to + offsetof(struct row_origin, token),
-                    origins_stride));
+                          to + offsetof(struct row_origin, position), origins_stride));
+    TRY(chunk_reader_read(&sets[ACTIVATION_TOKEN], rows,
+                          to + offsetof(struct row_origin, token), origins_stride));
 done:
     return st;
 }
 
+/* Read rows `range`, shard by shard, with given distances between values and between origins. */
 static enum status read_range(struct activations *activations, struct range range, char *values,
                               int64_t values_stride, char *origins, int64_t origins_stride)
 {
@@ -268,7 +270,7 @@ static enum status read_range(struct activations *activations, struct range rang
     for (int64_t at = range.first; at < range.end; ) {
         const int64_t shard = split_find(before, activations->shards.count, at);
         const int64_t start = before[shard], stop = before[shard + 1];
-        const struct range rows = { at - start, (stop < range.end ? stop : range.end) - start };
+        const struct range rows = { at - start, min_int64(stop, range.end) - start };
 
         TRY(use_shard(activations, (int)shard));
         TRY(read_rows(activations, rows, values, values_stride,

@@ -10,23 +10,23 @@
 #include "shard/shards.h"
 #include "shard/statistics.h"
 
-/* The data sets that have a row for each token. */
+/* The data sets of a shard that have one entry for each row. */
 enum { ACTIVATION_VALUES, ACTIVATION_DOCUMENT, ACTIVATION_POSITION, ACTIVATION_TOKEN,
        ACTIVATION_SETS };
 
-/* A stream on disk: its shards in order, as one long array of rows. */
+/* A stream on disk: its shards in order, read as one array of rows. */
 struct activations {
     struct stream         stream;
     struct row_statistics statistics;   /* of all shards together, added in shard order */
-    struct row_digest     source;       /* of a shuffled stream: of the input; else no rows */
+    struct row_digest     source;       /* of a shuffled stream: its input; else no rows */
     struct shards         shards;
-    int64_t              *before;       /* [shards.count + 1] rows in the shards before each */
-    struct chunk_reader         sets[ACTIVATION_SETS];    /* of the shard that is open */
+    int64_t              *before;       /* [shards.count + 1] rows in earlier shards */
+    struct chunk_reader   sets[ACTIVATION_SETS];    /* of the shard that is open */
 };
 
-/* Read the headers of all shards.  `paths` is copied.  Local.  E_IO, E_FORMAT (unknown
- * version, shards of different streams, not ours; of a shuffled stream: they do not have the
- * rows that were shuffled). */
+/* Read the headers of all shards.  `paths` is copied.  Local.  E_IO, E_FORMAT (not our format, an
+ * unknown version, shards of different streams; shards of a shuffled stream that do not hold the
+ * rows it was made from). */
 enum status activations_open(struct activations *activations, char (*paths)[PATH_LENGTH],
                              int shards);
 
@@ -35,18 +35,19 @@ enum status activations_open_folder(struct activations *activations, const char 
 
 void        activations_close(struct activations *activations);
 
-/* Close the shard that was read last and give back its memory, until the next read.  Local. */
+/* Close the shard that was read last and free its memory.  The next read opens it again.  Local. */
 void activations_rest(struct activations *activations);
 
-/* Read rows `range` of the stream.  Cheapest when it covers whole chunks of the shards.
+/* Read rows `range` of the stream; cheapest if they are whole chunks of the shards.
  *   values   [range, width]   out, in the stream's store
  *   origins  [range]          out, or NULL
- * Local.  May be called while other threads are in HDF5 or read other streams.  E_IO,
- * E_FORMAT (a chunk whose checksum differs: names file and rows). */
+ * Local.  Other threads may call HDF5 or read other streams at the same time.  E_IO, E_FORMAT (a
+ * chunk whose checksum differs: names file and rows). */
 enum status activations_read(struct activations *activations, struct range range,
                              void *values, struct row_origin *origins);
 
-/* The same with values and origins of a row every `stride` bytes. */
+/* The same, where the values of consecutive rows are `stride` bytes apart, and so are the
+ * origins. */
 enum status activations_read_apart(struct activations *activations, struct range range,
                                    void *values, struct row_origin *origins, int64_t stride);
 

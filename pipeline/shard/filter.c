@@ -1,12 +1,12 @@
-/* This file calls nothing of HDF5: a host such as Python may have loaded HDF5 in a way
- * that hides its functions from plug-ins. */
+/* This file calls no HDF5 function: a host such as Python may have loaded HDF5 in a way that hides
+ * its functions from plug-ins. */
 #include "shard/filter.h"
 #include "shard/frame.h"
 
 #include <H5PLextern.h>
 #include <stdlib.h>
 
-/* Replace *buffer by `bytes` bytes at `fresh`. */
+/* Replace *buffer by `fresh`, which holds `bytes` bytes. */
 static size_t replace(void **buffer, size_t *buffer_size, void *fresh, size_t bytes)
 {
     free(*buffer);
@@ -15,6 +15,7 @@ static size_t replace(void **buffer, size_t *buffer_size, void *fresh, size_t by
     return bytes;
 }
 
+/* Compress *buffer into a frame of its own.  Returns its bytes, or 0. */
 static size_t compress_chunk(int level, size_t bytes, size_t *buffer_size, void **buffer)
 {
     void *frame = malloc(frame_bound(bytes));
@@ -24,11 +25,13 @@ static size_t compress_chunk(int level, size_t bytes, size_t *buffer_size, void 
         free(frame);
         return 0;
     }
-    /* HDF5 keeps the frames of a call until it has all: give back what they do not fill. */
+    /* HDF5 keeps all frames of a call until the last one is made: return what this one does not
+     * use. */
     void *fitted = realloc(frame, n);
     return replace(buffer, buffer_size, fitted != NULL ? fitted : frame, n);
 }
 
+/* Decompress the frame in *buffer.  Returns the bytes of the chunk, or 0. */
 static size_t decompress_chunk(size_t bytes, size_t *buffer_size, void **buffer)
 {
     void *chunk = NULL;
@@ -43,7 +46,7 @@ static size_t decompress_chunk(size_t bytes, size_t *buffer_size, void **buffer)
     return replace(buffer, buffer_size, chunk, n);
 }
 
-/* The filter function of HDF5's interface: 0 is failure. */
+/* The filter function as HDF5 calls it; 0 means failure. */
 static size_t run_filter(unsigned flags, size_t parameters, const unsigned parameter[],
                          size_t bytes, size_t *buffer_size, void **buffer)
 {

@@ -15,8 +15,9 @@ size_t frame_make(void *frame, const void *from, size_t bytes, int level)
     if (context != NULL) {
         ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
         ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
-        /* Known to zstd's static interface as ZSTD_c_literalCompressionMode, 1: always.  Levels
-         * below 0 would leave it out.  An older zstd may refuse, and shrink less. */
+        /* In zstd's static interface this is ZSTD_c_literalCompressionMode, and 1 means always:
+         * negative levels leave entropy coding out by default.  An older zstd may refuse the
+         * parameter; then frames are larger. */
         ZSTD_CCtx_setParameter(context, ZSTD_c_experimentalParam5, 1);
         n = ZSTD_compress2(context, frame, frame_bound(bytes), from, bytes);
     }
@@ -28,7 +29,7 @@ bool frame_content(size_t *bytes, const void *frame, size_t frame_bytes)
 {
     const unsigned long long size = ZSTD_getFrameContentSize(frame, frame_bytes);
 
-    /* A frame that does not tell its size, or whose size was hit by a flipped bit. */
+    /* The size is missing, or a flipped bit has made it impossible. */
     if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR || size > 1u << 31)
         return false;
     *bytes = (size_t)size;

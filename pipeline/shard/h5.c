@@ -50,15 +50,15 @@ void h5_leave(void)
 
 /* --- refusals ---------------------------------------------------------------------- */
 
-/* The innermost message comes first when the stack is walked upward. */
-static herr_t keep_first(unsigned depth, const H5E_error2_t *error, void *words)
+/* Keep the innermost message, which comes first when the stack is walked upward. */
+static herr_t keep_first(unsigned depth, const H5E_error2_t *error, void *message)
 {
     if (depth == 0)
-        snprintf(words, 256, "%s", error->desc != NULL ? error->desc : "");
+        snprintf(message, 256, "%s", error->desc != NULL ? error->desc : "");
     return 0;
 }
 
-/* MPI's files do not tell why a write failed. */
+/* Parallel writes do not report why they failed, so ask the disk. */
 static bool disk_is_full(const char *path)
 {
     struct statvfs disk;
@@ -66,26 +66,26 @@ static bool disk_is_full(const char *path)
     return statvfs(path, &disk) == 0 && disk.f_bavail * disk.f_frsize < 1 << 16;
 }
 
-/* To be called at once: every other call of HDF5 wipes its messages away. */
+/* Must be called right after the failure: every other HDF5 call clears the messages. */
 enum status h5_refuse(enum status code, const char *action, const char *path)
 {
-    char words[256] = "";
+    char message[256] = "";
 
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, words);
-    if (strstr(words, "No space left") || strstr(words, "NO_SPACE") || strstr(words, "quota")
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, message);
+    if (strstr(message, "No space left") || strstr(message, "NO_SPACE") || strstr(message, "quota")
         || (code == E_IO && disk_is_full(path)))
         return refuse(E_SPACE, "cannot %s %s: the disk is full; free some space and run the same "
                       "command again, it goes on where it was", action, path);
-    if (strstr(words, "filter returned failure during read"))
+    if (strstr(message, "filter returned failure during read"))
         return refuse(E_FORMAT, "%s is damaged: a chunk cannot be decompressed to what was "
-                      "written; if a stage made the file, remove the file and run the same "
-                      "command again to make it anew", path);
-    return refuse(code, "cannot %s %s: %s", action, path, words[0] ? words : "HDF5 refuses");
+                      "written; if a stage made the file, remove it, and the same command "
+                      "makes it again", path);
+    return refuse(code, "cannot %s %s: %s", action, path, message[0] ? message : "HDF5 refuses");
 }
 
 /* --- compression ------------------------------------------------------------------- */
 
-/* The zstd filter, whose time is not that of reading and writing. */
+/* The zstd filter, whose time counts as compression and not as reading or writing. */
 static size_t timed_filter(unsigned flags, size_t parameters, const unsigned parameter[],
                            size_t bytes, size_t *buffer_size, void **buffer)
 {
@@ -102,11 +102,12 @@ static void register_filter(void)
     H5Z_class2_t filter = filter_zstd;
 
     filter.filter = timed_filter;
-    H5Zregister(&filter);       /* also where HDF5 has found the plug-in, which is not timed */
+    H5Zregister(&filter);       /* replaces the plug-in, which is not timed, if HDF5 has found it */
 }
 
 /* --- files ------------------------------------------------------------------------- */
 
+/* Properties of a file that is opened by all ranks of comm, or by this process alone. */
 static hid_t access_list(MPI_Comm comm)
 {
     const hid_t list = H5Pcreate(H5P_FILE_ACCESS);
@@ -218,7 +219,7 @@ enum status h5_write_text(hid_t object, const char *path, const char *name, cons
     return st;
 }
 
-/* Open an attribute of the wanted class; E_FORMAT if it is not there or of another. */
+/* Open an attribute.  E_FORMAT if it is missing or of another class. */
 static enum status open_attribute(hid_t *attribute, hid_t *type, hid_t object, const char *path,
                                   const char *name, H5T_class_t class)
 {
@@ -272,8 +273,8 @@ enum status h5_read_text(hid_t object, const char *path, const char *name, char 
 
     *value = NULL;
     TRY(open_attribute(&attribute, &type, object, path, name, H5T_STRING));
-    TRY(H5Tis_variable_str(type) > 0
-        ? refuse(E_FORMAT, "attribute '%s' of %s has the wrong type", name, path) : OK);
+    REQUIRE(H5Tis_variable_str(type) <= 0, E_FORMAT, "attribute '%s' of %s has the wrong type",
+            name, path);
     *value = allocate((int64_t)H5Tget_size(type) + 1, 1);
     if (H5Aread(attribute, type, *value) < 0)
         st = h5_refuse(E_FORMAT, "read an attribute of", path);
@@ -304,12 +305,12 @@ enum status h5_check_format(hid_t file, const char *path, const char *format, in
     enum status st;
 
     TRY(h5_read_text(file, path, "format", &found));
-    TRY(strcmp(found, format) != 0
-        ? refuse(E_FORMAT, "%s is of format '%s', where '%s' is wanted", path, found, format) : OK);
+    REQUIRE(strcmp(found, format) == 0, E_FORMAT, "%s is of format '%s', where '%s' is wanted",
+            path, found, format);
     TRY(h5_read_int(file, path, "version", &number));
-    TRY(number != version
-        ? refuse(E_FORMAT, "%s is %s version %lld; this program reads version %d: make it again, "
-                 "or use the program that made it", path, format, (long long)number, version) : OK);
+    REQUIRE(number == version, E_FORMAT, "%s is %s version %lld; this program reads version %d: "
+            "make it again, or use the program that made it", path, format, (long long)number,
+            version);
 done:
     free(found);
     return st;
@@ -319,6 +320,7 @@ done:
 
 enum { ZSTD_LEVEL = 1 };    /* higher levels cost many times the time for a percent of size */
 
+/* Properties of a new data set: chunks, byte shuffle, zstd. */
 static hid_t creation_list(int rank, const hsize_t chunk[], hid_t type)
 {
     const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
@@ -343,7 +345,6 @@ enum status h5_make_set(hid_t *set, hid_t file, const char *path, const char *na
                               (hsize_t)columns };
     const hid_t space = H5Screate_simple(rank, dims, most);
     const hid_t list = creation_list(rank, chunk, type);
-
     enum status st = OK;
 
     *set = H5Dcreate2(file, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
@@ -365,7 +366,7 @@ hid_t h5_collective(void)
     return list;
 }
 
-/* Memory and file selections of some rows; `count` 0 selects nothing. */
+/* Make the selections of some rows in memory and in the file; `count` 0 selects nothing. */
 static void select_rows(hid_t set, int64_t first, int64_t count, int64_t columns,
                         hid_t *memory, hid_t *disk)
 {
@@ -410,7 +411,7 @@ enum status h5_read_rows(hid_t set, const char *path, hid_t type,
     return st;
 }
 
-/* Rows of a chunk of about a megabyte. */
+/* Rows of a chunk of at most a megabyte, or one row. */
 static int64_t array_chunk(int64_t rows, int64_t columns, hid_t type)
 {
     const int64_t row_bytes = (columns > 0 ? columns : 1) * (int64_t)H5Tget_size(type);
@@ -463,12 +464,11 @@ enum status h5_read_array(hid_t file, const char *path, const char *name, hid_t 
     enum status st;
 
     TRY(h5_shape(file, path, name, &found_rows, &found_columns));
-    TRY(found_rows != rows || found_columns != columns
-        ? refuse(E_FORMAT, "data set '%s' of %s is %lld x %lld, where %lld x %lld is wanted", name,
-                 path, (long long)found_rows, (long long)found_columns, (long long)rows,
-                 (long long)columns) : OK);
+    REQUIRE(found_rows == rows && found_columns == columns, E_FORMAT,
+            "data set '%s' of %s is %lld x %lld, where %lld x %lld is wanted", name, path,
+            (long long)found_rows, (long long)found_columns, (long long)rows, (long long)columns);
     set = H5Dopen2(file, name, H5P_DEFAULT);
-    TRY(set < 0 ? h5_refuse(E_FORMAT, "read", path) : OK);
+    TRY(set >= 0 ? OK : h5_refuse(E_FORMAT, "read", path));
     TRY(h5_read_rows(set, path, type, 0, rows, columns, values));
 done:
     if (set >= 0)

@@ -1,4 +1,4 @@
-/* shards.h -- files that are parts of one long list, of which one is open at a time. */
+/* shards.h -- the files of a list that is stored in several files; one is open at a time. */
 #ifndef SHARDS_H
 #define SHARDS_H
 
@@ -12,13 +12,13 @@ struct shards {
     hid_t  file;
 };
 
-/* Path of shard number `shard` in a folder of shuffled ones: 00000.h5, 00001.h5, ... */
+/* Path of a shard in a folder of shuffled shards: 00000.h5, 00001.h5, ... */
 void shards_numbered(char path[PATH_LENGTH], const char *folder, int64_t shard);
 
 /* `paths` is copied.  Local. */
 void shards_make(struct shards *shards, char (*paths)[PATH_LENGTH], int count);
 
-/* Open a shard, unless it is open.  Local.  E_IO, E_FORMAT. */
+/* Open a shard, and close the one that was open.  Local.  E_IO, E_FORMAT. */
 enum status shards_use(struct shards *shards, int shard);
 
 /* Path of the shard that is open. */

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+/* Bytes of a number; "f32" or "bf16". */
 int64_t     store_bytes(enum store store);
 const char *store_name(enum store store);
 

@@ -1,4 +1,4 @@
-/* stream.h -- what rows of activations are: so many values, and where they come from. */
+/* stream.h -- a stream: rows of activations of one tap, each with its origin. */
 #ifndef STREAM_H
 #define STREAM_H
 
@@ -6,24 +6,24 @@
 #include "shard/store.h"
 #include "suite/site.h"
 
-/* What their files call themselves. */
+/* `format` and `version` of their files. */
 #define ACTIVATION_FORMAT "saemill activations"
 enum { ACTIVATION_VERSION = 1 };
 
 /* Rows of a chunk: the unit of compression, of checksums and of writing. */
 enum { CHUNK_ROWS = 512 };
 
-/* Where one row comes from; travels with it through the shuffle. */
+/* Where a row comes from.  The shuffle moves it along with the row. */
 struct row_origin {
     int64_t document;   /* corpus file number << 32 | document number in it */
     int32_t position;   /* of the token in its document */
     int32_t token;      /* id */
 };
 
-/* What every shard of a stream agrees on. */
+/* What all shards of a stream have in common. */
 struct stream {
     struct tap tap;
-    int32_t    width;           /* values of a row */
+    int32_t    width;           /* values in a row */
     enum store store;
 };
 

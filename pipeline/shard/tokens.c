@@ -9,7 +9,7 @@
 static const char FORMAT[] = "saemill tokens";
 enum { VERSION = 1 };
 
-/* Sequences are read one by one, in any order, so chunks are small. */
+/* Sequences are read one by one in random order, so chunks are small. */
 enum { CHUNK_SEQUENCES = 16 };
 
 static const char *const PARTS[TOKENS_PARTS] = { "train", "holdout" };
@@ -21,6 +21,7 @@ bool tokens_is_text(struct special_tokens special, int32_t id)
 
 /* --- writing ----------------------------------------------------------------------- */
 
+/* Create the empty data sets of a part. */
 static enum status create_part(struct tokens_writer *writer, enum tokens_part part)
 {
     const hid_t group = H5Gcreate2(writer->file, PARTS[part], H5P_DEFAULT, H5P_DEFAULT,
@@ -28,7 +29,7 @@ static enum status create_part(struct tokens_writer *writer, enum tokens_part pa
     struct tokens_sets *sets = &writer->parts[part];
     enum status st;
 
-    TRY(group < 0 ? h5_refuse(E_IO, "make a group in", writer->path) : OK);
+    TRY(group >= 0 ? OK : h5_refuse(E_IO, "make a group in", writer->path));
     TRY(h5_make_set(&sets->ids, group, writer->path, "ids", H5T_STD_I32LE, -1, writer->context,
                     CHUNK_SEQUENCES));
     TRY(h5_make_set(&sets->documents, group, writer->path, "document", H5T_STD_I64LE, -1, 0,
@@ -48,7 +49,9 @@ enum status tokens_create(struct tokens_writer *writer, const char *path, int64_
     enum status st;
 
     *writer = (struct tokens_writer){
-        .context = context, .file = -1, .parts = {{ -1, -1, -1, 0 }, { -1, -1, -1, 0 }},
+        .context = context,
+        .file = -1,
+        .parts = { { -1, -1, -1, 0 }, { -1, -1, -1, 0 } },
     };
     path_print(writer->path, "%s", path);
     path_print(part, "%s.part", path);
@@ -66,7 +69,7 @@ done:
     return st;
 }
 
-/* Make the three data sets long enough. */
+/* Extend the three data sets of a part. */
 static enum status lengthen(const struct tokens_writer *writer, const struct tokens_sets *sets,
                             int64_t sequences)
 {
@@ -134,6 +137,7 @@ done:
     return st;
 }
 
+/* Read the header of a shard, and add its sequences to both parts. */
 static enum status add_shard(struct tokens *tokens, int shard)
 {
     const char *path = tokens->shards.paths[shard];
@@ -156,9 +160,9 @@ static enum status add_shard(struct tokens *tokens, int shard)
         tokens->context = context;
         tokens->special = special;
     }
-    TRY(context != tokens->context || memcmp(&special, &tokens->special, sizeof special) != 0
-        ? refuse(E_FORMAT, "%s was made with another context or tokenizer than %s; remove the "
-                 "tokens and run again", path, tokens->shards.paths[0]) : OK);
+    REQUIRE(context == tokens->context && memcmp(&special, &tokens->special, sizeof special) == 0,
+            E_FORMAT, "%s was made with another context or tokenizer than %s; remove the tokens "
+            "and run again", path, tokens->shards.paths[0]);
 done:
     return h5_close(&file, path, st);
 }
@@ -185,7 +189,7 @@ void tokens_close(struct tokens *tokens)
     *tokens = (struct tokens){0};
 }
 
-/* Row `row` of data set PART/NAME of the open shard. */
+/* Read row `row` of data set PART/NAME of the open shard. */
 static enum status read_one(struct tokens *tokens, enum tokens_part part, const char *name,
                             hid_t type, int64_t row, int64_t columns, void *value)
 {

@@ -11,12 +11,12 @@
 
 enum tokens_part { TOKENS_TRAIN, TOKENS_HOLDOUT, TOKENS_PARTS };
 
-/* The ids that are not text: their rows are fed to the model but never stored. */
+/* The ids that are not text.  The model sees them, but their activations are not stored. */
 struct special_tokens {
     int32_t bos, eos, pad;
 };
 
-/* Is a row of this token worth storing? */
+/* Is this the id of text, that is, no special token? */
 bool tokens_is_text(struct special_tokens special, int32_t id);
 
 /* Where a sequence comes from. */
@@ -50,18 +50,18 @@ enum status tokens_create(struct tokens_writer *writer, const char *path, int64_
 enum status tokens_append(struct tokens_writer *writer, enum tokens_part part, int64_t sequences,
                           const int32_t *ids, const struct sequence_origin *origins);
 
-/* Close and publish; with `st` other than OK only close, and return st.  Accepts a writer
+/* Close and publish the file.  If `st` is not OK it only closes, and returns st.  Accepts a writer
  * that was never created.  Local. */
 enum status tokens_publish(struct tokens_writer *writer, enum status st);
 
-/* All token shards of a run: each part is one long list of sequences. */
+/* All token shards of a run, read as one list of sequences for each part. */
 struct tokens {
     int64_t context;
     struct special_tokens special;
     int64_t sequences[TOKENS_PARTS];
 
     struct shards shards;
-    int64_t *before[TOKENS_PARTS];  /* [shards.count + 1] sequences in the shards before each */
+    int64_t *before[TOKENS_PARTS];  /* [shards.count + 1] sequences in earlier shards */
 };
 
 /* Read the headers of all shards.  `paths` is copied.  Local.  E_IO, E_FORMAT (unknown
@@ -69,8 +69,8 @@ struct tokens {
 enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH], int shards);
 void        tokens_close(struct tokens *tokens);
 
-/* Read the chosen sequences, in the order asked; cheapest when neighbours in `chosen` lie
- * in one shard.  Local.  Other threads may be in HDF5.  E_IO, E_FORMAT.
+/* Read the chosen sequences, in the order of `chosen`; cheapest if consecutive ones are in the same
+ * shard.  Local.  Other threads may call HDF5 at the same time.  E_IO, E_FORMAT.
  *   ids      [count, context]  out
  *   origins  [count]           out
  *   chosen   [count]           in    numbers in [0, sequences[part]) */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* The output rows of some windows. */
 static struct range output_rows(const struct shuffle_state *s, struct range windows)
 {
     return (struct range){ shuffle_plan_range(&s->plan, windows.first).first,
@@ -138,6 +139,8 @@ done:
 
 /* --- partition passes -------------------------------------------------------------------- */
 
+/* Plan the partition of some windows.  The groups are as small as the fan-out allows, so that the
+ * last partition pass makes single windows. */
 static struct partition partition_of(const struct shuffle_state *s, struct range windows)
 {
     const struct range rows = output_rows(s, windows);

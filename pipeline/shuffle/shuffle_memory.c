@@ -43,7 +43,7 @@ static int64_t reading_bytes(const struct shuffle_memory *memory)
 int64_t shuffle_memory_window_other_bytes(const struct shuffle_memory *memory)
 {
     return reading_bytes(memory)
-           + 2 * (memory->write_chunks + 1) * shuffle_memory_chunk_bytes(memory) + FRAME_ROOM;
+           + 2 * (memory->write_chunks + 1) * shuffle_memory_chunk_bytes(memory) + FRAME_SCRATCH;
 }
 
 int64_t shuffle_memory_run_other_bytes(const struct shuffle_memory *memory)
@@ -51,7 +51,7 @@ int64_t shuffle_memory_run_other_bytes(const struct shuffle_memory *memory)
     const struct spill_form form = { memory->record_bytes, memory->rows.value,
                                      memory->rows.input_chunk };
 
-    return reading_bytes(memory) + spill_scratch_bytes(&form) + FRAME_ROOM;
+    return reading_bytes(memory) + spill_scratch_bytes(&form) + FRAME_SCRATCH;
 }
 
 int64_t shuffle_memory_window_bytes(const struct shuffle_memory *memory)

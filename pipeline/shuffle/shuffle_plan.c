@@ -17,7 +17,7 @@ static int64_t chunks_of_holder(const struct shuffle_memory *memory, int64_t chu
 /* The smallest number whose power `exponent` is n or more. */
 static int64_t root_above(int64_t n, int64_t exponent)
 {
-    for (int64_t root = 1; ; root++) {
+    for (int64_t root = 1;; root++) {
         int64_t power = 1;
 
         for (int64_t e = 0; e < exponent && power < n; e++)

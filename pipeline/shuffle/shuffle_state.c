@@ -19,6 +19,8 @@ static void *carve(char **next, int64_t bytes)
     return here;
 }
 
+/* The buffers of the last pass.  `next` is a copy, so that the sort buffers start at the same
+ * place. */
 static void carve_windows(struct buffers *b, char *next, const struct shuffle_state *s)
 {
     const struct shuffle_memory *memory = &s->memory;
@@ -37,6 +39,7 @@ static void carve_windows(struct buffers *b, char *next, const struct shuffle_st
     b->receive = carve(&next, 0);
 }
 
+/* The buffers of a partition pass. */
 static void carve_sort_buffers(struct buffers *b, char *next, const struct shuffle_memory *memory)
 {
     for (int i = 0; i < 2; i++) {

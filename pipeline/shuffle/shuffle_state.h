@@ -2,10 +2,11 @@
 #ifndef SHUFFLE_STATE_H
 #define SHUFFLE_STATE_H
 
+#include "base/run.h"
 #include "base/worker.h"
 #include "shard/activation_writer.h"
 #include "shuffle/exchange.h"
-#include "shuffle/reorder.h"
+#include "shuffle/reorder_job.h"
 #include "shuffle/row_source.h"
 #include "shuffle/shuffle_plan.h"
 

@@ -2,6 +2,7 @@
 #include "base/die.h"
 #include "base/file.h"
 #include "suite/schema.h"
+#include "suite/stages.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -10,14 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The folders that stages make, in the order of the stages. */
-static const char *const MADE[] = {
-    "tokens", "harvest", "shuffle", "train", "evaluate", "release",
-};
-
-enum { MADE_COUNT = sizeof MADE / sizeof *MADE };
-
-/* The names of `first` and the folders after it, those that exist: "train, release". */
+/* The folders of `first` and the stages after it, those that exist: "train, release". */
 static void list_made(char list[128], const char *run, const char *first)
 {
     char path[PATH_LENGTH];
@@ -25,11 +19,12 @@ static void list_made(char list[128], const char *run, const char *first)
     int n = 0;
 
     list[0] = '\0';
-    for (int m = 0; m < MADE_COUNT; m++) {
-        follows = follows || strcmp(MADE[m], first) == 0;
-        path_print(path, "%s/%s", run, MADE[m]);
+    for (int s = 0; s < STAGES; s++) {
+        const char *folder = stage_row((enum stage)s)->folder;
+        follows = follows || strcmp(folder, first) == 0;
+        path_print(path, "%s/%s", run, folder);
         if (follows && file_exists(path))
-            n += snprintf(list + n, 128 - (size_t)n, "%s%s", n > 0 ? ", " : "", MADE[m]);
+            n += snprintf(list + n, 128 - (size_t)n, "%s%s", n > 0 ? ", " : "", folder);
     }
 }
 

@@ -206,7 +206,7 @@ static void swap_buffers(struct batch_reader *reader)
     reader->batch.memory = read;
 }
 
-enum status batch_reader_read(struct batch_reader *reader, int64_t t, bool ahead)
+enum status batch_reader_read(struct batch_reader *reader, int64_t t)
 {
     enum status st;
 
@@ -220,10 +220,7 @@ enum status batch_reader_read(struct batch_reader *reader, int64_t t, bool ahead
     gather(reader);
     swap_buffers(reader);
     reader->ahead_of = -1;
-    if (ahead)
-        start_reading(reader, t + 1);
-    else
-        allocate_release(reader->next, reader->rows * row_bytes(reader));
+    start_reading(reader, t + 1);
 done:
     return st;
 }

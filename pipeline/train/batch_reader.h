@@ -3,7 +3,7 @@
  * Batch t is rows t * batch, ..., (t + 1) * batch - 1 of the shuffled stream; after the last
  * row comes the first again.  Each rank reads and decompresses its share; the shares are gathered
  * in the type that they have on disk.  The next batch is read ahead in a thread while this one is
- * worked on, unless memory is dearer than the time to read it (turns.h).
+ * worked on.
  */
 #ifndef BATCH_READER_H
 #define BATCH_READER_H
@@ -39,12 +39,12 @@ void        batch_reader_close(struct batch_reader *reader);
 enum status batch_reader_check_aligned(struct batch_reader *a, struct batch_reader *b,
                                        const char *folder);
 
-/* Bytes of a batch; there are two of them if one is read ahead. */
+/* Bytes of a batch; a reader has two of them. */
 int64_t batch_reader_bytes(int64_t rows, int32_t width, enum store store);
 
-/* Batch number t, in reader->batch.  Batch t + 1 is then read ahead, or else the memory for it is
- * given back until the next call.  Collective.  E_IO, E_FORMAT. */
-enum status batch_reader_read(struct batch_reader *reader, int64_t t, bool ahead);
+/* Batch number t, in reader->batch.  Batch t + 1 is then read ahead.  Collective.  E_IO,
+ * E_FORMAT. */
+enum status batch_reader_read(struct batch_reader *reader, int64_t t);
 
 /* Wait for the thread that reads ahead.  To be called before HDF5 is used for something else, since
  * two threads must not be in it at a time.  Local. */

@@ -37,12 +37,12 @@ void monitor_text(const struct trainings *trainings, char *text, size_t size)
 enum status monitor_check_loss(const struct trainings *trainings, struct member *member,
                                enum status st)
 {
-    double *least = &member->training.least;
+    double *lowest = &member->training.lowest_mse;
 
-    if (*least == 0 || member->last.mse < *least)
-        *least = member->last.mse;
+    if (*lowest == 0 || member->last.mse < *lowest)
+        *lowest = member->last.mse;
     /* An autoencoder that gives 0 has the error 1, the mean square of normalised rows. */
-    if (st == OK && member->last.mse <= EXPLODED * fmax(*least, 1))
+    if (st == OK && member->last.mse <= EXPLODED * fmax(*lowest, 1))
         return OK;
     refuse_clear();
     return refuse(E_NUMERIC, "%s %s: the loss of step %lld is %g, it has exploded; lower "
@@ -58,7 +58,7 @@ static double thresholds_moved(const struct training *training)
     const float *trained = training->tensors[THRESHOLD].value;
     double sum = 0;
 
-    for (int64_t i = 0; i < own_count(training); i++)
+    for (int64_t i = 0; i < training_own_latents(training); i++)
         sum += fabs((train->threshold_form == THRESHOLD_LOG ? exp((double)trained[i])
                                                             : (double)trained[i])
                     - train->threshold);
@@ -68,16 +68,12 @@ static double thresholds_moved(const struct training *training)
 
 /* The share of the last batch's pre-activations from which thresholds learnt: those within half a
  * bandwidth of their threshold, on either side.  Collective. */
-static double share_in_window(const struct trainings *trainings, const struct member *member)
+static double share_in_window(const struct training *training)
 {
-    const struct workspace *w = &trainings->workspace;
-    const struct training *training = &member->training;
-    int64_t count = 0;
+    int64_t count = training->state.in_window;
 
-    for (int64_t i = 0; i < own_count(training); i++)
-        count += w->in_window[i];
     MPI_Allreduce(MPI_IN_PLACE, &count, 1, MPI_INT64_T, MPI_SUM, training->comm);
-    return (double)count / ((double)w->batch * training->latents);
+    return (double)count / ((double)training->batch * training->latents);
 }
 
 /* Each of these returns whether to warn; `text` then says what was seen, and the remedy. */
@@ -110,6 +106,7 @@ static bool many_are_dead(const struct trainings *trainings, const struct member
 static bool thresholds_stay(const struct trainings *trainings, const struct member *member,
                             char *text, size_t size)
 {
+    (void)trainings;
     if (!member->recipe.architecture->traits->trains_threshold)
         return false;
     const double first = member->recipe.train.threshold;
@@ -117,7 +114,7 @@ static bool thresholds_stay(const struct trainings *trainings, const struct memb
     snprintf(text, size, "the thresholds hardly move: by %.2g in the mean, from %.4g; %.2g %% of "
              "the pre-activations lie within half of train.bandwidth of them, and only what is so "
              "near moves them: raise train.bandwidth or train.learning_rate", moved, first,
-             100 * share_in_window(trainings, member));
+             100 * share_in_window(&member->training));
     return moved < HARDLY * first;
 }
 

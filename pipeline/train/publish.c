@@ -48,7 +48,7 @@ struct inference {
 
 static struct inference inference_make(const struct training *training)
 {
-    const int64_t own = own_count(training);
+    const int64_t own = training_own_latents(training);
     struct inference inference = { allocate(own, sizeof(float)), allocate(own, sizeof(float)),
                                    allocate(own, sizeof(float)) };
 

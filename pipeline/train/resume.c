@@ -23,9 +23,9 @@ static enum status write_counters(hid_t file, const char *path, const struct tra
     TRY(h5_write_int(file, path, "data", (int64_t)data));
     TRY(h5_write_int(file, path, "step", training->step));
     TRY(h5_write_double(file, path, "density", training->density));
-    TRY(h5_write_double(file, path, "cut", training->cut));
-    TRY(h5_write_double(file, path, "least", training->least));
-    TRY(h5_write_array(file, path, "silent", H5T_NATIVE_INT64, training->silent,
+    TRY(h5_write_double(file, path, "cut", training->state.batch_threshold));
+    TRY(h5_write_double(file, path, "least", training->lowest_mse));
+    TRY(h5_write_array(file, path, "silent", H5T_NATIVE_INT64, training->rows_since_active,
                        training->latents, 0));
 done:
     free(text);
@@ -163,9 +163,9 @@ static enum status read_all(struct training *training, uint64_t data, const char
     TRY(check_origin(file, path, training, data));
     TRY(h5_read_int(file, path, "step", &training->step));
     TRY(h5_read_double(file, path, "density", &training->density));
-    TRY(h5_read_double(file, path, "cut", &training->cut));
-    TRY(h5_read_double(file, path, "least", &training->least));
-    TRY(h5_read_array(file, path, "silent", H5T_NATIVE_INT64, training->silent,
+    TRY(h5_read_double(file, path, "cut", &training->state.batch_threshold));
+    TRY(h5_read_double(file, path, "least", &training->lowest_mse));
+    TRY(h5_read_array(file, path, "silent", H5T_NATIVE_INT64, training->rows_since_active,
                       training->latents, 0));
     for (int i = 0; i < TENSORS; i++)
         for (int a = 0; a < ARRAYS; a++) {

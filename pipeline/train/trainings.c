@@ -3,7 +3,6 @@
 #include "base/allocate.h"
 #include "base/minmax.h"
 #include "shard/store.h"
-#include "step/turns.h"
 #include "suite/paths.h"
 
 #include <stdlib.h>
@@ -31,7 +30,7 @@ void trainings_free(struct trainings *trainings)
         steplog_close(&trainings->members[i].log);
         training_free(&trainings->members[i].training);
     }
-    workspace_free(&trainings->workspace);
+    step_free(&trainings->step);
     for (int s = 0; s < SITES; s++)
         batch_reader_close(&trainings->targets[s]);
     batch_reader_close(&trainings->reader);
@@ -83,20 +82,20 @@ static bool is_target(const struct trainings *trainings, int site)
 }
 
 /* What the steps of all unfinished trainings need. */
-static struct step_room room_of(const struct trainings *trainings)
+static struct step_needs needs_of(const struct trainings *trainings)
 {
-    struct step_room room = {0};
+    struct step_needs needs = {0};
 
     for (int i = 0; i < trainings->count; i++)
         if (trainings->members[i].unfinished)
-            step_room_add(&room, &trainings->members[i].recipe,
-                          trainings_shape(trainings, &trainings->members[i]));
-    return room;
+            step_needs_add(&needs, &trainings->members[i].recipe,
+                           trainings_shape(trainings, &trainings->members[i]));
+    return needs;
 }
 
 int64_t trainings_bytes(const struct trainings *trainings, int ranks, int threads)
 {
-    const struct step_room room = room_of(trainings);
+    const struct step_needs needs = needs_of(trainings);
     const int64_t batch = trainings->suite->train.batch;
     int64_t bytes = 0, of_batch = 0;
 
@@ -107,23 +106,7 @@ int64_t trainings_bytes(const struct trainings *trainings, int ranks, int thread
         if (trainings->members[i].unfinished)
             bytes += training_bytes(&trainings->members[i].recipe,
                                     trainings_shape(trainings, &trainings->members[i]), ranks);
-    return bytes + of_batch + workspace_bytes(&room, ranks, threads, of_batch);
-}
-
-struct stage_memory trainings_need(const struct stage_host *host, const int32_t width[SITES])
-{
-    struct stage_memory need = {0};
-
-    for (int t = 0; t < host->tasks->taps_count; t++) {
-        struct trainings trainings;
-        trainings_make(&trainings, host->suite, &host->tasks->train[t], width);
-        if (trainings.count > 0)
-            need.rank = max_int64(need.rank,
-                                  trainings_bytes(&trainings, host->nodes * host->ranks,
-                                                  host->threads));
-        trainings_free(&trainings);
-    }
-    return need;
+    return bytes + 2 * of_batch + step_bytes(&needs, ranks, threads);
 }
 
 /* Collective. */
@@ -146,7 +129,7 @@ done:
 
 enum status trainings_open(struct trainings *trainings, MPI_Comm comm)
 {
-    const struct step_room room = room_of(trainings);
+    const struct step_needs needs = needs_of(trainings);
     enum status st;
 
     TRY(open_stream(trainings, &trainings->reader, comm, trainings->tap));
@@ -154,29 +137,19 @@ enum status trainings_open(struct trainings *trainings, MPI_Comm comm)
         if (is_target(trainings, s))
             TRY(open_stream(trainings, &trainings->targets[s], comm,
                             (struct tap){ (enum site)s, trainings->tap.layer }));
-    workspace_make(&trainings->workspace, comm, &room);
+    step_make(&trainings->step, comm, &needs);
 done:
     return st;
 }
 
-/* Not while lists are long: then a step takes long, and memory is what counts. */
-static bool reads_ahead(const struct trainings *trainings)
-{
-    for (int i = 0; i < trainings->count; i++)
-        if (trainings->members[i].unfinished && lists_are_long(&trainings->members[i].training))
-            return false;
-    return true;
-}
-
 enum status trainings_batch(struct trainings *trainings, int64_t t)
 {
-    const bool ahead = reads_ahead(trainings);
     enum status st;
 
-    TRY(batch_reader_read(&trainings->reader, t, ahead));
+    TRY(batch_reader_read(&trainings->reader, t));
     for (int s = 0; s < SITES; s++)
         if (trainings->targets[s].batch.memory != NULL)
-            TRY(batch_reader_read(&trainings->targets[s], t, ahead));
+            TRY(batch_reader_read(&trainings->targets[s], t));
 done:
     return st;
 }

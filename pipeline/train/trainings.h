@@ -34,7 +34,7 @@ struct trainings {
     struct batch_reader reader;             /* what the encoders see */
     struct batch_reader targets[SITES];     /* what transcoders reconstruct, by site; only those
                                                that an unfinished one needs are open */
-    struct workspace    workspace;
+    struct step         step;               /* the memory of their steps */
 };
 
 /* Fill from the suite: every autoencoder of a stream, marked unfinished.  Opens nothing.
@@ -48,12 +48,9 @@ void trainings_free(struct trainings *trainings);
  * that gets most.  Local. */
 int64_t trainings_bytes(const struct trainings *trainings, int ranks, int threads);
 
-/* The same before anything is trained, for the stream of a suite that needs most.  Local. */
-struct stage_memory trainings_need(const struct stage_host *host, const int32_t width[SITES]);
-
-/* Open the streams that the unfinished trainings need, and make the workspace.  Collective.
- * E_IO, E_FORMAT, E_NUMERIC; E_USAGE if rows have another width, or streams do not belong
- * together. */
+/* Open the streams that the unfinished trainings need, and make the memory of
+ * a step.  Collective.  E_IO, E_FORMAT, E_NUMERIC; E_USAGE if rows have another width, or streams do
+ * not belong together. */
 enum status trainings_open(struct trainings *trainings, MPI_Comm comm);
 
 /* Read batch number t of every open stream.  Collective.  E_IO, E_FORMAT. */

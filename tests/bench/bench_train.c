@@ -149,13 +149,13 @@ static struct result time_steps(struct scene *scene)
         struct step_report report;
 
         r->product = time_product(scene->trial);
-        memset(scene->workspace.spent, 0, sizeof scene->workspace.spent);
+        memset(scene->step.scratch.timer.spent, 0, sizeof scene->step.scratch.timer.spent);
         memory_start_peak();
         const double start = omp_get_wtime();
         scene_step(scene, round + 1, &report);
         r->step = omp_get_wtime() - start;
         r->l0 = report.l0;
-        memcpy(r->spent, scene->workspace.spent, sizeof r->spent);
+        memcpy(r->spent, scene->step.scratch.timer.spent, sizeof r->spent);
         peak = memory_peak() > peak ? memory_peak() : peak;
     }
     qsort(rounds, (size_t)count, sizeof *rounds, by_ratio);
@@ -172,8 +172,8 @@ static void measure(struct result *result, const struct trial *trial, const char
     *result = time_steps(&scene);
     result->parameters = training_bytes(&scene.training.recipe, trial_shape(trial), 1);
     const int64_t batch = batch_reader_bytes(trial->batch, trial->inputs, STORE_BF16);
-    result->planned = MEMORY_BASE + result->parameters + batch
-                      + workspace_bytes(&scene.room, 1, omp_get_max_threads(), batch);
+    result->planned = MEMORY_BASE + result->parameters + 2 * batch
+                      + step_bytes(&scene.needs, 1, omp_get_max_threads());
     scene_free(&scene);
 }
 

@@ -134,13 +134,13 @@ static void check_stream(const char *folder, int s, double most)
 
 static void drops_what_stands_out(const struct ranked *here, double most, int64_t expected)
 {
-    const struct norm_filter sieve = { MPI_COMM_WORLD, here->folder, STREAMS, 2, most, "s" };
+    const struct norm_filter filter = { MPI_COMM_WORLD, here->folder, STREAMS, 2, most, "s" };
     int64_t dropped;
 
     if (here->rank == 0)
         write_shard(here->folder);
     MPI_Barrier(MPI_COMM_WORLD);
-    CHECK(norm_filter_shard(&sieve, &dropped) == OK);
+    CHECK(norm_filter_shard(&filter, &dropped) == OK);
     CHECK(dropped == expected);
     for (int s = 0; here->rank == 0 && s < 2; s++)
         check_stream(here->folder, s, most);
@@ -149,13 +149,13 @@ static void drops_what_stands_out(const struct ranked *here, double most, int64_
 
 static void refuses_to_drop_all(const struct ranked *here)
 {
-    const struct norm_filter sieve = { MPI_COMM_WORLD, here->folder, STREAMS, 2, 0.4, "s" };
+    const struct norm_filter filter = { MPI_COMM_WORLD, here->folder, STREAMS, 2, 0.4, "s" };
     int64_t dropped;
 
     if (here->rank == 0)
         write_shard(here->folder);
     MPI_Barrier(MPI_COMM_WORLD);
-    CHECK(norm_filter_shard(&sieve, &dropped) == E_USAGE);
+    CHECK(norm_filter_shard(&filter, &dropped) == E_USAGE);
     CHECK(strstr(refuse_reason(), "max_norm") != NULL);
     refuse_clear();
 }

@@ -8,7 +8,8 @@
 """
 from source import C_FILES, fault, files, finish, includes, ROOT
 
-# From the ground up.  (corpus writes token shards, and so stands above shard.)
+# From the ground up.  (Shards name their site, so shard stands above suite; corpus writes shards of
+# tokens, so it stands above shard.)
 ROOMS = ('base kernels suite shard corpus lm harvest shuffle sae step train '
          'circuit intervene invert evaluate release driver').split()
 

@@ -19,15 +19,16 @@ SOUND = {
                  '`low_sum()`,\n`make check`, and `bin/saemill run suite.yaml`.\n\n## Two words\n',
     'jobs/explained.yaml': 'train:\n' + ''.join(f'  {key}: 1\n' for key in KEYS),
     'pipeline/base/low.h': 'int low_sum(int x);\n',
-    'pipeline/base/low.c': '#include "base/low.h"\n\nint low_sum(int x) { return x; }\n',
-    'pipeline/kernels/plain.c': 'void plain_go(void);\nvoid plain_go(void) {}\n',
-    'pipeline/sae/finished.h': '#include "base/low.h"\nstruct finished { int a, b; };\n',
+    'pipeline/base/low.c': '#include "base/low.h"\n\nint low_sum(int x)\n{\n    return x;\n}\n',
+    'pipeline/kernels/plain.c': 'void plain_go(void);\n',
+    'pipeline/sae/finished.h': '#include "base/low.h"\n'
+                               'struct finished {\n    int   a;    /* one */\n    float b;\n};\n',
     'pipeline/step/moving.h': '#include "sae/finished.h"\n',
-    'pipeline/suite/table.h': 'struct table { int x; };\n',
+    'pipeline/suite/table.h': 'struct table {\n    int x;\n};\n',
     'stages/saemill.c': '/* See low.c and low_sum(). */\n#include "step/moving.h"\n'
                         'static const char help[] =\n    "  saemill run SUITE\\n";\n'
-                        'int main(void) { return help[0]; }\n',
-    'tests/unit/test_low.c': 'int main(void) { return 0; }\n',
+                        'int main(void)\n{\n    return help[0];\n}\n',
+    'tests/unit/test_low.c': 'int main(void)\n{\n    return 0;\n}\n',
 }
 
 # Check, what it must say, and the files of the fault.
@@ -93,6 +94,14 @@ FAULTS = [
      {'README.md': 'Run bin/saemill-lost.\n'}),
     ('mentions', 'README.md:1: saemill has no command rum',
      {'README.md': 'Run `bin/saemill rum`.\n'}),
+    ('format', 'pipeline/base/low.c:1: clang-format writes int low(int x);',
+     {'pipeline/base/low.c': 'int  low (int x);\n'}),
+    ('format', 'pipeline/base/low.c:3: clang-format writes     return 0;',
+     {'pipeline/base/low.c': 'int low(void)\n{\n  return 0;\n}\n'}),
+    ('format', 'pipeline/base/low.c:1: clang-format writes int low(void) / {',
+     {'pipeline/base/low.c': 'int low(void) {\n    return 0;\n}\n'}),
+    ('format', 'pipeline/base/low.c:1: 110 columns',
+     {'pipeline/base/low.c': '/* ' + 104 * 'x' + ' */\n'}),
     ('mentions', 'Makefile:1: clean is explained',
      {'Makefile': '# make check  x\n.PHONY: all check clean\n'}),
 ]
@@ -128,6 +137,9 @@ def run(check, tree):
     return done.returncode, done.stdout + done.stderr
 
 
+SOUND['.clang-format'] = (HERE / '../../.clang-format').read_text()
+if run('format', SOUND)[1].startswith('format: not checked'):
+    FAULTS = [fault for fault in FAULTS if fault[0] != 'format']
 missed = 0
 for check in sorted({check for check, _, _ in FAULTS}):
     status, said = run(check, SOUND)

@@ -17,13 +17,13 @@
 
 #include <cmocka.h>
 
-/* Rows come again behind so many, so that none lies where it lay among those of a product. */
+/* Rows come again after so many, so that none lies where it lay among those of a product. */
 enum { INPUTS = 40, LATENTS = 300, PERIOD = 601 };
 
 /* More rows than are encoded at a time, and the last of them not a whole block. */
 static int64_t batch_of(enum precision precision)
 {
-    return 2 * input_rows(precision) + 90;
+    return 2 * encode_rows(precision) + 90;
 }
 
 static struct recipe recipe_of(const struct architecture *architecture, enum precision precision)
@@ -44,11 +44,11 @@ static void coarsen(float *values, int64_t count)
         values[i] = roundf(values[i] * 64) / 64;
 }
 
-/* A section of two rows: of the active entries, or of those aside. */
-static void assert_same_section(const struct codes *codes, int64_t row, int64_t other, bool aside)
+/* A section of two rows: of the active or the auxiliary entries. */
+static void assert_same_section(const struct codes *codes, int64_t row, int64_t other, bool auxiliary)
 {
-    const int32_t *start = aside ? codes->middle : codes->start;
-    const int32_t *end = aside ? codes->start + 1 : codes->middle;
+    const int32_t *start = auxiliary ? codes->middle : codes->start;
+    const int32_t *end = auxiliary ? codes->start + 1 : codes->middle;
     const int32_t count = end[row] - start[row];
 
     assert_int_equal(end[other] - start[other], count);
@@ -63,9 +63,9 @@ static void check(const struct architecture *architecture, enum precision precis
     const struct recipe recipe = recipe_of(architecture, precision);
     const struct shape shape = { INPUTS, INPUTS, LATENTS };
     struct training training = {0};
-    struct workspace workspace = {0};
+    struct step memory = {0};
     struct step_report report;
-    struct step_room room = {0};
+    struct step_needs needs = {0};
     float *x = allocate(recipe.train.batch * INPUTS, sizeof *x);
     const struct packed_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
 
@@ -75,16 +75,16 @@ static void check(const struct architecture *architecture, enum precision precis
     training_make(&training, MPI_COMM_SELF, &recipe, shape);
     coarsen(training.tensors[ENCODER].value, LATENTS * INPUTS);
     for (int i = 0; i < LATENTS; i += 2)
-        training.silent[i] = recipe.train.dead_after;
-    step_room_add(&room, &recipe, shape);
-    workspace_make(&workspace, MPI_COMM_SELF, &room);
-    assert_int_equal(training_step(&training, &workspace, &rows, &rows, &report), OK);
+        training.rows_since_active[i] = recipe.train.dead_after;
+    step_needs_add(&needs, &recipe, shape);
+    step_make(&memory, MPI_COMM_SELF, &needs);
+    assert_int_equal(step_run(&memory, &training, &rows, &rows, &report), OK);
     assert_true(report.l0 > 5 && (architecture == &JUMPRELU || report.near > 3));
     for (int64_t row = PERIOD; row < recipe.train.batch; row++) {
-        assert_same_section(workspace.rows, row % PERIOD, row, false);
-        assert_same_section(workspace.rows, row % PERIOD, row, true);
+        assert_same_section(&memory.lists.rows, row % PERIOD, row, false);
+        assert_same_section(&memory.lists.rows, row % PERIOD, row, true);
     }
-    workspace_free(&workspace);
+    step_free(&memory);
     training_free(&training);
     free(x);
 }

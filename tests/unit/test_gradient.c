@@ -1,4 +1,4 @@
-/* The gradients of training_step() against finite differences of the loss in double, for every
+/* The gradients of step_run() against finite differences of the loss in double, for every
  * architecture, at a shape with whole and broken tiles and blocks; on the dense and sparse path.
  *
  * The loss is written down here once more, from the definitions (tests/golden/README.md),
@@ -9,8 +9,8 @@
 #include "base/random.h"
 #include "shard/store.h"
 #include "step/architecture.h"
+#include "step/pass.h"
 #include "step/step.h"
-#include "step/turns.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -37,7 +37,7 @@ struct reference {
     double x[BATCH * INPUTS], target[BATCH * INPUTS];
     double tensors[TENSORS][LATENTS * INPUTS], held[TENSORS][LATENTS * INPUTS];
     double rest[BATCH * INPUTS], variance;      /* what AuxK takes as given */
-    bool   active[BATCH * LATENTS], aside[BATCH * LATENTS];
+    bool   active[BATCH * LATENTS], auxiliary[BATCH * LATENTS];
 };
 
 static double product(const struct reference *r, int row, int latent)
@@ -93,7 +93,7 @@ static double error_of_gates(const struct reference *r, const double *p, int row
     }
     for (int i = 0; i < LATENTS; i++) {
         const double gate = p[i] + r->tensors[ENCODER_BIAS][i];
-        if (!r->aside[row * LATENTS + i])
+        if (!r->auxiliary[row * LATENTS + i])
             continue;
         sparsity += gate;
         for (int j = 0; j < r->outputs; j++)
@@ -109,7 +109,7 @@ static double error_of_dead(const struct reference *r, const double *p, int row)
 
     memcpy(out, r->rest + row * r->outputs, (size_t)r->outputs * sizeof *out);
     for (int i = 0; i < LATENTS; i++)
-        for (int j = 0; j < r->outputs && r->aside[row * LATENTS + i]; j++)
+        for (int j = 0; j < r->outputs && r->auxiliary[row * LATENTS + i]; j++)
             out[j] += (p[i] + r->tensors[ENCODER_BIAS][i])
                       * r->tensors[DECODER][i * r->outputs + j];
     return r->recipe->train.auxk * square(out, r->outputs) / r->variance;
@@ -173,12 +173,12 @@ static void find_active(struct reference *r, const struct training *training)
             const int64_t at = row * LATENTS + i;
             const double p = product(r, row, i);
             value[at] = value_of(r, i, p);
-            r->aside[at] = a == &GATED && p + r->tensors[ENCODER_BIAS][i] > 0;
+            r->auxiliary[at] = a == &GATED && p + r->tensors[ENCODER_BIAS][i] > 0;
             const double theta = r->tensors[THRESHOLD][i];
             r->active[at] = a == &JUMPRELU
                           ? value[at] > (r->recipe->train.threshold_form == THRESHOLD_LOG
                                          ? exp(theta) : theta)
-                          : value[at] > 0 && (a != &GATED || r->aside[at]);
+                          : value[at] > 0 && (a != &GATED || r->auxiliary[at]);
         }
     if (a == &BATCH_TOPK || a == &MATRYOSHKA)
         choose(r->active, value, BATCH * LATENTS, K * BATCH);
@@ -186,9 +186,9 @@ static void find_active(struct reference *r, const struct training *training)
         choose(r->active + row * LATENTS, value + row * LATENTS, LATENTS, K);
     for (int row = 0; row < BATCH && r->recipe->train.auxk > 0; row++) {
         for (int i = 0; i < LATENTS; i++)
-            dead[i] = training->silent[i] >= r->recipe->train.dead_after
+            dead[i] = training->rows_since_active[i] >= r->recipe->train.dead_after
                       ? value[row * LATENTS + i] : 0;
-        choose(r->aside + row * LATENTS, dead, LATENTS, r->recipe->train.auxk_latents);
+        choose(r->auxiliary + row * LATENTS, dead, LATENTS, r->recipe->train.auxk_latents);
     }
     free(value);
 }
@@ -386,17 +386,17 @@ static void perturb(struct training *training)
     for (int64_t k = 0; k < training->tensors[SKIP].rows * INPUTS; k++)
         training->tensors[SKIP].value[k] = 0.02f * random_uniform(6, 1, (uint64_t)k);
     for (int i = 0; i < LATENTS; i += 3)
-        training->silent[i] = training->recipe.train.dead_after;
+        training->rows_since_active[i] = training->recipe.train.dead_after;
 }
 
-/* On the dense path or the sparse one, by the density; all at once or tile by tile. */
-static void check_path(const struct recipe *recipe, double density, bool in_turns)
+/* On the dense path or the sparse one, by the density; in one pass or tile by tile. */
+static void check_path(const struct recipe *recipe, double density, bool in_passes)
 {
     const struct shape shape = { INPUTS, recipe->transcoder ? OUTPUTS : INPUTS, LATENTS };
     struct training training = {0};
-    struct workspace workspace = {0};
+    struct step memory = {0};
     struct step_report report;
-    struct step_room room = {0};
+    struct step_needs needs = {0};
     float x[BATCH * INPUTS], target[BATCH * OUTPUTS];
 
     for (int k = 0; k < BATCH * INPUTS; k++)
@@ -406,18 +406,18 @@ static void check_path(const struct recipe *recipe, double density, bool in_turn
     training_make(&training, MPI_COMM_SELF, recipe, shape);
     perturb(&training);
     training.density = density;
-    if (in_turns)
-        training.listable = (int64_t)(density * BATCH * LATENT_TILE / 2);
+    if (in_passes)
+        training.list_capacity = (int64_t)(density * BATCH * LATENT_TILE / 2);
     struct reference *r = copy_training(&training, x, recipe->transcoder ? target : x);
     const double loss = loss_of(r);
-    step_room_add(&room, recipe, shape);
-    workspace_make(&workspace, MPI_COMM_SELF, &room);
-    assert_int_equal(turn_count(&training),
-                     in_turns && !recipe->architecture->traits->keeps_k ? 2 : 1);
+    step_needs_add(&needs, recipe, shape);
+    step_make(&memory, MPI_COMM_SELF, &needs);
+    assert_int_equal(pass_count(&training),
+                     in_passes && !recipe->architecture->traits->keeps_k ? 2 : 1);
     const struct packed_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
     const struct packed_rows targets = { target, STORE_F32, shape.outputs, 1, NULL };
-    assert_int_equal(training_step(&training, &workspace, &rows,
-                                   recipe->transcoder ? &targets : &rows, &report), OK);
+    assert_int_equal(step_run(&memory, &training, &rows, recipe->transcoder ? &targets : &rows,
+                              &report), OK);
     double slope[BATCH];
     const double penalty = recipe->architecture == &JUMPRELU ? penalty_of(r, slope) : 0;
     if (!(report.l0 > 5 && fabs((report.loss - penalty) / loss - 1) < 1e-5))
@@ -430,7 +430,7 @@ static void check_path(const struct recipe *recipe, double density, bool in_turn
             check_tensor(r, &training, t);
     if (recipe->architecture == &JUMPRELU)
         check_thresholds(r, &training, slope);
-    workspace_free(&workspace);
+    step_free(&memory);
     training_free(&training);
     free(r);
 }
@@ -439,20 +439,20 @@ static void check(const struct architecture *architecture, struct recipe recipe)
 {
     recipe.architecture = architecture;
     recipe.target_l0 = architecture->traits->keeps_k ? K : recipe.target_l0;
-    for (int in_turns = 0; in_turns <= 1; in_turns++) {
-        check_path(&recipe, 0.2, in_turns);
-        check_path(&recipe, 1, in_turns);
+    for (int in_passes = 0; in_passes <= 1; in_passes++) {
+        check_path(&recipe, 0.2, in_passes);
+        check_path(&recipe, 1, in_passes);
     }
 }
 
 /* The norm of all gradients together, from the second moments that a first step leaves. */
-static double norm_after(const struct recipe *recipe, bool in_turns)
+static double norm_after(const struct recipe *recipe, bool in_passes)
 {
     const struct shape shape = { INPUTS, INPUTS, LATENTS };
     struct training training = {0};
-    struct workspace workspace = {0};
+    struct step memory = {0};
     struct step_report report;
-    struct step_room room = {0};
+    struct step_needs needs = {0};
     float x[BATCH * INPUTS];
     double sum = 0;
 
@@ -460,16 +460,16 @@ static double norm_after(const struct recipe *recipe, bool in_turns)
         x[k] = 0.3f * (random_uniform(5, 5, (uint64_t)k) - 0.5f);
     training_make(&training, MPI_COMM_SELF, recipe, shape);
     perturb(&training);
-    if (in_turns)
-        training.listable = (int64_t)(training.density * BATCH * LATENT_TILE / 2);
-    step_room_add(&room, recipe, shape);
-    workspace_make(&workspace, MPI_COMM_SELF, &room);
+    if (in_passes)
+        training.list_capacity = (int64_t)(training.density * BATCH * LATENT_TILE / 2);
+    step_needs_add(&needs, recipe, shape);
+    step_make(&memory, MPI_COMM_SELF, &needs);
     const struct packed_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
-    assert_int_equal(training_step(&training, &workspace, &rows, &rows, &report), OK);
+    assert_int_equal(step_run(&memory, &training, &rows, &rows, &report), OK);
     for (int t = 0; t < TENSORS; t++)
         for (int64_t k = 0; k < training.tensors[t].rows * training.tensors[t].columns; k++)
             sum += (double)training.tensors[t].square[k] / (1 - recipe->train.beta2);
-    workspace_free(&workspace);
+    step_free(&memory);
     training_free(&training);
     return sqrt(sum);
 }
@@ -478,14 +478,14 @@ static double norm_after(const struct recipe *recipe, bool in_turns)
 static void clipping(void **state)
 {
     (void)state;
-    for (int in_turns = 0; in_turns <= 1; in_turns++) {
+    for (int in_passes = 0; in_passes <= 1; in_passes++) {
         struct recipe recipe = RECIPE;
         recipe.architecture = &JUMPRELU;
-        const double free_norm = norm_after(&recipe, in_turns);
+        const double free_norm = norm_after(&recipe, in_passes);
         recipe.train.clip = free_norm / 3;
-        assert_true(fabs(norm_after(&recipe, in_turns) / recipe.train.clip - 1) < 1e-4);
+        assert_true(fabs(norm_after(&recipe, in_passes) / recipe.train.clip - 1) < 1e-4);
         recipe.train.clip = 2 * free_norm;
-        assert_true(fabs(norm_after(&recipe, in_turns) / free_norm - 1) < 1e-6);
+        assert_true(fabs(norm_after(&recipe, in_passes) / free_norm - 1) < 1e-6);
     }
 }
 

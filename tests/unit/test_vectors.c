@@ -91,7 +91,7 @@ static void rope_turns_pairs_half_a_head_apart(void **state)
 
     (void)state;
     rope_angles(cosine, sine, 2, 4, 100, 1);
-    rope_turn(x, 5, cosine, sine, 2, 2, 1, 4);
+    rope_rotate(x, 5, cosine, sine, 2, 2, 1, 4);
     for (int i = 0; i < 10; i++)
         assert_true(fabs((double)x[i] - expected[i]) < 1e-6);
 }
