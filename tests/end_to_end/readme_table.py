@@ -6,8 +6,7 @@ Both hold the table of the scores, from the line with "added loss" to the next e
 autoencoders must be there in the same order; a line "..." stands for those that are left out.  On
 one kind of CPU the demo has the same bits always, on another kind sums are rounded in another way: so
 a figure may differ by 3 % and by two units of its last digit, in which no reader would see another
-result.  Lines that differ more are printed; the exit status is the
-verdict.
+result.  Lines that differ more are printed; the exit status is the verdict.
 """
 import sys
 
