@@ -134,7 +134,7 @@ static enum status run(const char *path, bool unused)
     TRY(config_read(&model, suite.model.path));
     TRY(state_read(&state, &suite));
     TRY(lock_take(suite.run));
-    TRY(ownership_claim(&suite));
+    TRY(ownership_claim(suite.run, suite.text));
     for (int stage = 0; stage < STAGES; stage++)
         TRY(complete_stage((enum stage)stage, path, &suite, &model, &state));
     puts("");

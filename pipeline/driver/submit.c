@@ -246,7 +246,7 @@ static enum status prepare(struct submission *s)
     TRY(s->survey.holder == 0 ? OK
         : refuse(E_USAGE, "a `saemill run` (process %ld) is at work in %s; stop it first, or let "
                  "it finish", s->survey.holder, s->sbatch.suite->run));
-    TRY(ownership_claim(s->sbatch.suite));
+    TRY(ownership_claim(s->sbatch.suite->run, s->sbatch.suite->text));
     path_print(folder, "%s/logs", s->sbatch.suite->run);
     TRY(file_make_folder(folder));
     unsetenv("SLURM_RESTART_COUNT");    /* of the job in which the rest is submitted */

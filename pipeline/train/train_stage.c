@@ -24,10 +24,13 @@ static const double LOG_LINE_BYTES = 130, PARAMETERS_KEPT = 0.93;
 static struct stage_memory bytes(const struct stage_host *host)
 {
     struct stage_memory need = {0};
+    int32_t width[SITES];
 
+    for (int s = 0; s < SITES; s++)
+        width[s] = lm_site_width(host->model, (enum site)s);
     for (int t = 0; t < host->tasks->taps_count; t++) {
         struct trainings trainings;
-        trainings_make(&trainings, host->suite, host->model, &host->tasks->train[t]);
+        trainings_make(&trainings, host->suite, &host->tasks->train[t], width);
         if (trainings.count > 0)
             need.rank = max_int64(need.rank, trainings_bytes(&trainings, host->nodes * host->ranks,
                                                              host->threads));

@@ -82,7 +82,7 @@ rows[5 * 256 + 7] = rows[5 * 256 + 7] * float('nan')"
         status=0
         train
         [ "$status" = 5 ]
-        grep 'res.02 w64-l0.001: the loss of step 5 is -*nan, .*remove the checkpoints to begin anew (they are kept as they were)' "$dir/out"
+        grep 'res.02 w64-l0.001: the loss of step 5 is -*nan, .*remove the checkpoints to begin again (they are kept as they were)' "$dir/out"
         cp "$dir/run/train/res.02/w64-l0.001.checkpoint.h5" "$dir/$time.h5"
         [ ! -e "$dir/run/train/res.02/w64-l0.001.h5" ]
     done
