@@ -1,12 +1,11 @@
 # make          bin/ and lib/: the programs, and the HDF5 plug-in that reads our shards
 # make check    every test: unit, golden, ranked, end to end, faults
 # make unit     the unit, golden and ranked tests only (two minutes)
-# make unit-built      builds what `make unit` runs
 # make structure       the order of the rooms, names, comments, form: what make check begins with
 # make format   C files in the form of .clang-format
 # make compile_commands.json   how each file is compiled, for editors and other tools
-# make check-slurm     whole suites under a real Slurm on this machine, the demo too (as long as
-#                      the demo and some minutes; needs root)
+# make check-slurm     whole suites under a real Slurm on this machine (some minutes; needs root)
+# make check-demo      the demo, and whether README.md shows the scores that it has
 # make check-reorder   a shuffle of each of many numbers of rows, row by row (minutes)
 # make demo     a release of autoencoders for a small Gemma 2, from text, in minutes
 # make bench-shuffle   how much dearer than a copy a shuffle is (minutes)
@@ -43,9 +42,9 @@ FAST     = -O3 -ffp-contract=fast -fno-math-errno
 CXXFLAGS = -std=c++17 $(OPT) -Wall -Wextra -Wshadow -Wconversion
 ,        = ,
 
-# Compile on all cores; tests have ranks and threads of their own, and run one by one.
-ifeq ($(filter-out all demo,$(MAKECMDGOALS)),)
-MAKEFLAGS += -j$(shell nproc)
+# Compile on all cores, and test there: tests of one rank run next to each other, others one by one.
+ifeq ($(filter-out all demo check unit,$(MAKECMDGOALS)),)
+MAKEFLAGS += -j$(shell nproc) -O
 endif
 
 ifdef SANITIZE
@@ -190,25 +189,37 @@ structure: $(BUILD)/library.a $(patsubst %.c,$(BUILD)/%.o,$(wildcard stages/*.c)
 
 unit: $(UNIT:=.ok) $(VARIED:=.ok) $(RANKED:=.ok)
 
-# Only built: with make -j, which would run tests beside each other.
-unit-built: $(UNIT) $(VARIED) $(RANKED)
+# What a test reads, it names: files, and folders with all that is in them.  A test in a script names
+# in lib.sh what all scripts read.
+data_of = $(shell cat $1 | grep -oE '\b(tests|jobs)/[A-Za-z0-9_./-]+' | sort -u | \
+                  while read -r path; do [ ! -e "$$path" ] || find "$${path%/}" -type f; done)
+
+# One at a time: a test of several ranks has the machine.
+ALONE = flock build/alone
 
 # Seconds after which a test counts as hanging: more than the slowest takes on a machine that has much
 # else to do.
 LIMIT = 3600
 
-$(UNIT:=.ok) $(VARIED:=.ok): %.ok: %
-	$(Q)timeout $(LIMIT) $<
+.SECONDEXPANSION:
+
+$(UNIT:=.ok): $(BUILD)/%.ok: $(BUILD)/% $$(call data_of,$$*.c)
+	$(Q)OMP_WAIT_POLICY=passive timeout $(LIMIT) $<
+	@touch $@
+
+$(VARIED:=.ok): %.ok: %
+	$(Q)OMP_WAIT_POLICY=passive timeout $(LIMIT) $<
 	@touch $@
 
 # A ranked test must pass alone, on two ranks, and on three: three divides nothing evenly.  Their
 # threads may be more than the cores, so those that wait for others must sleep.
-COUNTS = 1 2 3
-$(BUILD)/tests/ranked/test_step.ok: COUNTS = 1 2 3 $(if $(SANITIZE),,4)
-$(BUILD)/tests/ranked/test_reorder.ok: COUNTS = 1 2 3 $(if $(SANITIZE),,4 5)
-$(RANKED:=.ok): %.ok: %
+# The sanitizers look at memory, and see on two ranks what there is to see on any number of them.
+COUNTS = $(if $(SANITIZE),2,1 2 3)
+$(BUILD)/tests/ranked/test_step.ok: COUNTS = $(if $(SANITIZE),2,1 2 3 4)
+$(BUILD)/tests/ranked/test_reorder.ok: COUNTS = $(if $(SANITIZE),2,1 2 3 4 5)
+$(RANKED:=.ok): $(BUILD)/%.ok: $(BUILD)/% $$(call data_of,$$*.c)
 	$(Q)export OMP_WAIT_POLICY=passive; \
-	for n in $(COUNTS); do timeout $(LIMIT) $(MPIRUN) -n $$n $< || exit 1; done
+	for n in $(COUNTS); do $(ALONE) timeout $(LIMIT) $(MPIRUN) -n $$n $< || exit 1; done
 	@touch $@
 
 # Strikes a stage at a named point of its progress.
@@ -217,16 +228,23 @@ $(STRIKE): tests/faults/strike.c | build/setup.build
 	@mkdir -p $(@D)
 	$(Q)$(MPICC) $(CPPFLAGS) -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
 
-$(SCRIPTS:=.ok): build/%.ok: %.sh tests/lib.sh $(PROGRAMS) $(PLUGIN) $(STRIKE)
+$(SCRIPTS:=.ok): build/%.ok: %.sh tests/lib.sh LICENSE $(PROGRAMS) $(PLUGIN) $(STRIKE) \
+                             $$(call data_of,$$*.sh tests/lib.sh)
 	@mkdir -p $(@D)
-	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout $(LIMIT) sh $<
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' $(ALONE) timeout $(LIMIT) sh $<
 	@touch $@
 
 $(patsubst %,%.o,$(UNIT) $(RANKED)) $(SCRIPTS:=.ok): | build/setup.check
 
-check-slurm: all $(DEMO_TEXT) | build/setup.check build/setup.slurm
-	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground 900 sh tests/slurm/check.sh
-	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground 3000 sh tests/slurm/demo.sh
+check-slurm: all | build/setup.check build/setup.slurm
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground $(LIMIT) sh tests/slurm/check.sh
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground $(LIMIT) sh tests/slurm/demo.sh
+
+# What the demo says at its end, which it says again when all is there, next to what README.md shows.
+check-demo: demo | build/setup.check
+	$(Q)bin/saemill verify runs/demo/release
+	$(Q)bin/saemill run jobs/demo.yaml > build/demo.txt
+	$(Q)$(PYTHON) tests/end_to_end/readme_table.py README.md build/demo.txt
 
 check-reorder: $(BUILD)/tests/ranked/test_reorder
 	$(Q)for n in 1 2 3 4 5; do $(MPIRUN) -n $$n $< every || exit 1; done
@@ -285,7 +303,7 @@ compile_commands.json: Makefile $(wildcard pipeline/*/*.c pipeline/*/*.cc stages
 clean:
 	rm -rf build bin lib compile_commands.json
 
-.PHONY: all unit unit-built structure format check check-reorder check-slurm demo bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
+.PHONY: all unit structure format check check-demo check-reorder check-slurm demo bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -8,13 +8,13 @@
  *
  * A pass over the held-out text sums up the rows of every tap, for their means.  Then each place
  * takes a pass for its autoencoders, or several, if they do not all fit into memory (score_text.h,
- * evaluate_need.h).
+ * evaluate_stage.h).
  */
 #include "base/agree.h"
 #include "base/allocate.h"
 #include "base/memory.h"
 #include "base/run.h"
-#include "evaluate/evaluate_need.h"
+#include "evaluate/evaluate_stage.h"
 #include "evaluate/score_text.h"
 #include "evaluate/shared_saes.h"
 #include "sae/saefile.h"
@@ -136,6 +136,7 @@ static struct stage_host find_host(const struct evaluate *evaluate)
     return (struct stage_host){
         .suite = &evaluate->suite, .model = &evaluate->config, .tasks = &evaluate->tasks,
         .nodes = 1, .ranks = (int)most[0], .threads = (int)most[1], .memory = -most[2],
+        .weights = weights_bytes(&evaluate->config, evaluate->precision),
     };
 }
 
@@ -146,8 +147,8 @@ static int64_t bytes_needed(const struct evaluate *evaluate)
     struct stage_memory need = {0};
 
     for (int t = 0; t < evaluate->places; t++)
-        need = stages_larger(&evaluate->host, need,
-                             evaluate_placed_bytes(&evaluate->host, &evaluate->missing[t].placed));
+        need = stage_larger(&evaluate->host, need,
+                            evaluate_placed_bytes(&evaluate->host, &evaluate->missing[t].placed));
     return need.rank + (first ? need.node : 0);
 }
 

@@ -13,6 +13,7 @@
 #include "driver/plan.h"
 #include "driver/record.h"
 #include "driver/results.h"
+#include "driver/stage.h"
 #include "driver/submit.h"
 #include "driver/survey.h"
 #include "driver/task.h"
@@ -39,13 +40,9 @@ static const char HELP[] =
     "\n"
     "A suite file says which model, which text and which autoencoders.  From it a run makes,\n"
     "stage by stage, in its folder (runs/NAME unless the suite says otherwise):\n"
-    "\n"
-    "  tokenize  tokens/    the text as sequences of token ids\n"
-    "  harvest   harvest/   activations of the model at every site asked for\n"
-    "  shuffle   shuffle/   the same rows in random order\n"
-    "  train     train/     autoencoders, and a log of each training\n"
-    "  evaluate  evaluate/  scores of each, spliced into the model on held-out text\n"
-    "  release   release/   all of it for others to load; open release/index.html first\n"
+    "\n";
+
+static const char HELP_END[] =
     "\n"
     "On a cluster, submit makes a job array of each stage, a task an index, of what is missing\n"
     "and not in the queue yet; the suite's section resources says what a task gets, and\n"
@@ -108,16 +105,15 @@ static enum status complete_stage(enum stage stage, const char *path, const stru
 
     if (state_stage_complete(of)) {
         printf("%s: complete, %lld %s\n", stage_name(stage), (long long)of->total,
-               stage_makes(stage));
+               stage_row(stage)->makes);
         return OK;
     }
     TRY(run_stage(stage, path, suite, layout_of(stage, suite, model, layout_nodes_here())));
     state_free(state);
     TRY(state_read(state, suite));
-    TRY(state_stage_complete(of) ? OK
-        : refuse(E_IO, "%s ended well, but its work is not complete: %lld of %lld %s",
-                 stage_name(stage), (long long)of->done, (long long)of->total,
-                 stage_makes(stage)));
+    REQUIRE(state_stage_complete(of), E_IO, "%s ended well, but its work is not complete: %lld of "
+            "%lld %s", stage_name(stage), (long long)of->done, (long long)of->total,
+            stage_row(stage)->makes);
 done:
     if (st != OK)
         refuse(st, "%s did not finish; what is complete is kept, and saemill run %s goes on "
@@ -137,7 +133,7 @@ static enum status run(const char *path, bool unused)
     TRY(config_read(&model, suite.model.path));
     TRY(state_read(&state, &suite));
     TRY(lock_take(suite.run));
-    TRY(ownership_claim(&suite));
+    TRY(ownership_claim(suite.run, suite.text));
     for (int stage = 0; stage < STAGES; stage++)
         TRY(complete_stage((enum stage)stage, path, &suite, &model, &state));
     puts("");
@@ -195,7 +191,7 @@ static enum status measure_suite(const char *path, bool unused)
 
     (void)unused;
     TRY(read_suite(&suite, path));
-    TRY(measure(&suite));
+    TRY(calibrate(&suite));
 done:
     suite_free(&suite);
     return st;
@@ -223,8 +219,8 @@ static enum status task(char *const *words)
     enum stage stage;
     enum status st;
 
-    TRY(srun || strcmp(words[3], "mpirun") == 0 ? OK
-        : refuse(E_USAGE, "slurm/site.sh says start=%s, but must say mpirun or srun", words[3]));
+    REQUIRE(srun || strcmp(words[3], "mpirun") == 0, E_USAGE, "slurm/site.sh says start=%s, but "
+            "must say mpirun or srun", words[3]);
     TRY(stage_parse(&stage, words[1]));
     TRY(read_suite(&suite, words[0]));
     TRY(task_run(&suite, words[0], stage, atoll(words[2]),
@@ -256,7 +252,7 @@ static const struct command {
     { "verify", "FOLDER", NULL, verify },
 };
 
-/* The words behind the verb: one path, and the option at most once, in any order. */
+/* The words after the verb: one path, and the option at most once, in any order. */
 static enum status act(const struct command *command, int words, char **word)
 {
     const char *option = command->option, *path = NULL;
@@ -286,10 +282,23 @@ static bool asks_for_help(int argc, char **argv)
     return asks;
 }
 
+static void print_help(void)
+{
+    char folder[32];
+
+    fputs(HELP, stdout);
+    for (int s = 0; s < STAGES; s++) {
+        const struct stage_row *row = stage_row((enum stage)s);
+        snprintf(folder, sizeof folder, "%s/", row->folder);
+        printf("  %-9s %-10s %s\n", row->name, folder, stage_traits((enum stage)s)->about);
+    }
+    fputs(HELP_END, stdout);
+}
+
 static enum status command(int argc, char **argv)
 {
     if (asks_for_help(argc, argv)) {
-        fputs(HELP, stdout);
+        print_help();
         return OK;
     }
     const char *verb = argv[1];

@@ -35,8 +35,8 @@ static const char HELP[] =
 struct train {
     struct run   run;
     struct suite suite;
-    struct lm_config model;
     struct tasks tasks;
+    int32_t      width[SITES];  /* of the model's rows at each site */
     int64_t      total, done;   /* rows times autoencoders: in all, and up to now */
     int64_t      before;        /* of `done`, not in this run */
     double       since;         /* when training began */
@@ -45,8 +45,9 @@ struct train {
 
 /* --- begin ------------------------------------------------------------------------- */
 
-/* From its checkpoint, if there is one.  Collective. */
-static enum status resume(struct train *train, const struct trainings *trainings, struct member *member)
+/* Go on from the checkpoint, if there is one.  Collective. */
+static enum status resume(struct train *train, const struct trainings *trainings,
+                          struct member *member)
 {
     struct run *run = &train->run;
     struct resumption resumption;
@@ -67,9 +68,9 @@ done:
     return st;
 }
 
-/* Collective. */
-static enum status start_pupil(struct train *train, const struct trainings *trainings,
-                               struct member *member)
+/* Make a training or resume it, and open its log.  Collective. */
+static enum status start_training(struct train *train, const struct trainings *trainings,
+                                  struct member *member)
 {
     MPI_Comm comm = train->run.comm;
     char log[PATH_LENGTH];
@@ -78,30 +79,31 @@ static enum status start_pupil(struct train *train, const struct trainings *trai
     training_make(&member->training, comm, &member->recipe, trainings_shape(trainings, member));
     TRY(resume(train, trainings, member));
     trainings_path(log, trainings, member, ".tsv");
-    TRY_ALL(comm, train->run.rank > 0 ? OK : file_make_folder_above(log));
-    TRY_ALL(comm, train->run.rank > 0 ? OK
-            : steplog_open(&member->log, log, member->training.step));
+    TRY_ROOT(comm, file_make_folder_above(log));
+    TRY_ROOT(comm, steplog_open(&member->log, log, member->training.step));
 done:
     return st;
 }
 
-/* Collective. */
-static enum status start_class(struct train *train, struct trainings *trainings)
+/* Start all unfinished trainings of a stream.  Collective. */
+static enum status start_stream(struct train *train, struct trainings *trainings)
 {
     struct run *run = &train->run;
     enum status st;
 
-    TRY(memory_check(run->comm, trainings_bytes(trainings, run->size, omp_get_max_threads()), "train"));
+    TRY(memory_check(run->comm, trainings_bytes(trainings, run->size, omp_get_max_threads()),
+                     "train"));
     TRY(trainings_open(trainings, run->comm));
     for (int i = 0; i < trainings->count; i++)
         if (trainings->members[i].unfinished)
-            TRY(start_pupil(train, trainings, &trainings->members[i]));
+            TRY(start_training(train, trainings, &trainings->members[i]));
 done:
     return st;
 }
 
 /* --- end, or stop ------------------------------------------------------------------ */
 
+/* Write a checkpoint.  Collective. */
 static enum status save(struct train *train, struct trainings *trainings, struct member *member)
 {
     char stem[PATH_LENGTH];
@@ -110,7 +112,7 @@ static enum status save(struct train *train, struct trainings *trainings, struct
     phase_enter(PHASE_WRITE);
     trainings_wait(trainings);
     trainings_path(stem, trainings, member, "");
-    TRY_ALL(train->run.comm, train->run.rank == 0 ? steplog_sync(&member->log) : OK);
+    TRY_ROOT(train->run.comm, steplog_sync(&member->log));
     TRY(resume_save(&member->training, trainings_data(trainings, member), stem));
 done:
     phase_enter(PHASE_COMPUTE);
@@ -125,13 +127,14 @@ static enum status stop(struct train *train, struct trainings *trainings)
     for (int i = 0; i < trainings->count; i++)
         if (trainings->members[i].unfinished)
             TRY(save(train, trainings, &trainings->members[i]));
-    st = refuse(E_STOPPED, "stopped by a signal; run the same command again to go on");
+    st = run_stopped();
 done:
     return st;
 }
 
-/* Publish a trained autoencoder, last of all its files; then its checkpoints are of no use. */
-static enum status finish_pupil(struct train *train, struct trainings *trainings, struct member *member)
+/* Publish the log, then the autoencoder; then remove its checkpoints.  Collective. */
+static enum status finish_training(struct train *train, struct trainings *trainings,
+                                   struct member *member)
 {
     const struct training *training = &member->training;
     const struct sae_origin origin = {
@@ -150,11 +153,11 @@ static enum status finish_pupil(struct train *train, struct trainings *trainings
 
     phase_enter(PHASE_WRITE);
     trainings_wait(trainings);
-    TRY_ALL(comm, train->run.rank == 0 ? steplog_publish(&member->log) : OK);
+    TRY_ROOT(comm, steplog_publish(&member->log));
     trainings_path(path, trainings, member, ".h5");
     TRY(publish_sae(training, &origin, path));
     trainings_path(stem, trainings, member, "");
-    TRY_ALL(comm, train->run.rank == 0 ? resume_remove(stem) : OK);
+    TRY_ROOT(comm, resume_remove(stem));
     training_free(&member->training);
     member->unfinished = false;
 done:
@@ -164,16 +167,17 @@ done:
 
 /* --- steps ------------------------------------------------------------------------- */
 
-/* One step of one autoencoder, and what is due after it.  Collective. */
-static enum status teach(struct train *train, struct trainings *trainings, struct member *member)
+/* One step of one training, and what is due after it.  Collective. */
+static enum status make_step(struct train *train, struct trainings *trainings,
+                             struct member *member)
 {
     const struct batch_reader *target = trainings_target(trainings, member);
     const struct recipe *recipe = &member->recipe;
     struct training *training = &member->training;
     enum status st;
 
-    st = training_step(training, &trainings->workspace, &trainings->reader.batch, &target->batch,
-                       &member->last);
+    st = step_run(&trainings->step, training, &trainings->reader.batch, &target->batch,
+                  &member->last);
     TRY(monitor_check_loss(trainings, member, st));
     train->done += recipe->train.batch;
     if (train->run.rank == 0)
@@ -181,32 +185,33 @@ static enum status teach(struct train *train, struct trainings *trainings, struc
                     target->variance);
     monitor_warn(&train->run, trainings, member);
     if (training->step == recipe->steps)
-        TRY(finish_pupil(train, trainings, member));
+        TRY(finish_training(train, trainings, member));
     else if (training->step % train->suite.train.checkpoint == 0)
         TRY(save(train, trainings, member));
 done:
     return st;
 }
 
-static void speak(struct train *train, const struct trainings *trainings, int64_t step, int64_t steps)
+static void report_progress(struct train *train, const struct trainings *trainings, int64_t step,
+                            int64_t steps)
 {
-    char text[1024], what[1200];
+    char text[1024], line[1200];
 
     monitor_text(trainings, text, sizeof text);
-    snprintf(what, sizeof what, "%s step %lld of %lld: %s", trainings->name, (long long)step,
+    snprintf(line, sizeof line, "%s step %lld of %lld: %s", trainings->name, (long long)step,
              (long long)steps, text);
-    run_progress(&train->run, train->run.live ? trainings->name : what, train->since, train->before,
+    run_progress(&train->run, train->run.live ? trainings->name : line, train->since, train->before,
                  train->done, train->total, "rows");
 }
 
 /* Train all autoencoders of a stream.  Collective. */
-static enum status train_class(struct train *train, struct trainings *trainings)
+static enum status train_stream(struct train *train, struct trainings *trainings)
 {
     struct run *run = &train->run;
     char text[1024];
     enum status st;
 
-    TRY(start_class(train, trainings));
+    TRY(start_stream(train, trainings));
     const struct range steps = trainings_steps(trainings);
     for (int64_t t = steps.first; t < steps.end; t++) {
         phase_enter(PHASE_READ);
@@ -216,8 +221,8 @@ static enum status train_class(struct train *train, struct trainings *trainings)
                         * (double)stream_row_bytes(trainings->reader.activations.stream);
         for (int i = 0; i < trainings->count; i++)
             if (trainings->members[i].unfinished && trainings->members[i].training.step == t)
-                TRY(teach(train, trainings, &trainings->members[i]));
-        speak(train, trainings, t + 1, steps.end);
+                TRY(make_step(train, trainings, &trainings->members[i]));
+        report_progress(train, trainings, t + 1, steps.end);
         if (run_stopping(run))
             TRY(stop(train, trainings));
     }
@@ -229,28 +234,28 @@ done:
 
 /* --- all --------------------------------------------------------------------------- */
 
-/* The autoencoders of a stream, of which those that are trained do not go any more.  A run that
- * was killed when it had just published one leaves its checkpoints behind.  Collective. */
-static enum status find_missing(struct train *train, struct trainings *trainings, int64_t t)
+/* List a stream's autoencoders and mark the finished ones.  A run that was killed just after it
+ * published one has left its checkpoints; they are removed.  Collective. */
+static enum status find_unfinished(struct train *train, struct trainings *trainings, int64_t t)
 {
     MPI_Comm comm = train->run.comm;
     char path[PATH_LENGTH], stem[PATH_LENGTH];
     enum status st = OK;
 
-    trainings_make(trainings, &train->suite, &train->model, &train->tasks.train[t]);
+    trainings_make(trainings, &train->suite, &train->tasks.train[t], train->width);
     for (int i = 0; i < trainings->count; i++) {
         struct member *member = &trainings->members[i];
         trainings_path(path, trainings, member, ".h5");
         trainings_path(stem, trainings, member, "");
         member->unfinished = !comm_file_exists(comm, path);
         if (!member->unfinished)
-            TRY_ALL(comm, train->run.rank == 0 ? resume_remove(stem) : OK);
+            TRY_ROOT(comm, resume_remove(stem));
     }
 done:
     return st;
 }
 
-/* Rows that those see which are unfinished. */
+/* Rows that the unfinished trainings have to see, summed. */
 static int64_t rows_of(const struct trainings *trainings)
 {
     int64_t rows = 0;
@@ -262,7 +267,7 @@ static int64_t rows_of(const struct trainings *trainings)
     return rows;
 }
 
-/* All streams that are asked for.  Collective. */
+/* Train the streams of the run's tasks.  Collective. */
 static enum status train_all(struct train *train)
 {
     struct trainings trainings = {0};
@@ -271,7 +276,7 @@ static enum status train_all(struct train *train)
     for (int t = 0; t < train->tasks.taps_count; t++) {
         if (!run_does_task(&train->run, t))
             continue;
-        TRY(find_missing(train, &trainings, t));
+        TRY(find_unfinished(train, &trainings, t));
         train->total += rows_of(&trainings);
         trainings_free(&trainings);
     }
@@ -279,9 +284,9 @@ static enum status train_all(struct train *train)
     for (int t = 0; t < train->tasks.taps_count; t++) {
         if (!run_does_task(&train->run, t))
             continue;
-        TRY(find_missing(train, &trainings, t));
+        TRY(find_unfinished(train, &trainings, t));
         if (rows_of(&trainings) > 0)
-            TRY(train_class(train, &trainings));
+            TRY(train_stream(train, &trainings));
         trainings_free(&trainings);
     }
 done:
@@ -292,13 +297,16 @@ done:
 int main(int argc, char **argv)
 {
     struct train train = {0};
+    struct lm_config model;
     enum status st;
 
     TRY(run_start(&train.run, "train", HELP, argc, argv));
     TRY(suite_read(&train.suite, train.run.comm, train.run.suite));
     TRY_ALL(train.run.comm, weights_check_precision(train.suite.train.precision));
-    TRY_ALL(train.run.comm, config_read(&train.model, train.suite.model.path));
-    TRY_ALL(train.run.comm, tasks_make(&train.tasks, &train.suite, train.model.layers));
+    TRY_ALL(train.run.comm, config_read(&model, train.suite.model.path));
+    for (int s = 0; s < SITES; s++)
+        train.width[s] = lm_site_width(&model, (enum site)s);
+    TRY_ALL(train.run.comm, tasks_make(&train.tasks, &train.suite, model.layers));
     TRY(run_check_task(&train.run, train.tasks.taps_count));
     TRY(train_all(&train));
     run_summary(&train.run, (double)(train.done - train.before), "rows", train.bytes);

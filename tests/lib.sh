@@ -115,10 +115,12 @@ struck() {
     grep -q "^struck $strike at " "$dir/strikes"
 }
 
-# striking COMMAND...: a command under which stage $struck_stage is struck at $strike, in one rank.
+# striking COMMAND...: a command under which stage $struck_stage is struck at $strike, in rank
+# $struck_rank or, if that is empty, in each; points are calls on files whose path contains $under.
+under=$dir/run
 striking() {
     OMPI_MCA_odls_base_sigkill_timeout=0 LD_PRELOAD=build/tests/strike.so STRIKE="$strike" \
-        STRIKE_PROGRAM="saemill-$struck_stage" STRIKE_RANK="$struck_rank" STRIKE_UNDER="$dir/run" \
+        STRIKE_PROGRAM="saemill-$struck_stage" STRIKE_RANK="$struck_rank" STRIKE_UNDER="$under" \
         STRIKE_LOG="$dir/strikes" "$@"
 }
 
@@ -137,6 +139,35 @@ drawn() {
     awk -v count="$1" -v from="$2" -v seed="$3" 'BEGIN {
         srand(seed)
         while (count-- > 0) print 1 + int(from * rand()) }'
+}
+
+# await COMMAND...: until it succeeds.
+await() {
+    for _ in $(seq $((10 * hung))); do
+        "$@" > "$dir/await" 2>&1 && return 0
+        sleep 0.1
+    done
+    cat "$dir/await"
+    return 1
+}
+
+# The ranks of stage $1 that a strike has stopped; let them go on.
+halted() { pgrep -r T -f "^[^ ]*saemill-$1 .*$dir/"; }
+go_on()  { pkill -CONT -f "^[^ ]*saemill-$1 .*$dir/"; }
+
+# Wait until ranks of stage $1 are halted; fails if process $2, which runs it, has ended.
+await_halt() {
+    until halted "$1" > "$dir/halted"; do
+        kill -0 "$2"
+        sleep 0.05
+    done
+}
+
+# Does a signal wait for each halted rank of stage $1?
+signalled() {
+    for halted_rank in $(halted "$1"); do
+        grep -q '^ShdPnd:.*[1-9a-f]' "/proc/$halted_rank/status" || return 1
+    done
 }
 
 # survives_strikes POINTS STAGE [ARGUMENT...]: the stage, on one rank, killed at so many points of its

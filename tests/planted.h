@@ -95,18 +95,18 @@ static inline struct planted_result planted_train(const struct planted *planted,
 {
     const struct shape shape = { planted->inputs, planted->inputs, latents };
     struct training training = {0};
-    struct workspace workspace = {0};
+    struct step memory = {0};
     struct step_report report = {0};
-    struct step_room room = {0};
+    struct step_needs needs = {0};
     float *x = allocate(recipe->train.batch * planted->inputs, sizeof *x);
     const struct packed_rows rows = { x, STORE_F32, planted->inputs, 1, NULL };
 
     training_make(&training, MPI_COMM_SELF, recipe, shape);
-    step_room_add(&room, recipe, shape);
-    workspace_make(&workspace, MPI_COMM_SELF, &room);
+    step_needs_add(&needs, recipe, shape);
+    step_make(&memory, MPI_COMM_SELF, &needs);
     for (int64_t t = 0; t < recipe->steps; t++) {
         planted_rows(planted, x, t, recipe->train.batch);
-        if (training_step(&training, &workspace, &rows, &rows, &report) != OK)
+        if (step_run(&memory, &training, &rows, &rows, &report) != OK)
             die("%s", refuse_reason());
     }
     const struct planted_result result = {
@@ -114,7 +114,7 @@ static inline struct planted_result planted_train(const struct planted *planted,
         .fvu = report.mse,
         .l0 = report.l0,
     };
-    workspace_free(&workspace);
+    step_free(&memory);
     training_free(&training);
     free(x);
     return result;

@@ -69,4 +69,7 @@ bool run_stopping(struct run *run);
 /* Has this rank received one of them?  Ranks may differ.  Local. */
 bool run_stopping_here(void);
 
+/* What a rank ends with that stops for this reason: E_STOPPED, in words.  Local. */
+enum status run_stopped(void);
+
 #endif

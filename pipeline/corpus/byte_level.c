@@ -4,6 +4,7 @@
 #include "base/allocate.h"
 #include "base/die.h"
 #include "base/utf8.h"
+#include "corpus/tokenizer.h"
 #include "corpus/tokenizer_kind.h"
 
 #include <pcre2.h>
@@ -127,10 +128,10 @@ static enum status decode(const void *of, const int32_t *ids, int64_t count, cha
                           int64_t *bytes)
 {
     const struct byte_level *model = of;
+    enum status st = OK;
 
     for (int64_t i = 0; i < count; i++) {
-        if (model->pieces[ids[i]].bytes == NULL)
-            return refuse(E_FORMAT, "no token has the id %d", ids[i]);
+        REQUIRE(model->pieces[ids[i]].bytes != NULL, E_FORMAT, "no token has the id %d", ids[i]);
         *bytes += model->pieces[ids[i]].count;
     }
     char *to = *text = allocate(*bytes + 1, 1);
@@ -139,7 +140,8 @@ static enum status decode(const void *of, const int32_t *ids, int64_t count, cha
         memcpy(to, piece->bytes, (size_t)piece->count);
         to += piece->count;
     }
-    return OK;
+done:
+    return st;
 }
 
 /* --- the tokenizer ------------------------------------------------------------------- */

@@ -38,21 +38,22 @@ static enum status check_kind(const struct reader *file)
     const json_t *model = json_object_get(file->root, "model");
     const json_t *before = json_object_get(file->root, "pre_tokenizer");
     const json_t *type = json_object_get(model, "type");
+    enum status st = OK;
 
-    if (!json_is_object(model) || (type != NULL && !is_type(model, "BPE"))
-        || !is_type(before, "ByteLevel") || json_is_false(json_object_get(before, "use_regex")))
-        return refuse(E_FORMAT, "%s is no byte-level byte-pair encoding like GPT-2's (\"model\" of "
-                      "type \"BPE\", \"pre_tokenizer\" of type \"ByteLevel\"); for Gemma take "
-                      "tokenizer.model", file->path);
-    if (!is_nothing(json_object_get(file->root, "normalizer")))
-        return refuse(E_FORMAT, "%s: \"normalizer\" must be null", file->path);
-    if (!is_nothing(json_object_get(before, "add_prefix_space")))
-        return refuse(E_FORMAT, "%s: \"add_prefix_space\" must be false", file->path);
+    REQUIRE(json_is_object(model) && (type == NULL || is_type(model, "BPE"))
+            && is_type(before, "ByteLevel") && !json_is_false(json_object_get(before, "use_regex")),
+            E_FORMAT, "%s is no byte-level byte-pair encoding like GPT-2's (\"model\" of type "
+            "\"BPE\", \"pre_tokenizer\" of type \"ByteLevel\"); for Gemma take tokenizer.model",
+            file->path);
+    REQUIRE(is_nothing(json_object_get(file->root, "normalizer")), E_FORMAT,
+            "%s: \"normalizer\" must be null", file->path);
+    REQUIRE(is_nothing(json_object_get(before, "add_prefix_space")), E_FORMAT,
+            "%s: \"add_prefix_space\" must be false", file->path);
     for (size_t i = 0; i < sizeof OFF / sizeof *OFF; i++)
-        if (!is_nothing(json_object_get(model, OFF[i])))
-            return refuse(E_FORMAT, "%s: \"%s\" of the \"model\" must be null or absent",
-                          file->path, OFF[i]);
-    return OK;
+        REQUIRE(is_nothing(json_object_get(model, OFF[i])), E_FORMAT,
+                "%s: \"%s\" of the \"model\" must be null or absent", file->path, OFF[i]);
+done:
+    return st;
 }
 
 /* --- names of tokens ----------------------------------------------------------------- */
@@ -81,6 +82,7 @@ static int byte_named(int character)
 static enum status spell(struct piece *piece, const char *name, const struct reader *file)
 {
     const int64_t length = (int64_t)strlen(name);
+    enum status st = OK;
 
     piece->bytes = allocate(length + 1, 1);
     for (int64_t at = 0, step; at < length; at += step) {
@@ -89,12 +91,12 @@ static enum status spell(struct piece *piece, const char *name, const struct rea
         step = utf8_length(name + at, length - at);
         const int byte = step > 2 ? -1
                        : byte_named(step == 1 ? c[0] : (c[0] & 31) << 6 | (c[1] & 63));
-        if (byte < 0)
-            return refuse(E_FORMAT, "%s: the token \"%.40s\" has a character that stands for no "
-                          "byte", file->path, name);
+        REQUIRE(byte >= 0, E_FORMAT, "%s: the token \"%.40s\" has a character that stands for no "
+                "byte", file->path, name);
         piece->bytes[piece->count++] = (char)byte;
     }
-    return OK;
+done:
+    return st;
 }
 
 /* --- the vocabulary ------------------------------------------------------------------ */
@@ -102,27 +104,31 @@ static enum status spell(struct piece *piece, const char *name, const struct rea
 static enum status read_id(int32_t *id, const json_t *value, const char *name,
                            const struct reader *file)
 {
-    if (!json_is_integer(value) || json_integer_value(value) < 0
-        || json_integer_value(value) >= MERGES_MAX)
-        return refuse(E_FORMAT, "%s: the token \"%.40s\" needs an \"id\" from 0 to %d", file->path,
-                      name, MERGES_MAX - 1);
+    enum status st = OK;
+
+    REQUIRE(json_is_integer(value) && 0 <= json_integer_value(value)
+            && json_integer_value(value) < MERGES_MAX, E_FORMAT, "%s: the token \"%.40s\" needs an "
+            "\"id\" from 0 to %d", file->path, name, MERGES_MAX - 1);
     *id = (int32_t)json_integer_value(value);
-    return OK;
+done:
+    return st;
 }
 
 static enum status read_added(int32_t *id, const char **name, const json_t *entry,
                               const struct reader *file)
 {
     static const char *const OFF[] = { "single_word", "lstrip", "rstrip" };
+    enum status st = OK;
 
     *name = json_string_value(json_object_get(entry, "content"));
-    if (is_nothing(json_object_get(entry, "content")) || *name == NULL)
-        return refuse(E_FORMAT, "%s: each of \"added_tokens\" needs a \"content\"", file->path);
+    REQUIRE(!is_nothing(json_object_get(entry, "content")) && *name != NULL, E_FORMAT,
+            "%s: each of \"added_tokens\" needs a \"content\"", file->path);
     for (size_t i = 0; i < sizeof OFF / sizeof *OFF; i++)
-        if (!is_nothing(json_object_get(entry, OFF[i])))
-            return refuse(E_FORMAT, "%s: \"%s\" of the added token \"%.40s\" must be false",
-                          file->path, OFF[i], *name);
-    return read_id(id, json_object_get(entry, "id"), *name, file);
+        REQUIRE(is_nothing(json_object_get(entry, OFF[i])), E_FORMAT, "%s: \"%s\" of the added "
+                "token \"%.40s\" must be false", file->path, OFF[i], *name);
+    TRY(read_id(id, json_object_get(entry, "id"), *name, file));
+done:
+    return st;
 }
 
 /* Find the largest id, and allocate the pieces. */
@@ -230,13 +236,13 @@ static int32_t id_of(const struct reader *file, const char *name)
 static enum status read_merge(struct merge *merge, const struct reader *file, const json_t *entry,
                               size_t number)
 {
-    const char *left, *right;
-    size_t length;
+    const char *left = NULL, *right = NULL;
+    size_t length = 0;
     char *name;
+    enum status st = OK;
 
-    if (!read_pair(entry, &left, &length, &right))
-        return refuse(E_FORMAT, "%s: number %zu of \"merges\" is not two tokens", file->path,
-                      number);
+    REQUIRE(read_pair(entry, &left, &length, &right), E_FORMAT, "%s: number %zu of \"merges\" is "
+            "not two tokens", file->path, number);
     name = allocate((long long)(length + strlen(right)) + 1, 1);
     memcpy(name, left, length);
     merge->left = id_of(file, name);
@@ -244,10 +250,10 @@ static enum status read_merge(struct merge *merge, const struct reader *file, co
     strcpy(name + length, right);
     merge->made = id_of(file, name);
     free(name);
-    if (merge->left < 0 || merge->right < 0 || merge->made < 0)
-        return refuse(E_FORMAT, "%s: number %zu of \"merges\" needs a token that is not in the "
-                      "\"vocab\"", file->path, number);
-    return OK;
+    REQUIRE(merge->left >= 0 && merge->right >= 0 && merge->made >= 0, E_FORMAT, "%s: number %zu "
+            "of \"merges\" needs a token that is not in the \"vocab\"", file->path, number);
+done:
+    return st;
 }
 
 static enum status read_merges(struct merges *merges, const struct reader *file)

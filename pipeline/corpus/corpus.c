@@ -14,19 +14,19 @@ bool corpus_is_ids(const char *path)
 static enum status add_file(struct corpus *corpus, const char *path)
 {
     struct stat found;
+    enum status st = OK;
 
-    if (!path_ends(path, ".txt") && !path_ends(path, ".jsonl") && !path_ends(path, ".jsonl.zst") &&
-        !corpus_is_ids(path))
-        return refuse(E_USAGE, "corpus file %s: a corpus is made of .txt, .jsonl, .jsonl.zst "
-                      "and .h5 files", path);
-    if (stat(path, &found) == 0 && S_ISDIR(found.st_mode))
-        return refuse(E_USAGE, "corpus file %s is a folder; name the files in it, as in %s/*.jsonl",
-                      path, path);
+    REQUIRE(path_ends(path, ".txt") || path_ends(path, ".jsonl") || path_ends(path, ".jsonl.zst")
+            || corpus_is_ids(path), E_USAGE, "corpus file %s: a corpus is made of .txt, .jsonl, "
+            ".jsonl.zst and .h5 files", path);
+    REQUIRE(stat(path, &found) != 0 || !S_ISDIR(found.st_mode), E_USAGE, "corpus file %s is a "
+            "folder; name the files in it, as in %s/*.jsonl", path, path);
     corpus->paths = realloc(corpus->paths, (size_t)(corpus->files + 1) * sizeof *corpus->paths);
     if (corpus->paths == NULL)
         die("no memory for a list of %d files", corpus->files + 1);
     path_print(corpus->paths[corpus->files++], "%s", path);
-    return OK;
+done:
+    return st;
 }
 
 enum status corpus_list(struct corpus *corpus, char *const *patterns, unsigned count)

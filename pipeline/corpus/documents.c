@@ -65,20 +65,20 @@ static enum status parse_line(struct documents *documents, int64_t bytes)
 {
     const char *line = documents->line;
     json_error_t error;
+    enum status st = OK;
 
     if (documents->line_number == 1 && strncmp(line, BYTE_ORDER_MARK, 3) == 0) {
         line += 3;
         bytes -= 3;
     }
     documents->object = json_loadb(line, (size_t)bytes, JSON_ALLOW_NUL, &error);
-    if (documents->object == NULL)
-        return refuse(E_FORMAT, "line %lld of corpus file %s is not JSON: %s",
-                      (long long)documents->line_number, documents->path, error.text);
-    if (!json_is_string(json_object_get(documents->object, "text")))
-        return refuse(E_FORMAT, "line %lld of corpus file %s has no string member \"text\", "
-                      "which is the document",
-                      (long long)documents->line_number, documents->path);
-    return OK;
+    REQUIRE(documents->object != NULL, E_FORMAT, "line %lld of corpus file %s is not JSON: %s",
+            (long long)documents->line_number, documents->path, error.text);
+    REQUIRE(json_is_string(json_object_get(documents->object, "text")), E_FORMAT, "line %lld of "
+            "corpus file %s has no string member \"text\", which is the document",
+            (long long)documents->line_number, documents->path);
+done:
+    return st;
 }
 
 static enum status next_object(struct documents *documents, const char **text, int64_t *bytes)

@@ -16,13 +16,15 @@ void tokenizer_path(char path[PATH_LENGTH], const char *given, const char *folde
 
 enum status tokenizer_open(struct tokenizer *tokenizer, const char *path)
 {
+    enum status st = OK;
+
     *tokenizer = (struct tokenizer){0};
-    if (!file_exists(path))
-        return refuse(E_IO, "there is no tokenizer %s; a checkpoint's folder should hold a "
-                      "tokenizer.model or tokenizer.json, or model.tokenizer should name one",
-                      path);
-    return path_ends(path, ".json") ? byte_level_open(tokenizer, path)
-                                    : sentencepiece_open(tokenizer, path);
+    REQUIRE(file_exists(path), E_IO, "there is no tokenizer %s; a checkpoint's folder should hold "
+            "a tokenizer.model or tokenizer.json, or model.tokenizer should name one", path);
+    TRY(path_ends(path, ".json") ? byte_level_open(tokenizer, path)
+                                 : sentencepiece_open(tokenizer, path));
+done:
+    return st;
 }
 
 void tokenizer_close(struct tokenizer *tokenizer)
@@ -43,11 +45,14 @@ enum status tokenizer_encode(const struct tokenizer *tokenizer, const char *text
 enum status tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids,
                              int64_t count, char **text, int64_t *bytes)
 {
+    enum status st = OK;
+
     *text = NULL;
     *bytes = 0;
     for (int64_t i = 0; i < count; i++)
-        if (ids[i] < 0 || ids[i] >= tokenizer->vocabulary)
-            return refuse(E_FORMAT, "token id %d is not in the tokenizer's vocabulary of %d",
-                          ids[i], tokenizer->vocabulary);
-    return tokenizer->kind->decode(tokenizer->model, ids, count, text, bytes);
+        REQUIRE(0 <= ids[i] && ids[i] < tokenizer->vocabulary, E_FORMAT, "token id %d is not in "
+                "the tokenizer's vocabulary of %d", ids[i], tokenizer->vocabulary);
+    TRY(tokenizer->kind->decode(tokenizer->model, ids, count, text, bytes));
+done:
+    return st;
 }

@@ -9,6 +9,7 @@
 #include "driver/cost.h"
 #include "driver/launch.h"
 #include "driver/layout.h"
+#include "driver/stage.h"
 #include "driver/suite_model.h"
 #include "shard/activations.h"
 #include "suite/paths.h"
@@ -21,6 +22,7 @@
 
 static const double SHORT = 2, LONG = 8;    /* seconds that each stage of a slice is to take */
 static const double HOLDOUT = 0.3;          /* of a slice, so that it has enough to score */
+static const double TEXT_OF_A_TOKEN = 6;    /* bytes of text to take; English has 4 to 5 */
 
 struct slice {
     const struct suite *whole;
@@ -69,8 +71,8 @@ static enum status take_text(struct slice *slice, double bytes)
         }
         documents_close(&documents);
     }
-    TRY(slice->text > 0 ? OK : refuse(E_USAGE, "measuring needs text; the corpus of %s has only "
-                                      "token ids", slice->whole->name));
+    REQUIRE(slice->text > 0, E_USAGE, "measuring needs text; the corpus of %s has only token ids",
+            slice->whole->name);
 done:
     documents_close(&documents);
     if (out != NULL && fclose(out) != 0 && st == OK)
@@ -101,7 +103,7 @@ static int64_t whole_rounds(const struct slice *slice, enum stage stage, double 
     return round * (rounds < 1 ? 1 : (int64_t)rounds);
 }
 
-/* Cut the suite down to what takes so many seconds a stage at the rates that are expected. */
+/* Cut the suite down to what takes `seconds` seconds a stage at the expected rates. */
 static enum status cut(struct slice *slice, const struct rates *rates, double seconds)
 {
     struct suite *suite = &slice->suite;
@@ -120,9 +122,9 @@ static enum status cut(struct slice *slice, const struct rates *rates, double se
                                  / all->stage[STAGE_TRAIN].work);
 
     suite->harvest.tokens = context * whole_rounds(slice, STAGE_HARVEST,
-                                                   harvest * all->tokens / (double)context);
+                                                   harvest * all->amounts.tokens / (double)context);
     suite->evaluate.sequences = whole_rounds(slice, STAGE_EVALUATE,
-                                             evaluate * all->held_out / (double)context);
+                                             evaluate * all->amounts.held_out / (double)context);
     for (unsigned g = 0; g < suite->saes_count; g++) {
         const double rows = fmax(train * (double)suite->saes[g].tokens,
                                  8 * (double)suite->train.batch);
@@ -131,7 +133,8 @@ static enum status cut(struct slice *slice, const struct rates *rates, double se
     suite->train.warmup = (int64_t)(train * (double)suite->train.warmup);
     suite->train.sparsity_warmup = (int64_t)(train * (double)suite->train.sparsity_warmup);
     suite->corpus.holdout = HOLDOUT;
-    TRY(take_text(slice, 6 * ((double)suite->harvest.tokens
+    TRY(take_text(slice, TEXT_OF_A_TOKEN
+                         * ((double)suite->harvest.tokens
                               + (double)(suite->evaluate.sequences * context) / HOLDOUT)));
     path_print(path, "%s/sample.jsonl", slice->folder);
     set_text(&suite->corpus.files[0], path);
@@ -175,7 +178,7 @@ static enum status count_rows(const struct slice *slice, const struct tasks *tas
     enum status st = OK;
 
     *rows = 0;
-    for (int64_t shard = 0; ; shard++) {
+    for (int64_t shard = 0;; shard++) {
         paths_harvest(folder, &slice->suite, shard);
         if (!file_exists(folder))
             break;
@@ -202,7 +205,7 @@ static enum status count_tokens(const struct slice *slice, const struct rates *r
     all.harvest.tokens = 0;
     all.evaluate.sequences = 0;
     TRY(cost_of(&cost, &all, slice->model, rates));
-    *tokens = cost.tokens + cost.held_out;
+    *tokens = cost.amounts.tokens + cost.amounts.held_out;
 done:
     return st;
 }
@@ -219,7 +222,7 @@ static enum status learn_text(struct rates *rates, struct slice *slice)
     TRY(tasks_make(&tasks, &slice->suite, slice->model->layers));
     TRY(count_rows(slice, &tasks, &rows));
     TRY(cost_of(&slice->cost, &slice->suite, slice->model, rates));
-    rates->rows = (double)rows / slice->cost.tokens;
+    rates->rows = (double)rows / slice->cost.amounts.tokens;
     TRY(cost_of(&slice->cost, &slice->suite, slice->model, rates));
     path_print(path, "%s/harvest", slice->suite.run);
     TRY(file_folder_size(path, &bytes));
@@ -231,7 +234,7 @@ done:
     return st;
 }
 
-/* Run a slice of the suite of about so many seconds a stage, and learn what its text is like. */
+/* Run a slice of the suite of about `seconds` seconds a stage, and measure its text. */
 static enum status run_slice(struct slice *slice, struct rates *rates, double seconds)
 {
     enum status st;
@@ -270,23 +273,23 @@ static void find_rates(struct rates *rates, const struct slice *less, const stru
 
 static void print_rates(const struct rates *rates, int cores)
 {
-    const struct stage_rate *of = rates->stage;
     char path[PATH_LENGTH];
 
+    printf("Of each of %d cores:", cores);
+    for (int s = 0; s < STAGES; s++) {
+        const struct stage_traits *traits = stage_traits((enum stage)s);
+        printf("%s %s %.3g %s", s > 0 ? "," : "", stage_name((enum stage)s),
+               rates->stage[s].work / traits->rate_unit, traits->rate_name);
+    }
+    printf("\nOf each task besides: %.2g s to start it", rates->start);
+    for (int s = 0; s < STAGES; s++)
+        printf(", %s %.2g s", stage_name((enum stage)s), rates->stage[s].task);
     rates_path(path);
-    printf("Of each of %d cores: tokenize %.3g MB/s, harvest %.3g GFLOP/s, shuffle %.3g MB/s, "
-           "train %.3g GFLOP/s, evaluate %.3g GFLOP/s, release %.3g MB/s\n"
-           "Of each task besides: %.2g s to start it, and harvest %.2g s, shuffle %.2g s, train "
-           "%.2g s, evaluate %.2g s\n"
-           "Of the text: %.3g rows a token; on disk %.3g bytes a byte\nKept in %s\n", cores,
-           of[STAGE_TOKENIZE].work / 1e6, of[STAGE_HARVEST].work / 1e9,
-           of[STAGE_SHUFFLE].work / 1e6, of[STAGE_TRAIN].work / 1e9,
-           of[STAGE_EVALUATE].work / 1e9, of[STAGE_RELEASE].work / 1e6, rates->start,
-           of[STAGE_HARVEST].task, of[STAGE_SHUFFLE].task, of[STAGE_TRAIN].task,
-           of[STAGE_EVALUATE].task, rates->rows, rates->kept, path);
+    printf("\nOf the text: %.3g rows a token; on disk %.3g bytes a byte\nKept in %s\n",
+           rates->rows, rates->kept, path);
 }
 
-enum status measure(const struct suite *suite)
+enum status calibrate(const struct suite *suite)
 {
     struct lm_config model;
     struct slice slice[2];

@@ -12,6 +12,6 @@
 
 /* Measure, and say what was found.  Works in the folder RUN.measure, which it removes.
  * Local.  What the stages refuse; E_STOPPED after a signal. */
-enum status measure(const struct suite *suite);
+enum status calibrate(const struct suite *suite);
 
 #endif

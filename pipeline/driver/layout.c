@@ -1,43 +1,8 @@
 #include "driver/layout.h"
 #include "base/memory.h"
 #include "driver/cores.h"
-#include "evaluate/evaluate_need.h"
-#include "harvest/harvest_need.h"
+#include "driver/stage.h"
 #include "lm/weights.h"
-#include "train/trainings.h"
-
-/* Minimum tiles per worker, for load balance: of latents per rank of train, of a matrix product
- * per thread of harvest. */
-enum { TILES_OF_A_RANK = 4, TILES_OF_A_THREAD = 16 };
-
-/* The least width of the suite's autoencoders. */
-static int32_t least_width(const struct suite *suite)
-{
-    int64_t width = suite->saes[0].widths[0];
-
-    for (unsigned g = 0; g < suite->saes_count; g++)
-        for (unsigned w = 0; w < suite->saes[g].widths_count; w++)
-            if (suite->saes[g].widths[w] < width)
-                width = suite->saes[g].widths[w];
-    return (int32_t)width;
-}
-
-/* What a rank of train allocates for the stream that needs most. */
-static struct stage_memory train_bytes(const struct stage_host *host)
-{
-    struct stage_memory need = {0};
-
-    for (int t = 0; t < host->tasks->taps_count; t++) {
-        struct trainings trainings;
-        trainings_make(&trainings, host->suite, host->model, &host->tasks->train[t]);
-        const int64_t bytes = trainings.count == 0 ? 0
-                              : trainings_bytes(&trainings, host->nodes * host->ranks,
-                                                host->threads);
-        need.rank = bytes > need.rank ? bytes : need.rank;
-        trainings_free(&trainings);
-    }
-    return need;
-}
 
 struct nodes layout_nodes_here(void)
 {
@@ -46,67 +11,36 @@ struct nodes layout_nodes_here(void)
 
 struct nodes layout_nodes_of_task(enum stage stage, const struct suite *suite)
 {
-    const bool several = stage == STAGE_SHUFFLE || stage == STAGE_TRAIN;
+    const bool several = stage_traits(stage)->several_nodes;
 
     return (struct nodes){ .count = several ? (int)suite->resources.nodes : 1,
                            .cores = (int)suite->resources.cores,
                            .memory = suite->resources.memory };
 }
 
-/* Ranks of a node for train. */
-static int most_train(const struct suite *suite, struct nodes nodes)
-{
-    const int tiles = least_width(suite) / TILES_OF_A_RANK / LATENT_TILE / nodes.count;
-
-    if (nodes.cores < tiles)
-        return nodes.cores;
-    return tiles > 0 ? tiles : 1;
-}
-
-/* Ranks of a node for harvest, so that a block's narrowest product has tiles for all threads. */
-static int most_harvest(const struct suite *suite, const struct lm_config *model,
-                        struct nodes nodes)
-{
-    const int64_t rows = suite->harvest.block * suite->corpus.context;
-    const int64_t threads = linear_tiles(suite->model.precision, model->width, rows)
-                          / TILES_OF_A_THREAD;
-
-    if (threads <= 1)
-        return nodes.cores;
-    return threads < nodes.cores ? nodes.cores / (int)threads : 1;
-}
-
-/* Ranks of a node, if memory were no matter.  Train: as long as each has a few tiles of latents,
- * on two cores faster than threads by a third.  Harvest: threads share one writer and one set of
- * buffers, and need not wait for each other's blocks: with Gemma 2 2B faster than ranks by a
- * sixth.  Evaluate: each computes its own blocks.  Shuffle: reading and writing is one thread's
- * work in each.  Tokenize and release have no threads. */
-static int most_ranks(enum stage stage, const struct suite *suite, const struct lm_config *model,
-                      struct nodes nodes)
-{
-    switch (stage) {
-    case STAGE_TRAIN:
-        return most_train(suite, nodes);
-    case STAGE_HARVEST:
-        return most_harvest(suite, model, nodes);
-    default:
-        return nodes.cores;
-    }
-}
-
 static struct stage_memory bytes_of(enum stage stage, const struct stage_host *host)
 {
-    switch (stage) {
-    case STAGE_TRAIN:
-        return train_bytes(host);
-    case STAGE_HARVEST:
-        return harvest_bytes(host);
-    case STAGE_EVALUATE:
-        return evaluate_bytes(host);
-    case STAGE_SHUFFLE:
-        return (struct stage_memory){ .rank = host->suite->shuffle.memory };
-    default:
-        return (struct stage_memory){0};
+    const struct stage_traits *traits = stage_traits(stage);
+
+    return traits->bytes != NULL ? traits->bytes(host) : (struct stage_memory){0};
+}
+
+struct stage_host layout_host(enum stage stage, const struct suite *suite,
+                              const struct lm_config *model, const struct tasks *tasks,
+                              struct nodes nodes)
+{
+    const struct stage_traits *traits = stage_traits(stage);
+    struct stage_host host = {
+        .suite = suite, .model = model, .tasks = tasks, .nodes = nodes.count,
+        .cores = nodes.cores, .memory = nodes.memory,
+        .weights = weights_bytes(model, suite->model.precision),
+    };
+
+    host.ranks = traits->ranks != NULL ? traits->ranks(&host) : nodes.cores;
+    for (;; host.ranks--) {
+        host.threads = nodes.cores / host.ranks;
+        if (host.ranks == 1 || stage_node_bytes(&host, bytes_of(stage, &host)) <= nodes.memory)
+            return host;
     }
 }
 
@@ -114,20 +48,11 @@ struct layout layout_of(enum stage stage, const struct suite *suite,
                         const struct lm_config *model, struct nodes nodes)
 {
     struct tasks tasks = {0};
-    struct stage_host host = {
-        .suite = suite, .model = model, .tasks = &tasks, .nodes = nodes.count,
-        .ranks = most_ranks(stage, suite, model, nodes), .memory = nodes.memory,
-    };
-    struct stage_memory need;
 
     if (tasks_make(&tasks, suite, model->layers) != OK)
         refuse_clear();     /* the stage will say what is wrong */
-    for (;; host.ranks--) {
-        host.threads = nodes.cores / host.ranks;
-        need = bytes_of(stage, &host);
-        if (host.ranks == 1 || stages_node_bytes(&host, need) <= nodes.memory)
-            break;
-    }
+    const struct stage_host host = layout_host(stage, suite, model, &tasks, nodes);
+    const struct stage_memory need = bytes_of(stage, &host);
     tasks_free(&tasks);
     return (struct layout){ .ranks = host.ranks, .threads = host.threads,
                             .bytes = MEMORY_BASE + need.rank, .node_bytes = need.node };

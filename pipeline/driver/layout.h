@@ -5,9 +5,8 @@
 #ifndef LAYOUT_H
 #define LAYOUT_H
 
-#include "driver/stage.h"
 #include "lm/config.h"
-#include "suite/suite.h"
+#include "suite/stages.h"
 
 /* What a stage, or one of its tasks, runs on. */
 struct nodes {
@@ -19,7 +18,7 @@ struct nodes {
 struct layout {
     int     ranks;      /* of each node */
     int     threads;    /* of each rank */
-    int64_t bytes;      /* of memory that a rank needs, by an estimate */
+    int64_t bytes;      /* of memory that a rank needs, as the stage says it */
     int64_t node_bytes; /* of memory that the ranks of a node share */
 };
 
@@ -28,8 +27,13 @@ struct layout {
 struct nodes layout_nodes_here(void);
 struct nodes layout_nodes_of_task(enum stage stage, const struct suite *suite);
 
-/* The layout of a stage on such nodes: at most as many ranks as their memory allows, by an
- * estimate; the stage itself refuses if it does not fit. */
+/* The host of a stage on such nodes: at most as many ranks as their memory allows, by the stage's
+ * own figure.  If one rank does not fit, the stage refuses. */
+struct stage_host layout_host(enum stage stage, const struct suite *suite,
+                              const struct lm_config *model, const struct tasks *tasks,
+                              struct nodes nodes);
+
+/* The same in short, for all of a suite's tasks. */
 struct layout layout_of(enum stage stage, const struct suite *suite,
                         const struct lm_config *model, struct nodes nodes);
 

@@ -11,7 +11,7 @@
 #ifndef LOCK_H
 #define LOCK_H
 
-#include "driver/stage.h"
+#include "suite/stages.h"
 
 #include <stdint.h>
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-/* How much longer than in equal shares it takes so many ranks to share out a task's pieces. */
+/* How much longer a task takes than if its pieces divided evenly over `ranks` ranks. */
 static double uneven(const struct stage_cost *cost, int64_t ranks)
 {
     const double share = (double)cost->pieces / (double)ranks;
@@ -70,7 +70,7 @@ static void plan_memory(struct plan *plan, const struct suite *suite,
 }
 
 /* When as many tasks are at it as the suite lets run at a time. */
-static double passing_of_jobs(struct passing passing, const struct suite *suite)
+static double passing_of_jobs(struct stage_passing passing, const struct suite *suite)
 {
     const double at_once = (double)suite->resources.at_once;
 
@@ -85,11 +85,14 @@ static void plan_disk(struct plan *plan, const struct suite *suite)
 
     for (int s = 0; s < STAGES; s++)
         plan->disk += plan->cost.stage[s].left;
-    const double before = plan->disk - plan->cost.stage[STAGE_RELEASE].left;
-    const struct passing dealt = plan->cost.dealt, checkpoints = plan->cost.checkpoints;
-    plan->peak = fmax(plan->disk, before + fmax(dealt.task, checkpoints.task));
-    plan->peak_of_jobs = fmax(plan->disk, before + passing_of_jobs(dealt, suite)
-                                          + passing_of_jobs(checkpoints, suite));
+    const double before = plan->disk - plan->cost.stage[STAGES - 1].left;
+    double here = 0, jobs = 0;
+    for (int s = 0; s < STAGES; s++) {
+        here = fmax(here, plan->cost.stage[s].passing.task);
+        jobs += passing_of_jobs(plan->cost.stage[s].passing, suite);
+    }
+    plan->peak = fmax(plan->disk, before + here);
+    plan->peak_of_jobs = fmax(plan->disk, before + jobs);
     path_print(path, "%s", suite->run);
     while (statvfs(path, &disk) != 0 && strrchr(path, '/') != NULL && strrchr(path, '/') != path)
         *strrchr(path, '/') = '\0';

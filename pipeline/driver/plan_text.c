@@ -1,9 +1,10 @@
 #include "base/human.h"
 #include "driver/plan.h"
+#include "driver/stage.h"
 
 #include <jansson.h>
 
-/* "4.9 PiB" beside the decimal units, for the figures of others. */
+/* "4.9 PiB" next to the decimal units: papers give such figures. */
 static void print_binary(FILE *out, double bytes)
 {
     static const char *const UNITS[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
@@ -33,7 +34,7 @@ static void print_table(FILE *out, const struct plan *plan)
             human_duration(plan->here));
 }
 
-static int dearest(const struct plan *plan)
+static int most_expensive(const struct plan *plan)
 {
     int most = 0;
 
@@ -60,8 +61,7 @@ static void print_problems(FILE *out, const struct plan *plan, const struct suit
                     "%s; give it more%s.\n", stage_name((enum stage)s),
                     human_bytes(plan->stage[s].node_memory),
                     human_bytes((double)suite->resources.memory),
-                    s == STAGE_TRAIN ? ", or more resources.nodes"
-                    : s == STAGE_SHUFFLE ? ", or a smaller shuffle.memory" : "");
+                    stage_traits((enum stage)s)->less_memory);
     if (plan->free_disk > 0 && plan->peak > plan->free_disk)
         fprintf(out, "Does not fit: the disk of %s has %s free.\n", suite->run,
                 human_bytes(plan->free_disk));
@@ -73,11 +73,11 @@ static void print_problems(FILE *out, const struct plan *plan, const struct suit
 void plan_print(FILE *out, const struct plan *plan, const struct suite *suite)
 {
     const struct cost *cost = &plan->cost;
-    const int most = dearest(plan);
+    const int most = most_expensive(plan);
 
     fprintf(out, "%s: %lld autoencoders on %lld streams; %.3g tokens through the model, %.3g rows "
             "of each stream\n", suite->name, (long long)cost->saes, (long long)cost->streams,
-            cost->tokens, cost->rows);
+            cost->amounts.tokens, cost->amounts.rows);
     print_table(out, plan);
     fprintf(out, "Here means %d core%s; rates: %s%s.\n", plan->cores, plan->cores == 1 ? "" : "s",
             plan->rates.source,
@@ -118,7 +118,7 @@ void plan_print_json(FILE *out, const struct plan *plan, const struct suite *sui
                             "s:f, s:o, s:o}", "name", suite->name,
                             "autoencoders", (json_int_t)plan->cost.saes,
                             "streams", (json_int_t)plan->cost.streams,
-                            "tokens", plan->cost.tokens, "rows", plan->cost.rows,
+                            "tokens", plan->cost.amounts.tokens, "rows", plan->cost.amounts.rows,
                             "bytes_of_rows", plan->cost.raw, "cores_here", plan->cores,
                             "rates", plan->rates.source, "core_seconds", plan->core_seconds,
                             "seconds_here", plan->here, "bytes_at_end", plan->disk,

@@ -8,8 +8,7 @@
 #define QUEUE_H
 
 #include "base/file.h"
-#include "driver/stage.h"
-#include "suite/suite.h"
+#include "suite/stages.h"
 
 #include <stdint.h>
 

@@ -1,4 +1,5 @@
 #include "driver/rates.h"
+#include "driver/stage.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -7,41 +8,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Two cores of a virtual machine with AVX-512, November 2026. */
-static const struct rates TYPICAL = {
-    .stage = {
-        [STAGE_TOKENIZE] = { .work = 0.7e6 }, [STAGE_HARVEST] = { .work = 50e9 },
-        [STAGE_SHUFFLE] = { .work = 60e6 }, [STAGE_TRAIN] = { .work = 35e9 },
-        [STAGE_EVALUATE] = { .work = 60e9 }, [STAGE_RELEASE] = { .work = 50e6 },
-    },
-    .start = 1, .kept = 0.7, .token_bytes = 1.5, .source = "typical figures, not of this machine",
-    .of_others = true,
-};
-
-#define OF_STAGE(number, name) \
-    { name, offsetof(struct rates, stage[number].work), false }, \
-    { name "_task", offsetof(struct rates, stage[number].task), false }
-
-/* The numbers by their names in the file. */
+/* The numbers but those of stages, by their names in the file. */
 static const struct {
     const char *name;
     size_t      at;
     bool        of_text;    /* true of a text, not of a machine */
 } NUMBERS[] = {
-    OF_STAGE(STAGE_TOKENIZE, "tokenize"), OF_STAGE(STAGE_HARVEST, "harvest"),
-    OF_STAGE(STAGE_SHUFFLE, "shuffle"), OF_STAGE(STAGE_TRAIN, "train"),
-    OF_STAGE(STAGE_EVALUATE, "evaluate"), OF_STAGE(STAGE_RELEASE, "release"),
     { "start", offsetof(struct rates, start), false },
     { "kept", offsetof(struct rates, kept), false },
     { "token_bytes", offsetof(struct rates, token_bytes), true },
     { "rows", offsetof(struct rates, rows), true },
 };
 
-enum { NUMBERS_COUNT = sizeof NUMBERS / sizeof *NUMBERS };
+enum { NUMBERS_COUNT = sizeof NUMBERS / sizeof *NUMBERS, ALL_NUMBERS = 2 * STAGES + NUMBERS_COUNT };
 
-static double *number(struct rates *rates, int n)
+/* Where number n is, what it is called, and whether it is true of a text: first the rate and the
+ * time of a task of each stage, then the others. */
+static double *number(struct rates *rates, int n, char name[32], bool *of_text)
 {
-    return (double *)((char *)rates + NUMBERS[n].at);
+    struct stage_rate *rate = &rates->stage[n / 2 < STAGES ? n / 2 : 0];
+
+    *of_text = n >= 2 * STAGES && NUMBERS[n - 2 * STAGES].of_text;
+    if (n < 2 * STAGES) {
+        snprintf(name, 32, "%s%s", stage_name((enum stage)(n / 2)), n % 2 == 0 ? "" : "_task");
+        return n % 2 == 0 ? &rate->work : &rate->task;
+    }
+    snprintf(name, 32, "%s", NUMBERS[n - 2 * STAGES].name);
+    return (double *)((char *)rates + NUMBERS[n - 2 * STAGES].at);
+}
+
+/* Two cores of a virtual machine with AVX-512, November 2026. */
+static struct rates typical(void)
+{
+    struct rates rates = { .start = 1, .kept = 0.7, .token_bytes = 1.5, .of_others = true,
+                           .source = "typical figures, not of this machine" };
+
+    for (int s = 0; s < STAGES; s++)
+        rates.stage[s].work = stage_traits((enum stage)s)->rate;
+    return rates;
 }
 
 void rates_path(char path[PATH_LENGTH])
@@ -57,16 +61,18 @@ void rates_path(char path[PATH_LENGTH])
 /* Replace what the file has. */
 static void read_kept(struct rates *rates, const struct suite *suite)
 {
-    char path[PATH_LENGTH];
+    char path[PATH_LENGTH], name[32];
+    bool of_text;
 
     rates_path(path);
     json_t *file = json_load_file(path, 0, NULL);
     const char *of = json_string_value(json_object_get(file, "suite"));
     const bool same_text = of != NULL && strcmp(of, suite->name) == 0;
-    for (int n = 0; n < NUMBERS_COUNT; n++) {
-        const double value = json_number_value(json_object_get(file, NUMBERS[n].name));
-        if (value > 0 && (same_text || !NUMBERS[n].of_text))
-            *number(rates, n) = value;
+    for (int n = 0; n < ALL_NUMBERS; n++) {
+        double *to = number(rates, n, name, &of_text);
+        const double value = json_number_value(json_object_get(file, name));
+        if (value > 0 && (same_text || !of_text))
+            *to = value;
     }
     if (file != NULL) {
         snprintf(rates->source, sizeof rates->source, "measured here with the suite %.24s",
@@ -78,22 +84,20 @@ static void read_kept(struct rates *rates, const struct suite *suite)
 
 void rates_of(struct rates *rates, const struct suite *suite)
 {
-    const double given[] = {    /* in the order of the stages */
-        suite->rates.tokenize * 1e6, suite->rates.harvest * 1e9, suite->rates.shuffle * 1e6,
-        suite->rates.train * 1e9, suite->rates.evaluate * 1e9,
-    };
-    const int stages = (int)(sizeof given / sizeof *given);
-    int count = 0;
+    int asked = 0, count = 0;
 
-    *rates = TYPICAL;
+    *rates = typical();
     rates->rows = 1 - 1 / (double)suite->corpus.context;
     read_kept(rates, suite);
-    for (int n = 0; n < stages; n++)
-        if (given[n] > 0) {
-            rates->stage[n].work = given[n];
-            count++;
-        }
-    if (count == stages)
+    for (int s = 0; s < STAGES; s++) {
+        const struct stage_traits *traits = stage_traits((enum stage)s);
+        const double given = traits->given != NULL ? traits->given(suite) : 0;
+        asked += traits->given != NULL;
+        count += given > 0;
+        if (given > 0)
+            rates->stage[s].work = given * traits->rate_unit;
+    }
+    if (count == asked)
         strcpy(rates->source, "given in the suite");
     else if (count > 0)
         strcat(rates->source, "; some given in the suite");
@@ -104,11 +108,14 @@ enum status rates_keep(const struct rates *rates, const struct suite *suite)
 {
     json_t *file = json_pack("{s:s}", "suite", suite->name);
     struct rates copy = *rates;
-    char path[PATH_LENGTH], *text;
+    char path[PATH_LENGTH], name[32], *text;
+    bool of_text;
     enum status st;
 
-    for (int n = 0; n < NUMBERS_COUNT; n++)
-        json_object_set_new(file, NUMBERS[n].name, json_real(*number(&copy, n)));
+    for (int n = 0; n < ALL_NUMBERS; n++) {
+        const double value = *number(&copy, n, name, &of_text);
+        json_object_set_new(file, name, json_real(value));
+    }
     text = json_dumps(file, JSON_INDENT(2));
     rates_path(path);
     TRY(file_make_folder_above(path));

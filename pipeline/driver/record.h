@@ -9,8 +9,7 @@
 #define RECORD_H
 
 #include "base/file.h"
-#include "driver/stage.h"
-#include "suite/suite.h"
+#include "suite/stages.h"
 
 enum { WHOLE_STAGE = -1 };      /* in place of a task: what `saemill run` does of a stage */
 
@@ -18,11 +17,12 @@ enum ending { ENDED_NOT, ENDED_STOPPED, ENDED_FAILED };
 
 struct record {
     enum ending ending;
-    int64_t     progress;   /* when the last attempt began (progress.h) */
+    int64_t     progress;   /* when the last attempt began (stages.h) */
     int         idle;       /* attempts in a row before it that made no progress */
 };
 
-void record_log_path(char path[PATH_LENGTH], const struct suite *suite, enum stage stage, int64_t task);
+void record_log_path(char path[PATH_LENGTH], const struct suite *suite, enum stage stage,
+                     int64_t task);
 
 /* Is there a record?  What cannot be understood is no record.  Local. */
 bool record_read(struct record *record, const struct suite *suite, enum stage stage,
@@ -33,7 +33,7 @@ enum status record_write(const struct record *record, const struct suite *suite,
                          enum stage stage, int64_t task);
 enum status record_remove(const struct suite *suite, enum stage stage, int64_t task);
 
-/* The numbers of a stage's tasks that have a record: a flag for each of `tasks`, and behind
+/* The numbers of a stage's tasks that have a record: a flag for each of `tasks`, and after
  * them one for the whole stage.  Caller frees.  Local. */
 bool *record_list(const struct suite *suite, enum stage stage, int64_t tasks);
 

@@ -1,44 +1,10 @@
 #include "driver/stage.h"
 
-#include <string.h>
+#define STAGES_POINTER(stage, ...) &stage##_STAGE,
 
-static const struct {
-    const char *name, *makes, *tasks;
-} STAGE[STAGES] = {
-    { "tokenize", "corpus files", "corpus files" },
-    { "harvest", "shards", "shards" },
-    { "shuffle", "streams", "streams" },
-    { "train", "autoencoders", "streams" },
-    { "evaluate", "autoencoders", "streams" },
-    { "release", "folder", "folder" },
-};
+static const struct stage_traits *const TRAITS[] = { STAGES_TABLE(STAGES_POINTER) };
 
-const char *stage_name(enum stage stage)
+const struct stage_traits *stage_traits(enum stage stage)
 {
-    return STAGE[stage].name;
-}
-
-enum status stage_parse(enum stage *stage, const char *name)
-{
-    for (int s = 0; s < STAGES; s++)
-        if (strcmp(STAGE[s].name, name) == 0) {
-            *stage = (enum stage)s;
-            return OK;
-        }
-    return refuse(E_USAGE, "there is no stage '%s'", name);
-}
-
-const char *stage_makes(enum stage stage)
-{
-    return STAGE[stage].makes;
-}
-
-const char *stage_tasks(enum stage stage)
-{
-    return STAGE[stage].tasks;
-}
-
-bool stage_follows_streams(enum stage stage)
-{
-    return stage == STAGE_TRAIN || stage == STAGE_EVALUATE;
+    return TRAITS[stage];
 }

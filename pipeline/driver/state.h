@@ -3,15 +3,14 @@
 #ifndef STATE_H
 #define STATE_H
 
-#include "driver/stage.h"
-#include "suite/suite.h"
+#include "suite/stages.h"
 
 #include <time.h>
 
 struct stage_state {
-    int64_t done, total;    /* of stage_makes(); total -1: known only when the stages before it
-                               are complete */
-    int64_t tasks;          /* of stage_tasks(); 0 while the total is not known */
+    int64_t done, total;    /* things that the stage makes; total -1: known only when the stage it
+                               waits for is complete */
+    int64_t tasks;          /* 0 while the total is not known */
     bool   *task_done;      /* [tasks] */
     time_t  first, last;    /* when the first and the last of the done things appeared */
 };

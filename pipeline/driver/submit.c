@@ -3,6 +3,7 @@
 #include "base/die.h"
 #include "driver/command.h"
 #include "driver/sbatch.h"
+#include "driver/stage.h"
 #include "driver/suite_model.h"
 #include "driver/survey.h"
 #include "suite/ownership.h"
@@ -40,8 +41,7 @@ static enum status hand_over(struct submission *s, const char *command, const ch
     }
     TRY(command_read(&answer, command));
     snprintf(job, JOB, "%.*s", (int)strspn(answer, "0123456789"), answer);
-    TRY(job[0] != '\0' ? OK
-        : refuse(E_IO, "sbatch answers '%s' instead of a job's number", answer));
+    REQUIRE(job[0] != '\0', E_IO, "sbatch answers '%s' instead of a job's number", answer);
     fprintf(s->jobs, " %s", job);
     fflush(s->jobs);
 done:
@@ -83,28 +83,28 @@ static char *dependency_on_all(const struct submission *s, enum stage before)
     return all;
 }
 
-/* Does a task of this stage wait for its own stream alone?  A transcoder is trained on two. */
+/* Does a task of this stage wait for its own stream alone? */
 static bool waits_for_stream(const struct submission *s, enum stage stage)
 {
-    bool transcoders = false;
+    const struct stage_traits *traits = stage_traits(stage);
 
-    for (unsigned g = 0; g < s->sbatch.suite->saes_count; g++)
-        transcoders |= s->sbatch.suite->saes[g].target != TARGET_INPUT;
-    return stage_follows_streams(stage) && !(stage == STAGE_TRAIN && transcoders);
+    return stage_row(stage)->follows == FOLLOWS_TASK
+           && (traits->crosses_streams == NULL || !traits->crosses_streams(s->sbatch.suite));
 }
 
 /* What one task of a stage waits for. */
 static char *dependency_of(const struct submission *s, enum stage stage, int64_t task)
 {
+    const enum stage after = stage_row(stage)->after;
     char *text;
 
-    if (stage == STAGE_TOKENIZE)
+    if (stage_row(stage)->follows == FOLLOWS_NONE)
         return strdup("");
     if (!waits_for_stream(s, stage))
-        return dependency_on_all(s, (enum stage)(stage - 1));
-    if (s->job[stage - 1][task][0] == '\0')
+        return dependency_on_all(s, after);
+    if (s->job[after][task][0] == '\0')
         return strdup("");
-    if (asprintf(&text, "aftercorr:%s", s->job[stage - 1][task]) < 0)
+    if (asprintf(&text, "aftercorr:%s", s->job[after][task]) < 0)
         die("no memory for a dependency");
     return text;
 }
@@ -113,8 +113,9 @@ static char *dependency_of(const struct submission *s, enum stage stage, int64_t
  * same dependency? */
 static bool goes_with(const struct submission *s, enum stage stage, int64_t task, int64_t first)
 {
-    return !waits_for_stream(s, stage)
-        || strcmp(s->job[stage - 1][task], s->job[stage - 1][first]) == 0;
+    const enum stage after = stage_row(stage)->after;
+
+    return !waits_for_stream(s, stage) || strcmp(s->job[after][task], s->job[after][first]) == 0;
 }
 
 /* --- stages ------------------------------------------------------------------------ */
@@ -149,7 +150,7 @@ static enum status submit_array(struct submission *s, enum stage stage, bool *wa
         }
     if (!s->dry)
         printf("%s: %lld %s, job %s%s%s\n", stage_name(stage), (long long)count,
-               stage_tasks(stage), job, dependency[0] != '\0' ? ", " : "", dependency);
+               stage_row(stage)->tasks, job, dependency[0] != '\0' ? ", " : "", dependency);
 done:
     free(command);
     free(dependency);
@@ -179,16 +180,16 @@ done:
 }
 
 /* A job that submits the rest when it can be counted. */
-static enum status submit_rest(struct submission *s)
+static enum status submit_rest(struct submission *s, enum stage stage)
 {
-    char *dependency = dependency_on_all(s, STAGE_TOKENIZE), job[JOB];
+    char *dependency = dependency_on_all(s, stage_row(stage)->after), job[JOB];
     char *command = sbatch_rest(&s->sbatch, dependency);
     enum status st;
 
     TRY(hand_over(s, command, "rest", job));
     if (!s->dry)
-        printf("the rest: when the corpus is tokenized and the shards can be counted, job %s\n",
-               job);
+        printf("the rest: when %s is done and the %s can be counted, job %s\n",
+               stage_name(stage_row(stage)->after), stage_row(stage)->tasks, job);
 done:
     free(dependency);
     free(command);
@@ -199,7 +200,7 @@ done:
 
 /* Digits of the indices that an array may have: as many as there are in every index below a
  * power of ten that MaxArraySize allows.  Then a task's number is that of its array with its
- * index behind, in the names of logs too. */
+ * index after it, in the names of logs too. */
 static enum status find_digits(struct submission *s)
 {
     int *digits = &s->sbatch.digits;
@@ -215,8 +216,8 @@ static enum status find_digits(struct submission *s)
     for (*digits = 1; *digits < 4 && most > 10; ++*digits)
         most /= 10;
     *digits -= most < 10;
-    TRY(*digits > 0 ? OK : refuse(E_USAGE, "this Slurm allows no job arrays of ten tasks "
-                                    "(MaxArraySize in slurm.conf), as saemill submit needs"));
+    REQUIRE(*digits > 0, E_USAGE, "this Slurm allows no job arrays of ten tasks (MaxArraySize in "
+            "slurm.conf), as saemill submit needs");
 done:
     free(answer);
     return st;
@@ -230,21 +231,19 @@ static enum status prepare(struct submission *s)
     enum status st;
 
     length = readlink("/proc/self/exe", s->sbatch.root, sizeof s->sbatch.root - 1);
-    TRY(length > 0 ? OK : refuse(E_IO, "cannot find the folder of this program: %s",
-                                 strerror(errno)));
+    REQUIRE(length > 0, E_IO, "cannot find the folder of this program: %s", strerror(errno));
     dirname(dirname(s->sbatch.root));
     TRY(suite_model_read(&s->sbatch.model, s->sbatch.suite));
     TRY(survey_make(&s->survey, s->sbatch.suite));
     TRY(find_digits(s));
     if (s->dry)
         return OK;
-    TRY(command_exists("sbatch") && !s->survey.queue.silent ? OK
-        : refuse(E_USAGE, "there is no Slurm here (no sbatch, or it does not answer); on one "
-                 "machine use saemill run %s", s->sbatch.path));
-    TRY(s->survey.holder == 0 ? OK
-        : refuse(E_USAGE, "a `saemill run` (process %ld) is at work in %s; stop it first, or let "
-                 "it finish", s->survey.holder, s->sbatch.suite->run));
-    TRY(ownership_claim(s->sbatch.suite));
+    REQUIRE(command_exists("sbatch") && !s->survey.queue.silent, E_USAGE, "there is no Slurm here "
+            "(no sbatch, or it does not answer); on one machine use saemill run %s",
+            s->sbatch.path);
+    REQUIRE(s->survey.holder == 0, E_USAGE, "a `saemill run` (process %ld) is at work in %s; stop "
+            "it first, or let it finish", s->survey.holder, s->sbatch.suite->run);
+    TRY(ownership_claim(s->sbatch.suite->run, s->sbatch.suite->text));
     path_print(folder, "%s/logs", s->sbatch.suite->run);
     TRY(file_make_folder(folder));
     unsetenv("SLURM_RESTART_COUNT");    /* of the job in which the rest is submitted */
@@ -273,7 +272,7 @@ enum status submit(const struct suite *suite, const char *path, bool dry)
     TRY(prepare(&s));
     for (int stage = 0; stage < STAGES; stage++) {
         if (s.survey.state.stage[stage].total < 0) {
-            TRY(submit_rest(&s));
+            TRY(submit_rest(&s, (enum stage)stage));
             break;
         }
         TRY(submit_stage(&s, (enum stage)stage));

@@ -52,12 +52,12 @@ static void print_stage(FILE *out, const struct survey *survey, enum stage stage
         return;
     }
     fprintf(out, "%5lld of %5lld %s", (long long)state->done, (long long)state->total,
-            stage_makes(stage));
+            stage_row(stage)->makes);
     if (state_stage_complete(state))
         fputs(", complete", out);
     else if (state->total != state->tasks)
         fprintf(out, ", %lld of %lld %s", (long long)of->count[TASK_DONE],
-                (long long)state->tasks, stage_tasks(stage));
+                (long long)state->tasks, stage_row(stage)->tasks);
     for (size_t i = 0; i < sizeof ORDER / sizeof *ORDER; i++)
         if (of->count[ORDER[i]] > 0) {
             fprintf(out, "%s%lld %s", comma, (long long)of->count[ORDER[i]],
@@ -173,7 +173,7 @@ static json_t *stage_json(const struct survey *survey, const struct suite *suite
         if (of->task[t] != TASK_DONE && of->task[t] != TASK_MISSING)
             json_array_append_new(tasks, task_json(survey, suite, stage, t));
     return json_pack("{s:s, s:s, s:I, s:o, s:I, s:o, s:o, s:o, s:o}",
-                     "stage", stage_name(stage), "makes", stage_makes(stage),
+                     "stage", stage_name(stage), "makes", stage_row(stage)->makes,
                      "done", (json_int_t)state->done,
                      "total", state->total < 0 ? json_null() : json_integer(state->total),
                      "tasks", (json_int_t)state->tasks, "states", counts, "unfinished", tasks,

@@ -1,9 +1,8 @@
 #include "driver/task.h"
-#include "corpus/selection.h"
 #include "driver/command.h"
 #include "driver/lock.h"
-#include "driver/progress.h"
 #include "driver/record.h"
+#include "driver/stage.h"
 #include "driver/state.h"
 #include "driver/suite_model.h"
 
@@ -40,31 +39,30 @@ static void print_heading(const struct suite *suite, enum stage stage, int64_t t
     fflush(stdout);
 }
 
-/* Harvest's tasks are counted before the corpus is: are there as many shards? */
-static enum status has_shard(const struct suite *suite, int64_t task, bool *there)
+/* Does the task exist?  Tasks may have been counted before the stage they wait for was done. */
+static enum status is_there(const struct suite *suite, const struct tasks *tasks, enum stage stage,
+                            int64_t task, bool *there)
 {
-    struct selection selection = {0};
+    int64_t count;
     enum status st;
 
-    TRY(selection_of_harvest(&selection, suite));
-    *there = task < split_blocks(selection.sequences, suite->harvest.shard);
+    TRY(stage_traits(stage)->count(suite, tasks, true, &count));
+    *there = task < count;
 done:
-    selection_close(&selection);
     return st;
 }
 
 /* The record of the attempt that begins.  E_USAGE if those before it came to nothing. */
-static enum status begin(struct record *record, const struct suite *suite, enum stage stage,
-                         int64_t task)
+static enum status begin(struct record *record, const struct suite *suite,
+                         const struct tasks *tasks, enum stage stage, int64_t task)
 {
-    struct lm_config model;
-    struct tasks tasks = {0};
+    const struct stage_traits *traits = stage_traits(stage);
     struct record before;
     enum status st;
 
-    TRY(suite_model_read(&model, suite));
-    TRY(tasks_make(&tasks, suite, model.layers));
-    *record = (struct record){ .progress = progress_of(suite, &tasks, stage, task) };
+    *record = (struct record){0};
+    if (traits->progress != NULL && task < tasks->taps_count)
+        record->progress = traits->progress(suite, tasks, task);
     if (slurm_number("SLURM_RESTART_COUNT", 0) > 0
         && record_read(&before, suite, stage, task) && record->progress <= before.progress)
         record->idle = before.idle + 1;
@@ -78,9 +76,8 @@ static enum status begin(struct record *record, const struct suite *suite, enum 
                 "it; raise resources.time, or resources.nodes or cores%s, and submit it again",
                 stage_name(stage), (long long)task, IDLE_MOST,
                 (long long)suite->resources.time,
-                stage == STAGE_HARVEST ? ", or lower harvest.shard" : "");
+                traits->less_time);
 done:
-    tasks_free(&tasks);
     return st;
 }
 
@@ -91,9 +88,8 @@ static enum status check_done(const struct suite *suite, enum stage stage, int64
     enum status st;
 
     TRY(state_read(&state, suite));
-    TRY(state.stage[stage].task_done[task] ? OK
-        : refuse(E_IO, "%s %lld ended well, but its work is not there; were its ranks started?  "
-                 "Submit it again", stage_name(stage), (long long)task));
+    REQUIRE(state.stage[stage].task_done[task], E_IO, "%s %lld ended well, but its work is not "
+            "there; were its ranks started?  Submit it again", stage_name(stage), (long long)task);
 done:
     state_free(&state);
     return st;
@@ -144,19 +140,21 @@ enum status task_run(const struct suite *suite, const char *path, enum stage sta
         .starter = starter, .ranks = (int)slurm_number("SLURM_NTASKS", 0),
         .threads = (int)slurm_number("SLURM_CPUS_PER_TASK", 1),
     };
-    struct record record = {0};
-    enum status st, ended = OK;
-    bool there = true;
+    struct lm_config model;
+    struct tasks tasks = {0};
+    struct record record;
+    enum status st, ended;
+    bool there;
 
-    TRY(task >= 0 && launched.ranks > 0 ? OK
-        : refuse(E_USAGE, "`saemill task` is what the batch scripts of `saemill submit` call in a "
-                 "Slurm job array; use saemill submit %s", path));
+    REQUIRE(task >= 0 && launched.ranks > 0, E_USAGE, "`saemill task` is what the batch scripts "
+            "of `saemill submit` call in a Slurm job array; use saemill submit %s", path);
     snprintf(program, sizeof program, "saemill-%s", stage_name(stage));
     print_heading(suite, stage, task, &launched);
     TRY(lock_take_task(suite->run, stage, task));
-    TRY(begin(&record, suite, stage, task));
-    if (stage == STAGE_HARVEST)
-        ended = has_shard(suite, task, &there);
+    TRY(suite_model_read(&model, suite));
+    TRY(tasks_make(&tasks, suite, model.layers));
+    TRY(begin(&record, suite, &tasks, stage, task));
+    ended = is_there(suite, &tasks, stage, task, &there);
     if (ended == OK && there)
         ended = launch(&launched);
     if (ended == OK && there)
@@ -165,5 +163,6 @@ enum status task_run(const struct suite *suite, const char *path, enum stage sta
         printf("the corpus is used up before this shard; there is nothing to do\n");
     st = end(&record, suite, stage, task, ended);
 done:
+    tasks_free(&tasks);
     return st;
 }

@@ -3,8 +3,7 @@
 #define TASK_H
 
 #include "driver/launch.h"
-#include "driver/stage.h"
-#include "suite/suite.h"
+#include "suite/stages.h"
 
 /* Do task number `first` + SLURM_ARRAY_TASK_ID with the ranks and threads that the job was
  * given, and keep a record of it (record.h).  If the job's time is soon over (SIGUSR1) the

@@ -6,12 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int64_t shared_saes_bytes(int32_t inputs, int32_t outputs, int32_t latents, bool skip)
-{
-    return (int64_t)sizeof(float) * (((int64_t)inputs + outputs + 2) * latents + outputs
-                                     + (skip ? (int64_t)inputs * outputs : 0));
-}
-
 void shared_saes_make(struct shared_saes *shared, int most)
 {
     *shared = (struct shared_saes){ .saes = allocate(most, sizeof *shared->saes),
@@ -61,10 +55,10 @@ static void share(struct sae *sae, MPI_Win *window, MPI_Comm node, struct sae *o
 
     MPI_Comm_rank(node, &rank);
     *sae = *own;
-    MPI_Bcast(sae, sizeof *sae, MPI_BYTE, 0, node);     /* its sizes; of `skip` whether it is there */
+    MPI_Bcast(sae, sizeof *sae, MPI_BYTE, 0, node);     /* sizes, and whether there is a skip */
     if (rank == 0)
-        bytes = (MPI_Aint)shared_saes_bytes(sae->inputs, sae->outputs, sae->latents,
-                                            sae->skip != NULL);
+        bytes = (MPI_Aint)sizeof(float) * sae_parameters(sae->inputs, sae->outputs, sae->latents,
+                                                         sae->skip != NULL);
     MPI_Win_allocate_shared(bytes, unit, MPI_INFO_NULL, node, &memory, window);
     MPI_Win_shared_query(*window, 0, &bytes, &unit, &memory);
     MPI_Win_fence(0, *window);

@@ -29,7 +29,4 @@ void shared_saes_free(struct shared_saes *shared);
 enum status shared_saes_read(struct shared_saes *shared, MPI_Comm comm, shared_saes_reader *read,
                              const char *path);
 
-/* Bytes of the parameters of one. */
-int64_t shared_saes_bytes(int32_t inputs, int32_t outputs, int32_t latents, bool skip);
-
 #endif

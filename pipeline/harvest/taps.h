@@ -32,8 +32,8 @@ struct fed {
 void taps_list(struct taps *taps, const struct tap *list, int count,
                const struct lm_config *config, enum store store);
 
-/* Bytes that taps_make() will allocate for blocks of `block` sequences, and that writing takes, with
- * `threads` threads on rank `rank` of `size`. */
+/* Bytes that taps_make() allocates for blocks of `block` sequences on rank number `rank` of `size`
+ * with `threads` threads, and that writing takes. */
 int64_t taps_bytes(const struct taps *taps, const struct lm_config *config,
                    enum precision precision, int64_t block, int64_t context, int rank, int size,
                    int threads);

@@ -317,23 +317,24 @@ static void embed(float *x, const struct weights *weights, int32_t id, int64_t p
 enum status forward_start(struct forward *f, const int32_t *ids, int64_t sequences)
 {
     const struct lm_config *c = &f->weights->config;
+    enum status st = OK;
 
     assert(0 < sequences && sequences <= f->most);
-    if (f->context > c->positions)
-        return refuse(E_USAGE, "sequences of %lld tokens are longer than the %d this model was "
-                      "made for; set 'corpus: context' to at most that", (long long)f->context,
-                      (int)c->positions);
+    REQUIRE(f->context <= c->positions, E_USAGE, "sequences of %lld tokens are longer than the %d "
+            "this model was made for; set 'corpus: context' to at most that", (long long)f->context,
+            (int)c->positions);
     f->sequences = sequences;
     f->rows = sequences * f->context;
     for (int64_t r = 0; r < f->rows; r++)
-        if (ids[r] < 0 || ids[r] >= c->vocabulary)
-            return refuse(E_FORMAT, "token id %d is not in the model's vocabulary of %d; was the "
-                          "text tokenized for another model?", (int)ids[r], (int)c->vocabulary);
+        REQUIRE(0 <= ids[r] && ids[r] < c->vocabulary, E_FORMAT, "token id %d is not in the "
+                "model's vocabulary of %d; was the text tokenized for another model?", (int)ids[r],
+                (int)c->vocabulary);
     #pragma omp parallel for
     for (int64_t r = 0; r < f->rows; r++)
         embed(f->residual + r * c->width, f->weights, ids[r], r % f->context);
     stand_at(f, (struct tap){ .site = site_at(SITES - 1), .layer = -1 });
-    return OK;
+done:
+    return st;
 }
 
 void forward_next(struct forward *f)

@@ -33,35 +33,39 @@ enum { TYPES_COUNT = sizeof TYPES / sizeof *TYPES };
  * masks and counters. */
 static enum status read_type(struct safetensor *tensor, const json_t *entry)
 {
+    enum status st = OK;
+
     tensor->type = TENSOR_OTHER;
     tensor->type_name = json_string_value(json_object_get(entry, "dtype"));
-    if (tensor->type_name == NULL)
-        return refuse(E_FORMAT, "%s: tensor %.80s needs a \"dtype\"", tensor->path, tensor->name);
+    REQUIRE(tensor->type_name != NULL, E_FORMAT, "%s: tensor %.80s needs a \"dtype\"", tensor->path,
+            tensor->name);
     for (int i = 0; i < TYPES_COUNT; i++)
         if (strcmp(tensor->type_name, TYPES[i].name) == 0)
             tensor->type = (enum tensor_type)i;
-    return OK;
+done:
+    return st;
 }
 
 static enum status read_shape(struct safetensor *tensor, const json_t *entry)
 {
     const json_t *shape = json_object_get(entry, "shape");
     const size_t rank = json_array_size(shape);
+    enum status st = OK;
 
-    if (!json_is_array(shape) || rank > TENSOR_RANK_MAX)
-        return refuse(E_FORMAT, "%s: tensor %.80s needs a \"shape\" of at most %d dimensions",
-                      tensor->path, tensor->name, TENSOR_RANK_MAX);
+    REQUIRE(json_is_array(shape) && rank <= TENSOR_RANK_MAX, E_FORMAT, "%s: tensor %.80s needs a "
+            "\"shape\" of at most %d dimensions", tensor->path, tensor->name, TENSOR_RANK_MAX);
     tensor->rank = (int)rank;
     tensor->count = 1;
     for (int i = 0; i < tensor->rank; i++) {
         const json_t *length = json_array_get(shape, (size_t)i);
         tensor->shape[i] = json_integer_value(length);
-        if (!json_is_integer(length) || tensor->shape[i] < 1
-            || __builtin_mul_overflow(tensor->count, tensor->shape[i], &tensor->count))
-            return refuse(E_FORMAT, "%s: tensor %.80s has an impossible \"shape\"", tensor->path,
-                          tensor->name);
+        REQUIRE(json_is_integer(length) && tensor->shape[i] >= 1
+                && !__builtin_mul_overflow(tensor->count, tensor->shape[i], &tensor->count),
+                E_FORMAT, "%s: tensor %.80s has an impossible \"shape\"", tensor->path,
+                tensor->name);
     }
-    return OK;
+done:
+    return st;
 }
 
 /* `data` is the number of bytes after the file's header. */
@@ -71,23 +75,22 @@ static enum status read_place(struct safetensor *tensor, const json_t *entry, in
     const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
     const int64_t from = json_integer_value(begin), to = json_integer_value(end);
     int64_t bytes;
+    enum status st = OK;
 
-    if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end)
-        || from < 0 || to < from)
-        return refuse(E_FORMAT, "%s: tensor %.80s needs \"data_offsets\" [begin, end]",
-                      tensor->path, tensor->name);
-    if (to > data)
-        return refuse(E_FORMAT, "%s: tensor %.80s ends at byte %lld of the data, but there are "
-                      "only %lld; the file is truncated or damaged, fetch it again", tensor->path,
-                      tensor->name, (long long)to, (long long)data);
-    if (tensor->type != TENSOR_OTHER
-        && (__builtin_mul_overflow(tensor->count, TYPES[tensor->type].bytes, &bytes)
-            || bytes != to - from))
-        return refuse(E_FORMAT, "%s: the shape of tensor %.80s does not fit its %lld bytes",
-                      tensor->path, tensor->name, (long long)(to - from));
+    REQUIRE(json_array_size(offsets) == 2 && json_is_integer(begin) && json_is_integer(end)
+            && 0 <= from && from <= to, E_FORMAT,
+            "%s: tensor %.80s needs \"data_offsets\" [begin, end]", tensor->path, tensor->name);
+    REQUIRE(to <= data, E_FORMAT, "%s: tensor %.80s ends at byte %lld of the data, but there are "
+            "only %lld; the file is truncated or damaged, fetch it again", tensor->path,
+            tensor->name, (long long)to, (long long)data);
+    REQUIRE(tensor->type == TENSOR_OTHER
+            || (!__builtin_mul_overflow(tensor->count, TYPES[tensor->type].bytes, &bytes)
+                && bytes == to - from), E_FORMAT, "%s: the shape of tensor %.80s does not fit its "
+            "%lld bytes", tensor->path, tensor->name, (long long)(to - from));
     tensor->begin = from;
     tensor->end = to;
-    return OK;
+done:
+    return st;
 }
 
 /* --- one file ------------------------------------------------------------------------ */
@@ -99,16 +102,13 @@ static enum status map_file(struct mapped_file *file)
     int fd = -1;
 
     TRY(file_size(file->path, &file->size));
-    if (file->size < 8)
-        return refuse(E_FORMAT, "%s has %lld bytes, too few for a safetensors file", file->path,
-                      (long long)file->size);
+    REQUIRE(file->size >= 8, E_FORMAT, "%s has %lld bytes, too few for a safetensors file",
+            file->path, (long long)file->size);
     fd = open(file->path, O_RDONLY);
-    if (fd < 0)
-        return refuse(E_IO, "cannot open %s", file->path);
+    REQUIRE(fd >= 0, E_IO, "cannot open %s", file->path);
     bytes = mmap(NULL, (size_t)file->size, PROT_READ, MAP_PRIVATE, fd, 0);
     close(fd);
-    if (bytes == MAP_FAILED)
-        return refuse(E_IO, "cannot map %s into memory", file->path);
+    REQUIRE(bytes != MAP_FAILED, E_IO, "cannot map %s into memory", file->path);
     file->bytes = bytes;
 done:
     return st;
@@ -118,19 +118,19 @@ static enum status parse_header(struct mapped_file *file, int64_t *data)
 {
     uint64_t length = 0;
     json_error_t error;
+    enum status st = OK;
 
     for (int i = 7; i >= 0; i--)
         length = length << 8 | (unsigned char)file->bytes[i];
-    if (length > (uint64_t)(file->size - 8))
-        return refuse(E_FORMAT, "%s: its header claims %llu bytes, but the file has only %lld; "
-                      "it is truncated or damaged, fetch it again", file->path,
-                      (unsigned long long)length, (long long)file->size);
+    REQUIRE(length <= (uint64_t)(file->size - 8), E_FORMAT, "%s: its header claims %llu bytes, but "
+            "the file has only %lld; it is truncated or damaged, fetch it again", file->path,
+            (unsigned long long)length, (long long)file->size);
     file->header = json_loadb(file->bytes + 8, length, JSON_REJECT_DUPLICATES, &error);
-    if (!json_is_object(file->header))
-        return refuse(E_FORMAT, "%s: its header is not a JSON object: %s", file->path,
-                      file->header == NULL ? error.text : "something else");
+    REQUIRE(json_is_object(file->header), E_FORMAT, "%s: its header is not a JSON object: %s",
+            file->path, file->header == NULL ? error.text : "something else");
     *data = 8 + (int64_t)length;
-    return OK;
+done:
+    return st;
 }
 
 static int by_place(const void *a, const void *b)
@@ -145,20 +145,20 @@ static enum status check_places(struct safetensor *tensors, int64_t count, const
                                 int64_t data)
 {
     int64_t end = 0;
+    enum status st = OK;
 
     qsort(tensors, (size_t)count, sizeof *tensors, by_place);
     for (int64_t i = 0; i < count; i++) {
-        if (tensors[i].begin != end)
-            return refuse(E_FORMAT, "%s: the values of tensor %.80s begin at byte %lld of the "
-                          "data, where %s; the file is damaged, fetch it again", path,
-                          tensors[i].name, (long long)tensors[i].begin,
-                          tensors[i].begin < end ? "another tensor lies" : "a gap precedes them");
+        REQUIRE(tensors[i].begin == end, E_FORMAT, "%s: the values of tensor %.80s begin at byte "
+                "%lld of the data, where %s; the file is damaged, fetch it again", path,
+                tensors[i].name, (long long)tensors[i].begin,
+                tensors[i].begin < end ? "another tensor lies" : "a gap precedes them");
         end = tensors[i].end;
     }
-    if (end != data)
-        return refuse(E_FORMAT, "%s: %lld bytes after the last tensor belong to none; the file is "
-                      "damaged, fetch it again", path, (long long)(data - end));
-    return OK;
+    REQUIRE(end == data, E_FORMAT, "%s: %lld bytes after the last tensor belong to none; the file "
+            "is damaged, fetch it again", path, (long long)(data - end));
+done:
+    return st;
 }
 
 /* Append the tensors of one file to the checkpoint's. */
@@ -210,21 +210,21 @@ static enum status read_index(json_t **map, json_t *files, const char *path)
     json_t *index = NULL, *place;
     json_error_t error;
     const char *tensor;
+    enum status st = OK;
 
     index = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     *map = json_incref(json_object_get(index, "weight_map"));
     json_decref(index);
-    if (!json_is_object(*map))
-        return refuse(E_FORMAT, "%s is not an index of safetensors files: it needs an object "
-                      "\"weight_map\"", path);
+    REQUIRE(json_is_object(*map), E_FORMAT, "%s is not an index of safetensors files: it needs an "
+            "object \"weight_map\"", path);
     json_object_foreach(*map, tensor, place) {
         const char *name = json_string_value(place);
-        if (name == NULL || strchr(name, '/') != NULL)
-            return refuse(E_FORMAT, "%s: tensor %.80s needs the name of a file in the same folder",
-                          path, tensor);
+        REQUIRE(name != NULL && strchr(name, '/') == NULL, E_FORMAT, "%s: tensor %.80s needs the "
+                "name of a file in the same folder", path, tensor);
         json_object_set(files, name, json_true());
     }
-    return OK;
+done:
+    return st;
 }
 
 /* Every tensor must be in the file that the index says. */
@@ -232,27 +232,30 @@ static enum status check_index(const struct safetensors *checkpoint, json_t *map
 {
     const char *name;
     json_t *place;
+    enum status st = OK;
 
     json_object_foreach(map, name, place) {
         const struct safetensor *tensor = safetensors_find(checkpoint, name);
-        if (tensor == NULL || !path_ends(tensor->path, json_string_value(place)))
-            return refuse(E_FORMAT, "%s says that tensor %.80s is in %s, but it is not; fetch both "
-                          "files again", path, name, json_string_value(place));
+        REQUIRE(tensor != NULL && path_ends(tensor->path, json_string_value(place)), E_FORMAT,
+                "%s says that tensor %.80s is in %s, but it is not; fetch both files again", path,
+                name, json_string_value(place));
     }
-    return OK;
+done:
+    return st;
 }
 
 /* Sort tensors by name, and refuse a name that occurs twice. */
 static enum status index_names(struct safetensors *checkpoint)
 {
     const struct safetensor *tensors = checkpoint->tensors;
+    enum status st = OK;
 
     qsort(checkpoint->tensors, (size_t)checkpoint->count, sizeof *tensors, by_name);
     for (int64_t i = 1; i < checkpoint->count; i++)
-        if (strcmp(tensors[i - 1].name, tensors[i].name) == 0)
-            return refuse(E_FORMAT, "tensor %.80s is both in %s and in %s", tensors[i].name,
-                          tensors[i - 1].path, tensors[i].path);
-    return OK;
+        REQUIRE(strcmp(tensors[i - 1].name, tensors[i].name) != 0, E_FORMAT, "tensor %.80s is both "
+                "in %s and in %s", tensors[i].name, tensors[i - 1].path, tensors[i].path);
+done:
+    return st;
 }
 
 enum status safetensors_open_file(struct safetensors *checkpoint, const char *path)
@@ -324,9 +327,9 @@ const struct safetensor *safetensors_find(const struct safetensors *checkpoint, 
 
 /* --- values -------------------------------------------------------------------------- */
 
-/* Unmap the whole pages that were read.  They stay in the system's cache, but no longer count as
+/* Release the whole pages that were read.  They stay in the system's cache, but no longer count as
  * this process's memory, where a large tensor would else be twice. */
-static void unmap_pages(const char *bytes, int64_t count)
+static void release_pages(const char *bytes, int64_t count)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     const uintptr_t first = ((uintptr_t)bytes + page - 1) / page * page;
@@ -368,7 +371,7 @@ static bool to_bf16(uint16_t *values, const char *bytes, int64_t count, enum ten
 }
 
 bool safetensors_part(void *values, enum precision precision, const struct safetensor *tensor,
-                     int64_t first, int64_t count)
+                      int64_t first, int64_t count)
 {
     const int64_t size = TYPES[tensor->type].bytes;
     const char *from = (const char *)tensor->values + first * size;
@@ -380,24 +383,28 @@ bool safetensors_part(void *values, enum precision precision, const struct safet
             ? to_bf16((uint16_t *)values + i, from + i * size, n, tensor->type)
             : to_floats((float *)values + i, from + i * size, n, tensor->type);
     }
-    unmap_pages(from, count * size);
+    release_pages(from, count * size);
     return finite;
 }
 
 enum status safetensors_check(const struct safetensor *tensor)
 {
-    if (tensor->type == TENSOR_OTHER)
-        return refuse(E_FORMAT, "%s: tensor %.80s is stored as %.20s; F32, BF16 and F16 can be "
-                      "read", tensor->path, tensor->name, tensor->type_name);
-    return OK;
+    enum status st = OK;
+
+    REQUIRE(tensor->type != TENSOR_OTHER, E_FORMAT, "%s: tensor %.80s is stored as %.20s; F32, "
+            "BF16 and F16 can be read", tensor->path, tensor->name, tensor->type_name);
+done:
+    return st;
 }
 
 enum status safetensors_finite(const struct safetensor *tensor, bool finite)
 {
-    if (!finite)
-        return refuse(E_NUMERIC, "%s: tensor %.80s holds a value that is not finite; the file is "
-                      "damaged, fetch it again", tensor->path, tensor->name);
-    return OK;
+    enum status st = OK;
+
+    REQUIRE(finite, E_NUMERIC, "%s: tensor %.80s holds a value that is not finite; the file is "
+            "damaged, fetch it again", tensor->path, tensor->name);
+done:
+    return st;
 }
 
 enum status safetensors_values(float *values, const struct safetensor *tensor)

@@ -52,12 +52,12 @@ static enum status parse_dictionary(struct member *member, const char *text)
     char descr[16] = "";
     long long rows = 0, columns = 0;
     int end = 0;
+    enum status st = OK;
 
     if (type == NULL || sscanf(type, "'descr': '%15[^']'", descr) != 1 || shape == NULL)
         return refuse_array(member, "is not a plain array of numbers");
-    if (strcmp(descr, "<f4") != 0)
-        return refuse(E_FORMAT, "cannot read %s: its array %s has the type %s; float32, which "
-                      "NumPy calls <f4, is needed", member->path, member->name, descr);
+    REQUIRE(strcmp(descr, "<f4") == 0, E_FORMAT, "cannot read %s: its array %s has the type %s; "
+            "float32, which NumPy calls <f4, is needed", member->path, member->name, descr);
     sscanf(shape, "'shape': (%18lld,)%n", &rows, &end);
     if (end == 0)
         sscanf(shape, "'shape': (%18lld, %18lld)%n", &rows, &columns, &end);
@@ -67,7 +67,8 @@ static enum status parse_dictionary(struct member *member, const char *text)
     member->rows = rows;
     member->columns = columns;
     member->fortran = strstr(text, "'fortran_order': True") != NULL;
-    return OK;
+done:
+    return st;
 }
 
 /* Read up to the numbers.  `bytes` is the member's size in the archive. */
@@ -113,15 +114,13 @@ static enum status member_open(struct member *member, zip_t *archive, const char
 
     *member = (struct member){ .path = path, .name = name };
     snprintf(file, sizeof file, "%s.npy", name);
-    if (zip_stat(archive, file, 0, &about) != 0)
-        return refuse(E_FORMAT, "cannot read %s: it has no array %s; an autoencoder has W_enc, "
-                      "W_dec, b_enc, b_dec and threshold", path, name);
+    REQUIRE(zip_stat(archive, file, 0, &about) == 0, E_FORMAT, "cannot read %s: it has no array "
+            "%s; an autoencoder has W_enc, W_dec, b_enc, b_dec and threshold", path, name);
     if (about.size / INFLATION_LARGEST > about.comp_size)
         return refuse_array(member, "claims more bytes than the archive can hold");
     member->file = zip_fopen(archive, file, 0);
-    if (member->file == NULL)
-        return refuse(E_FORMAT, "cannot read %s: its array %s: %s", path, name,
-                      zip_strerror(archive));
+    REQUIRE(member->file != NULL, E_FORMAT, "cannot read %s: its array %s: %s", path, name,
+            zip_strerror(archive));
     TRY(read_header(member, about.size));
 done:
     if (st != OK)

@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+int64_t sae_parameters(int32_t inputs, int32_t outputs, int32_t latents, bool skip)
+{
+    return ((int64_t)inputs + outputs + 2) * latents + outputs
+           + (skip ? (int64_t)inputs * outputs : 0);
+}
+
 void sae_make(struct sae *sae, int32_t inputs, int32_t outputs, int32_t latents)
 {
     *sae = (struct sae){

@@ -35,6 +35,9 @@ struct sae {
     float  *skip;           /* [outputs, inputs], or NULL */
 };
 
+/* Numbers of the parameters together. */
+int64_t sae_parameters(int32_t inputs, int32_t outputs, int32_t latents, bool skip);
+
 /* Allocate the parameters, all zero, without a skip matrix.  sae_free() accepts an empty one. */
 void sae_make(struct sae *sae, int32_t inputs, int32_t outputs, int32_t latents);
 void sae_free(struct sae *sae);

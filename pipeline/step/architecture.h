@@ -1,27 +1,36 @@
 /* architecture.h -- what each kind of autoencoder does in its own way.
  *
- * The step (step.h) is the same for all of them: products, lists, sums over ranks, Adam.  Here
- * is what differs: the parameters of a latent beyond its two directions, which latents of a row
- * are listed and with which values, what is added to the loss, and the derivatives of that.
- * Each architecture is one constant struct in a file of its own: jumprelu.c, gated.c, topk.c,
- * relu.c.  Architectures that keep k latents need the lists of all latents at once; the others
- * may take turns (turns.h), and the functions below see their entries one turn after the other.
+ * The step (step.h) is the same for all of them: products, lists, sums over ranks, Adam.  They
+ * differ in the parameters of a latent beyond its two directions, in which latents of a row are
+ * listed and with which values, in what is added to the loss, and in its derivatives.  Each
+ * architecture is one constant struct in a file of its own (jumprelu.c, gated.c, topk.c, relu.c)
+ * and one row of suite/architectures.def.
  *
- * The lists (kernels/codes.h) have two sections.  The values of active entries make the
- * reconstruction.  What the entries aside are for, the architecture says.
+ * Entries of architectures that keep k latents displace each other, so one pass (pass.h) lists all
+ * latents.  The functions below see the entries of the others one pass after the other.
  */
 #ifndef ARCHITECTURE_H
 #define ARCHITECTURE_H
 
-#include "step/workspace.h"
+#include "base/split.h"
+#include "kernels/codes.h"
+#include "kernels/select.h"
+#include "step/parameters.h"
+#include "step/recipe.h"
 #include "suite/architectures.h"
 
+struct criteria;
+struct errors;
+struct gradients;
+struct penalty;
 struct step_report;
+struct training;
 
-enum aside {
-    ASIDE_NEAR,     /* nothing is made of them; their gradients are asked for */
-    ASIDE_ROW,      /* a reconstruction of the row, for which the decoder is held fixed */
-    ASIDE_REST,     /* a reconstruction of what the active ones leave */
+/* What the auxiliary entries of a row are for. */
+enum auxiliary {
+    AUXILIARY_NEAR,     /* their gradients: they add nothing to a reconstruction */
+    AUXILIARY_ROW,      /* a second reconstruction of the row, with the decoder held fixed */
+    AUXILIARY_REST,     /* a reconstruction of the error that the active entries leave */
 };
 
 struct architecture {
@@ -30,53 +39,66 @@ struct architecture {
     bool        centred;            /* the encoder sees x - b_dec, and not x */
     bool        unit_decoder;       /* decoder rows are kept at norm 1 */
     double      decoder_norm;       /* of the first decoder rows */
-    enum aside  aside;
+    enum auxiliary auxiliary;
 
-    /* Give the vectors, which are 0, their first values.  Local. */
+    /* Set the vectors, which are 0, to their first values.  NULL: they stay 0.  Local. */
     void (*start)(struct training *training);
 
-    /* Before a batch: threshold, floor and gain of the workspace, as scan() wants them; and
-     * aside_decoded, if entries aside make something in this step.  Local. */
-    void (*prepare)(const struct training *training, struct workspace *workspace);
+    /* Upper bound of the entries that a first batch lists, by row and latent, dead latents apart.
+     * Local. */
+    double (*first_density)(const struct recipe *recipe, struct shape shape);
+
+    /* Set the criteria of a batch from the parameters; bounds are set already.  Local. */
+    void (*prepare)(const struct training *training, struct criteria *criteria);
 
     /* List the entries of some rows in one tile.
      *   piece     out   room for all entries
-     *   pre       in    [rows, own] products with the encoder
-     *   own       in    latents, from this rank's first one on
+     *   pre       in    [rows, own]  products with the encoder
+     *   own       in    latents, counted from this rank's first one
      * Local, called by all threads. */
-    void (*scan)(const struct training *training, const struct workspace *workspace,
+    void (*scan)(const struct training *training, const struct criteria *criteria,
                  struct codes *piece, const float *pre, int64_t rows, struct range own);
 
-    /* If it keeps a number of latents: which entries stay, in active_cuts and aside_cuts of their
-     * rows.  First of some rows, `first` and those behind; then, with what has stayed, of the whole
-     * batch (NULL: all stay).  Called for a rank's own lists and again for all together; then they
-     * return which of the workspace's bars were too high, so that entries may not have been listed
-     * that would have been kept: a bit each, 1 << BAR_ACTIVE or 1 << BAR_ASIDE.  Local. */
-    unsigned (*cut_rows)(const struct training *training, struct workspace *workspace,
-                         const struct codes *codes, int64_t first);
-    unsigned (*cut_batch)(const struct training *training, struct workspace *workspace,
-                          const struct codes *codes);
+    /* Architectures that keep k latents; else NULL.
+     *
+     * Find which entries of a batch stay.  Called for a rank's own lists, and again for those of
+     * all ranks together.
+     *   active, auxiliary   out   [batch]  cutoff of each row's section
+     * Local. */
+    void (*select)(const struct training *training, const struct criteria *criteria,
+                   const struct codes *rows, struct cut *active, struct cut *auxiliary);
 
-    /* What the penalty counts of the entries of a row.  NULL: the active ones.  Local. */
-    double (*sparsity)(const struct workspace *workspace, int64_t row);
+    /* Were lower bounds for collecting too high, so that entries are missing which should have been
+     * kept?  Lowers those.  Local, the same on every rank. */
+    bool (*lower_bounds)(const struct training *training, struct criteria *criteria,
+                         const struct codes *rows);
 
-    /* Add the penalty to the report's loss, and note what differentiate() needs of it.  The
-     * report's l0 and mse and the workspace's sparsity are there.  Local, the same on every
-     * rank. */
-    void (*penalise)(const struct training *training, struct workspace *workspace,
-                     struct step_report *report);
+    /* The sparsity of a row, which the penalty sums.  NULL: the number of its active entries.
+     *   norms   [latents]  squared norms of decoder rows, unless these are kept at 1
+     * Local. */
+    double (*sparsity)(const struct codes *rows, int64_t row, const double *norms);
 
-    /* One latent's sums over its entries of columns, in the order of the rows.  In: values,
-     * and in `gradient` the dot products of decoder row and residual.  Out, for each entry:
-     * `gradient`, by the product with the encoder, and in `value` the decoder's coefficient;
-     * for the latent: along, input_sum and, if it is this rank's own, vector_gradient.  In a
-     * step it may be asked twice for the same.  Local, called by all threads. */
-    void (*differentiate)(const struct training *training, struct workspace *workspace,
+    /* Add the penalty to the report's loss, and set its derivatives in `penalty`.  The report's l0
+     * and mse, and the penalty's sparsity and counts are there.  Local, the same on every rank. */
+    void (*penalise)(const struct training *training, const struct errors *errors,
+                     struct penalty *penalty, struct step_report *report);
+
+    /* Sum over the entries of one latent, in the order of the rows.
+     *   gradients   in    gradient: at each entry the dot product of decoder row and residual
+     *               out   gradient: by the product with the encoder; latents.value: the decoder's
+     *                     coefficient; for the latent: along, and of this rank's own latents
+     *                     input_sum, vector and in_window
+     * Local, called by all threads. */
+    void (*differentiate)(const struct training *training, const struct criteria *criteria,
+                          const struct penalty *penalty, struct gradients *gradients,
                           int64_t latent);
 
-    /* After Adam: bring back what went out of bounds, and what is learnt without gradients.
-     * NULL: nothing.  Local, the same on every rank. */
-    void (*settle)(struct training *training, const struct workspace *workspace);
+    /* After Adam: bring parameters back into bounds, and learn what has no gradient.  NULL:
+     * nothing.
+     *   rows   lists of the last pass
+     * Local. */
+    void (*settle)(struct training *training, const struct criteria *criteria,
+                   const struct codes *rows, const struct gradients *gradients);
 
     /* The encoder as it is used when training is over: pi = gain * product + bias, active
      * above threshold.
@@ -84,12 +106,6 @@ struct architecture {
      * Local. */
     void (*infer)(const struct training *training, float *gain, float *bias, float *threshold);
 };
-
-/* Does it make something of dead latents?  Then its entries aside are those of the dead. */
-static inline bool has_auxk(const struct recipe *recipe)
-{
-    return recipe->architecture->traits->auxk && recipe->train.auxk > 0;
-}
 
 /* JumpReLU's second vector. */
 enum { THRESHOLD = ENCODER_BIAS + 1 };
@@ -100,31 +116,10 @@ enum { THRESHOLD = ENCODER_BIAS + 1 };
 
 const struct architecture *architecture_of(enum architecture_id id);
 
-/* ---- for those who write one ---- */
-
-static inline int64_t own_count(const struct training *training)
+/* Do dead latents reconstruct the error that is left?  Then they are the auxiliary entries. */
+static inline bool architecture_has_auxk(const struct recipe *recipe)
 {
-    return training->own_latents.end - training->own_latents.first;
+    return ARCHITECTURES[recipe->architecture].auxk && recipe->train.auxk > 0;
 }
-
-/* Place of a latent among this rank's own, or -1. */
-static inline int64_t own_place(const struct training *training, int64_t latent)
-{
-    const struct range own = training->own_latents;
-
-    return own.first <= latent && latent < own.end ? latent - own.first : -1;
-}
-
-/* scan() of all that is above the workspace's threshold, without entries aside. */
-void scan_active(const struct training *training, const struct workspace *workspace,
-                 struct codes *piece, const float *pre, int64_t rows, struct range own);
-
-/* The part of penalise() that is the recipe's coefficient times the mean of the rows'
- * sparsities. */
-void penalise_sparsity(const struct training *training, struct workspace *workspace,
-                       struct step_report *report);
-
-/* infer() of those that train one bias and no threshold. */
-void infer_plain(const struct training *training, float *gain, float *bias, float *threshold);
 
 #endif

@@ -1,167 +1,163 @@
-#include "kernels/bf16.h"
+#include "step/clip.h"
 #include "kernels/slice.h"
 #include "kernels/values.h"
-#include "step/architecture.h"
-#include "step/clip.h"
-#include "step/gradients.h"
-#include "step/turns.h"
+#include "step/rank_sum.h"
 
 #include <math.h>
 #include <string.h>
 
-static int64_t length(struct range range)
-{
-    return range.end - range.first;
-}
-
 struct squarer {
-    const struct training *training;
-    struct workspace *w;
+    const struct weight_sources *sources;
+    struct norms *norms;
 };
 
-/* Squared norms of some decoder rows' gradients, without the part that is taken away, in each
- * block of own columns. */
+/* Square some decoder rows' gradients, without the part that is taken away, in each block of own
+ * columns. */
 static void square_decoder(void *context, struct range latents, struct range columns,
                            float *gradient, int64_t ld)
 {
     const struct squarer *s = context;
-    const int64_t own = length(s->training->own_columns), width = length(columns);
+    const struct training *training = s->sources->training;
+    const int64_t own = training_own_columns(training), width = range_length(columns);
 
     for (int64_t i = latents.first; i < latents.end; i++) {
-        const float *row = s->training->tensors[DECODER].value + i * own + columns.first;
+        const float *row = training->tensors[DECODER].value + i * own + columns.first;
+        const float along = (float)s->sources->gradients->along[i];
         float *g = gradient + (i - latents.first) * ld;
         for (int64_t j = 0; j < width; j++)
-            g[j] -= (float)s->w->along[i] * row[j];
+            g[j] -= along * row[j];
         for (int64_t c = 0; c < split_blocks(width, COLUMNS); c++) {
             const struct range block = split_block(width, COLUMNS, c);
-            s->w->block_norms[(columns.first / COLUMNS + c) * s->training->latents + i] =
-                (float)values_sum_squares(g + block.first, length(block));
+            s->norms->blocks[(columns.first / COLUMNS + c) * training->latents + i] =
+                (float)values_sum_squares(g + block.first, range_length(block));
         }
     }
 }
 
-/* Those of encoder rows, in each block of columns. */
+/* Square those of encoder rows, in each block of columns. */
 static void square_encoder(void *context, struct range latents, struct range columns,
                            float *gradient, int64_t ld)
 {
     const struct squarer *s = context;
-    const int64_t own = own_count(s->training), first = s->training->own_latents.first;
-    const int64_t width = length(columns);
+    const struct training *training = s->sources->training;
+    const int64_t own = training_own_latents(training), first = training->own_latents.first;
+    const int64_t width = range_length(columns);
 
     for (int64_t i = latents.first; i < latents.end; i++)
         for (int64_t c = 0; c < split_blocks(width, COLUMNS); c++) {
             const struct range block = split_block(width, COLUMNS, c);
-            s->w->block_norms[(columns.first / COLUMNS + c) * own + i - first] =
+            s->norms->blocks[(columns.first / COLUMNS + c) * own + i - first] =
                 (float)values_sum_squares(gradient + (i - latents.first) * ld + block.first,
-                                   length(block));
+                                          range_length(block));
         }
 }
 
-/* Those of the own latents' encoder rows and vectors, of this turn. */
-static void square_latents(const struct training *training, struct workspace *w)
+/* Square the gradients of the own latents' encoder rows and vectors, of this pass. */
+static void square_latents(const struct weight_sources *sources, struct norms *norms)
 {
-    const int64_t own = own_count(training);
+    const struct training *training = sources->training;
+    const struct gradients *gradients = sources->gradients;
     const struct range range = training->own_latents;
+    const int64_t own = range_length(range);
+    struct squarer squarer = { sources, norms };
 
-    visit_encoder_gradients(training, w, square_encoder, &(struct squarer){ training, w });
-    for (int64_t t = 0; t < turn_pieces(w, range, LATENT_TILE); t++) {
-        const struct range tile = turn_piece(w, range, LATENT_TILE, t);
+    weight_gradients_encoder(sources, square_encoder, &squarer);
+    for (int64_t t = 0; t < pass_pieces(gradients->pass, range, LATENT_TILE); t++) {
+        const struct range tile = pass_piece(gradients->pass, range, LATENT_TILE, t);
         for (int64_t latent = tile.first; latent < tile.end; latent++) {
             const int64_t i = latent - range.first;
-            double *norm = &w->gradient_norms[latent];
+            double *sum = &norms->sums[latent];
             for (int64_t c = 0; c < split_blocks(training->inputs, COLUMNS); c++)
-                *norm += (double)w->block_norms[c * own + i];
+                *sum += (double)norms->blocks[c * own + i];
             for (int v = 0; v < VECTORS; v++)
                 if (training->tensors[ENCODER_BIAS + v].name != NULL)
-                    *norm += pow((double)w->vector_gradient[v][i], 2);
+                    *sum += pow((double)gradients->vector[v][i], 2);
         }
     }
 }
 
-/* The sum of the gradients' norms of this turn's latents. */
-static double sum_norms(const struct training *training, const struct workspace *w)
+/* The sum over the latents of a pass. */
+static double sum_of_pass(const double *sums, int64_t latents, struct pass pass)
 {
-    const struct range all = { 0, training->latents };
+    const struct range all = { 0, latents };
     double sum = 0;
 
-    for (int64_t t = 0; t < turn_pieces(w, all, LATENT_TILE); t++) {
-        const struct range tile = turn_piece(w, all, LATENT_TILE, t);
+    for (int64_t t = 0; t < pass_pieces(pass, all, LATENT_TILE); t++) {
+        const struct range tile = pass_piece(pass, all, LATENT_TILE, t);
         for (int64_t i = tile.first; i < tile.end; i++)
-            sum += w->gradient_norms[i];
+            sum += sums[i];
     }
     return sum;
 }
 
-void add_gradient_squares(const struct training *training, struct workspace *workspace)
+void clip_add_squares(const struct weight_sources *sources, struct norms *norms, double *squares)
 {
-    struct workspace *w = workspace;
+    const struct training *training = sources->training;
+    const struct pass pass = sources->gradients->pass;
     const int64_t latents = training->latents;
+    struct squarer squarer = { sources, norms };
 
-    visit_decoder_gradients(training, w, square_decoder, &(struct squarer){ training, w });
-    sum_over_ranks(training->comm, w->gradient_norms, w->block_norms,
-                   split_blocks(length(training->own_columns), COLUMNS), latents);
-    w->gradient_square += sum_norms(training, w);
+    weight_gradients_decoder(sources, square_decoder, &squarer);
+    norms_sum_blocks(norms, training, norms->sums);
+    *squares += sum_of_pass(norms->sums, latents, pass);
 
-    /* Each latent has one owner, the others bring 0: their order does not matter. */
-    memset(w->gradient_norms, 0, (size_t)latents * sizeof *w->gradient_norms);
-    square_latents(training, w);
-    MPI_Allreduce(MPI_IN_PLACE, w->gradient_norms, comm_count(latents), MPI_DOUBLE, MPI_SUM,
+    /* Each latent has one owner, the others bring 0: the order of the ranks does not matter. */
+    memset(norms->sums, 0, (size_t)latents * sizeof *norms->sums);
+    square_latents(sources, norms);
+    MPI_Allreduce(MPI_IN_PLACE, norms->sums, comm_count(latents), MPI_DOUBLE, MPI_SUM,
                   training->comm);
-    w->gradient_square += sum_norms(training, w);
+    *squares += sum_of_pass(norms->sums, latents, pass);
 }
 
-/* The skip matrix's, a number for each block of columns; ranks own these in order, so their sum
- * goes round. */
-static double square_skip(const struct training *training, struct workspace *w)
+/* Square the skip matrix's gradient, one number for each block of columns, in the order of the
+ * ranks that own them.  Collective. */
+static double square_skip(const struct weight_sources *sources, struct norms *norms)
 {
-    const int64_t columns = length(training->own_columns);
-    const int64_t blocks = split_blocks(columns, COLUMNS);
+    const int64_t columns = training_own_columns(sources->training);
+    const int64_t blocks = split_blocks(columns, COLUMNS), inputs = sources->training->inputs;
     double sum = 0;
 
-    if (!training->recipe.skip)
+    if (!sources->training->recipe.skip)
         return 0;
     #pragma omp parallel for
     for (int64_t c = 0; c < blocks; c++) {
         const struct range block = split_block(columns, COLUMNS, c);
-        w->block_norms[c] = (float)values_sum_squares(skip_gradient(training, w, block),
-                                               length(block) * training->inputs);
+        norms->blocks[c] = (float)values_sum_squares(weight_gradients_skip(sources, block),
+                                                     range_length(block) * inputs);
     }
-    sum_over_ranks(training->comm, &sum, w->block_norms, blocks, 1);
+    rank_sum(sources->training->comm, &sum, norms->blocks, blocks, 1);
     return sum;
 }
 
-void find_clipping(const struct training *training, struct workspace *workspace)
+double clip_factor(const struct weight_sources *sources, struct norms *norms, double squares)
 {
-    struct workspace *w = workspace;
+    const struct training *training = sources->training;
 
-    find_decoder_bias_gradient(training, w);
-    w->gradient_square += square_skip(training, w)
-                          + values_sum_squares(w->decoder_bias_gradient, training->outputs);
-    const double norm = sqrt(w->gradient_square), most = training->recipe.train.clip;
-    w->clipped = norm > most ? most / norm : 1;
+    squares += square_skip(sources, norms)
+               + values_sum_squares(sources->gradients->decoder_bias, training->outputs);
+    const double norm = sqrt(squares), most = training->recipe.train.clip;
+    return norm > most ? most / norm : 1;
 }
 
 /* The gradients of the weights are linear in the entries' coefficients. */
-void clip_entries(const struct training *training, struct workspace *workspace)
+void clip_entries(const struct training *training, struct gradients *gradients)
 {
-    struct workspace *w = workspace;
-    const int64_t entries = w->columns->start[training->latents];
-    const float factor = (float)w->clipped;
+    const int64_t entries = gradients->latents.start[training->latents];
+    const float factor = (float)gradients->factor;
 
-    if (!(w->clipped < 1))
+    if (!(gradients->factor < 1))
         return;
-    values_scale(w->columns->value, factor, entries);
-    values_scale(w->gradient, factor, entries);
+    values_scale(gradients->latents.value, factor, entries);
+    values_scale(gradients->gradient, factor, entries);
     for (int64_t i = 0; i < training->latents; i++)
-        w->along[i] *= w->clipped;
+        gradients->along[i] *= gradients->factor;
 }
 
-void clip_vectors(const struct training *training, struct workspace *workspace)
+void clip_vectors(const struct training *training, struct gradients *gradients)
 {
-    struct workspace *w = workspace;
-    const float factor = (float)w->clipped;
+    const float factor = (float)gradients->factor;
 
-    values_scale(w->decoder_bias_gradient, factor, training->outputs);
+    values_scale(gradients->decoder_bias, factor, training->outputs);
     for (int v = 0; v < VECTORS; v++)
-        values_scale(w->vector_gradient[v], factor, own_count(training));
+        values_scale(gradients->vector[v], factor, training_own_latents(training));
 }

@@ -1,23 +1,24 @@
 /* clip.h -- a bound on the norm of all gradients together.
  *
  * The norm must be known before any gradient is used, so the gradients of the weights are made
- * twice, and where latents take turns (turns.h) those are taken once more.
+ * twice, and a step of several passes (pass.h) goes through them once more.
  */
 #ifndef CLIP_H
 #define CLIP_H
 
-#include "step/workspace.h"
+#include "step/norms.h"
+#include "step/weight_gradients.h"
 
-/* Add to gradient_square that of the latents whose turn it is.  Collective. */
-void add_gradient_squares(const struct training *training, struct workspace *workspace);
+/* Add the squares of the gradients of a pass's latents to `squares`.  Collective. */
+void clip_add_squares(const struct weight_sources *sources, struct norms *norms, double *squares);
 
-/* When all turns are in it: `clipped`, which brings the norm to the recipe's `clip` if it exceeds
- * that.  Collective. */
-void find_clipping(const struct training *training, struct workspace *workspace);
+/* The factor that brings the norm of all gradients to the recipe's `clip` if it exceeds that, when
+ * the squares of all passes are added and the decoder bias has its gradient.  Collective. */
+double clip_factor(const struct weight_sources *sources, struct norms *norms, double squares);
 
-/* Scale by it what the gradients of this turn's weights are made of, and the gradients of
+/* Scale by gradients->factor the coefficients of the weights' gradients of a pass; the gradients of
  * everything else.  Local. */
-void clip_entries(const struct training *training, struct workspace *workspace);
-void clip_vectors(const struct training *training, struct workspace *workspace);
+void clip_entries(const struct training *training, struct gradients *gradients);
+void clip_vectors(const struct training *training, struct gradients *gradients);
 
 #endif

@@ -1,28 +1,19 @@
-/* decode.h -- the decoder's two products: codes to residuals, residuals back to codes.
- *
- * Entry by entry (slice.h), or, while many latents are active, by dense products (dense.h).
- */
+/* decode.h -- from the lists of a batch to its residuals. */
 #ifndef DECODE_H
 #define DECODE_H
 
-#include "step/residual.h"
+#include "step/residuals.h"
 
-/* Make the residuals (residual.h).  To be called in every turn; with the last one they are
- * complete.  Then `squares` gets the sum of squares of each block of rows and columns, and
- * `block_sums` the columns' sums of the first residual.  Where there is one turn, rank 0 begins the
- * dot products of decode_back().  Local. */
-void decode(const struct training *training, struct workspace *workspace);
-
-/* dots = residual . decoder row at every entry, over all columns, on every rank.  To be called
- * after decode().  Collective. */
-void decode_back(const struct training *training, struct workspace *workspace);
-
-/* Copy some of the own columns of the first `count` residuals, SLICE_COLUMNS of them at most, into
- * slices (slice.h), one behind the other.  Those that are not kept are made anew, with the decoder
- * as it is.  To be called after decode(), from outside of parallel regions.
- *   returns   [count][batch, columns]   in `shared`
+/* Add what the listed entries write, entry by entry (slice.h), or, while many latents are active,
+ * by dense products (dense.h).  To be called with the lists of every pass, in order; the last one
+ * completes the residuals and their sums.
+ *   dots   [entries of lists]  out  dot products of the entries over the own columns (dots.h),
+ *                                   made while the decoder's rows are in cache; NULL: none.  Only
+ *                                   with the last pass
  * Local. */
-void *slice_residuals(const struct training *training, struct workspace *workspace, int count,
-                      struct range columns);
+void decode(const struct training *training, const struct batch *batch, const struct lists *lists,
+            struct step_scratch *scratch, struct residuals *residuals, float *dots);
+
+struct scratch_size decode_scratch(const struct step_sizes *sizes);
 
 #endif

@@ -1,66 +1,52 @@
 #include "step/dense.h"
+#include "base/minmax.h"
 #include "kernels/slice.h"
 #include "kernels/sparse.h"
 #include "step/architecture.h"
-#include "step/turns.h"
 
 #include <omp.h>
 #include <string.h>
 
-enum { GROUP = 4 };     /* tiles that are multiplied while the blocks beside them are at hand */
+enum { GROUP = 4 };     /* tiles that are multiplied with one set of other operands */
 
 _Static_assert((int)ROW_BLOCK == SIDE && (int)LATENT_TILE == SIDE && (int)COLUMNS == SIDE,
                "blocks are squares");
 
-static int64_t length(struct range range)
+bool dense_is_used(const struct training *training)
 {
-    return range.end - range.first;
+    return training->density > DENSE_ABOVE && !training->architecture->traits->keeps_k;
 }
 
-static int64_t most(int64_t a, int64_t b)
+/* Shared are operands of a group of tiles.  Each thread has two blocks in float32, and operands: a
+ * row of blocks of the residual, a column of blocks of x, or a block of each tile of a group. */
+struct scratch_size dense_scratch(const struct step_sizes *sizes)
 {
-    return a > b ? a : b;
-}
+    const int64_t each = square_bytes(sizes->needs.precision);
+    const int64_t blocks = max_int64(sizes->own_column_blocks, sizes->row_blocks);
 
-bool is_dense(const struct training *training)
-{
-    return training->density > DENSE_ABOVE && !training->recipe.architecture->traits->keeps_k;
-}
-
-int64_t dense_shared(const struct step_room *room, int64_t own_columns)
-{
-    const int64_t columns = split_blocks(own_columns, SIDE), rows = split_blocks(room->batch, SIDE);
-
-    return GROUP * most(columns, rows) * square_bytes(room->precision);
-}
-
-/* Two blocks in float32, and operands: a row of blocks of the residual, a column of blocks of x,
- * or a block of each tile of a group. */
-int64_t dense_scratch(const struct step_room *room, int64_t own_columns)
-{
-    const int64_t columns = split_blocks(own_columns, SIDE), rows = split_blocks(room->batch, SIDE);
-
-    return 2 * SQUARE * (int64_t)sizeof(float)
-           + most(GROUP, most(columns, rows)) * square_bytes(room->precision);
+    return (struct scratch_size){
+        .shared = GROUP * blocks * each,
+        .own = 2 * SQUARE * (int64_t)sizeof(float) + max_int64(GROUP, blocks) * each,
+    };
 }
 
 /* One thread's scratch. */
-struct room {
+struct buffers {
     float *y, *dense;       /* [SIDE, SIDE] */
     char  *operands;
 };
 
-static struct room own_room(const struct workspace *w)
+static struct buffers own_buffers(const struct step_scratch *scratch)
 {
-    float *scratch = w->scratch[omp_get_thread_num()];
+    float *own = scratch->own[omp_get_thread_num()];
 
-    return (struct room){ scratch, scratch + SQUARE, (char *)(scratch + 2 * SQUARE) };
+    return (struct buffers){ own, own + SQUARE, (char *)(own + 2 * SQUARE) };
 }
 
 /* Number i of some operands. */
-static void *operand(const struct workspace *w, void *operands, int64_t i)
+static void *operand(const struct step_scratch *scratch, void *operands, int64_t i)
 {
-    return (char *)operands + i * square_bytes(w->square.precision);
+    return (char *)operands + i * square_bytes(scratch->square.precision);
 }
 
 /* Entries of each of some groups of a list. */
@@ -68,12 +54,12 @@ struct runs {
     int32_t start[SIDE], end[SIDE];
 };
 
-/* Where, from `low` to `high` - 1, ascending indices reach `least`. */
-static int32_t find(const int32_t *index, int32_t low, int32_t high, int64_t least)
+/* The first place from `low` on, up to `high`, where ascending indices reach `bound`. */
+static int32_t find(const int32_t *index, int32_t low, int32_t high, int64_t bound)
 {
     while (low < high) {
         const int32_t middle = low + (high - low) / 2;
-        if (index[middle] < least)
+        if (index[middle] < bound)
             low = middle + 1;
         else
             high = middle;
@@ -81,7 +67,7 @@ static int32_t find(const int32_t *index, int32_t low, int32_t high, int64_t lea
     return low;
 }
 
-/* Those with an index in `within`.  Are there any? */
+/* Find the entries with an index in `within`.  Are there any? */
 static bool find_runs(struct runs *runs, const int32_t *index, const int32_t *start,
                       const int32_t *end, int64_t groups, struct range within)
 {
@@ -95,222 +81,250 @@ static bool find_runs(struct runs *runs, const int32_t *index, const int32_t *st
     return count > 0;
 }
 
-/* The decoder's blocks of a group of tiles and the own columns, as right operands.
- *   tiles   [GROUP, own column blocks]   in `shared`, out
- * `back`: transposed. */
-static void pack_decoder(const struct training *training, const struct workspace *w,
-                         struct range tiles, bool back)
+/* A pass has its tiles in groups of GROUP. */
+static int64_t groups_of(struct pass pass, struct range latents)
 {
-    const struct range all = { 0, training->latents };
-    const int64_t own = length(training->own_columns), blocks = split_blocks(own, SIDE);
+    return split_blocks(pass_pieces(pass, latents, LATENT_TILE), GROUP);
+}
+
+static struct range tiles_of(struct pass pass, struct range latents, int64_t group)
+{
+    return split_block(pass_pieces(pass, latents, LATENT_TILE), GROUP, group);
+}
+
+/* ---- products with the decoder ------------------------------------------------------- */
+
+/* What threads that multiply with the decoder work with. */
+struct decoder_work {
+    const struct training *training;
+    const struct lists *lists;
+    const struct packed_rows *residual;
+    const struct step_scratch *scratch;
+};
+
+static struct range tile_of(const struct decoder_work *w, int64_t number)
+{
+    const struct range all = { 0, w->training->latents };
+
+    return pass_piece(w->lists->pass, all, LATENT_TILE, number);
+}
+
+/* The decoder's blocks of a group of tiles and the own columns, as right operands.
+ *   [GROUP, own column blocks]   in the shared scratch, out */
+static void pack_decoder(const struct decoder_work *w, struct range tiles, bool transposed)
+{
+    const int64_t own = training_own_columns(w->training), blocks = split_blocks(own, SIDE);
+    const struct square *square = &w->scratch->square;
 
     #pragma omp parallel for schedule(dynamic)
-    for (int64_t i = 0; i < length(tiles) * blocks; i++) {
-        const struct range tile = turn_piece(w, all, LATENT_TILE, tiles.first + i / blocks);
+    for (int64_t i = 0; i < range_length(tiles) * blocks; i++) {
+        const struct range tile = tile_of(w, tiles.first + i / blocks);
         const struct range columns = split_block(own, SIDE, i % blocks);
-        const float *from = training->tensors[DECODER].value + tile.first * own + columns.first;
-        if (back)
-            square_right_transposed(&w->square, operand(w, w->shared, i), from, own,
-                                    length(tile), length(columns));
+        const float *from = w->training->tensors[DECODER].value + tile.first * own + columns.first;
+        void *to = operand(w->scratch, w->scratch->shared, i);
+        if (transposed)
+            square_right_transposed(square, to, from, own, range_length(tile),
+                                    range_length(columns));
         else
-            square_right(&w->square, operand(w, w->shared, i), from, own, length(tile),
-                         length(columns));
+            square_right(square, to, from, own, range_length(tile), range_length(columns));
     }
 }
 
-static struct range group_of_tiles(const struct workspace *w, struct range latents, int64_t group)
+/* A block of rows' entries in a tile, as left operand.  Are there any? */
+static bool pack_entries(const struct decoder_work *w, struct section section, struct range rows,
+                         struct range tile, float *dense, void *to)
 {
-    return split_block(turn_pieces(w, latents, LATENT_TILE), GROUP, group);
+    const struct codes *codes = &w->lists->rows;
+    const int64_t count = range_length(rows);
+    struct runs runs;
+    const bool any = find_runs(&runs, codes->index, section.start + rows.first,
+                               section.end + rows.first, count, tile);
+
+    memset(dense, 0, SQUARE * sizeof *dense);
+    sparse_expand(dense, runs.start, runs.end, codes->index, codes->value, count, tile.first, SIDE);
+    square_left(&w->scratch->square, to, dense, SIDE, count, SIDE);
+    return any;
 }
 
-static int64_t groups_of_tiles(const struct workspace *w, struct range latents)
+/* Add what a group of tiles writes to a block of rows. */
+static void decode_rows(const struct decoder_work *w, struct section section, struct range rows,
+                        struct range tiles)
 {
-    return split_blocks(turn_pieces(w, latents, LATENT_TILE), GROUP);
-}
-
-/* ---- decode ------------------------------------------------------------------------- */
-
-/* What a group of tiles writes to a block of rows. */
-static void decode_rows(const struct training *training, const struct workspace *w,
-                        struct section section, struct range rows, struct range tiles)
-{
-    const struct range all = { 0, training->latents };
-    const int64_t own = length(training->own_columns), blocks = split_blocks(own, SIDE);
-    const struct room room = own_room(w);
+    const int64_t own = training_own_columns(w->training), blocks = split_blocks(own, SIDE);
+    const struct buffers buffers = own_buffers(w->scratch);
     bool any[GROUP];
 
-    for (int64_t t = 0; t < length(tiles); t++) {
-        const struct range tile = turn_piece(w, all, LATENT_TILE, tiles.first + t);
-        struct runs runs;
-        any[t] = find_runs(&runs, w->rows->index, section.start + rows.first,
-                           section.end + rows.first, length(rows), tile);
-        memset(room.dense, 0, SQUARE * sizeof *room.dense);
-        sparse_expand(room.dense, runs.start, runs.end, w->rows->index, w->rows->value,
-                      length(rows), tile.first, SIDE);
-        square_left(&w->square, operand(w, room.operands, t), room.dense, SIDE, length(rows), SIDE);
-    }
+    for (int64_t t = 0; t < range_length(tiles); t++)
+        any[t] = pack_entries(w, section, rows, tile_of(w, tiles.first + t), buffers.dense,
+                              operand(w->scratch, buffers.operands, t));
     for (int64_t c = 0; c < blocks; c++) {
         const struct range columns = split_block(own, SIDE, c);
-        packed_rows_load(room.y, SIDE, section.residual, rows, columns);
-        for (int64_t t = 0; t < length(tiles); t++)
+        packed_rows_load(buffers.y, SIDE, w->residual, rows, columns);
+        for (int64_t t = 0; t < range_length(tiles); t++)
             if (any[t])
-                square_add(&w->square, room.y, operand(w, room.operands, t),
-                           operand(w, w->shared, t * blocks + c));
-        packed_rows_store(section.residual, room.y, SIDE, rows, columns);
+                square_add(&w->scratch->square, buffers.y, operand(w->scratch, buffers.operands, t),
+                           operand(w->scratch, w->scratch->shared, t * blocks + c));
+        packed_rows_store(w->residual, buffers.y, SIDE, rows, columns);
     }
 }
 
-void dense_decode(const struct training *training, struct workspace *workspace,
-                  struct section section)
+void dense_decode(const struct training *training, const struct lists *lists,
+                  struct section section, const struct step_scratch *scratch,
+                  const struct packed_rows *residual)
 {
+    const struct decoder_work work = { training, lists, residual, scratch };
     const struct range all = { 0, training->latents };
-    const struct workspace *w = workspace;
+    const int64_t rows = lists->rows.groups;
 
-    for (int64_t g = 0; g < groups_of_tiles(w, all); g++) {
-        const struct range tiles = group_of_tiles(w, all, g);
-        pack_decoder(training, w, tiles, false);
+    for (int64_t g = 0; g < groups_of(lists->pass, all); g++) {
+        const struct range tiles = tiles_of(lists->pass, all, g);
+        pack_decoder(&work, tiles, false);
         #pragma omp parallel for schedule(dynamic)
-        for (int64_t b = 0; b < split_blocks(w->batch, ROW_BLOCK); b++)
-            decode_rows(training, w, section, split_block(w->batch, ROW_BLOCK, b), tiles);
+        for (int64_t b = 0; b < split_blocks(rows, ROW_BLOCK); b++)
+            decode_rows(&work, section, split_block(rows, ROW_BLOCK, b), tiles);
     }
 }
 
-/* ---- dot products ------------------------------------------------------------------- */
+/* ---- dot products -------------------------------------------------------------------- */
 
-/* The dot products of a block of rows with one tile, onto what they are so far. */
-static void dots_of_tile(const struct training *training, const struct workspace *w,
-                         const struct section *sections, int count, struct range rows,
-                         struct range tile, void *decoder)
+/* Add the dot products of a block of rows with one tile to what they are so far.
+ *   decoder   blocks of the tile, transposed */
+static void dots_of_tile(const struct decoder_work *w, const struct section *sections, int count,
+                         struct range rows, struct range tile, void *decoder, float *dots)
 {
-    const int64_t blocks = split_blocks(length(training->own_columns), SIDE);
-    const int32_t *index = w->rows->index;
-    const struct room room = own_room(w);
+    const int64_t blocks = split_blocks(training_own_columns(w->training), SIDE);
+    const int64_t height = range_length(rows);
+    const int32_t *index = w->lists->rows.index;
+    const struct buffers buffers = own_buffers(w->scratch);
     struct runs runs[2];
     bool any = false;
 
-    memset(room.y, 0, SQUARE * sizeof *room.y);
+    memset(buffers.y, 0, SQUARE * sizeof *buffers.y);
     for (int s = 0; s < count; s++) {
         any |= find_runs(&runs[s], index, sections[s].start + rows.first,
-                         sections[s].end + rows.first, length(rows), tile);
-        sparse_expand(room.y, runs[s].start, runs[s].end, index, w->dots, length(rows),
-                      tile.first, SIDE);
+                         sections[s].end + rows.first, height, tile);
+        sparse_expand(buffers.y, runs[s].start, runs[s].end, index, dots, height, tile.first, SIDE);
     }
     for (int64_t c = 0; c < blocks && any; c++)
-        square_add(&w->square, room.y, operand(w, room.operands, c), operand(w, decoder, c));
+        square_add(&w->scratch->square, buffers.y, operand(w->scratch, buffers.operands, c),
+                   operand(w->scratch, decoder, c));
     for (int s = 0; s < count; s++)
-        sparse_pick(w->dots, runs[s].start, runs[s].end, index, room.y, length(rows), tile.first,
-                    SIDE);
+        sparse_pick(dots, runs[s].start, runs[s].end, index, buffers.y, height, tile.first, SIDE);
 }
 
-static void dots_of_rows(const struct training *training, const struct workspace *w,
-                         const struct section *sections, int count, struct range rows,
-                         struct range tiles)
+static void dots_of_rows(const struct decoder_work *w, const struct section *sections, int count,
+                         struct range rows, struct range tiles, float *dots)
 {
-    const struct range all = { 0, training->latents };
-    const int64_t own = length(training->own_columns), blocks = split_blocks(own, SIDE);
-    const struct room room = own_room(w);
+    const int64_t own = training_own_columns(w->training), blocks = split_blocks(own, SIDE);
+    const struct buffers buffers = own_buffers(w->scratch);
 
     for (int64_t c = 0; c < blocks; c++) {
         const struct range columns = split_block(own, SIDE, c);
-        packed_rows_load(room.dense, SIDE, sections->residual, rows, columns);
-        square_left(&w->square, operand(w, room.operands, c), room.dense, SIDE, length(rows),
-                    length(columns));
+        packed_rows_load(buffers.dense, SIDE, w->residual, rows, columns);
+        square_left(&w->scratch->square, operand(w->scratch, buffers.operands, c), buffers.dense,
+                    SIDE, range_length(rows), range_length(columns));
     }
-    for (int64_t t = 0; t < length(tiles); t++)
-        dots_of_tile(training, w, sections, count, rows,
-                     turn_piece(w, all, LATENT_TILE, tiles.first + t),
-                     operand(w, w->shared, t * blocks));
+    for (int64_t t = 0; t < range_length(tiles); t++)
+        dots_of_tile(w, sections, count, rows, tile_of(w, tiles.first + t),
+                     operand(w->scratch, w->scratch->shared, t * blocks), dots);
 }
 
-void dense_dots(const struct training *training, struct workspace *workspace, struct range rows,
-                const struct section *sections, int count)
+void dense_dots(const struct training *training, const struct lists *lists,
+                const struct packed_rows *residual, const struct step_scratch *scratch,
+                struct range rows, const struct section *sections, int count, float *dots)
 {
+    const struct decoder_work work = { training, lists, residual, scratch };
     const struct range all = { 0, training->latents };
-    const struct workspace *w = workspace;
 
-    for (int64_t g = 0; g < groups_of_tiles(w, all); g++) {
-        const struct range tiles = group_of_tiles(w, all, g);
-        pack_decoder(training, w, tiles, true);
+    for (int64_t g = 0; g < groups_of(lists->pass, all); g++) {
+        const struct range tiles = tiles_of(lists->pass, all, g);
+        pack_decoder(&work, tiles, true);
         #pragma omp parallel for schedule(dynamic)
-        for (int64_t b = 0; b < split_blocks(length(rows), ROW_BLOCK); b++) {
-            const struct range part = split_block(length(rows), ROW_BLOCK, b);
-            dots_of_rows(training, w, sections, count,
-                         (struct range){ rows.first + part.first, rows.first + part.end }, tiles);
+        for (int64_t b = 0; b < split_blocks(range_length(rows), ROW_BLOCK); b++) {
+            const struct range part = split_block(range_length(rows), ROW_BLOCK, b);
+            dots_of_rows(&work, sections, count,
+                         (struct range){ rows.first + part.first, rows.first + part.end }, tiles,
+                         dots);
         }
     }
 }
 
-/* ---- gradients ---------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------- */
 
 /* The coefficients of a group of tiles, as left operands.
- *   [GROUP, row blocks]   in `shared`, out */
-static void expand_coefficients(const struct workspace *w, const struct dense_sum *sum,
+ *   [GROUP, row blocks]   in the shared scratch, out */
+static void expand_coefficients(const struct dense_sum *sum, const struct step_scratch *scratch,
                                 struct range tiles)
 {
-    const int64_t blocks = split_blocks(w->batch, SIDE);
+    const int64_t blocks = split_blocks(sum->rows, SIDE);
+    const int32_t *index = sum->codes->index;
 
     #pragma omp parallel for schedule(dynamic)
-    for (int64_t i = 0; i < length(tiles) * blocks; i++) {
-        const struct range tile = turn_piece(w, sum->latents, LATENT_TILE,
+    for (int64_t i = 0; i < range_length(tiles) * blocks; i++) {
+        const struct range tile = pass_piece(sum->pass, sum->latents, LATENT_TILE,
                                              tiles.first + i / blocks);
-        const struct range rows = split_block(w->batch, SIDE, i % blocks);
-        float *dense = own_room(w).dense;
+        const struct range rows = split_block(sum->rows, SIDE, i % blocks);
+        float *dense = own_buffers(scratch).dense;
         struct runs runs;
 
-        find_runs(&runs, w->columns->index, sum->start + tile.first, sum->end + tile.first,
-                  length(tile), rows);
+        find_runs(&runs, index, sum->section.start + tile.first, sum->section.end + tile.first,
+                  range_length(tile), rows);
         memset(dense, 0, SQUARE * sizeof *dense);
-        sparse_expand(dense, runs.start, runs.end, w->columns->index, sum->coefficient,
-                      length(tile), rows.first, SIDE);
-        square_left(&w->square, operand(w, w->shared, i), dense, SIDE, length(tile), SIDE);
+        sparse_expand(dense, runs.start, runs.end, index, sum->coefficient, range_length(tile),
+                      rows.first, SIDE);
+        square_left(&scratch->square, operand(scratch, scratch->shared, i), dense, SIDE,
+                    range_length(tile), SIDE);
     }
 }
 
 /* A column of blocks of x, as right operands. */
-static void pack_x(const struct workspace *w, const struct dense_sum *sum, struct range columns,
-                   struct room room)
+static void pack_x(const struct dense_sum *sum, const struct step_scratch *scratch,
+                   struct range columns, struct buffers buffers)
 {
-    for (int64_t b = 0; b < split_blocks(w->batch, SIDE); b++) {
-        const struct range rows = split_block(w->batch, SIDE, b);
-        packed_rows_load(room.dense, SIDE, &sum->x, rows, columns);
-        square_right(&w->square, operand(w, room.operands, b), room.dense, SIDE, length(rows),
-                     length(columns));
+    for (int64_t b = 0; b < split_blocks(sum->rows, SIDE); b++) {
+        const struct range rows = split_block(sum->rows, SIDE, b);
+        packed_rows_load(buffers.dense, SIDE, &sum->x, rows, columns);
+        square_right(&scratch->square, operand(scratch, buffers.operands, b), buffers.dense, SIDE,
+                     range_length(rows), range_length(columns));
     }
 }
 
-/* A block of columns of some of the group's tiles. */
-static void visit_columns(const struct workspace *w, const struct dense_sum *sum,
-                          struct range tiles, struct range some, struct range columns,
+/* A block of columns of some tiles.
+ *   group   the first tile of the group */
+static void visit_columns(const struct dense_sum *sum, const struct step_scratch *scratch,
+                          int64_t group, struct range some, struct range columns,
                           visit_gradient *visit, void *context)
 {
-    const int64_t blocks = split_blocks(w->batch, SIDE);
-    const struct room room = own_room(w);
+    const int64_t blocks = split_blocks(sum->rows, SIDE);
+    const struct buffers buffers = own_buffers(scratch);
 
-    pack_x(w, sum, columns, room);
+    pack_x(sum, scratch, columns, buffers);
     for (int64_t t = some.first; t < some.end; t++) {
-        memset(room.y, 0, SQUARE * sizeof *room.y);
+        memset(buffers.y, 0, SQUARE * sizeof *buffers.y);
         for (int64_t b = 0; b < blocks; b++)
-            square_add(&w->square, room.y, operand(w, w->shared, t * blocks + b),
-                       operand(w, room.operands, b));
-        visit(context, turn_piece(w, sum->latents, LATENT_TILE, tiles.first + t), columns, room.y,
-              SIDE);
+            square_add(&scratch->square, buffers.y,
+                       operand(scratch, scratch->shared, t * blocks + b),
+                       operand(scratch, buffers.operands, b));
+        visit(context, pass_piece(sum->pass, sum->latents, LATENT_TILE, group + t), columns,
+              buffers.y, SIDE);
     }
 }
 
-/* Block of columns by block; if there are too few for all threads, the tiles are dealt out too. */
-void dense_gradients(struct workspace *workspace, const struct dense_sum *sum,
+/* Block of columns by block.  If there are too few of them for all threads, these share the tiles,
+ * too. */
+void dense_gradients(const struct dense_sum *sum, const struct step_scratch *scratch,
                      visit_gradient *visit, void *context)
 {
-    const struct workspace *w = workspace;
     const int64_t blocks = split_blocks(sum->x.width, COLUMNS);
 
-    for (int64_t g = 0; g < groups_of_tiles(w, sum->latents); g++) {
-        const struct range tiles = group_of_tiles(w, sum->latents, g);
-        const int parts = blocks >= 3 * w->threads ? 1 : (int)length(tiles);
-        expand_coefficients(w, sum, tiles);
+    for (int64_t g = 0; g < groups_of(sum->pass, sum->latents); g++) {
+        const struct range tiles = tiles_of(sum->pass, sum->latents, g);
+        const int64_t count = range_length(tiles);
+        const int parts = blocks >= 3 * scratch->threads ? 1 : (int)count;
+        expand_coefficients(sum, scratch, tiles);
         #pragma omp parallel for schedule(dynamic)
         for (int64_t p = 0; p < blocks * parts; p++)
-            visit_columns(w, sum, tiles, split_range(length(tiles), (int)(p % parts), parts),
+            visit_columns(sum, scratch, tiles.first, split_range(count, (int)(p % parts), parts),
                           split_block(sum->x.width, COLUMNS, p / parts), visit, context);
     }
 }

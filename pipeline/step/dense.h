@@ -2,19 +2,19 @@
  *
  * The lists are spread out into dense matrices, block by block, which are multiplied with those
  * of the decoder, the residual and the batch (square.h).  Tiles, blocks of columns and blocks of
- * rows are the blocks, so who owns them does not show in the bits.  For architectures that keep a
- * number of latents there is no such path: with them few are active from the start.
+ * rows are the blocks, so the bits do not show who owns them.  Architectures that keep k latents
+ * have few active from the start, and no dense products.
  */
 #ifndef DENSE_H
 #define DENSE_H
 
-#include "step/gradients.h"
-#include "step/workspace.h"
+#include "step/lists.h"
+#include "step/step_scratch.h"
 
 /* Entries by row and latent above which products are dense.  Decided by the previous batch's
  * lists, never by timing, so that it is the same on every rank, in every run.
  *
- * Milliseconds of a step beside its encoding, sparse and dense, on two cores of an AMD Zen 5, with
+ * Milliseconds of a step without its encoding, sparse and dense, on two cores of an AMD Zen 5, with
  * 2304 inputs, 16384 latents, 4096 rows, in bf16:
  *   share of entries    2 %   5 %   10 %   19 %
  *   sparse              376   678   1116   2280
@@ -22,45 +22,50 @@
  * In float32 the lines cross later, at about 45 %. */
 static const double DENSE_ABOVE = 0.25;
 
-bool is_dense(const struct training *training);
+bool dense_is_used(const struct training *training);
 
-/* Bytes of the workspace's `shared` for these products, and of each thread's scratch. */
-int64_t dense_shared(const struct step_room *room, int64_t own_columns);
-int64_t dense_scratch(const struct step_room *room, int64_t own_columns);
+struct scratch_size dense_scratch(const struct step_sizes *sizes);
 
-/* Entries of this turn, and their residual.
- *   start, end   [batch] where those of each row begin and end, in ascending order of latents
- *   residual     [batch, own columns] */
-struct section {
-    const struct packed_rows *residual;
-    const int32_t *start, *end;
-};
-
-/* Add to a residual what the entries write; in bf16 it is rounded with every few tiles.  Local. */
-void dense_decode(const struct training *training, struct workspace *workspace,
-                  struct section section);
+/* Add to a residual what the entries of a section write; in bf16 it is rounded with every few
+ * tiles.
+ *   residual   [batch, own columns]
+ * Local. */
+void dense_decode(const struct training *training, const struct lists *lists,
+                  struct section section, const struct step_scratch *scratch,
+                  const struct packed_rows *residual);
 
 /* Add to the dot products of the entries in some rows, whole blocks of them but for the last,
- * those with their residual in the own columns, block after block.
- *   sections   [count]   of one residual, 2 at most
+ * those with a residual in the own columns, block after block.
+ *   sections   [count]   of entries that need this residual, 2 at most
+ *   dots       [entries of lists]
  * Local. */
-void dense_dots(const struct training *training, struct workspace *workspace, struct range rows,
-                const struct section *sections, int count);
+void dense_dots(const struct training *training, const struct lists *lists,
+                const struct packed_rows *residual, const struct step_scratch *scratch,
+                struct range rows, const struct section *sections, int count, float *dots);
 
-/* Have the gradients of the latents whose turn it is looked at: sums over their entries of
+/* Gradients of a matrix: for each of some latents the sum over its entries of
  * coefficient * x[row].
- *   latents      that have them, from a tile on
- *   start, end   [all latents] where their entries begin and end
- *   x            [batch, columns] */
+ *   latents       from a tile on
+ *   codes         entries by latent, those of `section` count
+ *   x             [batch, columns] */
 struct dense_sum {
-    struct range       latents;
-    const int32_t     *start, *end;
-    const float       *coefficient;
-    struct packed_rows x;
+    struct pass         pass;
+    struct range        latents;
+    const struct codes *codes;
+    struct section      section;
+    const float        *coefficient;
+    int64_t             rows;
+    struct packed_rows  x;
 };
 
-/* Local. */
-void dense_gradients(struct workspace *workspace, const struct dense_sum *sum,
+/* Use up the gradients of some columns of some latents.
+ *   gradient   [latents, columns]   `ld` from row to row
+ * Local, called by all threads. */
+typedef void visit_gradient(void *context, struct range latents, struct range columns,
+                            float *gradient, int64_t ld);
+
+/* Call visit() on every block of the gradients of the pass.  Local. */
+void dense_gradients(const struct dense_sum *sum, const struct step_scratch *scratch,
                      visit_gradient *visit, void *context);
 
 #endif

@@ -1,81 +1,113 @@
 #include "step/encode.h"
 #include "base/allocate.h"
+#include "base/minmax.h"
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
+#include "kernels/linear.h"
 #include "step/architecture.h"
-#include "step/turns.h"
 
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct packed_rows encoder_input(const struct training *training,
-                                 const struct workspace *workspace)
-{
-    struct packed_rows input = *workspace->x;
+/* What the threads of encode() work with.  The input of some rows is in the shared scratch, in the
+ * precision of the product. */
+struct encoding {
+    const struct training *training;
+    const struct batch *batch;
+    const struct criteria *criteria;
+    struct encoder *encoder;
+    struct step_scratch *scratch;
+    struct pass pass;
+};
 
-    input.centre = training->centred ? training->tensors[DECODER_BIAS].value : NULL;
-    return input;
+static bool is_bf16(const struct encoding *e)
+{
+    return e->training->recipe.train.precision == PRECISION_BF16;
 }
 
-/* Make the input of some rows. */
-static void make_input(const struct training *training, struct workspace *w, struct range rows)
+static int64_t own_tiles(const struct encoding *e)
 {
-    const bool bf16 = training->recipe.train.precision == PRECISION_BF16;
-    const struct packed_rows from = encoder_input(training, w);
-    const struct range all = { 0, training->inputs };
+    return pass_pieces(e->pass, e->training->own_latents, LATENT_TILE);
+}
+
+/* ---- products ------------------------------------------------------------------------ */
+
+/* Make the input of some rows. */
+static void make_input(const struct encoding *e, struct range rows)
+{
+    const struct packed_rows from = batch_encoder_input(e->batch, e->training);
+    const struct range all = { 0, e->training->inputs };
 
     #pragma omp parallel for
     for (int64_t row = rows.first; row < rows.end; row++) {
-        const int64_t at = (row - rows.first) * training->inputs;
-        float *values = bf16 ? w->scratch[omp_get_thread_num()] : (float *)w->input + at;
+        const int64_t at = (row - rows.first) * all.end;
+        float *values = is_bf16(e) ? e->scratch->own[omp_get_thread_num()]
+                                   : (float *)e->scratch->shared + at;
         packed_rows_load(values, all.end, &from, (struct range){ row, row + 1 }, all);
-        if (bf16)
-            bf16_from_float((uint16_t *)w->input + at, values, all.end);
+        if (is_bf16(e))
+            bf16_from_float((uint16_t *)e->scratch->shared + at, values, all.end);
     }
 }
 
-/* One thread's scratch (encode_scratch(), workspace.c). */
-struct encode_room {
-    float    *pre;          /* [ENCODE_ROWS, LATENT_TILE] */
-    int32_t  *index;        /* entries of these, twice as many if they are listed in both */
-    float    *value;        /* sections; pages that get none are never touched */
-    void     *packed;       /* a tile of the encoder */
-    float    *plain;        /* [LATENT_TILE, inputs] if that is short */
+/* One thread's scratch. */
+struct buffers {
+    struct product *product;    /* of this thread, for bf16 */
+    float   *pre;               /* [ENCODE_ROWS, LATENT_TILE] */
+    int32_t *index;             /* entries of these, twice as many if they are listed in both */
+    float   *value;             /* sections; pages that get none are never touched */
+    void    *packed;            /* a tile of the encoder */
+    float   *plain;             /* [LATENT_TILE, inputs] a tile that is short */
 };
 
-static struct encode_room room_of(const struct workspace *w)
+static struct buffers own_buffers(const struct encoding *e)
 {
-    const struct product *product = w->products[omp_get_thread_num()];
     const int64_t most = ENCODE_ROWS * LATENT_TILE;
-    float *scratch = w->scratch[omp_get_thread_num()];
-    struct encode_room room = {
-        .pre = scratch,
-        .index = (int32_t *)(scratch + most),
-        .value = scratch + 3 * most,
-        .packed = scratch + 5 * most,
+    float *own = e->scratch->own[omp_get_thread_num()];
+    struct buffers buffers = {
+        .product = e->encoder->products[omp_get_thread_num()],
+        .pre = own,
+        .index = (int32_t *)(own + most),
+        .value = own + 3 * most,
+        .packed = own + 5 * most,
     };
 
-    if (product != NULL)
-        room.plain = (float *)((char *)room.packed + product_bytes(product));
-    return room;
+    if (buffers.product != NULL)
+        buffers.plain = (float *)((char *)buffers.packed + product_bytes(buffers.product));
+    return buffers;
 }
 
-/* The encoder's own rows of one tile as oneDNN wants them.  A short tile is filled up with
- * zeros. */
-static const void *pack_tile(const struct training *training, const struct workspace *w,
-                             struct encode_room room, struct range own)
+struct scratch_size encode_scratch(const struct step_sizes *sizes)
 {
-    const int64_t inputs = training->inputs, count = (own.end - own.first) * inputs;
-    const float *tile = training->tensors[ENCODER].value + own.first * inputs;
+    const struct step_needs *needs = &sizes->needs;
+    const int64_t inputs = needs->shape.inputs;
+    const int64_t rows = min_int64(split_blocks(needs->batch, ENCODE_ROWS) * ENCODE_ROWS,
+                                   encode_rows(needs->precision));
+    struct scratch_size size = {
+        .shared = rows * inputs * store_bytes(sizes->store),
+        .own = 5 * (int64_t)ENCODE_ROWS * LATENT_TILE * (int64_t)sizeof(float),
+    };
 
-    if (own.end - own.first < LATENT_TILE) {
-        memset(room.plain + count, 0,
-               (size_t)(LATENT_TILE * inputs - count) * sizeof *room.plain);
-        tile = memcpy(room.plain, tile, (size_t)count * sizeof *tile);
+    if (needs->precision == PRECISION_BF16)
+        size.own += linear_bytes(PRECISION_BF16, LATENT_TILE, inputs);
+    if (needs->precision == PRECISION_BF16 && needs->short_tile)
+        size.own += LATENT_TILE * inputs * (int64_t)sizeof(float);
+    return size;
+}
+
+/* Pack the encoder's own rows of one tile as oneDNN wants them.  A short tile is filled up with
+ * zeros. */
+static void pack_tile(const struct encoding *e, struct buffers buffers, struct range own)
+{
+    const int64_t inputs = e->training->inputs, count = range_length(own) * inputs;
+    const float *tile = e->training->tensors[ENCODER].value + own.first * inputs;
+
+    if (range_length(own) < LATENT_TILE) {
+        memset(buffers.plain + count, 0,
+               (size_t)(LATENT_TILE * inputs - count) * sizeof *buffers.plain);
+        tile = memcpy(buffers.plain, tile, (size_t)count * sizeof *tile);
     }
-    product_pack(w->products[omp_get_thread_num()], room.packed, tile, PRECISION_F32, inputs, 1);
-    return room.packed;
+    product_pack(buffers.product, buffers.packed, tile, PRECISION_F32, inputs, 1);
 }
 
 /* pre [rows, LATENT_TILE] becomes [rows, width]. */
@@ -85,267 +117,234 @@ static void narrow(float *pre, int64_t rows, int64_t width)
         memmove(pre + row * width, pre + row * LATENT_TILE, (size_t)width * sizeof *pre);
 }
 
-/* Products of some rows with one tile's latents.
- *   pre      [rows, own]  out
- *   first    of the rows, among those whose input is there
- *   packed   the tile for bf16, or NULL */
-static void multiply(const struct training *training, const struct workspace *w, float *pre,
-                     int64_t first, int64_t rows, struct range own, const void *packed)
+/* Products of some rows with one tile's latents, which is packed for bf16.
+ *   first   of the rows, among those whose input is there */
+static void multiply(const struct encoding *e, struct buffers buffers, int64_t first, int64_t rows,
+                     struct range own)
 {
-    const int64_t inputs = training->inputs, width = own.end - own.first;
+    const int64_t inputs = e->training->inputs, width = range_length(own);
 
-    if (packed == NULL) {
-        gemm_nt(pre, width, (const float *)w->input + first * inputs, inputs,
-                training->tensors[ENCODER].value + own.first * inputs, inputs, rows, width, inputs,
-                false);
-        return;
+    if (is_bf16(e)) {
+        product_run(buffers.product, buffers.pre,
+                    (const uint16_t *)e->scratch->shared + first * inputs, buffers.packed);
+        narrow(buffers.pre, rows, width);
+    } else {
+        gemm_nt(buffers.pre, width, (const float *)e->scratch->shared + first * inputs, inputs,
+                e->training->tensors[ENCODER].value + own.first * inputs, inputs, rows, width,
+                inputs, false);
     }
-    product_run(w->products[omp_get_thread_num()], pre,
-                (const uint16_t *)w->input + first * inputs, packed);
-    narrow(pre, rows, width);
 }
 
-/* Move a piece's entries behind those that other threads have found: where does not matter, since
- * they are looked for by piece. */
-static void put_away(struct workspace *w, struct codes *piece)
+/* ---- own latents --------------------------------------------------------------------- */
+
+/* Move a piece's entries behind those that other threads have found, in any order: they are looked
+ * up by piece. */
+static void put_away(struct encoder *encoder, struct codes *piece)
 {
     const int64_t count = piece->start[piece->groups];
     int64_t at;
 
     #pragma omp atomic capture
-    { at = w->found.count; w->found.count += count; }
-    piece->index = memcpy(w->found.index + at, piece->index, (size_t)count * sizeof *piece->index);
-    piece->value = memcpy(w->found.value + at, piece->value, (size_t)count * sizeof *piece->value);
+    { at = encoder->found.count; encoder->found.count += count; }
+    piece->index = memcpy(encoder->found.index + at, piece->index,
+                          (size_t)count * sizeof *piece->index);
+    piece->value = memcpy(encoder->found.value + at, piece->value,
+                          (size_t)count * sizeof *piece->value);
 }
 
-/* Some blocks of the rows whose input is there with number `tile` of the turn's tiles: products,
- * and what is found in them.  Blocks are counted from the first of these rows on. */
-static void encode_tile(const struct training *training, struct workspace *w, struct range rows,
-                        int64_t tile, struct range blocks)
+/* Multiply some blocks of the rows whose input is there with number `tile` of the pass's own tiles,
+ * and list what is found.  Blocks are counted from the first of these rows. */
+static void encode_tile(const struct encoding *e, struct range rows, int64_t tile,
+                        struct range blocks)
 {
-    const struct range all = training->own_latents;
-    const int64_t tiles = turn_pieces(w, all, LATENT_TILE);
-    const struct range part = turn_piece(w, all, LATENT_TILE, tile);
-    const struct range latents = { part.first - all.first, part.end - all.first };
-    const bool bf16 = training->recipe.train.precision == PRECISION_BF16;
-    const struct encode_room room = room_of(w);
+    const struct range all = e->training->own_latents;
+    const struct range part = pass_piece(e->pass, all, LATENT_TILE, tile);
+    const struct range own = { part.first - all.first, part.end - all.first };
+    const struct buffers buffers = own_buffers(e);
+    struct step_timer *timer = &e->scratch->timer;
     double since = omp_get_wtime();
-    const void *packed = bf16 ? pack_tile(training, w, room, latents) : NULL;
 
+    if (is_bf16(e))
+        pack_tile(e, buffers, own);
     for (int64_t block = blocks.first; block < blocks.end; block++) {
-        const struct range some = split_block(rows.end - rows.first, ENCODE_ROWS, block);
-        const int64_t count = some.end - some.first;
-        struct codes *piece = &w->pieces[block * tiles + tile];
+        const struct range some = split_block(range_length(rows), ENCODE_ROWS, block);
+        struct codes *piece = &e->encoder->pieces[block * own_tiles(e) + tile];
 
-        piece->index = room.index;
-        piece->value = room.value;
-        multiply(training, w, room.pre, some.first, count, latents, packed);
-        since = part_done(w->spent, PART_ENCODE, w->threads, since);
-        training->recipe.architecture->scan(training, w, piece, room.pre, count, latents);
-        put_away(w, piece);
-        since = part_done(w->spent, PART_SCAN, w->threads, since);
+        piece->index = buffers.index;
+        piece->value = buffers.value;
+        multiply(e, buffers, some.first, range_length(some), own);
+        since = step_timer_part(timer, PART_ENCODE, e->scratch->threads, since);
+        e->training->architecture->scan(e->training, e->criteria, piece, buffers.pre,
+                                        range_length(some), own);
+        put_away(e->encoder, piece);
+        since = step_timer_part(timer, PART_SCAN, e->scratch->threads, since);
     }
 }
 
-/* All that the own tiles of the turn find in the rows whose input is there.  A tile is packed for
- * all of them at once, unless there are too few tiles for all threads. */
-static void find_entries(const struct training *training, struct workspace *w, struct range rows)
+/* Find the entries of the own tiles of the pass in the rows whose input is there.  A tile is packed
+ * for all of these rows at once, unless there are too few tiles for all threads. */
+static void find_entries(const struct encoding *e, struct range rows)
 {
-    const int64_t tiles = turn_pieces(w, training->own_latents, LATENT_TILE);
-    const int64_t blocks = split_blocks(rows.end - rows.first, ENCODE_ROWS);
-    const int parts = tiles >= 3 * w->threads ? 1 : (int)blocks;
+    const int64_t tiles = own_tiles(e), blocks = split_blocks(range_length(rows), ENCODE_ROWS);
+    const int parts = tiles >= 3 * e->scratch->threads ? 1 : (int)blocks;
 
-    w->found.count = 0;
+    e->encoder->found.count = 0;
     #pragma omp parallel for schedule(dynamic)
     for (int64_t p = 0; p < tiles * parts; p++)
-        encode_tile(training, w, rows, p / parts, split_range(blocks, (int)(p % parts), parts));
+        encode_tile(e, rows, p / parts, split_range(blocks, (int)(p % parts), parts));
 }
 
-/* Put side by side what was found in the tiles, as groups `first`, ... of `lists`. */
-static void join_pieces(const struct training *training, struct workspace *w, struct codes *lists,
-                        int64_t first, int64_t count)
+/* Join what the tiles have found in some rows to the lists of these rows. */
+static void join_pieces(const struct encoding *e, struct codes *lists, struct range rows)
 {
-    const int64_t tiles = turn_pieces(w, training->own_latents, LATENT_TILE);
+    const int64_t tiles = own_tiles(e), count = range_length(rows);
+    const struct codes *pieces = e->encoder->pieces;
 
     #pragma omp parallel for
     for (int64_t block = 0; block < split_blocks(count, ENCODE_ROWS); block++) {
         const struct range some = split_block(count, ENCODE_ROWS, block);
-        codes_join_sizes(lists, first + some.first, some.end - some.first,
-                         &w->pieces[block * tiles], tiles, 0);
+        codes_join_sizes(lists, rows.first + some.first, range_length(some),
+                         &pieces[block * tiles], tiles, 0);
     }
-    codes_join_places(lists, first, count);
+    codes_join_places(lists, rows.first, count);
     #pragma omp parallel for schedule(dynamic)
     for (int64_t b = 0; b < split_blocks(count, ROW_BLOCK); b++) {
         const struct range some = split_block(count, ROW_BLOCK, b);
-        const int64_t block = some.first / ENCODE_ROWS;
-        codes_join(lists, first + some.first, some.end - some.first,
-                   &w->pieces[block * tiles], tiles, some.first % ENCODE_ROWS);
+        codes_join(lists, rows.first + some.first, range_length(some),
+                   &pieces[some.first / ENCODE_ROWS * tiles], tiles, some.first % ENCODE_ROWS);
     }
 }
 
-/* Drop entries of the lists of some rows, `first` and those behind, that others displace.
- *   to   with those of the rows before, or the same lists
- * Returns which bars were too high. */
-static unsigned keep_of_rows(const struct training *training, struct workspace *w,
-                             struct codes *to, const struct codes *lists, int64_t first)
+/* Drop entries that others displace. */
+static void drop_displaced(const struct encoding *e, struct codes *lists)
 {
-    const unsigned high = training->recipe.architecture->cut_rows(training, w, lists, first);
+    struct encoder *encoder = e->encoder;
 
-    select_keep(to, first, lists, w->active_cuts + first, w->aside_cuts + first);
-    return high;
+    if (e->training->architecture->select == NULL)
+        return;
+    e->training->architecture->select(e->training, e->criteria, lists, encoder->active,
+                                      encoder->auxiliary);
+    select_keep(lists, 0, lists, encoder->active, encoder->auxiliary);
 }
 
-static unsigned keep_of_batch(const struct training *training, struct workspace *w,
-                              struct codes *lists)
+/* The lists of the own latents.  The input of all rows never exists, nor do all pieces. */
+static void list_own(const struct encoding *e, struct codes *lists)
 {
-    const struct architecture *architecture = training->recipe.architecture;
+    const int64_t each = encode_rows(e->training->recipe.train.precision);
+    struct step_timer *timer = &e->scratch->timer;
 
-    if (architecture->cut_batch == NULL)
-        return 0;
-    const unsigned high = architecture->cut_batch(training, w, lists);
-    select_keep(lists, 0, lists, w->active_cuts, w->aside_cuts);
-    return high;
-}
-
-/* The pieces of some rows become their lists. */
-static unsigned list_rows(const struct training *training, struct workspace *w, struct range rows)
-{
-    const int64_t count = rows.end - rows.first;
-
-    if (!training->recipe.architecture->traits->keeps_k) {
-        join_pieces(training, w, w->own, rows.first, count);
-        return 0;
-    }
-    w->listed->groups = count;
-    join_pieces(training, w, w->listed, 0, count);
-    return keep_of_rows(training, w, w->own, w->listed, rows.first);
-}
-
-/* The lists of the own latents.  The input of all rows never exists, nor do all pieces, nor what
- * will not stay of all rows.  Returns which bars were too high, if these are all latents. */
-static unsigned encode_own(const struct training *training, struct workspace *w)
-{
-    const int64_t each = input_rows(training->recipe.train.precision);
-    unsigned high = 0;
-
-    w->own->groups = w->batch;
-    for (int64_t i = 0; i < split_blocks(w->batch, each); i++) {
-        const struct range rows = split_block(w->batch, each, i);
+    lists->groups = e->batch->rows;
+    for (int64_t i = 0; i < split_blocks(e->batch->rows, each); i++) {
+        const struct range rows = split_block(e->batch->rows, each, i);
         double since = omp_get_wtime();
-        make_input(training, w, rows);
-        part_done(w->spent, PART_ENCODE, 1, since);
-        find_entries(training, w, rows);
+        make_input(e, rows);
+        step_timer_part(timer, PART_ENCODE, 1, since);
+        find_entries(e, rows);
         since = omp_get_wtime();
-        high |= list_rows(training, w, rows);
-        part_done(w->spent, PART_SCAN, 1, since);
+        join_pieces(e, lists, rows);
+        step_timer_part(timer, PART_SCAN, 1, since);
     }
     const double since = omp_get_wtime();
-    high |= keep_of_batch(training, w, w->own);
-    part_done(w->spent, PART_SCAN, 1, since);
-    return high;
+    drop_displaced(e, lists);
+    step_timer_part(timer, PART_SCAN, 1, since);
 }
 
-/* Where each rank's lists begin in the gathered ones, from the lengths of their rows. */
-static void place_gathered(struct workspace *w, int *counts, int *places)
+/* ---- all latents --------------------------------------------------------------------- */
+
+/* Find where each rank's lists begin in the gathered ones, from the lengths of their rows. */
+static void place_gathered(struct encoder *encoder, int64_t batch, int *counts, int *offsets)
 {
     int32_t n = 0;
 
-    for (int rank = 0; rank < w->ranks; rank++) {
-        const int32_t *actives = w->lengths + rank * 2 * w->batch, *nears = actives + w->batch;
-        struct codes *part = &w->gathered[rank];
+    for (int rank = 0; rank < encoder->ranks; rank++) {
+        const int32_t *active = encoder->lengths + rank * 2 * batch, *auxiliary = active + batch;
+        struct codes *part = &encoder->gathered[rank];
 
-        places[rank] = n;
-        part->groups = w->batch;
-        for (int64_t row = 0; row < w->batch; row++) {
+        offsets[rank] = n;
+        part->groups = batch;
+        for (int64_t row = 0; row < batch; row++) {
             part->start[row] = n;
-            part->middle[row] = n += actives[row];
-            n += nears[row];
+            part->middle[row] = n += active[row];
+            n += auxiliary[row];
         }
-        part->start[w->batch] = n;
-        counts[rank] = n - places[rank];
+        part->start[batch] = n;
+        counts[rank] = n - offsets[rank];
     }
 }
 
-/* Give every rank all lists, in latent order. */
-static void gather(const struct training *training, struct workspace *w)
+/* Give every rank the lists of all ranks.  Collective. */
+static void gather(struct encoder *encoder, int64_t batch, MPI_Comm comm)
 {
-    const int64_t blocks = split_blocks(w->batch, ROW_BLOCK);
-    int *counts = allocate(w->ranks, sizeof *counts), *places = allocate(w->ranks, sizeof *places);
+    int *counts = allocate(encoder->ranks, sizeof *counts);
+    int *offsets = allocate(encoder->ranks, sizeof *offsets);
+    const struct codes *own = &encoder->own;
     int rank;
 
-    MPI_Comm_rank(training->comm, &rank);
-    int32_t *mine = w->lengths + rank * 2 * w->batch;
-    for (int64_t row = 0; row < w->batch; row++) {
-        mine[row] = (int32_t)(w->own->middle[row] - w->own->start[row]);
-        mine[w->batch + row] = (int32_t)(w->own->start[row + 1] - w->own->middle[row]);
+    MPI_Comm_rank(comm, &rank);
+    int32_t *mine = encoder->lengths + rank * 2 * batch;
+    for (int64_t row = 0; row < batch; row++) {
+        mine[row] = own->middle[row] - own->start[row];
+        mine[batch + row] = own->start[row + 1] - own->middle[row];
     }
-    MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, w->lengths, comm_count(2 * w->batch),
-                  MPI_INT32_T, training->comm);
-    place_gathered(w, counts, places);
-    MPI_Allgatherv(w->own->index, counts[rank], MPI_INT32_T, w->gathered->index, counts, places,
-                   MPI_INT32_T, training->comm);
-    MPI_Allgatherv(w->own->value, counts[rank], MPI_FLOAT, w->gathered->value, counts, places,
-                   MPI_FLOAT, training->comm);
-
-    w->rows->groups = w->batch;
-    codes_join_sizes(w->rows, 0, w->batch, w->gathered, w->ranks, 0);
-    codes_join_places(w->rows, 0, w->batch);
-    #pragma omp parallel for
-    for (int64_t block = 0; block < blocks; block++) {
-        const struct range rows = split_block(w->batch, ROW_BLOCK, block);
-        codes_join(w->rows, rows.first, rows.end - rows.first, w->gathered, w->ranks, rows.first);
-    }
-    free(places);
+    MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, encoder->lengths, comm_count(2 * batch),
+                  MPI_INT32_T, comm);
+    place_gathered(encoder, batch, counts, offsets);
+    MPI_Allgatherv(own->index, counts[rank], MPI_INT32_T, encoder->gathered->index, counts, offsets,
+                   MPI_INT32_T, comm);
+    MPI_Allgatherv(own->value, counts[rank], MPI_FLOAT, encoder->gathered->value, counts, offsets,
+                   MPI_FLOAT, comm);
+    free(offsets);
     free(counts);
 }
 
-/* Where the groups of a Matryoshka begin in each row. */
-static void cut_groups(const struct training *training, struct workspace *w)
+/* Join the gathered lists, which are in latent order. */
+static void join_ranks(const struct encoder *encoder, struct codes *lists, int64_t batch)
 {
-    const struct codes *rows = w->rows;
-
-    for (int g = 1; g < training->recipe.prefixes; g++) {
-        const int64_t first = recipe_group(&training->recipe, training->latents, g).first;
-        #pragma omp parallel for
-        for (int64_t row = 0; row < w->batch; row++) {
-            int32_t at = g > 1 ? w->cuts[g - 1][row] : rows->start[row];
-            while (at < rows->middle[row] && rows->index[at] < first)
-                at++;
-            w->cuts[g][row] = at;
-        }
+    lists->groups = batch;
+    codes_join_sizes(lists, 0, batch, encoder->gathered, encoder->ranks, 0);
+    codes_join_places(lists, 0, batch);
+    #pragma omp parallel for
+    for (int64_t block = 0; block < split_blocks(batch, ROW_BLOCK); block++) {
+        const struct range rows = split_block(batch, ROW_BLOCK, block);
+        codes_join(lists, rows.first, range_length(rows), encoder->gathered, encoder->ranks,
+                   rows.first);
     }
 }
 
-/* The lists of all ranks, of which those that will not stay are dropped.  Returns which of the
- * workspace's bars were too high, as cut_rows() does.  Collective, the same on every rank. */
-static unsigned list_entries(const struct training *training, struct workspace *w)
+/* Collective. */
+static void list_all(const struct encoding *e, struct codes *lists)
 {
-    training->recipe.architecture->prepare(training, w);
-    unsigned high = encode_own(training, w);
-    if (w->ranks == 1)
-        return high;
+    struct step_timer *timer = &e->scratch->timer;
+
+    if (e->encoder->ranks == 1) {
+        list_own(e, lists);
+        return;
+    }
+    list_own(e, &e->encoder->own);
     double since = omp_get_wtime();
-    gather(training, w);
-    since = part_done(w->spent, PART_EXCHANGE, 1, since);
-    if (!training->recipe.architecture->traits->keeps_k)
-        return 0;
-    high = keep_of_rows(training, w, w->rows, w->rows, 0);
-    high |= keep_of_batch(training, w, w->rows);
-    part_done(w->spent, PART_SCAN, 1, since);
-    return high;
+    gather(e->encoder, e->batch->rows, e->training->comm);
+    join_ranks(e->encoder, lists, e->batch->rows);
+    since = step_timer_part(timer, PART_EXCHANGE, 1, since);
+    drop_displaced(e, lists);
+    step_timer_part(timer, PART_SCAN, 1, since);
 }
 
-void encode_turn(const struct training *training, struct workspace *workspace)
+void encode(const struct training *training, const struct batch *batch, struct pass pass,
+            struct encoder *encoder, struct step_scratch *scratch, struct criteria *criteria,
+            struct lists *lists)
 {
-    unsigned high;
+    const struct encoding encoding = { training, batch, criteria, encoder, scratch, pass };
+    const struct architecture *architecture = training->architecture;
 
-    for (int b = 0; b < BARS; b++)
-        workspace->bar[b] = training->bar[b] >= 0 ? (float)training->bar[b] : FIRST_BAR;
-    while ((high = list_entries(training, workspace)) != 0)
-        for (int b = 0; b < BARS; b++)
-            if (high >> b & 1)
-                workspace->bar[b] = next_bar(workspace->bar[b]);
+    criteria_begin(criteria, training);
+    list_all(&encoding, &lists->rows);
+    while (architecture->lower_bounds != NULL
+           && architecture->lower_bounds(training, criteria, &lists->rows)) {
+        architecture->prepare(training, criteria);
+        list_all(&encoding, &lists->rows);
+    }
     const double since = omp_get_wtime();
-    cut_groups(training, workspace);
-    part_done(workspace->spent, PART_SCAN, 1, since);
+    lists->pass = pass;
+    lists_find_groups(lists, training);
+    step_timer_part(&scratch->timer, PART_SCAN, 1, since);
 }

@@ -1,44 +1,34 @@
-/* gradients.h -- what the loss asks of every parameter.
+/* gradients.h -- the gradients of a pass's latents: what backpropagate() gives.
  *
- * The gradients of the weights exist only a few latents at a time: they are sums over the
- * entries of a latent, made when they are used.
+ * Those of the weights exist only a few latents at a time: they are sums over the entries of a
+ * latent, made when they are used (weight_gradients.h).  Here are their coefficients, and the
+ * gradients of everything else.
  */
 #ifndef GRADIENTS_H
 #define GRADIENTS_H
 
-#include "step/workspace.h"
+#include "step/lists.h"
 
-/* Of the latents whose turn it is, the gradients that are sums over their entries, and the
- * coefficients of the weights' gradients: the entries by latent, and what the architecture makes
- * of them.  To be called after decode_back().  Local. */
-void find_latent_gradients(const struct training *training, struct workspace *workspace);
+struct gradients {
+    struct pass  pass;          /* the latents they are of; number -1: none are there yet */
+    float       *dots;          /* [entries by row] residual . decoder row */
+    struct codes latents;       /* entries by latent; values are coefficients of the decoder's */
+    float       *gradient;      /* [entries by latent] dLoss / d product; of the encoder's */
+    double      *along;         /* [latents] how much of a decoder row its gradient loses */
 
-/* decoder_bias_gradient, when find_latent_gradients() has been called in every turn.
- * Collective. */
-void find_decoder_bias_gradient(const struct training *training, struct workspace *workspace);
+    /* Of all passes so far: */
+    double      *input_sum;             /* [own latents] sums of `gradient` */
+    float       *vector[VECTORS];       /* [own latents] gradients of the architecture's vectors */
+    int32_t     *in_window;             /* [own latents] JumpReLU: entries that move a threshold */
+    float       *tile_sums;             /* [own tiles, inputs] encoder rows times input_sum */
 
-/* Look at the gradients of some columns of some latents, and use them up.
- *   gradient   [latents, columns]   `ld` from row to row
- * Local, called by all threads. */
-typedef void visit_gradient(void *context, struct range latents, struct range columns,
-                            float *gradient, int64_t ld);
+    double      *encoder_sums;          /* [inputs] sums of tile_sums over all tiles */
+    float       *decoder_bias;          /* [outputs] its gradient */
+    double       factor;                /* that all gradients are scaled by (clip.h) */
+};
 
-/* Have the gradients of the latents whose turn it is looked at: of the decoder, over the own
- * columns, before `along` is taken away; of the encoder, of the own latents.  Local. */
-void visit_decoder_gradients(const struct training *training, struct workspace *workspace,
-                             visit_gradient *visit, void *context);
-void visit_encoder_gradients(const struct training *training, struct workspace *workspace,
-                             visit_gradient *visit, void *context);
-
-/* The gradient of the skip matrix's rows of one block of own columns, in this thread's
- * scratch.  Local, called by all threads. */
-float *skip_gradient(const struct training *training, struct workspace *workspace,
-                     struct range columns);
-
-/* Add the rows of `values` [count, width] to sums that go round the ranks in order.
- *   sum   [width]   out, on every rank
- * Collective. */
-void sum_over_ranks(MPI_Comm comm, double *sum, const float *values, int64_t count,
-                    int64_t width);
+void gradients_make(struct gradients *gradients, const struct step_sizes *sizes);
+void gradients_free(struct gradients *gradients);
+int64_t gradients_bytes(const struct step_sizes *sizes);
 
 #endif

@@ -8,14 +8,13 @@
  *   dtheta = -1/eps sum over |pi - theta| < eps/2 of (theta G + slope/B)
  *
  * eps is the bandwidth of the straight-through estimator, slope the derivative of the penalty
- * by the row's L0.  Entries aside are those less than eps/2 below their threshold.
+ * by the row's L0.  Auxiliary entries are those less than eps/2 below their threshold.
  *
  * Gemma Scope 2 (McDougall et al., 2025) adds a penalty on latents that are often active; here
  * strength * sum over latents of share^2 / frequency, share being that of the rows on which
  * the latent is active.  The estimator gives it the slope 2 strength * share / frequency.
  */
-#include "step/architecture.h"
-#include "step/step.h"
+#include "step/plain.h"
 
 #include <math.h>
 
@@ -27,12 +26,16 @@ static bool in_logarithms(const struct recipe *recipe)
 
 static void start(struct training *training)
 {
-    const struct recipe *recipe = &training->recipe;
-    const double first = recipe->train.threshold;
-    const double threshold = in_logarithms(recipe) ? log(first) : first;
+    const double first = training->recipe.train.threshold;
+    const double threshold = in_logarithms(&training->recipe) ? log(first) : first;
 
-    for (int64_t i = 0; i < own_count(training); i++)
+    for (int64_t i = 0; i < training_own_latents(training); i++)
         training->tensors[THRESHOLD].value[i] = (float)threshold;
+}
+
+static double first_density(const struct recipe *recipe, struct shape shape)
+{
+    return plain_first_above(recipe->train.threshold - recipe->train.bandwidth / 2, shape.inputs);
 }
 
 /* The threshold itself, whichever form is trained. */
@@ -43,25 +46,26 @@ static float threshold_of(const struct training *training, int64_t own)
     return in_logarithms(&training->recipe) ? expf(trained) : trained;
 }
 
-static void prepare(const struct training *training, struct workspace *w)
+static void prepare(const struct training *training, struct criteria *criteria)
 {
-    for (int64_t i = 0; i < own_count(training); i++)
-        w->threshold[i] = threshold_of(training, i);
-    w->aside_decoded = false;
+    for (int64_t i = 0; i < training_own_latents(training); i++)
+        criteria->threshold[i] = threshold_of(training, i);
+    criteria->auxiliary_decoded = false;
 }
 
-static void scan(const struct training *training, const struct workspace *w, struct codes *piece,
-                 const float *pre, int64_t rows, struct range own)
+static void scan(const struct training *training, const struct criteria *criteria,
+                 struct codes *piece, const float *pre, int64_t rows, struct range own)
 {
     codes_scan(piece, pre, training->tensors[ENCODER_BIAS].value + own.first,
-               w->threshold + own.first, (float)(training->recipe.train.bandwidth / 2),
-               (int32_t)(training->own_latents.first + own.first), rows, own.end - own.first);
+               criteria->threshold + own.first, (float)(training->recipe.train.bandwidth / 2),
+               (int32_t)(training->own_latents.first + own.first), rows, range_length(own));
 }
 
 /* The penalty on L0, and each row's slope. */
-static double penalise_l0(const struct recipe *recipe, struct workspace *w,
+static double penalise_l0(const struct training *training, struct penalty *terms,
                           struct step_report *report)
 {
+    const struct recipe *recipe = &training->recipe;
     const double share = recipe_sparsity_share(recipe, report->step), target = recipe->target_l0;
     const double strength = share * recipe->train.target_strength, off = report->l0 / target - 1;
     const bool by_row = target > 0 && recipe->train.target_form == TARGET_QUADRATIC;
@@ -69,90 +73,102 @@ static double penalise_l0(const struct recipe *recipe, struct workspace *w,
 
     report->slope = !(target > 0) ? share * recipe->sparsity
                   : by_row ? strength * off : strength * 2 * off / target;
-    for (int64_t row = 0; row < w->batch; row++) {
-        const double over = w->sparsity[row] - target;
-        w->slope[row] = by_row ? strength * over / target : report->slope;
-        penalty += strength * over * over / (2 * target * (double)w->batch);
+    for (int64_t row = 0; row < training->batch; row++) {
+        const double over = terms->sparsity[row] - target;
+        terms->slope[row] = by_row ? strength * over / target : report->slope;
+        penalty += strength * over * over / (2 * target * (double)training->batch);
     }
     return by_row ? penalty : target > 0 ? strength * off * off : report->slope * report->l0;
 }
 
-static double share_of(const struct workspace *w, int64_t latent)
+static double share_of(const struct training *training, const struct penalty *penalty,
+                       int64_t latent)
 {
-    return (double)w->fired[latent] / (double)w->batch;
+    return (double)penalty->fired[latent] / (double)training->batch;
 }
 
 /* Derivative of the frequency penalty by a latent's share. */
-static double frequency_slope(const struct training *training, const struct workspace *w,
+static double frequency_slope(const struct training *training, const struct penalty *penalty,
                               int64_t latent)
 {
     const struct recipe *recipe = &training->recipe;
 
     return recipe->train.frequency_strength > 0
         ? recipe_sparsity_share(recipe, training->step) * 2 * recipe->train.frequency_strength
-          * share_of(w, latent) / recipe->train.frequency
+          * share_of(training, penalty, latent) / recipe->train.frequency
         : 0;
 }
 
-static void penalise(const struct training *training, struct workspace *w,
-                     struct step_report *report)
+static void penalise(const struct training *training, const struct errors *errors,
+                     struct penalty *penalty, struct step_report *report)
 {
-    report->loss += penalise_l0(&training->recipe, w, report);
+    (void)errors;
+    report->loss += penalise_l0(training, penalty, report);
     for (int64_t i = 0; i < training->latents; i++)
-        report->loss += frequency_slope(training, w, i) * share_of(w, i) / 2;
+        report->loss += frequency_slope(training, penalty, i) * share_of(training, penalty, i) / 2;
 }
 
-static void differentiate(const struct training *training, struct workspace *w, int64_t latent)
+static void differentiate(const struct training *training, const struct criteria *criteria,
+                          const struct penalty *penalty, struct gradients *gradients,
+                          int64_t latent)
 {
-    const struct codes *codes = w->columns;
-    const int64_t own = own_place(training, latent), middle = codes->middle[latent];
-    const float scale = 2 / (float)w->batch, half = (float)(training->recipe.train.bandwidth / 2);
-    const float threshold = own >= 0 ? w->threshold[own] : 0;
+    const struct codes *codes = &gradients->latents;
+    const int64_t own = training_own_place(training, latent), middle = codes->middle[latent];
+    const float scale = 2 / (float)training->batch;
+    const float half = (float)(training->recipe.train.bandwidth / 2);
+    const float threshold = own >= 0 ? criteria->threshold[own] : 0;
     double bias = 0, along = 0, window = 0, slope = 0;
     int64_t in_window = codes->start[latent + 1] - middle;
 
     for (int64_t k = codes->start[latent]; k < middle; k++) {
-        const float value = codes->value[k], g = scale * w->gradient[k];
+        const float value = codes->value[k], g = scale * gradients->gradient[k];
         const bool inside = value - threshold < half;
-        w->gradient[k] = g;
+        gradients->gradient[k] = g;
         codes->value[k] = scale * value;
         bias += (double)g;
         along += (double)value * (double)g;
         window += inside ? (double)g : 0;
-        slope += inside ? w->slope[codes->index[k]] : 0;
+        slope += inside ? penalty->slope[codes->index[k]] : 0;
         in_window += inside;
     }
     for (int64_t k = middle; k < codes->start[latent + 1]; k++) {
-        window += (double)(scale * w->gradient[k]);
-        slope += w->slope[codes->index[k]];
+        window += (double)(scale * gradients->gradient[k]);
+        slope += penalty->slope[codes->index[k]];
     }
-    w->along[latent] = along;
+    gradients->along[latent] = along;
     if (own < 0)
         return;
-    slope += frequency_slope(training, w, latent) * (double)in_window;
-    const double by_threshold = -((double)threshold * window + slope / (double)w->batch)
+    slope += frequency_slope(training, penalty, latent) * (double)in_window;
+    const double by_threshold = -((double)threshold * window + slope / (double)training->batch)
                                 / training->recipe.train.bandwidth;
-    w->in_window[own] = (int32_t)in_window;
-    w->input_sum[own] = bias;
-    w->vector_gradient[0][own] = (float)bias;
-    w->vector_gradient[1][own] =
+    gradients->in_window[own] = (int32_t)in_window;
+    gradients->input_sum[own] = bias;
+    gradients->vector[0][own] = (float)bias;
+    gradients->vector[1][own] =
         (float)(in_logarithms(&training->recipe) ? by_threshold * (double)threshold : by_threshold);
 }
 
 /* Below 0 the released form, f = ReLU(pi) where pi > theta, would be another function. */
-static void settle(struct training *training, const struct workspace *w)
+static void settle(struct training *training, const struct criteria *criteria,
+                   const struct codes *rows, const struct gradients *gradients)
 {
     float *threshold = training->tensors[THRESHOLD].value;
+    int64_t in_window = 0;
 
-    (void)w;
-    for (int64_t i = 0; i < own_count(training) && !in_logarithms(&training->recipe); i++)
-        threshold[i] = fmaxf(threshold[i], 0);
+    (void)criteria;
+    (void)rows;
+    for (int64_t i = 0; i < training_own_latents(training); i++) {
+        if (!in_logarithms(&training->recipe))
+            threshold[i] = fmaxf(threshold[i], 0);
+        in_window += gradients->in_window[i];
+    }
+    training->state.in_window = in_window;
 }
 
 static void infer(const struct training *training, float *gain, float *bias, float *threshold)
 {
-    infer_plain(training, gain, bias, threshold);
-    for (int64_t i = 0; i < own_count(training); i++)
+    plain_infer(training, gain, bias, threshold);
+    for (int64_t i = 0; i < training_own_latents(training); i++)
         threshold[i] = threshold_of(training, i);
 }
 
@@ -162,8 +178,9 @@ const struct architecture JUMPRELU = {
     .centred = true,
     .unit_decoder = true,
     .decoder_norm = 1,
-    .aside = ASIDE_NEAR,
+    .auxiliary = AUXILIARY_NEAR,
     .start = start,
+    .first_density = first_density,
     .prepare = prepare,
     .scan = scan,
     .penalise = penalise,

@@ -8,68 +8,74 @@
  *
  * Decoder rows have any norm.
  */
-#include "step/architecture.h"
-#include "step/step.h"
+#include "step/plain.h"
 
 #include <math.h>
 
-static void start(struct training *training)
+static double first_density(const struct recipe *recipe, struct shape shape)
 {
-    (void)training;
+    (void)recipe;
+    return plain_first_above(0, shape.inputs);
 }
 
-static void prepare(const struct training *training, struct workspace *w)
+static void prepare(const struct training *training, struct criteria *criteria)
 {
-    for (int64_t i = 0; i < own_count(training); i++)
-        w->threshold[i] = 0;
-    w->aside_decoded = false;
+    for (int64_t i = 0; i < training_own_latents(training); i++)
+        criteria->threshold[i] = 0;
+    criteria->auxiliary_decoded = false;
 }
 
-static double sparsity(const struct workspace *w, int64_t row)
+static double sparsity(const struct codes *rows, int64_t row, const double *norms)
 {
-    const struct codes *rows = w->rows;
     double sum = 0;
 
     for (int32_t k = rows->start[row]; k < rows->middle[row]; k++)
-        sum += (double)rows->value[k] * sqrt(w->norms[rows->index[k]]);
+        sum += (double)rows->value[k] * sqrt(norms[rows->index[k]]);
     return sum;
 }
 
-static void differentiate(const struct training *training, struct workspace *w, int64_t latent)
+static void penalise(const struct training *training, const struct errors *errors,
+                     struct penalty *penalty, struct step_report *report)
 {
-    const struct codes *codes = w->columns;
-    const int64_t own = own_place(training, latent);
-    const double norm = sqrt(w->norms[latent]);
-    const double pull = training->recipe.sparsity
-                        * recipe_sparsity_share(&training->recipe, training->step)
-                        / (double)w->batch;
-    const float scale = 2 / (float)w->batch, price = (float)(pull * norm);
+    (void)errors;
+    plain_penalise(training, penalty, report);
+}
+
+static void differentiate(const struct training *training, const struct criteria *criteria,
+                          const struct penalty *penalty, struct gradients *gradients,
+                          int64_t latent)
+{
+    const struct codes *codes = &gradients->latents;
+    const int64_t own = training_own_place(training, latent);
+    const double norm = sqrt(penalty->decoder_norms[latent]), pull = plain_price(training);
+    const float scale = 2 / (float)training->batch, price = (float)(pull * norm);
     double bias = 0, sum = 0;
 
+    (void)criteria;
     for (int64_t k = codes->start[latent]; k < codes->middle[latent]; k++) {
-        const float value = codes->value[k], g = scale * w->gradient[k] + price;
-        w->gradient[k] = g;
+        const float value = codes->value[k], g = scale * gradients->gradient[k] + price;
+        gradients->gradient[k] = g;
         codes->value[k] = scale * value;
         bias += (double)g;
         sum += (double)value;
     }
-    w->along[latent] = norm > 0 ? -pull * sum / norm : 0;
+    gradients->along[latent] = norm > 0 ? -pull * sum / norm : 0;
     if (own < 0)
         return;
-    w->input_sum[own] = bias;
-    w->vector_gradient[0][own] = (float)bias;
+    gradients->input_sum[own] = bias;
+    gradients->vector[0][own] = (float)bias;
 }
 
 const struct architecture RELU_L1 = {
     .traits = &ARCHITECTURES[ARCHITECTURE_RELU_L1],
     .vectors = { "encoder_bias" },
     .decoder_norm = 0.1,
-    .aside = ASIDE_NEAR,
-    .start = start,
+    .auxiliary = AUXILIARY_NEAR,
+    .first_density = first_density,
     .prepare = prepare,
-    .scan = scan_active,
+    .scan = plain_scan,
     .sparsity = sparsity,
-    .penalise = penalise_sparsity,
+    .penalise = penalise,
     .differentiate = differentiate,
-    .infer = infer_plain,
+    .infer = plain_infer,
 };

@@ -1,269 +1,215 @@
 #include "step/step.h"
-#include "base/allocate.h"
-#include "kernels/slice.h"
-#include "shard/store.h"
 #include "step/architecture.h"
 #include "step/clip.h"
 #include "step/decode.h"
-#include "step/encode.h"
-#include "step/gradients.h"
-#include "step/turns.h"
+#include "step/dense.h"
 #include "step/update.h"
 
 #include <math.h>
-#include <string.h>
 
-/* Sums over rows or latents that every rank needs.  Each number below is found by one rank,
- * the owner of the column, block or tile; the others bring 0, so the order in which MPI
- * adds them does not matter. */
-struct sums {
-    double *columns;    /* [outputs] of the first residual: of all groups together */
-    double *squares;    /* [residuals, column blocks] */
-    double *thresholds; /* [tiles] */
-    int64_t residuals, column_blocks, tiles;
-};
+/* ---- memory -------------------------------------------------------------------------- */
 
-static struct sums place_sums(const struct training *training, const struct workspace *w)
+static struct scratch_size scratch_size(const struct step_sizes *sizes)
 {
-    struct sums sums = { .residuals = group_count(training) + w->aside_decoded,
-                         .column_blocks = split_blocks(training->outputs, COLUMNS),
-                         .tiles = split_blocks(training->latents, LATENT_TILE) };
+    struct scratch_size size = encode_scratch(sizes);
 
-    sums.columns = w->sums;
-    sums.squares = sums.columns + training->outputs;
-    sums.thresholds = sums.squares + sums.residuals * sums.column_blocks;
-    return sums;
+    size = step_scratch_widest(size, decode_scratch(sizes));
+    size = step_scratch_widest(size, backpropagate_scratch(sizes));
+    size = step_scratch_widest(size, weight_gradients_scratch(sizes));
+    return sizes->needs.dense ? step_scratch_widest(size, dense_scratch(sizes)) : size;
 }
 
-static void sum_columns(const struct training *training, const struct workspace *w,
-                        struct range block, double *sums)
+void step_make(struct step *step, MPI_Comm comm, const struct step_needs *needs)
 {
-    const int64_t own = training->own_columns.end - training->own_columns.first;
+    int ranks;
 
-    for (int64_t b = 0; b < split_blocks(w->batch, ROW_BLOCK); b++)
-        for (int64_t j = block.first; j < block.end; j++)
-            sums[training->own_columns.first + j] += w->block_sums[b * own + j];
+    MPI_Comm_size(comm, &ranks);
+    const struct step_sizes sizes = step_sizes_of(needs, ranks, omp_get_max_threads());
+    step_scratch_make(&step->scratch, scratch_size(&sizes), sizes.threads, needs->precision);
+    encoder_make(&step->encoder, &sizes);
+    criteria_make(&step->criteria, &sizes);
+    lists_make(&step->lists, &sizes);
+    penalty_make(&step->penalty, &sizes);
+    residuals_make(&step->residuals, &sizes);
+    errors_make(&step->errors, &sizes);
+    gradients_make(&step->gradients, &sizes);
+    norms_make(&step->norms, &sizes);
 }
 
-/* The own numbers.  Local. */
-static void sum_own(const struct training *training, struct workspace *w, struct sums *sums)
+void step_free(struct step *step)
 {
-    const int64_t own_columns = training->own_columns.end - training->own_columns.first;
-    const int64_t own_blocks = split_blocks(own_columns, COLUMNS);
-    const int64_t first_block = training->own_columns.first / COLUMNS;
-    const int64_t row_blocks = split_blocks(w->batch, ROW_BLOCK);
+    norms_free(&step->norms);
+    gradients_free(&step->gradients);
+    errors_free(&step->errors);
+    residuals_free(&step->residuals);
+    penalty_free(&step->penalty);
+    lists_free(&step->lists);
+    criteria_free(&step->criteria);
+    encoder_free(&step->encoder);
+    step_scratch_free(&step->scratch);
+}
 
-    #pragma omp parallel for
-    for (int64_t c = 0; c < own_blocks; c++) {
-        sum_columns(training, w, split_block(own_columns, COLUMNS, c), sums->columns);
-        for (int64_t r = 0; r < sums->residuals; r++)
-            for (int64_t b = 0; b < row_blocks; b++)
-                sums->squares[r * sums->column_blocks + first_block + c] +=
-                    w->squares[(r * own_blocks + c) * row_blocks + b];
+int64_t step_bytes(const struct step_needs *needs, int ranks, int threads)
+{
+    const struct step_sizes sizes = step_sizes_of(needs, ranks, threads);
+
+    return step_scratch_bytes(scratch_size(&sizes), threads) + encoder_bytes(&sizes)
+           + criteria_bytes(&sizes) + lists_bytes(&sizes) + penalty_bytes(&sizes)
+           + residuals_bytes(&sizes) + errors_bytes(&sizes) + gradients_bytes(&sizes)
+           + norms_bytes(&sizes);
+}
+
+/* ---- passes -------------------------------------------------------------------------- */
+
+/* The lists of a pass, unless they are there.  Collective. */
+static void list_pass(struct step *step, const struct training *training, const struct batch *batch,
+                      struct pass pass)
+{
+    if (step->lists.pass.number != pass.number)
+        encode(training, batch, pass, &step->encoder, &step->scratch, &step->criteria,
+               &step->lists);
+}
+
+/* Does decode() begin the dot products of backpropagate()? */
+static bool begins_dots(const struct training *training, struct pass pass)
+{
+    return pass.count == 1 && agree_is_root(training->comm);
+}
+
+/* The first sweep: list all latents, pass by pass, and make the residuals.  Collective. */
+static void reconstruct(struct step *step, const struct training *training,
+                        const struct batch *batch, int64_t passes)
+{
+    struct step_timer *timer = &step->scratch.timer;
+    double since = omp_get_wtime();
+
+    if (!training->architecture->unit_decoder)
+        norms_of_decoder(&step->norms, training, step->penalty.decoder_norms);
+    step_timer_part(timer, PART_DECODE, 1, since);
+    for (int64_t p = 0; p < passes; p++) {
+        const struct pass pass = { p, passes };
+        list_pass(step, training, batch, pass);
+        since = omp_get_wtime();
+        penalty_count(&step->penalty, training, &step->lists);
+        if (p == 0)
+            residuals_begin(&step->residuals, training, step->criteria.auxiliary_decoded);
+        since = step_timer_part(timer, PART_SCAN, 1, since);
+        decode(training, batch, &step->lists, &step->scratch, &step->residuals,
+               begins_dots(training, pass) ? step->gradients.dots : NULL);
+        step_timer_part(timer, PART_DECODE, 1, since);
     }
-    for (int64_t i = 0; i < own_count(training); i++)
-        sums->thresholds[(training->own_latents.first + i) / LATENT_TILE] +=
-            (double)w->threshold[i];
 }
 
-static double sum_of(const double *values, int64_t n)
+/* The gradients of a pass's latents, unless they are there.  Collective. */
+static void backpropagate_pass(struct step *step, const struct training *training,
+                               const struct batch *batch, struct pass pass)
 {
-    double sum = 0;
-
-    for (int64_t i = 0; i < n; i++)
-        sum += values[i];
-    return sum;
+    list_pass(step, training, batch, pass);
+    if (step->gradients.pass.number != pass.number)
+        backpropagate(training, &step->criteria, &step->penalty, &step->lists, &step->residuals,
+                      begins_dots(training, pass), &step->scratch, &step->gradients);
 }
 
-/* Everybody's; the mean threshold goes into the report.  Collective. */
-static void sum_up(const struct training *training, struct workspace *w,
-                   struct step_report *report)
+/* Pass number i of another sweep, which begins with the pass whose lists are in memory: the first
+ * or the last one. */
+static struct pass pass_again(bool backwards, int64_t i, int64_t passes)
 {
-    struct sums sums = place_sums(training, w);
-    const int64_t count = training->outputs + sums.residuals * sums.column_blocks + sums.tiles;
-
-    memset(w->sums, 0, (size_t)count * sizeof *w->sums);
-    sum_own(training, w, &sums);
-    MPI_Allreduce(MPI_IN_PLACE, w->sums, comm_count(count), MPI_DOUBLE, MPI_SUM, training->comm);
-    w->column_sums = sums.columns;
-    for (int64_t r = 0; r < sums.residuals; r++)
-        w->square_sums[r] = sum_of(sums.squares + r * sums.column_blocks, sums.column_blocks);
-    report->threshold = sum_of(sums.thresholds, sums.tiles) / training->latents;
+    return (struct pass){ backwards ? passes - 1 - i : i, passes };
 }
 
-static void report_step(struct step_report *report, const struct training *training,
-                        struct workspace *w)
+/* The factor of all gradients: another sweep.  Collective. */
+static double find_factor(struct step *step, const struct training *training,
+                          const struct weight_sources *sources, int64_t passes)
 {
-    const double batch = (double)w->batch;
-    const int groups = group_count(training);
+    const bool backwards = step->lists.pass.number > 0;
+    double squares = 0;
 
+    if (!(training->recipe.train.clip > 0))
+        return 1;
+    for (int64_t i = 0; i < passes; i++) {
+        backpropagate_pass(step, training, sources->batch, pass_again(backwards, i, passes));
+        clip_add_squares(sources, &step->norms, &squares);
+    }
+    backpropagate_decoder_bias(training, &step->errors, &step->gradients);
+    return clip_factor(sources, &step->norms, squares);
+}
+
+/* The last sweep: move everything.  Collective. */
+static void move(struct step *step, struct training *training, const struct batch *batch,
+                 int64_t passes)
+{
+    const struct weight_sources sources = { training, batch, &step->residuals, &step->gradients,
+                                            &step->scratch };
+    struct step_timer *timer = &step->scratch.timer;
+
+    step->gradients.factor = 1;
+    step->gradients.factor = find_factor(step, training, &sources, passes);
+    const bool backwards = step->lists.pass.number > 0;
+    for (int64_t i = 0; i < passes; i++) {
+        backpropagate_pass(step, training, batch, pass_again(backwards, i, passes));
+        const double since = omp_get_wtime();
+        clip_entries(training, &step->gradients);
+        update_weights(training, &sources, &step->norms);
+        step_timer_part(timer, PART_UPDATE, 1, since);
+    }
+    double since = omp_get_wtime();
+    backpropagate_decoder_bias(training, &step->errors, &step->gradients);
+    clip_vectors(training, &step->gradients);
+    since = step_timer_part(timer, PART_LATENTS, 1, since);
+    update_rest(training, &sources, &step->norms);
+    if (training->architecture->settle != NULL)
+        training->architecture->settle(training, &step->criteria, &step->lists.rows,
+                                       &step->gradients);
+    step_timer_part(timer, PART_UPDATE, 1, since);
+}
+
+/* ---- all of it ----------------------------------------------------------------------- */
+
+/* The loss, and what it depends on.  Collective. */
+static void find_loss(struct step *step, const struct training *training,
+                      struct step_report *report)
+{
+    const double batch = (double)training->batch;
+    struct penalty *penalty = &step->penalty;
+
+    errors_sum(&step->errors, training, &step->criteria, &step->residuals);
     report->step = training->step;
-    report->mse = w->square_sums[groups - 1] / batch;
-    report->l0 = (double)w->active / batch;
-    report->near = (double)w->aside / batch;
+    report->threshold = step->errors.threshold;
+    report->mse = errors_mean(&step->errors, training);
+    report->l0 = (double)penalty->active / batch;
+    report->near = (double)penalty->auxiliary / batch;
     report->rate = recipe_rate(&training->recipe, training->step);
-    report->loss = sum_of(w->square_sums, groups) / groups / batch;
-    training->recipe.architecture->penalise(training, w, report);
+    report->loss = errors_mean_of_groups(&step->errors, training);
+    training->architecture->penalise(training, &step->errors, penalty, report);
     report->loss += report->auxiliary;
 }
 
-/* ---- turns -------------------------------------------------------------------------- */
-
-/* Which residuals are kept; the memory of the others is not wanted. */
-static void choose_residuals(const struct training *training, struct workspace *w)
-{
-    for (int r = 0; r < w->room.residuals; r++) {
-        struct packed_rows *residual = &w->residual[r];
-        residual->width = training->own_columns.end - training->own_columns.first;
-        w->kept[r] = residual_kept(training, w, r);
-        if (!w->kept[r])
-            allocate_release(residual->memory,
-                          w->batch * residual->width * store_bytes(residual->store));
-    }
-}
-
-static void begin_step(const struct training *training, struct workspace *w,
-                       const struct packed_rows *x, const struct packed_rows *target)
-{
-    w->x = x;
-    w->target = target;
-    w->turns = turn_count(training);
-    choose_residuals(training, w);
-    w->turn = -1;
-    w->active = w->aside = 0;
-    w->gradient_square = 0;
-    memset(w->sparsity, 0, (size_t)w->batch * sizeof *w->sparsity);
-    memset(w->fired, 0, (size_t)training->latents * sizeof *w->fired);
-}
-
-/* The lists of a turn, unless they are there.  Collective. */
-static void list_turn(const struct training *training, struct workspace *w, int64_t turn)
-{
-    if (w->turn == turn)
-        return;
-    w->turn = turn;
-    w->derived = false;
-    encode_turn(training, w);
-}
-
-/* What is counted of all entries. */
-static void count_entries(const struct training *training, struct workspace *w)
-{
-    const struct architecture *architecture = training->recipe.architecture;
-    const struct codes *rows = w->rows;
-    const double since = omp_get_wtime();
-
-    for (int64_t row = 0; row < w->batch; row++) {
-        const int32_t first = rows->start[row], middle = rows->middle[row];
-        w->active += middle - first;
-        w->aside += rows->start[row + 1] - middle;
-        w->sparsity[row] += architecture->sparsity != NULL ? architecture->sparsity(w, row)
-                                                           : (double)(middle - first);
-        for (int32_t k = first; k < middle; k++)
-            w->fired[rows->index[k]]++;
-    }
-    part_done(w->spent, PART_SCAN, 1, since);
-}
-
-/* All residuals.  Collective. */
-static void reconstruct(const struct training *training, struct workspace *w)
-{
-    double since = omp_get_wtime();
-
-    if (!training->recipe.architecture->unit_decoder)
-        find_decoder_norms(training, w);
-    part_done(w->spent, PART_DECODE, 1, since);
-    for (int64_t turn = 0; turn < w->turns; turn++) {
-        list_turn(training, w, turn);
-        count_entries(training, w);
-        since = omp_get_wtime();
-        decode(training, w);
-        part_done(w->spent, PART_DECODE, 1, since);
-    }
-}
-
-/* What the gradients of a turn's latents are made of, unless it is there.  Collective. */
-static void derive_turn(const struct training *training, struct workspace *w, int64_t turn)
-{
-    list_turn(training, w, turn);
-    if (w->derived)
-        return;
-    double since = omp_get_wtime();
-    decode_back(training, w);
-    since = part_done(w->spent, PART_BACK, 1, since);
-    find_latent_gradients(training, w);
-    part_done(w->spent, PART_LATENTS, 1, since);
-    w->derived = true;
-}
-
-/* The i-th turn when they are taken once more, from the one whose lists are there, the first or the
- * last, to the other. */
-static int64_t again(const struct workspace *w, bool backwards, int64_t i)
-{
-    return backwards ? w->turns - 1 - i : i;
-}
-
-/* The factor that brings the norm of all gradients to what the recipe allows.  Collective. */
-static void find_factor(const struct training *training, struct workspace *w)
-{
-    const bool backwards = w->turn > 0;
-
-    w->clipped = 1;
-    if (!(training->recipe.train.clip > 0))
-        return;
-    for (int64_t i = 0; i < w->turns; i++) {
-        derive_turn(training, w, again(w, backwards, i));
-        add_gradient_squares(training, w);
-    }
-    find_clipping(training, w);
-}
-
-/* Move everything.  Collective. */
-static void update(struct training *training, struct workspace *w)
-{
-    find_factor(training, w);
-    const bool backwards = w->turn > 0;
-    for (int64_t i = 0; i < w->turns; i++) {
-        derive_turn(training, w, again(w, backwards, i));
-        const double since = omp_get_wtime();
-        clip_entries(training, w);
-        update_weights(training, w);
-        part_done(w->spent, PART_UPDATE, 1, since);
-    }
-    double since = omp_get_wtime();
-    find_decoder_bias_gradient(training, w);
-    clip_vectors(training, w);
-    since = part_done(w->spent, PART_LATENTS, 1, since);
-    update_rest(training, w);
-    part_done(w->spent, PART_UPDATE, 1, since);
-}
-
-static void count_silence(struct training *training, const struct workspace *w)
+static void count_rows_since_active(struct training *training, const int32_t *fired)
 {
     for (int32_t i = 0; i < training->latents; i++)
-        if (w->fired[i] > 0)
-            training->silent[i] = 0;
+        if (fired[i] > 0)
+            training->rows_since_active[i] = 0;
         else
-            training->silent[i] += w->batch;
+            training->rows_since_active[i] += training->batch;
 }
 
-enum status training_step(struct training *training, struct workspace *workspace,
-                          const struct packed_rows *x, const struct packed_rows *target,
-                          struct step_report *report)
+enum status step_run(struct step *step, struct training *training, const struct packed_rows *x,
+                     const struct packed_rows *target, struct step_report *report)
 {
-    struct workspace *w = workspace;
+    const struct batch batch = { training->batch, x, target };
+    const int64_t passes = pass_count(training);
 
     *report = (struct step_report){0};
-    begin_step(training, w, x, target);
-    reconstruct(training, w);
+    step->lists.pass.number = step->gradients.pass.number = -1;
+    penalty_begin(&step->penalty, training);
+    reconstruct(step, training, &batch, passes);
     const double since = omp_get_wtime();
-    sum_up(training, w, report);
-    report_step(report, training, w);
-    part_done(w->spent, PART_EXCHANGE, 1, since);
+    find_loss(step, training, report);
+    step_timer_part(&step->scratch.timer, PART_EXCHANGE, 1, since);
     if (!isfinite(report->loss))
         return refuse(E_NUMERIC, "the loss of step %lld is not finite", (long long)report->step);
-    update(training, w);
-    count_silence(training, w);
+    move(step, training, &batch, passes);
+    count_rows_since_active(training, step->penalty.fired);
     report->dead = training_dead(training);
     training->density = (report->l0 + report->near) / training->latents;
     training->step++;

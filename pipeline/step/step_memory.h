@@ -1,36 +1,50 @@
-/* step_memory.h -- what there must be room for in a step of some trainings.
+/* step_memory.h -- upper bounds on the memory of a training step, known before anything is
+ * allocated, so that plan can ask, too.
  *
- * Found from their recipes and shapes alone, before anything is allocated: so plan can ask, too.
- * Of the lists it is what the start of training fills, when the thresholds have not yet learnt to
- * leave out anything.
+ * Lists have memory for the worst case, every latent active in every row, since pages that are
+ * never touched cost nothing.  What is planned for is what a first batch fills, when thresholds
+ * have not yet learnt to leave out anything.
  */
 #ifndef STEP_MEMORY_H
 #define STEP_MEMORY_H
 
-#include "step/training.h"
+#include "shard/h5.h"
+#include "shard/store.h"
+#include "step/batch.h"
 
-/* What a step has of things that depend on whether lists are long (turns.h); the most. */
-struct step_phase {
-    int    residuals;       /* that are kept */
-    double found;           /* entries that the encoder finds in a turn, or in all rows */
-    double listed, kept;    /* that rows' lists hold of them, and that stay */
-};
-
-struct step_room {
+/* What the steps of some trainings, which share the memory of a step, need at most. */
+struct step_needs {
     int64_t      batch;
-    struct shape shape;     /* the widest of each */
-    int          residuals; /* the most */
-    bool         dense;     /* some training takes dense products, when it starts at least */
-    bool         skip;      /* some transcoder has a skip matrix */
+    struct shape shape;         /* the widest of each */
+    int          residuals;
+    bool         dense;         /* some training takes dense products, at least when it starts */
+    bool         skip;          /* some transcoder has a skip matrix */
     bool         short_tile;    /* some dictionary does not end with a whole tile */
-    bool         overlaps;  /* some architecture may list an entry in both sections */
-    int          slices;    /* the most residuals that gradients are made of at a time */
-    bool         remade;    /* some of these are not kept */
-    struct step_phase while_long, while_short;
+    bool         overlaps;      /* some architecture may list an entry in both sections */
+    double       found, kept;   /* entries that a pass finds in a batch, and that it keeps */
     enum precision precision;   /* bf16 if one training's is */
 };
 
-/* Make it hold a training besides what it holds.  Local. */
-void step_room_add(struct step_room *room, const struct recipe *recipe, struct shape shape);
+/* Add the needs of a training.  Local. */
+void step_needs_add(struct step_needs *needs, const struct recipe *recipe, struct shape shape);
+
+/* The sizes of everything, for the rank that gets most. */
+struct step_sizes {
+    struct step_needs needs;
+    int        ranks, threads;
+    enum store store;                           /* of residuals and of the encoder's input */
+    int64_t    row_blocks;
+    int64_t    column_blocks, tiles;            /* in all */
+    int64_t    own_column_blocks, own_tiles;
+    int64_t    own_columns, own_latents;        /* with the last block and tile full */
+    int64_t    entries, own_entries;            /* the worst case: of all latents, of the own */
+    double     own_share;                       /* of the entries, that are in own latents */
+};
+
+struct step_sizes step_sizes_of(const struct step_needs *needs, int ranks, int threads);
+
+/* Bytes of where the groups of a list begin, and of so many entries. */
+int64_t step_starts_bytes(int64_t groups);
+int64_t step_entries_bytes(double entries);
 
 #endif

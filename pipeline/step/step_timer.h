@@ -1,4 +1,4 @@
-/* step_timer.h -- what the seconds of a training step go into. */
+/* step_timer.h -- the seconds that the parts of a training step take. */
 #ifndef STEP_TIMER_H
 #define STEP_TIMER_H
 
@@ -15,14 +15,19 @@ enum part {
     PARTS
 };
 
-/* The time since `since` belongs to a part; returns the time now.  Of the `threads` that
- * share a part's work each may call it. */
-static inline double part_done(double spent[PARTS], enum part part, int threads, double since)
+struct step_timer {
+    double spent[PARTS];
+};
+
+/* Count the time since `since` as a part's; returns the time now.  A part that `threads` share may
+ * be counted by each of them. */
+static inline double step_timer_part(struct step_timer *timer, enum part part, int threads,
+                                     double since)
 {
     const double now = omp_get_wtime(), share = (now - since) / threads;
 
     #pragma omp atomic
-    spent[part] += share;
+    timer->spent[part] += share;
     return now;
 }
 

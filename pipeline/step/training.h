@@ -1,68 +1,54 @@
 /* training.h -- one autoencoder in training: its parameters, Adam's moments, its counters.
  *
- * Spread over ranks so that no dense gradient ever travels: a rank owns a contiguous run of
- * tiles of LATENT_TILE latents of the encoder, and a contiguous run of blocks of COLUMNS
- * columns of the decoder (sparse.h).  With more ranks than tiles some own nothing.  Tiles
- * and blocks have fixed shapes, so who owns them does not show in the bits.
+ * It is spread over ranks so that no dense gradient ever travels: a rank owns a contiguous run of
+ * tiles of LATENT_TILE latents of the encoder, and a contiguous run of blocks of COLUMNS columns
+ * of the decoder (slice.h).  With more ranks than tiles some own nothing.  Tiles and blocks have
+ * fixed shapes, so the bits do not show who owns them.
  */
 #ifndef TRAINING_H
 #define TRAINING_H
 
 #include "base/comm.h"
-#include "base/split.h"
+#include "step/parameters.h"
 #include "step/recipe.h"
 
-enum { LATENT_TILE = 128 };
+struct architecture;
 
-/* The tensors of a training.  From ENCODER_BIAS on they are the architecture's vectors, a number
- * a latent. */
-enum { ENCODER, DECODER, DECODER_BIAS, SKIP, ENCODER_BIAS, VECTORS = 3,
-       TENSORS = ENCODER_BIAS + VECTORS };
+/* The two sections of a row's list (lists.h). */
+enum { SECTION_ACTIVE, SECTION_AUXILIARY, SECTIONS };
 
-/* Of architectures that keep a number of latents: a guess of what all entries exceed that will
- * stay, active ones and those aside.  What is below need not be listed. */
-enum { BAR_ACTIVE, BAR_ASIDE, BARS };
-
-/* A matrix of parameters, of which this rank holds a rectangle.  A vector is a matrix of one
- * column; the decoder's bias every rank holds whole.  One that this training has not has no
- * rows and no name. */
-struct tensor {
-    const char  *name;
-    int64_t      rows, columns;         /* of the whole */
-    struct range own_rows, own_columns;
-    float       *value;                 /* [own_rows, own_columns], as are these: */
-    float       *mean;                  /* first moments; NULL if the recipe's beta1 is 0 */
-    float       *square;                /* second moments */
-};
-
-struct shape {
-    int32_t inputs;     /* values of a row */
-    int32_t outputs;    /* of a row that is reconstructed: the same, but for a transcoder */
-    int32_t latents;
+/* What architectures remember from batch to batch. */
+struct architecture_state {
+    double  bound[SECTIONS];    /* TopK types: lower bounds for collecting the next batch's entries;
+                                   negative if unknown.  They change no result and are not in
+                                   checkpoints */
+    double  batch_threshold;    /* BatchTopK: running mean of the smallest value kept of a batch */
+    int64_t in_window;          /* JumpReLU: entries of the last batch that moved a threshold, of
+                                   this rank's latents */
 };
 
 struct training {
     struct recipe recipe;
+    const struct architecture *architecture;
     MPI_Comm      comm;
     int32_t       inputs, outputs, latents;
+    int64_t       batch;                /* rows of a step */
     bool          centred;              /* the encoder sees x - b_dec, and not x */
     struct range  own_latents;          /* of the encoder and the vectors */
     struct range  own_columns;          /* of the decoder; rows of the skip matrix */
     struct tensor tensors[TENSORS];
-    int64_t      *silent;               /* [latents] rows since each was last active; every rank */
+    int64_t      *rows_since_active;    /* [latents], the same on every rank */
     int64_t       step;                 /* steps done */
     double        density;              /* entries of the last batch's lists, by row and latent */
-    int64_t       listable;             /* entries that its lists may hold at a time: turns.h */
-    double        bar[BARS];            /* the next batch's, below 0 if nothing is known of it; not
-                                           in checkpoints */
-    double        least;                /* mean squared error of its steps so far; 0 at the start */
-    double        cut;                  /* running mean of a batch's least kept value (BatchTopK) */
+    int64_t       list_capacity;        /* entries that the lists of a pass may hold (pass.h) */
+    double        lowest_mse;           /* mean squared error of its best step; 0 at the start */
+    struct architecture_state state;
 };
 
-/* Step zero: decoder rows drawn He-uniform and scaled to norm 1, the encoder its copy (a
- * transcoder's is drawn for itself), the skip matrix 0, vectors as the architecture says.  What
- * is drawn depends on the recipe's seed and the place in the matrix alone.  Every rank must be
- * given the same recipe. */
+/* Step zero: decoder rows are drawn He-uniform and scaled to norm 1, the encoder is their copy (a
+ * transcoder's is drawn for itself), the skip matrix is 0, vectors are as the architecture says.
+ * The numbers drawn depend on the recipe's seed and the place in the matrix alone.  Every rank
+ * must be given the same recipe.  Local. */
 void training_make(struct training *training, MPI_Comm comm, const struct recipe *recipe,
                    struct shape shape);
 void training_free(struct training *training);
@@ -70,7 +56,35 @@ void training_free(struct training *training);
 /* Bytes training_make() allocates on the rank that gets most. */
 int64_t training_bytes(const struct recipe *recipe, struct shape shape, int ranks);
 
-/* How many latents have been silent for the recipe's dead_after rows. */
+/* The default of list_capacity: entries that take 1/40 of the memory of the parameters and their
+ * second moments, but no fewer than a small dictionary needs. */
+int64_t training_list_capacity(struct shape shape);
+
+/* How many latents have not been active for the recipe's dead_after rows. */
 int64_t training_dead(const struct training *training);
+
+/* Groups of latents with a reconstruction of their own: a Matryoshka's prefixes, else one. */
+static inline int training_groups(const struct training *training)
+{
+    return training->recipe.prefixes > 0 ? training->recipe.prefixes : 1;
+}
+
+static inline int64_t training_own_latents(const struct training *training)
+{
+    return range_length(training->own_latents);
+}
+
+static inline int64_t training_own_columns(const struct training *training)
+{
+    return range_length(training->own_columns);
+}
+
+/* Place of a latent among this rank's own, or -1. */
+static inline int64_t training_own_place(const struct training *training, int64_t latent)
+{
+    const struct range own = training->own_latents;
+
+    return own.first <= latent && latent < own.end ? latent - own.first : -1;
+}
 
 #endif

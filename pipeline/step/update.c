@@ -1,59 +1,24 @@
 #include "step/update.h"
-#include "kernels/bf16.h"
 #include "kernels/slice.h"
 #include "kernels/values.h"
 #include "step/architecture.h"
-#include "step/decode.h"
-#include "step/gradients.h"
 
 #include <math.h>
 
-static int64_t length(struct range range)
-{
-    return range.end - range.first;
-}
-
 static void move(struct tensor *tensor, int64_t first, int64_t count, const float *gradient,
-                 double along, const struct adam *adam)
+                 const struct adam *adam)
 {
     adam_update(tensor->value + first, tensor->mean != NULL ? tensor->mean + first : NULL,
-                tensor->square + first, gradient, (float)along, count, adam);
+                tensor->square + first, gradient, 0, count, adam);
 }
 
-/* ---- decoder ------------------------------------------------------------------------- */
+/* ---- weights ------------------------------------------------------------------------- */
 
-static void add_blocks(const struct training *training, struct workspace *w)
-{
-    sum_over_ranks(training->comm, w->norms, w->block_norms,
-                   split_blocks(length(training->own_columns), COLUMNS), training->latents);
-}
-
-static void square_blocks(const struct training *training, struct workspace *w, int64_t latent,
-                          struct range columns)
-{
-    const float *row = training->tensors[DECODER].value
-                       + latent * length(training->own_columns);
-
-    for (int64_t first = columns.first; first < columns.end; first += COLUMNS) {
-        const int64_t end = first + COLUMNS < columns.end ? first + COLUMNS : columns.end;
-        w->block_norms[first / COLUMNS * training->latents + latent] =
-            (float)values_sum_squares(row + first, end - first);
-    }
-}
-
-void find_decoder_norms(const struct training *training, struct workspace *workspace)
-{
-    #pragma omp parallel for
-    for (int64_t i = 0; i < training->latents; i++)
-        square_blocks(training, workspace, i, (struct range){ 0, length(training->own_columns) });
-    add_blocks(training, workspace);
-}
-
-/* What is moved, and how. */
 struct mover {
-    struct training  *training;
-    struct workspace *w;
-    struct adam       adam;
+    struct training *training;
+    const struct gradients *gradients;
+    struct norms    *norms;
+    struct adam      adam;
 };
 
 static void move_rows(struct tensor *tensor, int64_t at, int64_t ld, const float *gradient,
@@ -68,12 +33,13 @@ static void move_decoder(void *context, struct range latents, struct range colum
                          float *gradient, int64_t ld)
 {
     const struct mover *m = context;
-    const int64_t own = length(m->training->own_columns);
+    const int64_t own = training_own_columns(m->training);
 
     move_rows(&m->training->tensors[DECODER], latents.first * own + columns.first, own, gradient,
-              ld, m->w->along + latents.first, length(latents), length(columns), &m->adam);
+              ld, m->gradients->along + latents.first, range_length(latents),
+              range_length(columns), &m->adam);
     for (int64_t i = latents.first; i < latents.end; i++)
-        square_blocks(m->training, m->w, i, columns);
+        norms_square_row(m->norms, m->training, i, columns);
 }
 
 static void move_encoder(void *context, struct range latents, struct range columns,
@@ -84,64 +50,63 @@ static void move_encoder(void *context, struct range latents, struct range colum
     const int64_t own = latents.first - m->training->own_latents.first;
 
     move_rows(&m->training->tensors[ENCODER], own * inputs + columns.first, inputs, gradient, ld,
-              NULL, length(latents), length(columns), &m->adam);
+              NULL, range_length(latents), range_length(columns), &m->adam);
 }
 
-/* Rows of the decoder back to norm 1. */
-static void normalise_decoder(struct training *training, struct workspace *w)
+void update_weights(struct training *training, const struct weight_sources *sources,
+                    struct norms *norms)
 {
-    const int64_t columns = length(training->own_columns);
+    struct mover mover = { training, sources->gradients, norms,
+                           recipe_adam(&training->recipe, training->step) };
 
-    add_blocks(training, w);
-    #pragma omp parallel for
-    for (int64_t i = 0; i < training->latents; i++)
-        values_scale(training->tensors[DECODER].value + i * columns,
-                     (float)(1 / sqrt(w->norms[i])), columns);
+    weight_gradients_decoder(sources, move_decoder, &mover);
+    weight_gradients_encoder(sources, move_encoder, &mover);
 }
 
 /* ---- the others ---------------------------------------------------------------------- */
 
-static void update_skip(struct training *training, struct workspace *w, const struct adam *adam)
+static void normalise_decoder(struct training *training, struct norms *norms)
 {
-    const int64_t columns = length(training->own_columns), inputs = training->inputs;
+    const int64_t columns = training_own_columns(training);
+
+    norms_sum_blocks(norms, training, norms->sums);
+    #pragma omp parallel for
+    for (int64_t i = 0; i < training->latents; i++)
+        values_scale(training->tensors[DECODER].value + i * columns,
+                     (float)(1 / sqrt(norms->sums[i])), columns);
+}
+
+static void update_skip(struct training *training, const struct weight_sources *sources,
+                        const struct adam *adam)
+{
+    const int64_t columns = training_own_columns(training), inputs = training->inputs;
 
     #pragma omp parallel for schedule(dynamic)
     for (int64_t c = 0; c < split_blocks(columns, COLUMNS); c++) {
         const struct range block = split_block(columns, COLUMNS, c);
-        move(&training->tensors[SKIP], block.first * inputs, length(block) * inputs,
-             skip_gradient(training, w, block), 0, adam);
+        move(&training->tensors[SKIP], block.first * inputs, range_length(block) * inputs,
+             weight_gradients_skip(sources, block), adam);
     }
 }
 
-static void update_vectors(struct training *training, struct workspace *w,
+static void update_vectors(struct training *training, const struct gradients *gradients,
                            const struct adam *adam)
 {
-    move(&training->tensors[DECODER_BIAS], 0, training->outputs, w->decoder_bias_gradient, 0,
-         adam);
+    move(&training->tensors[DECODER_BIAS], 0, training->outputs, gradients->decoder_bias, adam);
     for (int v = 0; v < VECTORS; v++)
         if (training->tensors[ENCODER_BIAS + v].name != NULL)
-            move(&training->tensors[ENCODER_BIAS + v], 0, own_count(training),
-                 w->vector_gradient[v], 0, adam);
+            move(&training->tensors[ENCODER_BIAS + v], 0, training_own_latents(training),
+                 gradients->vector[v], adam);
 }
 
-void update_weights(struct training *training, struct workspace *workspace)
+void update_rest(struct training *training, const struct weight_sources *sources,
+                 struct norms *norms)
 {
-    struct mover mover = { training, workspace, recipe_adam(&training->recipe, training->step) };
-
-    visit_decoder_gradients(training, workspace, move_decoder, &mover);
-    visit_encoder_gradients(training, workspace, move_encoder, &mover);
-}
-
-void update_rest(struct training *training, struct workspace *workspace)
-{
-    const struct architecture *architecture = training->recipe.architecture;
     const struct adam adam = recipe_adam(&training->recipe, training->step);
 
-    if (architecture->unit_decoder)
-        normalise_decoder(training, workspace);
+    if (training->architecture->unit_decoder)
+        normalise_decoder(training, norms);
     if (training->recipe.skip)
-        update_skip(training, workspace, &adam);
-    update_vectors(training, workspace, &adam);
-    if (architecture->settle != NULL)
-        architecture->settle(training, workspace);
+        update_skip(training, sources, &adam);
+    update_vectors(training, sources->gradients, &adam);
 }

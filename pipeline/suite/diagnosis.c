@@ -1,4 +1,5 @@
 #include "suite/diagnosis.h"
+#include "suite/schema.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -6,8 +7,8 @@
 
 /* ---- which line ---- */
 
-/* The value of `name` in a mapping, or NULL; *line is that of the key, of its last one if
- * there are several. */
+/* The value of a key in a mapping, or NULL; *line becomes the line of the key, the last one if it
+ * is given several times. */
 static yaml_node_t *value_of(yaml_document_t *document, yaml_node_t *node, const char *name,
                              int *line)
 {
@@ -24,6 +25,7 @@ static yaml_node_t *value_of(yaml_document_t *document, yaml_node_t *node, const
     return NULL;
 }
 
+/* An item of a list, or NULL; *line becomes its line. */
 static yaml_node_t *item_of(yaml_document_t *document, yaml_node_t *node, unsigned item, int *line)
 {
     if (node == NULL || node->type != YAML_SEQUENCE_NODE
@@ -34,10 +36,10 @@ static yaml_node_t *item_of(yaml_document_t *document, yaml_node_t *node, unsign
     return node;
 }
 
-/* The line of a key, or of what should hold it; that of the fault if this is not YAML, with
- * *problem what libyaml says. */
-static int line_of(const char *yaml, const char *section, unsigned entry, const char *name,
-                   const char **problem)
+/* The line of a key, or of what should hold it.  If the text is not YAML, the line of the fault,
+ * and *problem becomes libyaml's description of it. */
+static int find_line(const char *yaml, const char *section, unsigned entry, const char *name,
+                     const char **problem)
 {
     yaml_document_t document;
     yaml_parser_t parser;
@@ -61,31 +63,25 @@ static int line_of(const char *yaml, const char *section, unsigned entry, const 
     return line;
 }
 
-int diagnosis_line_in(const char *yaml, const char *section, unsigned entry, const char *name)
+int diagnosis_line(const char *yaml, const char *section, unsigned entry, const char *name)
 {
     const char *problem;
 
-    return line_of(yaml, section, entry, name, &problem);
+    return find_line(yaml, section, entry, name, &problem);
 }
 
-int diagnosis_line(const struct yaml_tree *slots, const struct key *key, unsigned entry)
+/* The line of a key in the section, and the group, of the failure. */
+static int line_near(const struct diagnosis *diagnosis, const char *yaml, const char *name)
 {
-    return diagnosis_line_in(slots->yaml, key->section, entry, key->name);
-}
+    const bool top = strcmp(diagnosis->section, name) == 0;
 
-/* The line of `name`, which stands where the trouble is. */
-static int trouble_line(const struct yaml_tree *slots, const struct trouble *trouble, const char *name)
-{
-    const bool top = strcmp(trouble->section, name) == 0;
-    const char *problem;
-
-    return line_of(slots->yaml, top ? "" : trouble->section,
-                   trouble->entry > 0 ? trouble->entry - 1 : 0, name, &problem);
+    return diagnosis_line(yaml, top ? "" : diagnosis->section,
+                          diagnosis->entry > 0 ? diagnosis->entry - 1 : 0, name);
 }
 
 /* ---- one clear sentence ---- */
 
-/* Changes of one letter (or swaps of two neighbours) that turn a into b. */
+/* The least number of changes of one letter, or swaps of two neighbours, that turn a into b. */
 static int distance(const char *a, const char *b)
 {
     enum { MOST = 32 };
@@ -108,7 +104,7 @@ static int distance(const char *a, const char *b)
     return d[m][n];
 }
 
-/* What the writer of an unknown key may have meant: " (did you mean 'train'?)", or "". */
+/* Guess what the writer of an unknown key meant: " (did you mean 'train'?)", or "". */
 static void suggest(char text[128], const char *found, const char *section)
 {
     int best = 3;
@@ -130,71 +126,70 @@ static void suggest(char text[128], const char *found, const char *section)
             snprintf(text, 128, " (there is one under '%s')", SUITE_KEYS[k].section);
 }
 
-static enum status refuse_unknown(const struct yaml_tree *slots, const struct trouble *trouble)
+static enum status refuse_unknown(const struct diagnosis *diagnosis, const char *path, int line,
+                                  const char *found)
 {
-    const char *found = strrchr(trouble->finding, ' ') + 1;
     char hint[128], place[96] = "a suite file";
 
-    suggest(hint, found, trouble->section);
-    if (trouble->section[0] != '\0')
-        snprintf(place, sizeof place, "'%s'", trouble->section);
+    suggest(hint, found, diagnosis->section);
+    if (diagnosis->section[0] != '\0')
+        snprintf(place, sizeof place, "'%s'", diagnosis->section);
     return refuse(E_USAGE, "%s:%d: '%s' is not a key of %s%s; `saemill explain` lists all keys",
-                  slots->path, trouble_line(slots, trouble, found), found, place, hint);
+                  path, line, found, place, hint);
 }
 
 /* A list where a value belongs, or the reverse. */
-static enum status refuse_shape(const struct yaml_tree *slots, const struct trouble *trouble)
+static enum status refuse_shape(const struct diagnosis *diagnosis, const char *path, int line)
 {
-    const int line = trouble_line(slots, trouble, trouble->field);
-
     for (int k = 0; k < SUITE_KEYS_COUNT; k++) {
         const struct key *key = &SUITE_KEYS[k];
         const char *outer = key->section[0] != '\0' ? key->section : key->name;
-        if (strcmp(key->name, trouble->field) == 0 && strcmp(outer, trouble->section) == 0)
-            return refuse(E_USAGE, "%s:%d: '%s' must be %s, like '%s: %s'", slots->path,
-                          line, key->name,
+        if (strcmp(key->name, diagnosis->field) == 0 && strcmp(outer, diagnosis->section) == 0)
+            return refuse(E_USAGE, "%s:%d: '%s' must be %s, like '%s: %s'", path, line, key->name,
                           !key->list ? "a single value"
                           : key->empty ? "a list" : "a list that is not empty",
                           key->name, key->value);
     }
-    if (strcmp(trouble->section, "saes") == 0)
+    if (strcmp(diagnosis->section, "saes") == 0)
         return refuse(E_USAGE, "%s:%d: 'saes' must be a list of groups of keys, each begun with "
-                      "'- '", slots->path, line);
-    if (trouble->section[0] != '\0')
+                      "'- '", path, line);
+    if (diagnosis->section[0] != '\0')
         return refuse(E_USAGE, "%s:%d: '%s' must be followed by lines 'KEY: VALUE', indented",
-                      slots->path, line, trouble->section);
+                      path, line, diagnosis->section);
     return refuse(E_USAGE, "%s is not a suite file: it does not consist of lines 'KEY: VALUE'",
-                  slots->path);
+                  path);
 }
 
-static enum status refuse_yaml(const struct yaml_tree *slots)
+static enum status refuse_yaml(const char *path, const char *yaml)
 {
     const char *problem = NULL;
-    const int line = line_of(slots->yaml, "", 0, "", &problem);
+    const int line = find_line(yaml, "", 0, "", &problem);
 
-    return refuse(E_USAGE, "%s:%d: this is not YAML: %s", slots->path, line,
+    return refuse(E_USAGE, "%s:%d: this is not YAML: %s", path, line,
                   problem != NULL ? problem : "it cannot be read");
 }
 
-enum status diagnosis_refuse(const struct yaml_tree *slots, cyaml_err_t error, const struct trouble *trouble)
+enum status diagnosis_refuse(const struct diagnosis *diagnosis, cyaml_err_t error,
+                             const char *path, const char *yaml)
 {
-    const int line = trouble_line(slots, trouble, trouble->field);
+    const int line = line_near(diagnosis, yaml, diagnosis->field);
+    const char *unknown;
 
     switch (error) {
     case CYAML_ERR_INVALID_KEY:
-        return refuse_unknown(slots, trouble);
+        unknown = strrchr(diagnosis->finding, ' ') + 1;
+        return refuse_unknown(diagnosis, path, line_near(diagnosis, yaml, unknown), unknown);
     case CYAML_ERR_INVALID_VALUE:
     case CYAML_ERR_SEQUENCE_ENTRIES_MIN:
-        return refuse_shape(slots, trouble);
+        return refuse_shape(diagnosis, path, line);
     case CYAML_ERR_LIBYAML_PARSER:
-        return refuse_yaml(slots);
+        return refuse_yaml(path, yaml);
     case CYAML_ERR_UNEXPECTED_EVENT:
-        return refuse(E_USAGE, "%s:%d: '%s' is given twice", slots->path, line,
-                      trouble->field);
+        return refuse(E_USAGE, "%s:%d: '%s' is given twice", path, line, diagnosis->field);
     case CYAML_ERR_ALIAS:
-        return refuse(E_USAGE, "%s:%d: YAML aliases (*) are not understood; write the value "
-                      "out", slots->path, line);
+        return refuse(E_USAGE, "%s:%d: YAML aliases (*) are not understood; write the value out",
+                      path, line);
     default:
-        return refuse(E_USAGE, "%s:%d: %s", slots->path, line, cyaml_strerror(error));
+        return refuse(E_USAGE, "%s:%d: %s", path, line, cyaml_strerror(error));
     }
 }

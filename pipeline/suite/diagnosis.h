@@ -1,26 +1,29 @@
-/* diagnosis.h -- why a suite file is refused: the line, what was found, what would be right.
+/* diagnosis.h -- say why a suite file is refused: the line, what was found, what would be right.
  */
 #ifndef DIAGNOSIS_H
 #define DIAGNOSIS_H
 
-#include "suite/yaml_tree.h"
+#include "base/refuse.h"
 
-/* What libcyaml says of a failure, in its log: first the finding, then where, from the
- * inside out.  (Lines too, but they are those of the event before.) */
-struct trouble {
+#include <cyaml/cyaml.h>
+
+/* What libcyaml logs of a failure: first the finding, then where, from the inside out.  (It also
+ * logs a line, but that of the event before.) */
+struct diagnosis {
     char     finding[256];
     char     field[64];     /* the innermost key, or "" */
     char     section[64];   /* the outermost key, or "" */
     unsigned entry;         /* the outermost item of a list, from 1, or 0 */
 };
 
-/* The line, from 1, of a key; if it is absent, of what should hold it.  Local. */
-int diagnosis_line(const struct yaml_tree *slots, const struct key *key, unsigned entry);
+/* The line, from 1, of a key in the text of a suite file, in group number `entry` if the section
+ * is "saes".  If the key is absent, the line of what should hold it.  Local. */
+int diagnosis_line(const char *yaml, const char *section, unsigned entry, const char *name);
 
-/* The same in the text of a file; of group number `entry` if the section is "saes".  Local. */
-int diagnosis_line_in(const char *yaml, const char *section, unsigned entry, const char *name);
-
-/* Refuse in one clear sentence.  Local.  E_USAGE. */
-enum status diagnosis_refuse(const struct yaml_tree *slots, cyaml_err_t error, const struct trouble *trouble);
+/* Refuse in one clear sentence a file that libcyaml failed to load with `error`.
+ *   path, yaml   of the file and its text
+ * Local.  E_USAGE. */
+enum status diagnosis_refuse(const struct diagnosis *diagnosis, cyaml_err_t error,
+                             const char *path, const char *yaml);
 
 #endif

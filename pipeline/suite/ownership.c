@@ -2,6 +2,7 @@
 #include "base/die.h"
 #include "base/file.h"
 #include "suite/schema.h"
+#include "suite/stages.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -10,48 +11,44 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What the stages make, in their order. */
-static const char *const MADE[] = {
-    "tokens", "harvest", "shuffle", "train", "evaluate", "release",
-};
-
-enum { MADE_COUNT = sizeof MADE / sizeof *MADE };
-
-/* The names of `first` and what follows it, as far as they exist: "train, release". */
-static void list_made(char list[128], const struct suite *suite, const char *first)
+/* The folders of `first` and the stages after it, those that exist: "train, release". */
+static void list_made(char list[128], const char *run, const char *first)
 {
     char path[PATH_LENGTH];
     bool follows = false;
     int n = 0;
 
     list[0] = '\0';
-    for (int m = 0; m < MADE_COUNT; m++) {
-        follows = follows || strcmp(MADE[m], first) == 0;
-        path_print(path, "%s/%s", suite->run, MADE[m]);
+    for (int s = 0; s < STAGES; s++) {
+        const char *folder = stage_row((enum stage)s)->folder;
+        follows = follows || strcmp(folder, first) == 0;
+        path_print(path, "%s/%s", run, folder);
         if (follows && file_exists(path))
-            n += snprintf(list + n, 128 - (size_t)n, "%s%s", n > 0 ? ", " : "", MADE[m]);
+            n += snprintf(list + n, 128 - (size_t)n, "%s%s", n > 0 ? ", " : "", folder);
     }
 }
 
 /* A line of a suite's text without its indent. */
-static const char *bare(const char *line)
+static const char *skip_indent(const char *line)
 {
     return line + strspn(line, " -");
 }
 
+/* Is the key of a line technical? */
 static bool is_technical(const char *section, const char *line)
 {
-    const size_t length = strcspn(bare(line), ":");
+    const size_t length = strcspn(skip_indent(line), ":");
 
     for (int k = 0; k < SUITE_KEYS_COUNT; k++)
         if (strcmp(SUITE_KEYS[k].section, section) == 0
-            && strncmp(SUITE_KEYS[k].name, bare(line), length) == 0
+            && strncmp(SUITE_KEYS[k].name, skip_indent(line), length) == 0
             && SUITE_KEYS[k].name[length] == '\0')
             return SUITE_KEYS[k].technical;
     return false;
 }
 
-static const struct section *section_named(const char *line)
+/* The section that a line begins; NULL if it is the line of a key. */
+static const struct section *section_begun(const char *line)
 {
     for (int s = 1; s < SUITE_SECTIONS_COUNT; s++) {
         const size_t length = strlen(SUITE_SECTIONS[s].name);
@@ -62,68 +59,71 @@ static const struct section *section_named(const char *line)
     return NULL;
 }
 
-static enum status refuse_change(const struct suite *suite, const struct section *section,
-                                 const char *before, const char *now)
+static enum status check_change(const char *run, const struct section *section,
+                                const char *before, const char *now)
 {
     const bool saes = strcmp(section->name, "saes") == 0;
     char made[128];
+    enum status st;
 
-    list_made(made, suite, section->made);
-    if (made[0] == '\0')
-        return OK;
-    return refuse(E_USAGE, "%s was begun with '%s', but the suite now says '%s'; give it "
-                  "another run folder, or remove from this one what was made before (%s)%s",
-                  suite->run, bare(before), bare(now), made,
-                  saes ? "; more autoencoders can go into a group behind the others" : "");
+    list_made(made, run, section->made);
+    REQUIRE(made[0] == '\0', E_USAGE, "%s was begun with '%s', but the suite now says '%s'; give "
+            "it another run folder, or remove from this one what was made before (%s)%s",
+            run, skip_indent(before), skip_indent(now), made,
+            saes ? "; more autoencoders can go into a group after the others" : "");
+done:
+    return st;
 }
 
-static enum status refuse_addition(const struct suite *suite)
+static enum status check_addition(const char *run)
 {
     char made[128];
+    enum status st;
 
-    list_made(made, suite, "release");
-    if (made[0] == '\0')
-        return OK;
-    return refuse(E_USAGE, "%s/release has fewer autoencoders than the suite now asks for; "
-                  "remove it, and the next run makes it again", suite->run);
+    list_made(made, run, "release");
+    REQUIRE(made[0] == '\0', E_USAGE, "%s/release has fewer autoencoders than the suite now asks "
+            "for; remove it, and the next run makes it again", run);
+done:
+    return st;
 }
 
-/* Compare two effective suites line by line; both are written from the same table.  Both
- * texts are cut up. */
-static enum status compare(const struct suite *suite, char *before, char *now)
+/* Compare two effective suites line by line; both are written from the same table.  Overwrites
+ * both texts. */
+static enum status compare(const char *run, char *before, char *now)
 {
     const struct section *section = &SUITE_SECTIONS[0];
     char *was, *is;
     enum status st = OK;
 
     while ((was = strsep(&before, "\n")) != NULL && (is = strsep(&now, "\n")) != NULL) {
-        if (section_named(was) != NULL && strncmp(is, "- ", 2) == 0) {
-            TRY(refuse_addition(suite));
+        if (section_begun(was) != NULL && strncmp(is, "- ", 2) == 0) {
+            TRY(check_addition(run));
             while (is != NULL && strcmp(was, is) != 0)
                 is = strsep(&now, "\n");
         } else if (strcmp(was, is) != 0 && !is_technical(section->name, is)) {
-            TRY(refuse_change(suite, section, was, is));
+            TRY(check_change(run, section, was, is));
         }
-        section = section_named(was) != NULL ? section_named(was) : section;
+        section = section_begun(was) != NULL ? section_begun(was) : section;
     }
 done:
     return st;
 }
 
-static bool is_claimed(const struct suite *suite, const char *path)
+/* Does RUN/suite.yaml have this text? */
+static bool is_claimed(const char *path, const char *text)
 {
-    char *text = NULL;
+    char *found = NULL;
     int64_t bytes;
-    const bool is = file_read(path, &text, &bytes) == OK && strcmp(text, suite->text) == 0;
+    const bool same = file_read(path, &found, &bytes) == OK && strcmp(found, text) == 0;
 
     refuse_clear();
-    free(text);
-    return is;
+    free(found);
+    return same;
 }
 
-/* What others began to write and may have been killed over; who is still at it finds the claim
- * made. */
-static void sweep(const char *path)
+/* Remove the unfinished files of claims, of processes that were killed in write_claim().  A process
+ * that is still there and misses its file finds the claim already made. */
+static void remove_unfinished(const char *path)
 {
     char pattern[PATH_LENGTH];
     glob_t found;
@@ -136,44 +136,44 @@ static void sweep(const char *path)
     }
 }
 
-/* Write RUN/suite.yaml whole, whoever else does the same at this moment. */
-static enum status write_claim(const struct suite *suite, const char *path)
+/* Write RUN/suite.yaml whole, although other processes may do the same at this moment. */
+static enum status write_claim(const char *path, const char *text)
 {
     char mine[PATH_LENGTH];
     enum status st;
 
     path_print(mine, "%s.%ld", path, (long)getpid());
-    TRY(file_write(mine, suite->text, (int64_t)strlen(suite->text)));
-    if (rename(mine, path) != 0)
-        st = refuse(E_IO, "cannot rename %s to %s: %s", mine, path, strerror(errno));
+    TRY(file_write(mine, text, (int64_t)strlen(text)));
+    REQUIRE(rename(mine, path) == 0, E_IO, "cannot rename %s to %s: %s", mine, path,
+            strerror(errno));
 done:
-    if (st != OK && is_claimed(suite, path)) {
+    if (st != OK && is_claimed(path, text)) {
         refuse_clear();
         st = OK;
     }
     return st;
 }
 
-enum status ownership_claim(const struct suite *suite)
+enum status ownership_claim(const char *run, const char *text)
 {
     char path[PATH_LENGTH], *before = NULL, *now = NULL;
     int64_t bytes;
     enum status st = OK;
 
-    path_print(path, "%s/suite.yaml", suite->run);
+    path_print(path, "%s/suite.yaml", run);
     if (file_exists(path)) {
         TRY(file_read(path, &before, &bytes));
-        if (strcmp(before, suite->text) == 0)
+        if (strcmp(before, text) == 0)
             goto done;
-        now = strdup(suite->text);
+        now = strdup(text);
         if (now == NULL)
             die("no memory for the text of a suite");
-        TRY(compare(suite, before, now));
+        TRY(compare(run, before, now));
     }
-    TRY(write_claim(suite, path));
+    TRY(write_claim(path, text));
 done:
     if (st == OK)
-        sweep(path);
+        remove_unfinished(path);
     free(now);
     free(before);
     return st;

@@ -1,18 +1,18 @@
 /* ownership.h -- a run folder belongs to one suite.
  *
- * "Existence means completeness" holds for the suite that made what exists.  So the folder
- * keeps the effective suite, RUN/suite.yaml, and a suite that says something else is
- * refused as long as there is anything that would have come out differently.
+ * In a run folder, a file that exists is complete; but it is the right one only for the suite that
+ * made it.  So the folder keeps the effective suite, RUN/suite.yaml.  A suite that differs is
+ * refused while anything exists that depends on the difference.
  */
 #ifndef OWNERSHIP_H
 #define OWNERSHIP_H
 
-#include "suite/suite.h"
+#include "base/refuse.h"
 
-/* Make the run folder this suite's, or refuse.  What does not change results may change
- * (schema.h, `technical`), and groups of autoencoders may be added behind the others.
+/* Claim the run folder `run` for a suite whose effective text is `text`, or refuse.  Technical
+ * values may change (schema.h), and groups of autoencoders may be added after the others.
  * Local; one process of a run calls it.  E_USAGE names the value and what was made with it;
  * E_IO, E_SPACE. */
-enum status ownership_claim(const struct suite *suite);
+enum status ownership_claim(const char *run, const char *text);
 
 #endif

@@ -8,13 +8,13 @@ static bool can_keep(double k, int64_t width)
     return floor(k) >= k && 1 <= k && k <= (double)width;
 }
 
-/* A transcoder's target must be what the model comes to later, and its recipe one that other
- * programs know transcoders of. */
+/* The model must compute a transcoder's target after its input, and other programs must be able to
+ * load transcoders of the recipe. */
 static enum status check_target(const struct suite *suite, unsigned number)
 {
     const struct suite_saes *group = &suite->saes[number];
     const struct architecture_traits *recipe = &ARCHITECTURES[group->recipe];
-    char place[SUITE_PLACE];
+    char place[SUITE_PLACE], order[SITE_TEXT];
     enum status st = OK;
 
     if (group->target == TARGET_INPUT) {
@@ -26,9 +26,8 @@ static enum status check_target(const struct suite *suite, unsigned number)
     for (unsigned s = 0; s < group->sites_count; s++)
         REQUIRE(site_order(group->sites[s]) < site_order(group->target), E_USAGE,
                 "%s: no transcoder can go from %s to %s, which the model computes before; the "
-                "order is attn, mlp_in, mlp, res",
-                suite_place(place, suite, "saes", number, "target"), site_name(group->sites[s]),
-                site_name(group->target));
+                "order is %s", suite_place(place, suite, "saes", number, "target"),
+                site_name(group->sites[s]), site_name(group->target), site_list(order));
     REQUIRE(recipe->transcoders, E_USAGE, "%s: other programs load no transcoders of the recipe "
             "%s; choose one whose latents have thresholds when it is trained, such as batch_topk",
             suite_place(place, suite, "saes", number, "recipe"), recipe->name);

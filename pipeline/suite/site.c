@@ -3,10 +3,25 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ROW(id, name, order, rows, hook, listed, meaning, phrase) \
-    { name, order, SITE_ROWS_##rows, hook, listed, phrase },
+static const struct site_traits TRAITS[SITES] = {
+#define SITE(id, word, meaning, ...) [SITE_##id] = { .name = word, __VA_ARGS__ },
+#include "suite/site.def"
+};
 
-static const struct site_traits TRAITS[SITES] = { SITE_TABLE(ROW, ROW) };
+const char SITE_WORDS[] =
+#define SITE(id, name, meaning, ...) " " name
+#include "suite/site.def"
+    ;
+
+const char SITE_TARGET_WORDS[] =
+#define SITE(id, name, meaning, ...) " " name
+#include "suite/site.def"
+" input";
+
+const char SITE_MEANING[] =
+#define SITE(id, name, meaning, ...) "  " name ": " meaning "."
+#include "suite/site.def"
+    ;
 
 const struct site_traits *site_traits(enum site site)
 {

@@ -1,8 +1,8 @@
 /* site.h -- the places in a transformer layer where activations are read and replaced.
  *
- * Gemma Scope (arXiv:2408.05147, section 3.1 and appendix C) names them so.  All that there is
- * to say of a site is a row of one table; what the model does to come to it is a row of another,
- * in lm/forward.c.  Everything here is Local.
+ * Gemma Scope (arXiv:2408.05147, section 3.1 and appendix C) names them so.  The rows are in
+ * site.def; how the model comes to a site is a row of a table in lm/forward.c.  Everything here is
+ * Local.
  */
 #ifndef SITE_H
 #define SITE_H
@@ -11,58 +11,30 @@
 
 #include <stdint.h>
 
-/* One row a site.  The order of the rows is that of enum site, and so of tasks: append to it.
- *   name     in suite files, paths and files
- *   order    number among the sites of a layer, as the model comes to them
- *   rows     a row of the site is as wide as the residual stream (STREAM), or as all heads (HEADS)
- *   hook     TransformerLens's name, after "blocks.LAYER."; hook_mlp_out lies after a post-norm,
- *            as "mlp" does
- *   listed   number among the sites of a release: the residual stream first, for which most come
- *   meaning  for the help of the suite file
- *   phrase   for the report of a release, in HTML */
-#define SITE_TABLE(FIRST, NEXT) \
-    FIRST(ATTN, "attn", 0, HEADS, "attn.hook_z", 2, \
-          "head outputs before W_O", \
-          "attention heads (concatenated outputs, before W<sub>O</sub>)") \
-    NEXT(MLP, "mlp", 2, STREAM, "hook_mlp_out", 1, \
-         "MLP output as added to the residual", \
-         "MLP output (as added to the residual stream)") \
-    NEXT(RES, "res", 3, STREAM, "hook_resid_post", 0, \
-         "residual stream after the layer", \
-         "residual stream (after the layer)") \
-    NEXT(MLP_IN, "mlp_in", 1, STREAM, "mlp.hook_in", 3, \
-         "MLP input after its norm", \
-         "MLP input (after its norm)")
+/* SITE_ATTN, ... */
+enum site {
+#define SITE(id, name, meaning, ...) SITE_##id,
+#include "suite/site.def"
+    SITES
+};
 
-/* SITE_ATTN, ..., and SITES, their number. */
-#define SITE_ENUM(id, ...) SITE_##id,
-enum site { SITE_TABLE(SITE_ENUM, SITE_ENUM) SITES };
-
-/* "attn mlp res mlp_in" */
-#define SITE_FIRST_NAME(id, name, ...) name
-#define SITE_NEXT_NAME(id, name, ...)  " " name
-#define SITE_NAMES SITE_TABLE(SITE_FIRST_NAME, SITE_NEXT_NAME)
-
-/* "attn: head outputs before W_O.  mlp: ..." */
-#define SITE_FIRST_MEANING(id, name, order, rows, hook, listed, meaning, phrase) \
-    name ": " meaning "."
-#define SITE_NEXT_MEANING(id, name, order, rows, hook, listed, meaning, phrase) \
-    "  " name ": " meaning "."
-#define SITE_MEANINGS SITE_TABLE(SITE_FIRST_MEANING, SITE_NEXT_MEANING)
-
+/* A row is as wide as the residual stream, or as all heads together. */
 enum site_rows { SITE_ROWS_STREAM, SITE_ROWS_HEADS };
 
-/* A row of the table. */
 struct site_traits {
     const char    *name;
-    int            order;
+    int            order;   /* number among the sites of a layer, as the model comes to them */
     enum site_rows rows;
-    const char    *hook;
-    int            listed;
-    const char    *phrase;
+    const char    *hook;    /* TransformerLens's name, after "blocks.LAYER."; its hook_mlp_out lies
+                               after a post-norm, as "mlp" does */
+    int            listed;  /* number among the sites in a release; most people come for res */
+    const char    *phrase;  /* for the report of a release, in HTML */
 };
 
 const struct site_traits *site_traits(enum site site);
+
+/* For keys.def: all names, the same and "input", and "NAME: MEANING." of each. */
+extern const char SITE_WORDS[], SITE_TARGET_WORDS[], SITE_MEANING[];
 
 /* "attn", "mlp", "res", "mlp_in". */
 const char *site_name(enum site site);

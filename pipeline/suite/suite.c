@@ -49,17 +49,22 @@ static void *member(void *base, size_t offset)
 
 /* ---- from the file and the defaults to the struct ---- */
 
-static enum status read_value(void *at, const struct yaml_tree *slots, const struct key *key,
+static int line_of(const struct yaml_tree *tree, const struct key *key, unsigned entry)
+{
+    return diagnosis_line(tree->yaml, key->section, entry, key->name);
+}
+
+static enum status read_value(void *at, const struct yaml_tree *tree, const struct key *key,
                               unsigned entry, const char *text)
 {
     if (value_read(at, key, text))
         return OK;
-    return refuse(E_USAGE, "%s:%d: '%s' is %s%s%s, but must be %s", slots->path,
-                  diagnosis_line(slots, key, entry), key->name, text[0] ? "'" : "empty", text,
+    return refuse(E_USAGE, "%s:%d: '%s' is %s%s%s, but must be %s", tree->path,
+                  line_of(tree, key, entry), key->name, text[0] ? "'" : "empty", text,
                   text[0] ? "'" : "", schema_key_expects(key));
 }
 
-static enum status read_list(void *base, const struct yaml_tree *slots, const struct key *key,
+static enum status read_list(void *base, const struct yaml_tree *tree, const struct key *key,
                              unsigned entry, char *const *texts, unsigned count)
 {
     char *values = allocate(count, (int64_t)value_bytes(key));
@@ -68,35 +73,36 @@ static enum status read_list(void *base, const struct yaml_tree *slots, const st
     *(void **)member(base, key->offset) = values;
     *(unsigned *)member(base, key->count) = count;
     for (unsigned i = 0; i < count && st == OK; i++)
-        st = read_value(values + i * value_bytes(key), slots, key, entry, texts[i]);
+        st = read_value(values + i * value_bytes(key), tree, key, entry, texts[i]);
     return st;
 }
 
-static enum status read_default_list(void *base, const struct yaml_tree *slots, const struct key *key)
+static enum status read_default_list(void *base, const struct yaml_tree *tree,
+                                     const struct key *key)
 {
     unsigned count;
     char **texts = yaml_tree_list(key->value, &count);
-    const enum status st = read_list(base, slots, key, 0, texts, count);
+    const enum status st = read_list(base, tree, key, 0, texts, count);
 
     yaml_tree_free_list(texts, count);
     return st;
 }
 
-static enum status read_key(void *base, const struct yaml_tree *slots, const struct key *key,
+static enum status read_key(void *base, const struct yaml_tree *tree, const struct key *key,
                             unsigned entry)
 {
-    const struct slot *slot = yaml_tree_get(slots, key, entry);
-    const bool given = slot != NULL && (key->list ? (void *)slot->texts : (void *)slot->text);
+    const struct yaml_value *found = yaml_tree_get(tree, key, entry);
+    const bool given = found != NULL && (key->list ? (void *)found->texts : (void *)found->text);
 
     if (!given && key->required)
-        return refuse(E_USAGE, "%s:%d: %s%s%s is missing, and has no default: %s", slots->path,
-                      diagnosis_line(slots, key, entry), key->section, key->section[0] ? "." : "",
+        return refuse(E_USAGE, "%s:%d: %s%s%s is missing, and has no default: %s", tree->path,
+                      line_of(tree, key, entry), key->section, key->section[0] ? "." : "",
                       key->name, key->meaning);
     if (!key->list)
-        return read_value(member(base, key->offset), slots, key, entry,
-                          given ? slot->text : strcmp(key->value, "\"\"") == 0 ? "" : key->value);
-    return given ? read_list(base, slots, key, entry, slot->texts, slot->count)
-                 : read_default_list(base, slots, key);
+        return read_value(member(base, key->offset), tree, key, entry,
+                          given ? found->text : strcmp(key->value, "\"\"") == 0 ? "" : key->value);
+    return given ? read_list(base, tree, key, entry, found->texts, found->count)
+                 : read_default_list(base, tree, key);
 }
 
 /* The key at a member of struct suite_saes. */
@@ -109,23 +115,24 @@ static const struct key *saes_key(const char *name)
     return key;
 }
 
-/* Sparsities or target_l0, and not both; only without either does the default hold. */
-static enum status choose_sparsity(struct suite_saes *saes, const struct yaml_tree *slots,
+/* A group has sparsities or target_l0, not both.  The default of sparsities holds only for a group
+ * that gives neither. */
+static enum status choose_sparsity(struct suite_saes *saes, const struct yaml_tree *tree,
                                    unsigned entry)
 {
     const struct key *sparsities = saes_key("sparsities"), *target = saes_key("target_l0");
 
     if (saes->target_l0_count == 0)
         return OK;
-    if (yaml_tree_get(slots, sparsities, entry)->count > 0)
+    if (yaml_tree_get(tree, sparsities, entry)->count > 0)
         return refuse(E_USAGE, "%s:%d: 'sparsities' and 'target_l0' exclude each other; keep "
-                      "one of them in each group", slots->path,
-                      diagnosis_line(slots, target, entry));
+                      "one of them in each group", tree->path,
+                      line_of(tree, target, entry));
     saes->sparsities_count = 0;
     return OK;
 }
 
-/* An empty path of the run stands for one derived from the name. */
+/* An empty `run` means a path made from the name. */
 static void derive_run(struct suite *suite)
 {
     char path[PATH_LENGTH];
@@ -139,22 +146,22 @@ static void derive_run(struct suite *suite)
         die("no memory for a path");
 }
 
-static enum status fill(struct suite *suite, const struct yaml_tree *slots)
+static enum status fill(struct suite *suite, const struct yaml_tree *tree)
 {
     enum status st = OK;
 
-    suite->saes_count = yaml_tree_entries(slots);
+    suite->saes_count = yaml_tree_groups(tree);
     suite->saes = allocate(suite->saes_count, sizeof *suite->saes);
     for (int k = 0; k < SUITE_KEYS_COUNT && st == OK; k++) {
         const struct key *key = &SUITE_KEYS[k];
         for (unsigned e = 0; e < entries_of(suite, key) && st == OK; e++)
-            st = read_key(base_of(suite, key, e), slots, key, e);
+            st = read_key(base_of(suite, key, e), tree, key, e);
     }
     for (unsigned e = 0; e < suite->saes_count && st == OK; e++)
-        st = choose_sparsity(&suite->saes[e], slots, e);
+        st = choose_sparsity(&suite->saes[e], tree, e);
     if (st == OK && suite->saes_count == 0)
         st = refuse(E_USAGE, "%s: 'saes' is missing: the autoencoders to train, a list of "
-                    "groups; `saemill explain` shows one", slots->path);
+                    "groups; `saemill explain` shows one", tree->path);
     return st;
 }
 
@@ -224,33 +231,33 @@ void suite_render(struct suite *suite)
 
 enum status suite_parse(struct suite *suite, const char *yaml, const char *path)
 {
-    struct yaml_tree slots;
+    struct yaml_tree tree;
     enum status st;
 
     *suite = (struct suite){ .path = strdup(path), .source = strdup(yaml) };
     if (suite->path == NULL || suite->source == NULL)
         die("no memory for the text of a suite");
-    TRY(yaml_tree_read(&slots, yaml, path));
-    TRY(fill(suite, &slots));
+    TRY(yaml_tree_read(&tree, yaml, path));
+    TRY(fill(suite, &tree));
     derive_run(suite);
     suite_render(suite);
 done:
-    yaml_tree_free(&slots);
+    yaml_tree_free(&tree);
     return st;
 }
 
 enum status suite_check_file(const char *path)
 {
     struct stat about;
+    enum status st;
 
     if (stat(path, &about) != 0)
         return file_refuse("read", path);
-    if (S_ISDIR(about.st_mode))
-        return refuse(E_USAGE, "%s is a folder; give the suite file in it", path);
-    if (about.st_size > LONGEST)
-        return refuse(E_USAGE, "%s:1: this file has %s, but a suite file has a few kB; is it the "
-                      "right one?", path, human_bytes((double)about.st_size));
-    return OK;
+    REQUIRE(!S_ISDIR(about.st_mode), E_USAGE, "%s is a folder; give the suite file in it", path);
+    REQUIRE(about.st_size <= LONGEST, E_USAGE, "%s:1: this file has %s, but a suite file has a few "
+            "kB; is it the right one?", path, human_bytes((double)about.st_size));
+done:
+    return st;
 }
 
 enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path)
@@ -258,14 +265,12 @@ enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path)
     char *yaml = NULL;
     int64_t bytes;
     enum status st;
-    int rank;
 
     *suite = (struct suite){0};
-    MPI_Comm_rank(comm, &rank);
-    TRY_ALL(comm, rank == 0 ? suite_check_file(path) : OK);
+    TRY_ROOT(comm, suite_check_file(path));
     TRY(comm_read_file(comm, path, &yaml, &bytes));
     TRY_ALL(comm, suite_parse(suite, yaml, path));
-    TRY_ALL(comm, rank == 0 ? ownership_claim(suite) : OK);
+    TRY_ROOT(comm, ownership_claim(suite->run, suite->text));
 done:
     free(yaml);
     return st;
@@ -302,7 +307,7 @@ const char *suite_place(char place[SUITE_PLACE], const struct suite *suite, cons
                         unsigned entry, const char *name)
 {
     snprintf(place, SUITE_PLACE, "%s:%d", suite->path,
-             diagnosis_line_in(suite->source, section, entry, name));
+             diagnosis_line(suite->source, section, entry, name));
     return place;
 }
 

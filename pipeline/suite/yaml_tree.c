@@ -1,3 +1,4 @@
+#include "suite/yaml_tree.h"
 #include "base/die.h"
 #include "suite/diagnosis.h"
 
@@ -13,34 +14,35 @@ static const cyaml_schema_value_t TEXTS = {
     CYAML_VALUE_SEQUENCE(CYAML_FLAG_POINTER, char *, &TEXT, 0, CYAML_UNLIMITED),
 };
 
+/* Take down what libcyaml logs of a failure. */
 static void on_log(cyaml_log_t level, void *context, const char *format, va_list args)
 {
-    struct trouble *trouble = context;
+    struct diagnosis *diagnosis = context;
     char text[256], field[64];
 
     (void)level;
     vsnprintf(text, sizeof text, format, args);
     text[strcspn(text, "\n")] = '\0';
-    if (sscanf(text, " in sequence entry '%u'", &trouble->entry) == 1)
+    if (sscanf(text, " in sequence entry '%u'", &diagnosis->entry) == 1)
         return;
     if (sscanf(text, " in mapping field '%63[^']'", field) == 1) {
-        if (trouble->field[0] == '\0')
-            memcpy(trouble->field, field, sizeof field);
-        memcpy(trouble->section, field, sizeof field);
-    } else if (trouble->finding[0] == '\0') {
-        memcpy(trouble->finding, text, sizeof text);
+        if (diagnosis->field[0] == '\0')
+            memcpy(diagnosis->field, field, sizeof field);
+        memcpy(diagnosis->section, field, sizeof field);
+    } else if (diagnosis->finding[0] == '\0') {
+        memcpy(diagnosis->finding, text, sizeof text);
     }
 }
 
-static cyaml_config_t config(struct trouble *trouble)
+static cyaml_config_t config(struct diagnosis *diagnosis)
 {
     return (cyaml_config_t){
-        .log_fn = on_log, .log_ctx = trouble, .log_level = CYAML_LOG_WARNING,
+        .log_fn = on_log, .log_ctx = diagnosis, .log_level = CYAML_LOG_WARNING,
         .mem_fn = cyaml_mem, .flags = CYAML_CFG_NO_ALIAS,
     };
 }
 
-/* ---- the table as libcyaml wants it ---- */
+/* ---- the table of keys as a schema of libcyaml ---- */
 
 static int section_number(const char *name)
 {
@@ -51,7 +53,7 @@ static int section_number(const char *name)
     return s;
 }
 
-/* Where a key stands among those of its section. */
+/* The number of a key among those of its section, from 0. */
 static unsigned key_place(const struct key *key)
 {
     unsigned place = 0;
@@ -72,26 +74,26 @@ static unsigned keys_of(const char *section)
 
 static cyaml_schema_field_t field_at(unsigned place, const char *name, cyaml_schema_value_t value)
 {
-    const uint32_t at = (uint32_t)(place * sizeof(struct slot));
+    const uint32_t at = (uint32_t)(place * sizeof(struct yaml_value));
 
     value.flags |= CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER;
     return (cyaml_schema_field_t){
         .key = name, .value = value,
-        .data_offset = at + (uint32_t)offsetof(struct slot, text),
-        .count_offset = at + (uint32_t)offsetof(struct slot, count),
+        .data_offset = at + (uint32_t)offsetof(struct yaml_value, text),
+        .count_offset = at + (uint32_t)offsetof(struct yaml_value, count),
         .count_size = sizeof(unsigned),
     };
 }
 
-static cyaml_schema_value_t mapping_of(const struct yaml_tree *slots, int section)
+static cyaml_schema_value_t mapping_of(const struct yaml_tree *tree, int section)
 {
     return (cyaml_schema_value_t){
-        .type = CYAML_MAPPING, .data_size = (uint32_t)(SECTION_KEYS * sizeof(struct slot)),
-        .mapping = { .fields = slots->fields[section] },
+        .type = CYAML_MAPPING, .data_size = (uint32_t)(SECTION_KEYS * sizeof(struct yaml_value)),
+        .mapping = { .fields = tree->fields[section] },
     };
 }
 
-static void make_schema(struct yaml_tree *slots)
+static void make_schema(struct yaml_tree *tree)
 {
     const unsigned top = keys_of("");
 
@@ -102,72 +104,73 @@ static void make_schema(struct yaml_tree *slots)
         assert(key_place(key) < SECTION_KEYS);
         if (key->list)
             value.sequence.min = key->empty ? 0 : 1;
-        slots->fields[section_number(key->section)][key_place(key)] =
+        tree->fields[section_number(key->section)][key_place(key)] =
             field_at(key_place(key), key->name, value);
     }
     for (int s = 1; s < SUITE_SECTIONS_COUNT; s++) {
         const unsigned place = top + (unsigned)s - 1;
         const char *name = SUITE_SECTIONS[s].name;
-        cyaml_schema_value_t value = mapping_of(slots, s);
+        cyaml_schema_value_t value = mapping_of(tree, s);
         if (strcmp(name, "saes") == 0) {
-            slots->entry = value;
+            tree->group = value;
             value = (cyaml_schema_value_t){
-                CYAML_VALUE_SEQUENCE(0, struct slot, &slots->entry, 1, CYAML_UNLIMITED),
+                CYAML_VALUE_SEQUENCE(0, struct yaml_value, &tree->group, 1, CYAML_UNLIMITED),
             };
-            value.data_size = slots->entry.data_size;
+            value.data_size = tree->group.data_size;
         } else {
             value.flags |= CYAML_FLAG_POINTER_NULL;
         }
-        slots->fields[0][place] = field_at(place, name, value);
+        tree->fields[0][place] = field_at(place, name, value);
     }
-    slots->schema = mapping_of(slots, 0);
-    slots->schema.flags |= CYAML_FLAG_POINTER;
+    tree->schema = mapping_of(tree, 0);
+    tree->schema.flags |= CYAML_FLAG_POINTER;
 }
 
 /* ---- reading ---- */
 
-enum status yaml_tree_read(struct yaml_tree *slots, const char *yaml, const char *path)
+enum status yaml_tree_read(struct yaml_tree *tree, const char *yaml, const char *path)
 {
-    struct trouble trouble = {0};
-    const cyaml_config_t how = config(&trouble);
+    struct diagnosis diagnosis = {0};
+    const cyaml_config_t how = config(&diagnosis);
     cyaml_err_t error;
 
-    *slots = (struct yaml_tree){ .path = path, .yaml = yaml };
-    make_schema(slots);
-    error = cyaml_load_data((const uint8_t *)yaml, strlen(yaml), &how, &slots->schema,
-                            (cyaml_data_t **)&slots->top, NULL);
-    return error == CYAML_OK ? OK : diagnosis_refuse(slots, error, &trouble);
+    *tree = (struct yaml_tree){ .path = path, .yaml = yaml };
+    make_schema(tree);
+    error = cyaml_load_data((const uint8_t *)yaml, strlen(yaml), &how, &tree->schema,
+                            (cyaml_data_t **)&tree->top, NULL);
+    return error == CYAML_OK ? OK : diagnosis_refuse(&diagnosis, error, path, yaml);
 }
 
-void yaml_tree_free(struct yaml_tree *slots)
+void yaml_tree_free(struct yaml_tree *tree)
 {
-    struct trouble trouble = {0};
-    const cyaml_config_t how = config(&trouble);
+    struct diagnosis diagnosis = {0};
+    const cyaml_config_t how = config(&diagnosis);
 
-    cyaml_free(&how, &slots->schema, slots->top, 0);
-    slots->top = NULL;
+    cyaml_free(&how, &tree->schema, tree->top, 0);
+    tree->top = NULL;
 }
 
-unsigned yaml_tree_entries(const struct yaml_tree *slots)
+unsigned yaml_tree_groups(const struct yaml_tree *tree)
 {
-    return slots->top == NULL
-         ? 0 : slots->top[keys_of("") + (unsigned)section_number("saes") - 1].count;
+    return tree->top == NULL
+         ? 0 : tree->top[keys_of("") + (unsigned)section_number("saes") - 1].count;
 }
 
-const struct slot *yaml_tree_get(const struct yaml_tree *slots, const struct key *key, unsigned entry)
+const struct yaml_value *yaml_tree_get(const struct yaml_tree *tree, const struct key *key,
+                                       unsigned group)
 {
     const int section = section_number(key->section);
-    const struct slot *keys = slots->top;
+    const struct yaml_value *keys = tree->top;
 
     if (section != 0 && keys != NULL)
-        keys = keys[keys_of("") + (unsigned)section - 1].slots;
-    return keys == NULL ? NULL : &keys[entry * SECTION_KEYS + key_place(key)];
+        keys = keys[keys_of("") + (unsigned)section - 1].keys;
+    return keys == NULL ? NULL : &keys[group * SECTION_KEYS + key_place(key)];
 }
 
 char **yaml_tree_list(const char *yaml, unsigned *count)
 {
-    struct trouble trouble = {0};
-    const cyaml_config_t how = config(&trouble);
+    struct diagnosis diagnosis = {0};
+    const cyaml_config_t how = config(&diagnosis);
     char **texts = NULL;
 
     *count = 0;
@@ -179,8 +182,8 @@ char **yaml_tree_list(const char *yaml, unsigned *count)
 
 void yaml_tree_free_list(char **texts, unsigned count)
 {
-    struct trouble trouble = {0};
-    const cyaml_config_t how = config(&trouble);
+    struct diagnosis diagnosis = {0};
+    const cyaml_config_t how = config(&diagnosis);
 
     cyaml_free(&how, &TEXTS, texts, count);
 }

@@ -22,7 +22,7 @@ static struct range share_of(int64_t rows, int rank, int size)
     return (struct range){ first < rows ? first : rows, end < rows ? end : rows };
 }
 
-/* Read this rank's share of batch t, unfinished round at the end of the stream.  Local. */
+/* Read this rank's share of batch t, going on at row 0 after the last row.  Local. */
 static enum status read_share(struct batch_reader *reader, int64_t t)
 {
     const int64_t rows = reader->activations.statistics.rows;
@@ -43,9 +43,9 @@ static enum status read_share(struct batch_reader *reader, int64_t t)
     return OK;
 }
 
-static enum status read_ahead(void *of)
+static enum status read_ahead(void *argument)
 {
-    struct batch_reader *reader = of;
+    struct batch_reader *reader = argument;
 
     return read_share(reader, reader->ahead_of);
 }
@@ -64,21 +64,22 @@ void batch_reader_wait(struct batch_reader *reader)
     reader->reading = false;
 }
 
-/* The constants of the whole stream.  E_NUMERIC. */
+/* Scale and variance of the whole stream.  E_NUMERIC. */
 static enum status find_scale(struct batch_reader *reader, const char *folder)
 {
     const struct row_statistics *s = &reader->activations.statistics;
     const double rows = (double)s->rows;
     double mean_square = 0;
+    enum status st;
 
-    if (s->rows == 0 || !(s->sum_squares > 0))
-        return refuse(E_NUMERIC, "the activations in %s are all zero (%lld rows); there is "
-                      "nothing to learn", folder, (long long)s->rows);
+    REQUIRE(s->rows > 0 && s->sum_squares > 0, E_NUMERIC, "the activations in %s are all zero "
+            "(%lld rows); there is nothing to learn", folder, (long long)s->rows);
     for (int32_t j = 0; j < reader->activations.stream.width; j++)
         mean_square += pow(s->sum[j] / rows, 2);
     reader->scale = sqrt(s->sum_squares / rows);
     reader->variance = 1 - mean_square / (reader->scale * reader->scale);
-    return OK;
+done:
+    return st;
 }
 
 static enum status open_stream(struct batch_reader *reader, const char *folder)
@@ -91,15 +92,17 @@ done:
     return st;
 }
 
-enum status batch_reader_open(struct batch_reader *reader, MPI_Comm comm, const char *folder, int64_t rows)
+enum status batch_reader_open(struct batch_reader *reader, MPI_Comm comm, const char *folder,
+                              int64_t rows)
 {
     int rank, size;
     enum status st;
 
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &size);
-    *reader = (struct batch_reader){ .comm = comm, .rows = rows, .share = share_of(rows, rank, size),
-                           .ahead_of = -1 };
+    *reader = (struct batch_reader){
+        .comm = comm, .rows = rows, .share = share_of(rows, rank, size), .ahead_of = -1,
+    };
     worker_start(&reader->worker);
     TRY_ALL(comm, open_stream(reader, folder));
     reader->batch = (struct packed_rows){
@@ -114,7 +117,8 @@ done:
 }
 
 /* The origins of some rows.  Caller frees.  Local. */
-static enum status read_origins(struct batch_reader *reader, struct range rows, struct row_origin **origins)
+static enum status read_origins(struct batch_reader *reader, struct range rows,
+                                struct row_origin **origins)
 {
     char *values = allocate(rows.end - rows.first, row_bytes(reader));
     enum status st;
@@ -130,7 +134,8 @@ static bool same_origin(struct row_origin a, struct row_origin b)
     return a.document == b.document && a.position == b.position && a.token == b.token;
 }
 
-enum status batch_reader_check_aligned(struct batch_reader *a, struct batch_reader *b, const char *folder)
+enum status batch_reader_check_aligned(struct batch_reader *a, struct batch_reader *b,
+                                       const char *folder)
 {
     const int64_t rows = a->activations.statistics.rows;
     const struct range some = { 0, rows < CHUNK_ROWS ? rows : CHUNK_ROWS };
@@ -168,31 +173,32 @@ int64_t batch_reader_bytes(int64_t rows, int32_t width, enum store store)
     return rows * width * store_bytes(store);
 }
 
-/* The shares of all ranks.  A single rank has read all that there is. */
+/* Give all ranks the shares of all. */
 static void gather(struct batch_reader *reader)
 {
-    int size, *counts, *places;
+    int size, *counts, *offsets;
     MPI_Datatype row;
 
     MPI_Comm_size(reader->comm, &size);
     if (size == 1)
         return;
     counts = allocate(2 * size, sizeof *counts);
-    places = counts + size;
+    offsets = counts + size;
     for (int r = 0; r < size; r++) {
         const struct range share = share_of(reader->rows, r, size);
         counts[r] = comm_count(share.end - share.first);
-        places[r] = comm_count(share.first);
+        offsets[r] = comm_count(share.first);
     }
     MPI_Type_contiguous(comm_count(row_bytes(reader)), MPI_BYTE, &row);
     MPI_Type_commit(&row);
-    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, reader->next, counts, places, row, reader->comm);
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, reader->next, counts, offsets, row,
+                   reader->comm);
     MPI_Type_free(&row);
     free(counts);
 }
 
-/* What has been read is the batch from now on; in the place of the one before comes the next. */
-static void turn_over(struct batch_reader *reader)
+/* Swap the buffers of this batch and the next. */
+static void swap_buffers(struct batch_reader *reader)
 {
     char *read = reader->next;
 
@@ -200,24 +206,21 @@ static void turn_over(struct batch_reader *reader)
     reader->batch.memory = read;
 }
 
-enum status batch_reader_read(struct batch_reader *reader, int64_t t, bool ahead)
+enum status batch_reader_read(struct batch_reader *reader, int64_t t)
 {
     enum status st;
 
     if (reader->ahead_of != t) {
         batch_reader_wait(reader);
-        turn_over(reader);        /* it is read over the one before, which nobody wants any more */
+        swap_buffers(reader);       /* overwrite the previous batch */
         start_reading(reader, t);
     }
     batch_reader_wait(reader);
     TRY_ALL(reader->comm, reader->read);
     gather(reader);
-    turn_over(reader);
+    swap_buffers(reader);
     reader->ahead_of = -1;
-    if (ahead)
-        start_reading(reader, t + 1);
-    else
-        allocate_release(reader->next, reader->rows * row_bytes(reader));
+    start_reading(reader, t + 1);
 done:
     return st;
 }

@@ -1,4 +1,4 @@
-/* monitor.h -- what a person watches while autoencoders are trained, and is warned of.
+/* monitor.h -- tell a person how trainings stand, and warn when one goes wrong.
  */
 #ifndef MONITOR_H
 #define MONITOR_H
@@ -6,18 +6,19 @@
 #include "base/run.h"
 #include "train/trainings.h"
 
-/* "w1024-t20 loss 0.21, FVU 0.182, L0 20.3, dead 1.2 %; ...": where each one stands that has
- * made a step in this run.  Local. */
+/* "w1024-t20 loss 0.21, FVU 0.182, L0 20.3, dead 1.2 %; ...": each training that has made a step
+ * in this run.  Local. */
 void monitor_text(const struct trainings *trainings, char *text, size_t size);
 
-/* After a step of a member, of which `last` tells, and that ended with this status.  E_NUMERIC,
- * with a remedy, if its loss has exploded or is not finite.  Local, the same on every rank. */
-enum status monitor_check_loss(const struct trainings *trainings, struct member *member, enum status st);
+/* Check the loss after a step; member->last is the step's report, and `st` its status.  E_NUMERIC,
+ * with a remedy, if the loss is not finite or has exploded.  Local, the same on every rank. */
+enum status monitor_check_loss(const struct trainings *trainings, struct member *member,
+                               enum status st);
 
-/* After a step of a member: now and then, once its warm-up is over, look for what is no error,
- * but will not come to much: an L0 far from its target, many dead latents, thresholds that do
- * not move.  Each is told with a remedy when it is first seen, and after the last step, if it is
- * still so.  Collective. */
+/* Call after every step.  Once the warm-up is over, at some steps and at the last one, this looks
+ * for signs of a poor result: an L0 far from its target, many dead latents, thresholds that do not
+ * move.  It warns of each, with a remedy, when it first sees it, and again after the last step.
+ * Collective. */
 void monitor_warn(struct run *run, const struct trainings *trainings, struct member *member);
 
 #endif

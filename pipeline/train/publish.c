@@ -12,7 +12,7 @@
 static enum status write_attributes(hid_t file, const char *path, const struct training *training,
                                     const struct sae_origin *origin)
 {
-    const struct architecture *architecture = training->recipe.architecture;
+    const struct architecture *architecture = training->architecture;
     const struct step_report *last = &origin->last;
     enum status st;
 
@@ -41,18 +41,18 @@ done:
     return st;
 }
 
-/* What is used when training is over, [own latents] each. */
+/* The vectors that inference takes (architecture.h). */
 struct inference {
-    float *gain, *bias, *threshold;
+    float *gain, *bias, *threshold;     /* [own latents] each */
 };
 
 static struct inference inference_make(const struct training *training)
 {
-    const int64_t own = own_count(training);
+    const int64_t own = training_own_latents(training);
     struct inference inference = { allocate(own, sizeof(float)), allocate(own, sizeof(float)),
                                    allocate(own, sizeof(float)) };
 
-    training->recipe.architecture->infer(training, inference.gain, inference.bias,
+    training->architecture->infer(training, inference.gain, inference.bias,
                                          inference.threshold);
     return inference;
 }
@@ -64,12 +64,12 @@ static void inference_free(struct inference *inference)
     free(inference->gain);
 }
 
-/* A vector that lies over the ranks as the encoder's bias does.  Collective. */
+/* Write a vector that is spread over the ranks as the encoder's bias is.  Collective. */
 static enum status write_vector(const struct training *training, const float *values, hid_t file,
                                 const char *path, const char *name)
 {
     return tensorfile_write(&training->tensors[ENCODER_BIAS], values, file, path, name,
-                        training->comm);
+                            training->comm);
 }
 
 /* Collective. */
@@ -93,21 +93,18 @@ done:
 }
 
 enum status publish_sae(const struct training *training, const struct sae_origin *origin,
-                         const char *path)
+                        const char *path)
 {
+    MPI_Comm comm = training->comm;
     char part[PATH_LENGTH];
     hid_t file = -1;
-    int rank;
     enum status st;
 
-    MPI_Comm_rank(training->comm, &rank);
     path_print(part, "%s.part", path);
-    TRY_ALL(training->comm, rank == 0 ? h5_create(&file, part, MPI_COMM_NULL) : OK);
-    TRY_ALL(training->comm, rank == 0 ? write_attributes(file, part, training, origin) : OK);
+    TRY_ROOT(comm, h5_create(&file, part, MPI_COMM_NULL));
+    TRY_ROOT(comm, write_attributes(file, part, training, origin));
     TRY(write_parameters(training, file, part));
 done:
-    st = agree(training->comm, h5_close(&file, part, st));
-    if (st == OK)
-        st = agree(training->comm, rank == 0 ? file_publish(path) : OK);
-    return st;
+    st = agree(comm, h5_close(&file, part, st));
+    return st == OK ? agree(comm, agree_is_root(comm) ? file_publish(path) : OK) : st;
 }

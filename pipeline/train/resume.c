@@ -23,18 +23,19 @@ static enum status write_counters(hid_t file, const char *path, const struct tra
     TRY(h5_write_int(file, path, "data", (int64_t)data));
     TRY(h5_write_int(file, path, "step", training->step));
     TRY(h5_write_double(file, path, "density", training->density));
-    TRY(h5_write_double(file, path, "cut", training->cut));
-    TRY(h5_write_double(file, path, "least", training->least));
-    TRY(h5_write_array(file, path, "silent", H5T_NATIVE_INT64, training->silent,
+    TRY(h5_write_double(file, path, "cut", training->state.batch_threshold));
+    TRY(h5_write_double(file, path, "least", training->lowest_mse));
+    TRY(h5_write_array(file, path, "silent", H5T_NATIVE_INT64, training->rows_since_active,
                        training->latents, 0));
 done:
     free(text);
     return st;
 }
 
-/* The arrays of a tensor and what they are called; `mean` may not be there, nor the tensor. */
 enum { ARRAYS = 3 };
 
+/* Array number `array` of a tensor, and its name in the file.  NULL if the training lacks it: a
+ * tensor, or its first moments. */
 static float *array_of(const struct tensor *tensor, int array, char name[64])
 {
     static const char *const SUFFIXES[ARRAYS] = { "", ".mean", ".square" };
@@ -63,9 +64,12 @@ enum status resume_remove(const char *stem)
     return st;
 }
 
-/* The step before may have moved them by a gradient that was not finite.  Local. */
+/* Are all parameters finite?  A gradient that is not may have moved them in the last step.
+ * Local. */
 static enum status check_finite(const struct training *training)
 {
+    enum status st = OK;
+
     for (int i = 0; i < TENSORS; i++) {
         const struct tensor *t = &training->tensors[i];
         const int64_t count = t->name == NULL ? 0 : (t->own_rows.end - t->own_rows.first)
@@ -74,14 +78,14 @@ static enum status check_finite(const struct training *training)
         #pragma omp parallel for reduction(&:finite)
         for (int64_t k = 0; k < count; k++)
             finite &= isfinite(t->value[k]);
-        if (!finite)
-            return refuse(E_NUMERIC, "after step %lld '%s' is not finite",
-                          (long long)training->step, t->name);
+        REQUIRE(finite, E_NUMERIC, "after step %lld '%s' is not finite",
+                (long long)training->step, t->name);
     }
-    return OK;
+done:
+    return st;
 }
 
-/* Between the two renames a run may be killed: then only the one before is there.  Local. */
+/* A run that is killed between the two renames leaves only the one before.  Local. */
 static enum status publish(const char *newest, const char *before)
 {
     if (file_exists(newest) && rename(newest, before) != 0)
@@ -94,16 +98,14 @@ enum status resume_save(const struct training *training, uint64_t data, const ch
     MPI_Comm comm = training->comm;
     char path[PATH_LENGTH], before[PATH_LENGTH], part[PATH_LENGTH], name[64];
     hid_t file = -1;
-    int rank;
     enum status st;
 
-    MPI_Comm_rank(comm, &rank);
     resume_path(path, stem, 0);
     resume_path(before, stem, 1);
     path_print(part, "%s.part", path);
     TRY_ALL(comm, check_finite(training));
-    TRY_ALL(comm, rank == 0 ? h5_create(&file, part, MPI_COMM_NULL) : OK);
-    TRY_ALL(comm, rank == 0 ? write_counters(file, part, training, data) : OK);
+    TRY_ROOT(comm, h5_create(&file, part, MPI_COMM_NULL));
+    TRY_ROOT(comm, write_counters(file, part, training, data));
     for (int i = 0; i < TENSORS; i++)
         for (int a = 0; a < ARRAYS; a++) {
             const float *values = array_of(&training->tensors[i], a, name);
@@ -112,29 +114,23 @@ enum status resume_save(const struct training *training, uint64_t data, const ch
         }
 done:
     st = agree(comm, h5_close(&file, part, st));
-    if (st == OK)
-        st = agree(comm, rank == 0 ? publish(path, before) : OK);
-    return st;
+    return st == OK ? agree(comm, agree_is_root(comm) ? publish(path, before) : OK) : st;
 }
 
-/* Both texts are one line for each key, and of the same keys but for other versions'. */
+/* Compare two recipes' texts, and name the first line that differs. */
 static enum status check_recipe(const char *path, const char *found, const char *wanted)
 {
-    int was, is;
+    size_t same = 0, line = 0;
 
-    if (strcmp(found, wanted) == 0)
-        return OK;
-    for (;;) {
-        was = (int)strcspn(found, "\n");
-        is = (int)strcspn(wanted, "\n");
-        if (was != is || was == 0 || memcmp(found, wanted, (size_t)was) != 0)
-            break;
-        found += was + (found[was] != '\0');
-        wanted += is + (wanted[is] != '\0');
+    for (; found[same] == wanted[same]; same++) {
+        if (found[same] == '\0')
+            return OK;
+        line = found[same] == '\n' ? same + 1 : line;
     }
     return refuse(E_USAGE, "%s was made with another recipe ('%.*s') than the suite file now asks "
                   "for ('%.*s'); put the suite back, or remove the checkpoint to begin again",
-                  path, was, found, is, wanted);
+                  path, (int)strcspn(found + line, "\n"), found + line,
+                  (int)strcspn(wanted + line, "\n"), wanted + line);
 }
 
 static enum status check_origin(hid_t file, const char *path, const struct training *training,
@@ -167,9 +163,9 @@ static enum status read_all(struct training *training, uint64_t data, const char
     TRY(check_origin(file, path, training, data));
     TRY(h5_read_int(file, path, "step", &training->step));
     TRY(h5_read_double(file, path, "density", &training->density));
-    TRY(h5_read_double(file, path, "cut", &training->cut));
-    TRY(h5_read_double(file, path, "least", &training->least));
-    TRY(h5_read_array(file, path, "silent", H5T_NATIVE_INT64, training->silent,
+    TRY(h5_read_double(file, path, "cut", &training->state.batch_threshold));
+    TRY(h5_read_double(file, path, "least", &training->lowest_mse));
+    TRY(h5_read_array(file, path, "silent", H5T_NATIVE_INT64, training->rows_since_active,
                       training->latents, 0));
     for (int i = 0; i < TENSORS; i++)
         for (int a = 0; a < ARRAYS; a++) {
@@ -181,7 +177,7 @@ done:
     return h5_close(&file, path, st);
 }
 
-/* The damaged one must not become the one before the next. */
+/* Else the next checkpoint would keep the damaged one as the one before. */
 static enum status replace_newest(const char *stem)
 {
     char newest[PATH_LENGTH], before[PATH_LENGTH];
@@ -192,15 +188,13 @@ static enum status replace_newest(const char *stem)
 }
 
 enum status resume_load(struct training *training, uint64_t data, const char *stem,
-                          struct resumption *resumption)
+                        struct resumption *resumption)
 {
     MPI_Comm comm = training->comm;
     char path[PATH_LENGTH];
     enum status st = OK;
-    int rank;
 
     *resumption = (struct resumption){0};
-    MPI_Comm_rank(comm, &rank);
     for (int age = 0; age < CHECKPOINTS; age++) {
         resume_path(path, stem, age);
         if (!comm_file_exists(comm, path))
@@ -215,6 +209,7 @@ enum status resume_load(struct training *training, uint64_t data, const char *st
             break;
     }
     if (st == OK && resumption->damage[0] != '\0')
-        st = agree(comm, rank == 0 ? replace_newest(stem) : OK);
+        TRY_ROOT(comm, replace_newest(stem));
+done:
     return st;
 }

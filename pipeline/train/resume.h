@@ -1,7 +1,7 @@
-/* resume.h -- checkpoints, from which a training goes on exactly: FORMATS.md, "Checkpoint".
+/* resume.h -- checkpoints (FORMATS.md, "Checkpoint"), from which a training goes on to the same bits.
  *
- * It does not depend on the number of ranks: training may go on with another.  The newest
- * checkpoint and the one before it are kept, so that one that is damaged costs only time.
+ * A checkpoint does not depend on the number of ranks: training may go on with another number.
+ * The newest checkpoint and the one before it are kept, so that a damaged one costs only time.
  */
 #ifndef RESUME_H
 #define RESUME_H
@@ -11,17 +11,17 @@
 
 enum { CHECKPOINTS = 2 };
 
-/* Where the checkpoint number `age` of an autoencoder is, 0 being the newest.
+/* The path of an autoencoder's checkpoint number `age`, from 0, the newest.
  *   stem   path of the autoencoder's files, without ending */
 void resume_path(char path[PATH_LENGTH], const char *stem, int age);
 
-/* Remove all of an autoencoder.  Local.  E_IO. */
+/* Remove all checkpoints of an autoencoder.  Local.  E_IO. */
 enum status resume_remove(const char *stem);
 
-/* Write it beside the newest, then become the newest.
- *   data   identifies the rows it is trained on (struct row_statistics, hash)
- * Collective.  E_IO, E_SPACE; E_NUMERIC if a parameter is not finite: then the ones that are
- * there stay as they are. */
+/* Write a checkpoint next to the newest one, and make it the newest when it is complete.
+ *   data   identifies the rows of the training (struct row_statistics, hash)
+ * Collective.  E_IO, E_SPACE; E_NUMERIC if a parameter is not finite: then the checkpoints stay as
+ * they are. */
 enum status resume_save(const struct training *training, uint64_t data, const char *stem);
 
 /* What resume_load() found. */
@@ -30,10 +30,10 @@ struct resumption {
     char damage[512];   /* what is wrong with the newest, if it is from the one before; else "" */
 };
 
-/* Give a training made from the same recipe the state of its newest checkpoint, or, if that is
- * damaged, of the one before, which takes its place.  Refuses one of another recipe, shape or
- * data.  Collective.  E_IO, E_USAGE; E_FORMAT if none that is there can be read. */
+/* Load the newest checkpoint into a training that was made from the same recipe.  If it is damaged,
+ * load the one before, which then becomes the newest.  Collective.  E_IO; E_USAGE if the checkpoint
+ * has another recipe or other data; E_FORMAT if there are checkpoints and none can be read. */
 enum status resume_load(struct training *training, uint64_t data, const char *stem,
-                          struct resumption *resumption);
+                        struct resumption *resumption);
 
 #endif

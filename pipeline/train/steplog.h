@@ -1,8 +1,8 @@
 /* steplog.h -- a line for every step of one autoencoder's training.
  *
- * FORMATS.md, "Training log".  The log grows as NAME.tsv.part; on disk it is never behind
- * the checkpoint, and what lies after the checkpoint is cut off when training goes on, so
- * the finished log has each step once.  Everything here is Local, for one rank.
+ * FORMATS.md, "Training log".  The log grows as NAME.tsv.part.  It is brought to disk before
+ * each checkpoint; when training goes on from one, later lines are cut off, so the finished log
+ * has each step once.  Everything here is Local, for one rank.
  */
 #ifndef STEPLOG_H
 #define STEPLOG_H
@@ -17,20 +17,20 @@ struct steplog {
     FILE *file;
 };
 
-/* Start a log, or go on with one behind its first `steps` steps.  E_IO; E_FORMAT if it has
- * fewer. */
+/* Start a log; or, if `steps` > 0, go on with the one that is there after its first `steps` steps.
+ * E_IO; E_FORMAT if it has fewer. */
 enum status steplog_open(struct steplog *log, const char *path, int64_t steps);
 
-/* One line.
+/* Add a line.
  *   rows      trained on, this batch included
- *   variance  of the data, in normalised units */
+ *   variance  of the target, in normalised units */
 void steplog_add(struct steplog *log, const struct step_report *report, int64_t rows,
                  double variance);
 
-/* Bring to disk what was added.  E_IO, E_SPACE. */
+/* Bring the lines that were added to disk.  E_IO, E_SPACE. */
 enum status steplog_sync(struct steplog *log);
 
-/* Give it its name.  E_IO, E_SPACE. */
+/* Give the log its final name.  E_IO, E_SPACE. */
 enum status steplog_publish(struct steplog *log);
 
 /* Close; accepts a log that was never opened, or published. */

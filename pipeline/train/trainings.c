@@ -1,23 +1,22 @@
 #include "train/trainings.h"
 #include "base/agree.h"
 #include "base/allocate.h"
-#include "lm/forward.h"
+#include "base/minmax.h"
 #include "shard/store.h"
-#include "step/turns.h"
 #include "suite/paths.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-void trainings_make(struct trainings *trainings, const struct suite *suite, const struct lm_config *model,
-                const struct tap_task *task)
+void trainings_make(struct trainings *trainings, const struct suite *suite,
+                    const struct tap_task *task, const int32_t width[SITES])
 {
-    *trainings = (struct trainings){ .suite = suite, .tap = task->tap, .count = task->count,
-                             .members = allocate(task->count, sizeof *trainings->members) };
-    trainings->store = suite->harvest.store;
+    *trainings = (struct trainings){
+        .suite = suite, .tap = task->tap, .store = suite->harvest.store, .count = task->count,
+        .members = allocate(task->count, sizeof *trainings->members),
+    };
     site_tap_name(trainings->name, task->tap);
-    for (int s = 0; s < SITES; s++)
-        trainings->width[s] = lm_site_width(model, (enum site)s);
+    memcpy(trainings->width, width, sizeof trainings->width);
     for (int i = 0; i < task->count; i++) {
         struct member *member = &trainings->members[i];
         *member = (struct member){ .task = &task->saes[i], .unfinished = true };
@@ -31,7 +30,7 @@ void trainings_free(struct trainings *trainings)
         steplog_close(&trainings->members[i].log);
         training_free(&trainings->members[i].training);
     }
-    workspace_free(&trainings->workspace);
+    step_free(&trainings->step);
     for (int s = 0; s < SITES; s++)
         batch_reader_close(&trainings->targets[s]);
     batch_reader_close(&trainings->reader);
@@ -39,15 +38,21 @@ void trainings_free(struct trainings *trainings)
     *trainings = (struct trainings){0};
 }
 
-const struct batch_reader *trainings_target(const struct trainings *trainings, const struct member *member)
+const struct batch_reader *trainings_target(const struct trainings *trainings,
+                                            const struct member *member)
 {
-    return member->task->transcoder ? &trainings->targets[member->task->target.site] : &trainings->reader;
+    const struct sae_task *task = member->task;
+
+    return task->transcoder ? &trainings->targets[task->target.site] : &trainings->reader;
 }
 
 struct shape trainings_shape(const struct trainings *trainings, const struct member *member)
 {
-    return (struct shape){ trainings->width[trainings->tap.site], trainings->width[member->task->target.site],
-                           member->task->width };
+    return (struct shape){
+        .inputs = trainings->width[trainings->tap.site],
+        .outputs = trainings->width[member->task->target.site],
+        .latents = member->task->width,
+    };
 }
 
 uint64_t trainings_data(const struct trainings *trainings, const struct member *member)
@@ -58,38 +63,39 @@ uint64_t trainings_data(const struct trainings *trainings, const struct member *
         ? read + trainings_target(trainings, member)->activations.statistics.hash : read;
 }
 
-void trainings_path(char path[PATH_LENGTH], const struct trainings *trainings, const struct member *member,
-                const char *ending)
+void trainings_path(char path[PATH_LENGTH], const struct trainings *trainings,
+                    const struct member *member, const char *ending)
 {
     paths_sae(path, trainings->suite, trainings->tap, member->task->name, ending);
 }
 
-/* Is there a transcoder that is unfinished and is to give this site? */
+/* Does an unfinished transcoder reconstruct this site? */
 static bool is_target(const struct trainings *trainings, int site)
 {
     for (int i = 0; i < trainings->count; i++) {
         const struct member *member = &trainings->members[i];
-        if (member->unfinished && member->task->transcoder && (int)member->task->target.site == site)
+        if (member->unfinished && member->task->transcoder
+            && (int)member->task->target.site == site)
             return true;
     }
     return false;
 }
 
-/* What the steps of all that are unfinished need. */
-static struct step_room room_of(const struct trainings *trainings)
+/* What the steps of all unfinished trainings need. */
+static struct step_needs needs_of(const struct trainings *trainings)
 {
-    struct step_room room = {0};
+    struct step_needs needs = {0};
 
     for (int i = 0; i < trainings->count; i++)
         if (trainings->members[i].unfinished)
-            step_room_add(&room, &trainings->members[i].recipe,
-                          trainings_shape(trainings, &trainings->members[i]));
-    return room;
+            step_needs_add(&needs, &trainings->members[i].recipe,
+                           trainings_shape(trainings, &trainings->members[i]));
+    return needs;
 }
 
 int64_t trainings_bytes(const struct trainings *trainings, int ranks, int threads)
 {
-    const struct step_room room = room_of(trainings);
+    const struct step_needs needs = needs_of(trainings);
     const int64_t batch = trainings->suite->train.batch;
     int64_t bytes = 0, of_batch = 0;
 
@@ -100,31 +106,30 @@ int64_t trainings_bytes(const struct trainings *trainings, int ranks, int thread
         if (trainings->members[i].unfinished)
             bytes += training_bytes(&trainings->members[i].recipe,
                                     trainings_shape(trainings, &trainings->members[i]), ranks);
-    return bytes + of_batch + workspace_bytes(&room, ranks, threads, of_batch);
+    return bytes + 2 * of_batch + step_bytes(&needs, ranks, threads);
 }
 
 /* Collective. */
-static enum status open_stream(struct trainings *trainings, struct batch_reader *reader, MPI_Comm comm,
-                               struct tap tap)
+static enum status open_stream(struct trainings *trainings, struct batch_reader *reader,
+                               MPI_Comm comm, struct tap tap)
 {
     char folder[PATH_LENGTH];
     enum status st;
 
     paths_shuffle(folder, trainings->suite, tap);
     TRY(batch_reader_open(reader, comm, folder, trainings->suite->train.batch));
-    if (reader->activations.stream.width != trainings->width[tap.site])
-        st = refuse(E_USAGE, "the rows in %s have %d values, those of the model have %d: they are "
-                    "another model's", folder, reader->activations.stream.width,
-                    trainings->width[tap.site]);
-    if (st == OK && reader != &trainings->reader)
-        st = agree(comm, batch_reader_check_aligned(&trainings->reader, reader, folder));
+    REQUIRE(reader->activations.stream.width == trainings->width[tap.site], E_USAGE,
+            "the rows in %s have %d values, those of the model have %d: they are another model's",
+            folder, reader->activations.stream.width, trainings->width[tap.site]);
+    if (reader != &trainings->reader)
+        TRY_ALL(comm, batch_reader_check_aligned(&trainings->reader, reader, folder));
 done:
     return st;
 }
 
 enum status trainings_open(struct trainings *trainings, MPI_Comm comm)
 {
-    const struct step_room room = room_of(trainings);
+    const struct step_needs needs = needs_of(trainings);
     enum status st;
 
     TRY(open_stream(trainings, &trainings->reader, comm, trainings->tap));
@@ -132,29 +137,19 @@ enum status trainings_open(struct trainings *trainings, MPI_Comm comm)
         if (is_target(trainings, s))
             TRY(open_stream(trainings, &trainings->targets[s], comm,
                             (struct tap){ (enum site)s, trainings->tap.layer }));
-    workspace_make(&trainings->workspace, comm, &room);
+    step_make(&trainings->step, comm, &needs);
 done:
     return st;
 }
 
-/* Not while lists are long: then a step takes long, and memory is what counts. */
-static bool reads_ahead(const struct trainings *trainings)
-{
-    for (int i = 0; i < trainings->count; i++)
-        if (trainings->members[i].unfinished && lists_are_long(&trainings->members[i].training))
-            return false;
-    return true;
-}
-
 enum status trainings_batch(struct trainings *trainings, int64_t t)
 {
-    const bool ahead = reads_ahead(trainings);
     enum status st;
 
-    TRY(batch_reader_read(&trainings->reader, t, ahead));
+    TRY(batch_reader_read(&trainings->reader, t));
     for (int s = 0; s < SITES; s++)
         if (trainings->targets[s].batch.memory != NULL)
-            TRY(batch_reader_read(&trainings->targets[s], t, ahead));
+            TRY(batch_reader_read(&trainings->targets[s], t));
 done:
     return st;
 }

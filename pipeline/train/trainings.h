@@ -1,70 +1,79 @@
-/* trainings.h -- the autoencoders of one stream in training, which share one read of it.
+/* trainings.h -- the trainings of one stream: all its autoencoders, which share one read of it.
  *
- * They take the same batch one after the other, so they share the memory of a step, too.
+ * Each batch is read once.  One training after the other makes a step with it, so they also share
+ * the memory of a step.
  */
 #ifndef TRAININGS_H
 #define TRAININGS_H
 
-#include "lm/config.h"
 #include "shard/store.h"
 #include "step/step.h"
+#include "suite/stages.h"
 #include "train/batch_reader.h"
 #include "train/steplog.h"
 
-/* One of them. */
+/* One autoencoder and its training. */
 struct member {
     const struct sae_task *task;
-    struct recipe   recipe;
-    bool            unfinished;      /* is to be trained, and is not yet */
-    struct training training;   /* as long as it is unfinished, from training_make() on */
-    struct steplog  log;        /* on rank 0 */
-    struct step_report last;    /* of its last step in this run, if it has made one */
-    unsigned        warned;     /* of what (monitor.c), a bit each */
+    struct recipe      recipe;
+    bool               unfinished;  /* still to be trained; if not, the rest is empty */
+    struct training    training;
+    struct steplog     log;         /* on rank 0 */
+    struct step_report last;        /* of the last step in this run; zero before the first */
+    unsigned           warned;      /* warnings that were given, a bit each (monitor.c) */
 };
 
 struct trainings {
     const struct suite *suite;
-    struct tap       tap;
-    char             name[32];  /* of the tap */
-    int32_t          width[SITES];      /* of the rows at each site of the layer */
-    enum store       store;     /* of their values on disk */
-    int              count;
-    struct member    *members;
-    struct batch_reader      reader;      /* what they read */
-    struct batch_reader      targets[SITES];    /* what transcoders among them are to give, by site */
-    struct workspace workspace;
+    struct tap          tap;
+    char                name[32];           /* of the tap */
+    int32_t             width[SITES];       /* of the rows at each site of the layer */
+    enum store          store;              /* of the rows on disk */
+    int                 count;
+    struct member      *members;            /* [count] */
+    struct batch_reader reader;             /* what the encoders see */
+    struct batch_reader targets[SITES];     /* what transcoders reconstruct, by site; only those
+                                               that an unfinished one needs are open */
+    struct step         step;               /* the memory of their steps */
 };
 
-/* All that the suite asks for on a stream, unfinished, and nothing opened yet.  Suite and task must
- * stay.  Local. */
-void trainings_make(struct trainings *trainings, const struct suite *suite, const struct lm_config *model,
-                const struct tap_task *task);
+/* Fill from the suite: every autoencoder of a stream, marked unfinished.  Opens nothing.
+ *   width   of the rows at each site of the layer
+ * Suite and task must stay.  Local. */
+void trainings_make(struct trainings *trainings, const struct suite *suite,
+                    const struct tap_task *task, const int32_t width[SITES]);
 void trainings_free(struct trainings *trainings);
 
-/* Of those that are unfinished: bytes of everything that they will allocate, trainings and
- * workspace included, on the rank that gets most.  Local. */
+/* Bytes that the unfinished trainings allocate from trainings_open() on, all together, on the rank
+ * that gets most.  Local. */
 int64_t trainings_bytes(const struct trainings *trainings, int ranks, int threads);
 
-/* Open the streams that those that are unfinished need, and make the workspace.  Collective.
- * E_IO, E_FORMAT, E_NUMERIC; E_USAGE if their rows do not belong together. */
+/* Open the streams that the unfinished trainings need, and make the memory of
+ * a step.  Collective.  E_IO, E_FORMAT, E_NUMERIC; E_USAGE if rows have another width, or streams do
+ * not belong together. */
 enum status trainings_open(struct trainings *trainings, MPI_Comm comm);
 
-/* Batch number t of all streams.  Collective.  E_IO, E_FORMAT. */
+/* Read batch number t of every open stream.  Collective.  E_IO, E_FORMAT. */
 enum status trainings_batch(struct trainings *trainings, int64_t t);
 
-/* batch_reader_wait() of all streams.  Local. */
+/* batch_reader_wait() for every stream.  Local. */
 void trainings_wait(struct trainings *trainings);
 
-/* The steps that are still to be done: from that of the member that is furthest behind on. */
+/* The steps to be done: from the first one that an unfinished training lacks, to the last of the
+ * longest. */
 struct range trainings_steps(const struct trainings *trainings);
 
-/* What an autoencoder is to reconstruct; its sizes; what identifies the rows it sees. */
-const struct batch_reader *trainings_target(const struct trainings *trainings, const struct member *member);
-struct shape       trainings_shape(const struct trainings *trainings, const struct member *member);
-uint64_t           trainings_data(const struct trainings *trainings, const struct member *member);
+/* The rows that a training reconstructs. */
+const struct batch_reader *trainings_target(const struct trainings *trainings,
+                                            const struct member *member);
 
-/* Path of one of its files.  The ending may be empty. */
-void trainings_path(char path[PATH_LENGTH], const struct trainings *trainings, const struct member *member,
-                const char *ending);
+struct shape trainings_shape(const struct trainings *trainings, const struct member *member);
+
+/* Identifies the rows that a training sees and reconstructs (resume.h). */
+uint64_t trainings_data(const struct trainings *trainings, const struct member *member);
+
+/* Path of one of an autoencoder's files.  `ending` may be empty. */
+void trainings_path(char path[PATH_LENGTH], const struct trainings *trainings,
+                    const struct member *member, const char *ending);
 
 #endif

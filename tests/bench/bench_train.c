@@ -27,19 +27,19 @@ enum { ROUNDS = 5, SIZES = 3 };
 
 /* The wide one's rows are narrower, so that it fits in memory. */
 static const struct trial TRIALS[] = {
-    { "jumprelu",       &JUMPRELU,   2304,  16384, 4096, PRECISION_BF16, 100, 0 },
-    { "topk",           &TOPK,       2304,  16384, 4096, PRECISION_BF16, 100, 0 },
-    { "gated",          &GATED,      2304,  16384, 4096, PRECISION_BF16, 100, 0 },
-    { "batch_topk",     &BATCH_TOPK, 2304,  16384, 4096, PRECISION_BF16, 100, 0 },
-    { "matryoshka",     &MATRYOSHKA, 2304,  16384, 4096, PRECISION_BF16, 100, 0 },
-    { "relu_l1",        &RELU_L1,    2304,  16384, 4096, PRECISION_BF16, 100, 0 },
-    { "jumprelu f32",   &JUMPRELU,   2304,  16384, 4096, PRECISION_F32,  100, 0 },
-    { "jumprelu start", &JUMPRELU,   2304,  16384, 4096, PRECISION_BF16,   0, 0 },
-    { "gated start",    &GATED,      2304,  16384, 4096, PRECISION_BF16,   0, 0 },
-    { "topk, half dead", &TOPK,      2304,  16384, 4096, PRECISION_BF16, 100, 0.5 },
-    { "jumprelu wide",  &JUMPRELU,    768, 131072, 4096, PRECISION_BF16, 100, 0 },
-    { "jumprelu small", &JUMPRELU,    256,   2048, 2048, PRECISION_BF16,  40, 0 },
-    { "the same, f32",  &JUMPRELU,    256,   2048, 2048, PRECISION_F32,   40, 0 },
+    { "jumprelu",        ARCHITECTURE_JUMPRELU,   2304,  16384, 4096, PRECISION_BF16, 100, 0 },
+    { "topk",            ARCHITECTURE_TOPK,       2304,  16384, 4096, PRECISION_BF16, 100, 0 },
+    { "gated",           ARCHITECTURE_GATED,      2304,  16384, 4096, PRECISION_BF16, 100, 0 },
+    { "batch_topk",      ARCHITECTURE_BATCH_TOPK, 2304,  16384, 4096, PRECISION_BF16, 100, 0 },
+    { "matryoshka",      ARCHITECTURE_MATRYOSHKA, 2304,  16384, 4096, PRECISION_BF16, 100, 0 },
+    { "relu_l1",         ARCHITECTURE_RELU_L1,    2304,  16384, 4096, PRECISION_BF16, 100, 0 },
+    { "jumprelu f32",    ARCHITECTURE_JUMPRELU,   2304,  16384, 4096, PRECISION_F32,  100, 0 },
+    { "jumprelu start",  ARCHITECTURE_JUMPRELU,   2304,  16384, 4096, PRECISION_BF16,   0, 0 },
+    { "gated start",     ARCHITECTURE_GATED,      2304,  16384, 4096, PRECISION_BF16,   0, 0 },
+    { "topk, half dead", ARCHITECTURE_TOPK,       2304,  16384, 4096, PRECISION_BF16, 100, 0.5 },
+    { "jumprelu wide",   ARCHITECTURE_JUMPRELU,    768, 131072, 4096, PRECISION_BF16, 100, 0 },
+    { "jumprelu small",  ARCHITECTURE_JUMPRELU,    256,   2048, 2048, PRECISION_BF16,  40, 0 },
+    { "the same, f32",   ARCHITECTURE_JUMPRELU,    256,   2048, 2048, PRECISION_F32,   40, 0 },
 };
 enum { JUMPRELUS, TOPKS, GATEDS, COUNTED = 6, TRIALS_COUNT = sizeof TRIALS / sizeof *TRIALS };
 
@@ -149,13 +149,13 @@ static struct result time_steps(struct scene *scene)
         struct step_report report;
 
         r->product = time_product(scene->trial);
-        memset(scene->workspace.spent, 0, sizeof scene->workspace.spent);
+        memset(scene->step.scratch.timer.spent, 0, sizeof scene->step.scratch.timer.spent);
         memory_start_peak();
         const double start = omp_get_wtime();
         scene_step(scene, round + 1, &report);
         r->step = omp_get_wtime() - start;
         r->l0 = report.l0;
-        memcpy(r->spent, scene->workspace.spent, sizeof r->spent);
+        memcpy(r->spent, scene->step.scratch.timer.spent, sizeof r->spent);
         peak = memory_peak() > peak ? memory_peak() : peak;
     }
     qsort(rounds, (size_t)count, sizeof *rounds, by_ratio);
@@ -172,8 +172,8 @@ static void measure(struct result *result, const struct trial *trial, const char
     *result = time_steps(&scene);
     result->parameters = training_bytes(&scene.training.recipe, trial_shape(trial), 1);
     const int64_t batch = batch_reader_bytes(trial->batch, trial->inputs, STORE_BF16);
-    result->planned = MEMORY_BASE + result->parameters + batch
-                      + workspace_bytes(&scene.room, 1, omp_get_max_threads(), batch);
+    result->planned = MEMORY_BASE + result->parameters + 2 * batch
+                      + step_bytes(&scene.needs, 1, omp_get_max_threads());
     scene_free(&scene);
 }
 

@@ -1,5 +1,5 @@
 /* What a step must have found, by its definitions in double.  The step moves the parameters by
- * no more than 1e-7, so it does not matter that they are looked at behind it. */
+ * no more than 1e-7, so it does not matter that they are looked at after it. */
 #include "base/allocate.h"
 #include "base/die.h"
 #include "kernels/bf16.h"
@@ -13,9 +13,8 @@
 
 enum { ROWS = 4, LATENTS = 4 };
 
-/* For products of rows and encoder rows of norm 1 in bf16; relative, of sums; of residuals that
- * were rounded to bf16 in each of many turns, and of gradients if the residual is not there to be
- * looked at, which has an error of half a percent itself. */
+/* Of products of rows and encoder rows of norm 1 in bf16; relative, of sums; of residuals that were
+ * rounded to bf16 in each of many passes. */
 static const double TOLERANCE = 2e-3, RELATIVE = 1e-2, ROUNDED = 3e-2;
 
 static double dot(const float *a, const float *b, int64_t n)
@@ -51,7 +50,8 @@ static void take_row(float *out, const struct scene *scene, const struct packed_
 static void encoder_sees(float *x, const struct scene *scene, int64_t row)
 {
     const int64_t inputs = scene->training.inputs;
-    const struct packed_rows input = encoder_input(&scene->training, &scene->workspace);
+    const struct batch batch = { scene->trial->batch, &scene->reader.batch, &scene->reader.batch };
+    const struct packed_rows input = batch_encoder_input(&batch, &scene->training);
     uint16_t *rounded = allocate(inputs, sizeof *rounded);
 
     take_row(x, scene, &input, row);
@@ -66,7 +66,7 @@ static void encoder_sees(float *x, const struct scene *scene, int64_t row)
  *   f   [latents]   0 where it listed nothing */
 static void listed(double *f, const struct scene *scene, int64_t row)
 {
-    const struct codes *codes = scene->workspace.rows;
+    const struct codes *codes = &scene->step.lists.rows;
 
     for (int64_t i = 0; i < scene->training.latents; i++)
         f[i] = 0;
@@ -82,31 +82,32 @@ static int descending(const void *a, const void *b)
 }
 
 /* What the pre-activations of a row's active latents exceed. */
-static double bar_of(const struct training *training, const double *pre, int64_t latent)
+static double threshold_of(const struct training *training, const double *pre, int64_t latent)
 {
-    const struct architecture *architecture = training->recipe.architecture;
+    enum architecture_id architecture = training->recipe.architecture;
     const int64_t k = llround(training->recipe.target_l0);
 
-    if (architecture == &JUMPRELU)
+    if (architecture == ARCHITECTURE_JUMPRELU)
         return (double)training->tensors[THRESHOLD].value[latent];
-    if (architecture != &TOPK)
-        return architecture->traits->keeps_k ? training->cut : 0;     /* the first batch's least */
-    double *sorted = allocate(training->latents, sizeof *sorted), bar;
+    if (architecture != ARCHITECTURE_TOPK)
+        return ARCHITECTURES[architecture].keeps_k ? training->state.batch_threshold : 0;
+    double *sorted = allocate(training->latents, sizeof *sorted), threshold;
     for (int64_t i = 0; i < training->latents; i++)
         sorted[i] = pre[i];
     qsort(sorted, (size_t)training->latents, sizeof *sorted, descending);
-    bar = sorted[k - 1];
+    threshold = sorted[k - 1];
     free(sorted);
-    return bar;
+    return threshold;
 }
 
-/* A row's latents: those on the wrong side of their bar, or of the wrong value.  A gated one's
- * value is the product, without the gate's bias.  If latents take turns, the lists are those of
- * the last one; what others made, f gets by definition. */
+/* A row's latents: on the right side of their thresholds, and of the right value?  A gated one's
+ * value is the product, without the gate's bias.  Lists are those of the last pass; f gets the
+ * values of other passes by definition. */
 static void check_latents(const struct scene *scene, double *f, int64_t row)
 {
     const struct training *training = &scene->training;
-    const int64_t turns = scene->workspace.turns, inputs = training->inputs;
+    const struct pass pass = scene->step.lists.pass;
+    const int64_t inputs = training->inputs;
     const float *bias = training->tensors[ENCODER_BIAS].value;
     double *pre = allocate(training->latents, sizeof *pre);
     float *x = allocate(inputs, sizeof *x);
@@ -116,19 +117,19 @@ static void check_latents(const struct scene *scene, double *f, int64_t row)
     #pragma omp parallel for
     for (int64_t i = 0; i < training->latents; i++)
         pre[i] = dot(x, training->tensors[ENCODER].value + i * inputs, inputs) + (double)bias[i];
-    const bool same = training->recipe.architecture != &JUMPRELU;
-    const double common = bar_of(training, pre, 0);
+    const bool same = training->recipe.architecture != ARCHITECTURE_JUMPRELU;
+    const double common = threshold_of(training, pre, 0);
     for (int64_t i = 0; i < training->latents; i++) {
-        const double over = pre[i] - (same ? common : bar_of(training, pre, i));
+        const double over = pre[i] - (same ? common : threshold_of(training, pre, i));
         const double value = pre[i]
-            - (training->recipe.architecture == &GATED ? (double)bias[i] : 0);
-        if (i / LATENT_TILE % turns != scene->workspace.turn) {
+            - (training->recipe.architecture == ARCHITECTURE_GATED ? (double)bias[i] : 0);
+        if (i / LATENT_TILE % pass.count != pass.number) {
             f[i] = over > 0 ? value : 0;
             continue;
         }
         if ((over > TOLERANCE && f[i] == 0) || (over < -TOLERANCE && f[i] != 0)
             || (f[i] != 0 && fabs(f[i] - value) > TOLERANCE))
-            die("row %lld: latent %lld is %g; its pre-activation is %g, %g over the bar",
+            die("row %lld: latent %lld is %g; its pre-activation is %g, %g over the threshold",
                 (long long)row, (long long)i, f[i], pre[i], over);
     }
     free(x);
@@ -159,24 +160,23 @@ static void check_row(const struct scene *scene, int64_t row)
 
     listed(f, scene, row);
     check_latents(scene, f, row);
-    if (scene->workspace.kept[0]) {
-        take_row(x, scene, &scene->feed.batch, row);
-        take_row(ours, scene, &scene->workspace.residual[0], row);
-        residual_of(residual, scene, f, scene->training.latents, x);
-        const double wanted = norm(residual, inputs);
-        for (int64_t j = 0; j < inputs; j++)
-            residual[j] -= (double)ours[j];
-        const double error = norm(residual, inputs) / wanted;
-        if (!(error < (scene->workspace.turns > 1 ? ROUNDED : RELATIVE)))
-            die("the residual of row %lld is wrong: relative error %g", (long long)row, error);
-    }
+    take_row(x, scene, &scene->reader.batch, row);
+    take_row(ours, scene, &scene->step.residuals.rows[training_groups(&scene->training) - 1], row);
+    residual_of(residual, scene, f, scene->training.latents, x);
+    const double wanted = norm(residual, inputs);
+    for (int64_t j = 0; j < inputs; j++)
+        residual[j] -= (double)ours[j];
+    const double error = norm(residual, inputs) / wanted;
+    if (!(error < (scene->step.lists.pass.count > 1 ? ROUNDED : RELATIVE)))
+        die("the residual of row %lld is wrong: relative error %g", (long long)row, error);
     free(ours);
     free(x);
     free(residual);
     free(f);
 }
 
-static int64_t group_of(const struct training *training, int64_t latent)
+/* The number of the residual that a latent's gradients are made of. */
+static int group_of(const struct training *training, int64_t latent)
 {
     int group = 0;
 
@@ -185,77 +185,37 @@ static int64_t group_of(const struct training *training, int64_t latent)
     return group;
 }
 
-/* The residual that a latent's gradients are made of in a row: that of its group and all behind it,
- * by definition if it is not kept. */
-static void residual_behind(float *out, const struct scene *scene, int64_t latent, int64_t row)
+/* Have auxiliary entries a part in the weights' gradients? */
+static bool with_auxiliary(const struct scene *scene)
 {
-    const struct training *training = &scene->training;
-    const int64_t inputs = training->inputs;
-    double *f = allocate(training->latents, sizeof *f);
-    double *residual = allocate(inputs, sizeof *residual);
-    float *x = allocate(inputs, sizeof *x);
-
-    take_row(x, scene, &scene->feed.batch, row);
-    listed(f, scene, row);
-    memset(out, 0, (size_t)inputs * sizeof *out);
-    for (int g = (int)group_of(training, latent); g < group_count(training); g++) {
-        residual_of(residual, scene, f, recipe_group(&training->recipe, training->latents, g).end,
-                    x);
-        for (int64_t j = 0; j < inputs; j++)
-            out[j] += (float)residual[j];
-    }
-    if (scene->workspace.kept[0])
-        take_row(out, scene, &scene->workspace.residual[0], row);
-    free(x);
-    free(residual);
-    free(f);
+    return scene->step.criteria.auxiliary_decoded
+           && architecture_of(scene->trial->architecture)->auxiliary == AUXILIARY_REST;
 }
 
-/* That of the entries aside: what these are to make of the rest. */
-static void residual_aside(float *out, const struct scene *scene, int64_t row)
-{
-    const struct training *training = &scene->training;
-    const struct codes *codes = scene->workspace.rows;
-    const int64_t inputs = training->inputs;
-
-    residual_behind(out, scene, 0, row);
-    for (int64_t k = codes->middle[row]; k < codes->start[row + 1]; k++)
-        for (int64_t j = 0; j < inputs; j++)
-            out[j] += codes->value[k]
-                      * training->tensors[DECODER].value[codes->index[k] * inputs + j];
-}
-
-/* Are the dictionary's gradients made of entries aside, too? */
-static bool with_aside(const struct scene *scene)
-{
-    return scene->workspace.aside_decoded
-           && scene->trial->architecture->aside == ASIDE_REST;
-}
-
-/* A latent's gradients from the lists and residuals, by which it is active, or has entries aside,
+/* A latent's gradients, from the lists and residuals of rows in which it is active, or auxiliary,
  * with the part along the decoder's row taken away from the decoder's.
  *   encoder, decoder   [inputs]   out */
 static void gradients_of(double *encoder, double *decoder, const struct scene *scene,
                          int64_t latent)
 {
     const struct training *training = &scene->training;
-    const struct workspace *w = &scene->workspace;
+    const struct residuals *residuals = &scene->step.residuals;
+    const struct codes *rows = &scene->step.lists.rows;
     const int64_t inputs = training->inputs;
     const float *row_of = training->tensors[DECODER].value + latent * inputs;
     float *x = allocate(inputs, sizeof *x), *residual = allocate(inputs, sizeof *residual);
     double along = 0;
 
-    for (int64_t row = 0; row < w->batch; row++)
-        for (int64_t k = w->rows->start[row]; k < w->rows->start[row + 1]; k++) {
-            const bool aside = k >= w->rows->middle[row];
-            const double scale = aside ? w->aside_scale : residual_scale(training, w);
-            if (w->rows->index[k] != latent || (aside && !with_aside(scene)))
+    for (int64_t row = 0; row < rows->groups; row++)
+        for (int64_t k = rows->start[row]; k < rows->start[row + 1]; k++) {
+            const bool auxiliary = k >= rows->middle[row];
+            const double scale = auxiliary ? scene->step.penalty.auxiliary_scale
+                                           : residuals_scale(training);
+            if (rows->index[k] != latent || (auxiliary && !with_auxiliary(scene)))
                 continue;
-            if (aside)
-                residual_aside(residual, scene, row);
-            else
-                residual_behind(residual, scene, latent, row);
-            const double f = (double)w->rows->value[k];
+            const int r = auxiliary ? residuals->groups : group_of(training, latent);
+            take_row(residual, scene, &residuals->rows[r], row);
+            const double f = (double)rows->value[k];
             const double g = scale * dot(residual, row_of, inputs);
             encoder_sees(x, scene, row);
             for (int64_t j = 0; j < inputs; j++) {
@@ -264,7 +224,7 @@ static void gradients_of(double *encoder, double *decoder, const struct scene *s
             }
             along += f * g;
         }
-    for (int64_t j = 0; j < inputs && training->recipe.architecture->unit_decoder; j++)
+    for (int64_t j = 0; j < inputs && training->architecture->unit_decoder; j++)
         decoder[j] -= along * (double)row_of[j];
     free(residual);
     free(x);
@@ -281,7 +241,7 @@ static void check_gradient(const struct scene *scene, int tensor, int64_t latent
     for (int64_t j = 0; j < inputs; j++)
         wanted[j] = fabs(wanted[j]) - sqrt((double)square[j] / (1 - training->recipe.train.beta2));
     const double error = norm(wanted, inputs) / length;
-    if (!(error < (scene->workspace.kept[0] ? RELATIVE : ROUNDED)))
+    if (!(error < RELATIVE))
         die("the gradient of latent %lld's %s is wrong: relative error %g", (long long)latent,
             training->tensors[tensor].name, error);
 }
@@ -295,7 +255,7 @@ static void check_latent(const struct scene *scene, int64_t latent)
 
     gradients_of(encoder, decoder, scene, latent);
     check_gradient(scene, DECODER, latent, decoder);
-    if (scene->trial->architecture->aside != ASIDE_ROW)
+    if (architecture_of(scene->trial->architecture)->auxiliary != AUXILIARY_ROW)
         check_gradient(scene, ENCODER, latent, encoder);
     free(decoder);
     free(encoder);
@@ -308,7 +268,7 @@ void scene_check(struct scene *scene)
     scene_step(scene, 0, &report);
     for (int64_t i = 0; i < ROWS; i++)          /* from the first to the last */
         check_row(scene, i * (scene->trial->batch - 1) / (ROWS - 1));
-    const struct codes *rows = scene->workspace.rows;
+    const struct codes *rows = &scene->step.lists.rows;
     for (int64_t i = 0; i < LATENTS; i++)       /* some of the first row's */
         check_latent(scene, rows->index[i * rows->middle[0] / LATENTS]);
 }

@@ -8,7 +8,6 @@
 #include "kernels/product.h"
 #include "shard/activation_writer.h"
 #include "shard/store.h"
-#include "step/turns.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,9 +29,9 @@ static struct recipe recipe_of(const struct trial *trial)
     recipe.architecture = trial->architecture;
     recipe.train.batch = trial->batch;
     recipe.train.precision = product_offered() ? trial->precision : PRECISION_F32;
-    recipe.target_l0 = trial->architecture->traits->keeps_k ? trial->l0 : 0;
+    recipe.target_l0 = ARCHITECTURES[trial->architecture].keeps_k ? trial->l0 : 0;
     recipe.train.auxk = trial->dead > 0 ? 1.0 / 32 : 0;
-    recipe.prefixes = trial->architecture == &MATRYOSHKA ? 3 : 0;
+    recipe.prefixes = trial->architecture == ARCHITECTURE_MATRYOSHKA ? 3 : 0;
     recipe.train.prefixes = prefixes;
     return recipe;
 }
@@ -100,7 +99,7 @@ static int descending(const void *a, const void *b)
 }
 
 /* What the products of a row with `l0` latents exceed, on average. */
-static double find_bar(const struct training *whole, const struct packed_rows *rows, double l0)
+static double find_threshold(const struct training *whole, const struct packed_rows *rows, double l0)
 {
     const int64_t inputs = whole->inputs, latents = whole->latents;
     float *pre = allocate(PROBE * latents, sizeof *pre);
@@ -110,21 +109,23 @@ static double find_bar(const struct training *whole, const struct packed_rows *r
     gemm_nt(pre, latents, x, inputs, whole->tensors[ENCODER].value, inputs, PROBE, latents,
             inputs, false);
     qsort(pre, (size_t)(PROBE * latents), sizeof *pre, descending);
-    const double bar = (double)pre[(int64_t)(PROBE * l0)];
+    const double threshold = (double)pre[(int64_t)(PROBE * l0)];
     free(x);
     free(pre);
-    return bar;
+    return threshold;
 }
 
-/* Active are the latents whose product exceeds `bar`; TopK and its kin need no bar. */
-static void place_bar(struct training *training, double bar)
+/* Make the latents active whose product exceeds `threshold`.  TopK types need none. */
+static void place_threshold(struct training *training, double threshold)
 {
-    const struct architecture *architecture = training->recipe.architecture;
-    const bool threshold = architecture == &JUMPRELU;
-    float *value = training->tensors[threshold ? THRESHOLD : ENCODER_BIAS].value;
+    enum architecture_id architecture = training->recipe.architecture;
+    const bool jumprelu = architecture == ARCHITECTURE_JUMPRELU;
+    float *value = training->tensors[jumprelu ? THRESHOLD : ENCODER_BIAS].value;
 
-    for (int64_t i = 0; i < own_count(training) && !architecture->traits->keeps_k; i++)
-        value[i] = (float)(threshold ? bar : -bar);
+    if (ARCHITECTURES[architecture].keeps_k)
+        return;
+    for (int64_t i = 0; i < training_own_latents(training); i++)
+        value[i] = (float)(jumprelu ? threshold : -threshold);
 }
 
 void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
@@ -132,7 +133,7 @@ void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
 {
     const struct recipe recipe = recipe_of(trial);
     struct training whole = {0};
-    double bar = RECIPE.train.threshold;
+    double threshold = RECIPE.train.threshold;
     char rows[PATH_LENGTH];
     int rank;
 
@@ -146,25 +147,25 @@ void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
     }
     MPI_Barrier(comm);
     memory_start_peak();        /* what writing has freed is given back */
-    if (batch_reader_open(&scene->feed, comm, rows, trial->batch) != OK
-        || batch_reader_read(&scene->feed, 0, false) != OK)
+    if (batch_reader_open(&scene->reader, comm, rows, trial->batch) != OK
+        || batch_reader_read(&scene->reader, 0) != OK)
         die("%s", refuse_reason());
     if (rank == 0 && trial->l0 > 0)
-        bar = find_bar(&whole, &scene->feed.batch, trial->l0);
+        threshold = find_threshold(&whole, &scene->reader.batch, trial->l0);
     training_free(&whole);
-    MPI_Bcast(&bar, 1, MPI_DOUBLE, 0, comm);
+    MPI_Bcast(&threshold, 1, MPI_DOUBLE, 0, comm);
     training_make(&scene->training, comm, &recipe, trial_shape(trial));
-    place_bar(&scene->training, bar);
+    place_threshold(&scene->training, threshold);
     if (trial->l0 > 0)
         scene->training.density = trial->l0 / trial->latents;
-    step_room_add(&scene->room, &recipe, trial_shape(trial));
-    workspace_make(&scene->workspace, comm, &scene->room);
+    step_needs_add(&scene->needs, &recipe, trial_shape(trial));
+    step_make(&scene->step, comm, &scene->needs);
 }
 
 void scene_free(struct scene *scene)
 {
-    workspace_free(&scene->workspace);
-    batch_reader_close(&scene->feed);
+    step_free(&scene->step);
+    batch_reader_close(&scene->reader);
     training_free(&scene->training);
 }
 
@@ -173,14 +174,14 @@ static void let_die(struct training *training, double share)
 {
     for (int64_t i = 0; i < training->latents; i++)
         if ((int64_t)((double)(i + 1) * share) > (int64_t)((double)i * share))
-            training->silent[i] = training->recipe.train.dead_after;
+            training->rows_since_active[i] = training->recipe.train.dead_after;
 }
 
 void scene_step(struct scene *scene, int64_t t, struct step_report *report)
 {
     let_die(&scene->training, scene->trial->dead);
-    if (batch_reader_read(&scene->feed, t, !lists_are_long(&scene->training)) != OK
-        || training_step(&scene->training, &scene->workspace, &scene->feed.batch,
-                         &scene->feed.batch, report) != OK)
+    if (batch_reader_read(&scene->reader, t) != OK
+        || step_run(&scene->step, &scene->training, &scene->reader.batch, &scene->reader.batch,
+                    report) != OK)
         die("%s", refuse_reason());
 }

@@ -1,8 +1,8 @@
 /* train_scene.h -- a training with its data, ready to be stepped and timed.
  *
  * Rows are sparse sums of a planted dictionary, the autoencoder's first decoder, written as a
- * shard and read as train reads them.  Thresholds, or what takes their place, are put where a
- * row has so many active latents.
+ * shard and read as train reads them.  Thresholds, or biases in their place, are set so that a
+ * row has the wanted number of active latents.
  */
 #ifndef TRAIN_SCENE_H
 #define TRAIN_SCENE_H
@@ -13,7 +13,7 @@
 
 struct trial {
     const char *name;
-    const struct architecture *architecture;
+    enum architecture_id architecture;
     int32_t     inputs, latents;
     int64_t     batch;
     enum precision precision;
@@ -24,9 +24,9 @@ struct trial {
 struct scene {
     const struct trial *trial;
     struct training     training;
-    struct step_room    room;
-    struct workspace    workspace;
-    struct batch_reader         feed;
+    struct step_needs   needs;
+    struct step         step;
+    struct batch_reader reader;
 };
 
 static inline struct shape trial_shape(const struct trial *trial)
@@ -43,8 +43,8 @@ void scene_free(struct scene *scene);
 /* Batch t and a step on it.  Collective. */
 void scene_step(struct scene *scene, int64_t t, struct step_report *report);
 
-/* A first step, on one rank, and whether it found what it must: the latents and residuals of
- * some rows, and gradients of some latents, against their definitions in double.  Dies if not. */
+/* A first step, on one rank, whose latents and residuals of some rows and gradients of some
+ * latents are compared with their definitions in double.  Dies if they differ. */
 void scene_check(struct scene *scene);
 
 #endif

@@ -33,7 +33,7 @@ are_released() {
     [ "$(find "$release" -name params.npz | wc -l)" = 9 ]
 }
 
-are_verified()               { timeout 60 bin/saemill verify "$release" | grep 'has the scores it says'; }
+are_verified()               { timeout "$hung" bin/saemill verify "$release" | grep 'has the scores it says'; }
 load_in_numpy_as_trained()   { HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/release_loads.py "$dir/run"; }
 are_named_in_the_report()    { grep -q '<code>matryoshka</code>' "$release/index.html"; }
 

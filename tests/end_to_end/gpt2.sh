@@ -45,7 +45,7 @@ ends_in_a_release() {
     grep -q tokenizer.json "$dir/run/release/manifest.json"
 }
 
-is_verified() { timeout 60 bin/saemill verify "$dir/run/release" | grep 'has the scores it says'; }
+is_verified() { timeout "$hung" bin/saemill verify "$dir/run/release" | grep 'has the scores it says'; }
 
 try is_tokenized_by_its_definition
 try ends_in_a_release

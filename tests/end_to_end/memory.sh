@@ -5,7 +5,7 @@
 takes_what_it_says() {
     stage 1 tokenize "$dir/suite.yaml"
     # shellcheck disable=SC2086
-    timeout 120 "$PYTHON" tests/memory.py 0.9 saemill-harvest $MPIRUN -n 2 bin/saemill-harvest \
+    timeout "$hung" "$PYTHON" tests/memory.py 0.9 saemill-harvest $MPIRUN -n 2 bin/saemill-harvest \
         "$dir/suite.yaml"
 }
 

@@ -12,7 +12,7 @@ is_made() {
 }
 
 has_the_sums_it_lists()         { (cd "$release" && sha256sum --quiet -c SHA256SUMS); }
-is_verified()                   { timeout 60 bin/saemill verify "$release" | grep 'has the scores it says'; }
+is_verified()                   { timeout "$hung" bin/saemill verify "$release" | grep 'has the scores it says'; }
 loads_in_numpy_as_trained()     { HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/release_loads.py "$dir/run"; }
 does_not_tell_where_it_was()    { [ -d "$release" ] && ! grep -r -F -e "$dir/run" "$release"; }
 
@@ -83,7 +83,7 @@ notices_rows_that_were_not_harvested() {
 # Away from its run it is checked all the same.
 is_verified_elsewhere() {
     cp -r "$release" "$dir/fetched"
-    timeout 60 bin/saemill verify "$dir/fetched" > "$dir/out"
+    timeout "$hung" bin/saemill verify "$dir/fetched" > "$dir/out"
     grep 'not scored again' "$dir/out"
     grep 'rows not compared' "$dir/out"
 }

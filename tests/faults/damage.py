@@ -1,8 +1,8 @@
 """Damage a file in a way that a disk, a network or a careless copy might.
 
     damage.py flip FILE SET             one bit in the first chunk of a data set
-    damage.py dealt FOLDER OVER         one bit of the first dealt file in the folder of a shuffle
-                                        under way, once it is there; gives up once OVER is
+    damage.py dealt FOLDER              one bit of the first dealt file in the folder of a shuffle
+                                        under way
     damage.py truncate FILE             the last hundred bytes are gone
     damage.py overlap FILE              safetensors: a tensor begins inside another one
     damage.py beyond FILE               safetensors: a tensor ends behind the file's end
@@ -15,7 +15,6 @@ import json
 import os
 import struct
 import sys
-import time
 
 import h5py
 
@@ -26,13 +25,10 @@ def flip(path, name):
     flip_at(path, chunk.byte_offset + chunk.size // 2)
 
 
-def dealt(folder, over):
-    while not os.path.exists(over):
-        for path in glob.glob(folder + "/dealt-*/00000"):
-            flip_at(path, os.path.getsize(path) // 2)
-            print(path)
-            return
-        time.sleep(0.0005)
+def dealt(folder):
+    path, = glob.glob(folder + "/dealt-*/00000")
+    flip_at(path, os.path.getsize(path) // 2)
+    print(path)
 
 
 def flip_at(path, at):

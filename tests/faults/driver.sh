@@ -3,24 +3,22 @@
 # says what it cannot do.
 . tests/lib.sh
 
-documents 1500 > "$dir/text/0.jsonl"
 suite_file=$PWD/$dir/suite.yaml      # absolute, so that ranks of other tests have another
 
-# Start a run in the background, and wait until its harvest is at work.
+# Start a run in the background, and wait until a rank of its harvest is halted at work.
 start() {
     rm -rf "$dir/run"
-    bin/saemill run "$suite_file" > "$dir/out" 2> "$dir/err" &
-    driver=$!
-    until [ -e "$dir/run/harvest/00000.part" ]; do
-        kill -0 $driver
-        sleep 0.02
-    done
+    under=harvest/00000.part strike=write:5:STOP struck_rank=0 struck_stage=harvest
+    striking bin/saemill run "$suite_file" > "$dir/out" 2> "$dir/err" &
+    shell=$!
+    await_halt harvest $shell
+    driver=$(pgrep -f "^bin/saemill run $suite_file")
 }
 
-# The exit status of the driver, which ends within seconds.
+# The exit status of the driver.
 end() {
     status=0
-    wait $driver || status=$?
+    wait $shell || status=$?
     cat "$dir/out" "$dir/err"
     echo "exit status $status"
 }
@@ -30,11 +28,15 @@ ranks_alive() {
     pgrep -f -c "saemill-[a-z]* $suite_file" || [ $? = 1 ]    # 1: none
 }
 
+no_ranks_alive() { [ "$(ranks_alive)" = 0 ]; }
+
 a_second_run_is_refused_while_the_first_goes_on() {
     start
     bin/saemill status "$suite_file" | grep -F "a run is going on (process $driver)"
     refused "$suite_file" "(process $driver)" "$dir/run"
     kill -TERM $driver
+    await signalled harvest
+    go_on harvest
     end
     bin/saemill status "$suite_file" | grep -F "no run is going on"
 }
@@ -42,32 +44,31 @@ a_second_run_is_refused_while_the_first_goes_on() {
 a_signal_stops_the_ranks_in_order() {
     start
     kill -INT $driver
+    await signalled harvest
+    go_on harvest
     end
     [ "$status" = 7 ]
     grep -F "stopping after the work in hand" "$dir/err"
     grep -F "saemill-harvest: stopped by a signal" "$dir/err"
     grep -F "goes on from there" "$dir/err"
-    [ "$(ranks_alive)" = 0 ]
+    no_ranks_alive
 }
 
 a_second_signal_stops_them_at_once() {
     start
     kill -TERM $driver
+    await signalled harvest
     kill -TERM $driver
     end
     [ "$status" = 7 ]
-    [ "$(ranks_alive)" = 0 ]
+    no_ranks_alive
 }
 
 a_killed_driver_takes_its_ranks_with_it() {
     start
     kill -KILL $driver
     end
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
-        sleep 1
-        [ "$(ranks_alive)" != 0 ] || break
-    done
-    [ "$(ranks_alive)" = 0 ]
+    await no_ranks_alive
     bin/saemill status "$suite_file" | grep -F "no run is going on"
 }
 

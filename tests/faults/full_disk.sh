@@ -5,26 +5,19 @@
 
 small=$dir/run/shuffle
 
-# Fill the small disk as soon as something of the name $1 is on it.
-fill_when() {
-    until find "$small" -name "$1" | grep -q . || [ -e "$dir/over" ]; do sleep 0.01; done
-    dd if=/dev/zero of="$small/filler" bs=64k 2> /dev/null
-}
-
-# A shuffle is refused when the disk fills up as $1 appears (the disk may fill too late; then
-# once more), and goes on when there is room.
+# A shuffle is refused when the disk fills up at point $2 on files with $1 in their path, where the
+# ranks stop meanwhile, and goes on when there is room.
 refused_and_goes_on() {
-    for attempt in 1 2 3 4 5 6 7 8 9 10; do
-        rm -rf "$small"/* "$dir/over"
-        fill_when "$1" &
-        status=0
-        stage 2 shuffle "$dir/suite.yaml" --task 1 > "$dir/out" 2> "$dir/err" || status=$?
-        touch "$dir/over"
-        wait
-        rm "$small/filler"
-        [ "$status" = 0 ] || break
-    done
-    echo "attempt $attempt: status $status"
+    rm -rf "$small"/*
+    under=$1 strike=$2:STOP struck_rank=0 struck_stage=shuffle
+    striking stage 2 shuffle "$dir/suite.yaml" --task 1 > "$dir/out" 2> "$dir/err" &
+    await_halt shuffle $!
+    dd if=/dev/zero of="$small/filler" bs=64k 2> "$dir/null" || :
+    go_on shuffle
+    status=0
+    wait $! || status=$?
+    rm "$small/filler"
+    echo "status $status"
     cat "$dir/err"
     [ "$status" = 6 ]
     [ "$(grep -c '^saemill-shuffle: .*free some space' "$dir/err")" = 1 ]
@@ -32,8 +25,8 @@ refused_and_goes_on() {
     same_run "$dir/undisturbed" "$small/res.00"
 }
 
-full_while_dealing()        { refused_and_goes_on 'dealt-*'; }
-full_while_writing_shards() { refused_and_goes_on '*.h5.part'; }
+full_while_dealing()        { refused_and_goes_on res.00.part/dealt- write:10; }
+full_while_writing_shards() { refused_and_goes_on .h5.part create:1; }
 
 suite | sed "s/  shard: 2048/&\n  memory: 5700kB/" > "$dir/suite.yaml"
 stage 2 tokenize "$dir/suite.yaml" > /dev/null

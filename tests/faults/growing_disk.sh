@@ -19,7 +19,7 @@ runs_on_a_disk_that_grows() {
     trap 'umount "$dir/run"' EXIT
     complete > "$dir/before"
     kilobytes=32
-    until timeout 60 bin/saemill run "$dir/suite.yaml" > "$dir/out" 2> "$dir/err"; do
+    until timeout "$hung" bin/saemill run "$dir/suite.yaml" > "$dir/out" 2> "$dir/err"; do
         refusal "$dir/run" disk free
         untouched "$dir/before"
         complete > "$dir/before"

@@ -7,17 +7,15 @@ shuffled=$dir/run/shuffle/res.00
 
 # The file and the place in it are named, nothing is published; the remedy that is named helps.
 finds_a_flipped_bit_in_a_dealt_file() {
-    for attempt in 1 2 3 4 5 6 7 8 9 10; do
-        rm -rf "$dir/run/shuffle" "$dir/over"
-        "$PYTHON" tests/faults/damage.py dealt "$shuffled.part" "$dir/over" > "$dir/flipped" &
-        sleep 0.5       # Python takes long to start
-        status=0
-        stage 2 shuffle "$dir/suite.yaml" --task 1 > "$dir/out" 2> "$dir/all" || status=$?
-        touch "$dir/over"
-        wait
-        [ "$status" = 0 ] || break
-    done
-    echo "attempt $attempt: status $status"
+    rm -rf "$dir/run/shuffle"
+    under=$shuffled.part/dealt- strike=rename:2:STOP struck_rank=0 struck_stage=shuffle
+    striking stage 2 shuffle "$dir/suite.yaml" --task 1 > "$dir/out" 2> "$dir/all" &
+    await_halt shuffle $!
+    "$PYTHON" tests/faults/damage.py dealt "$shuffled.part" > "$dir/flipped"
+    go_on shuffle
+    status=0
+    wait $! || status=$?
+    cat "$dir/all"
     grep "^saemill-shuffle: " "$dir/all" > "$dir/err"
     refusal "$(cat "$dir/flipped") is damaged: the chunk at byte" "remove it and run"
     [ "$status" = 4 ]
@@ -27,19 +25,28 @@ finds_a_flipped_bit_in_a_dealt_file() {
     same_run "$dir/undisturbed" "$shuffled"
 }
 
-# What shuffle takes at most, looked at all the time, in bytes.
+# Each rank stops before each file that it removes or gives its final size; then there is most.
 watch_disk() {
-    until [ -e "$dir/over" ]; do du -s -B1 "$dir/run/shuffle" 2> /dev/null || :; done > "$dir/samples"
+    while kill -0 "$1" 2> /dev/null; do
+        for rank in $(halted shuffle); do
+            du -s -B1 "$dir/run/shuffle"
+            kill -CONT "$rank"
+        done
+        sleep 0.01
+    done > "$dir/samples"
 }
 
 takes_the_disk_that_was_planned() {
-    rm -rf "$dir/run/shuffle" "$dir/over"
-    watch_disk &
-    stage 2 shuffle "$dir/suite.yaml" --task 1 > "$dir/out"
-    touch "$dir/over"
-    wait
+    under=$shuffled.part struck_rank='' struck_stage=shuffle
+    for strike in remove:1+:STOP resize:1+:STOP; do
+        rm -rf "$dir/run/shuffle"
+        striking stage 2 shuffle "$dir/suite.yaml" --task 1 > "$dir/out" &
+        watch_disk $!
+        wait $!
+        cat "$dir/samples" >> "$dir/all_samples"
+    done
     planned=$(sed -n 's/.*fan-out [0-9]*; \([0-9.]*\) MB of disk at most.*/\1/p' "$dir/out")
-    most=$(sort -n "$dir/samples" | tail -1 | cut -f1)
+    most=$(sort -n "$dir/all_samples" | tail -1 | cut -f1)
     echo "$most bytes of $planned MB planned"
     awk -v most="$most" -v planned="$planned" 'BEGIN {
         exit !(most <= planned * 1e6 && most > planned * 1e6 / 2) }'

@@ -27,6 +27,7 @@
  *   STRIKE_LOG       gets a line of each strike, "struck rename:3:KILL at rename PATH", and one at
  *                    the end of each process, "counted any 31 disk 20 write 12 ..."; not under
  *                    STRIKE_UNDER
+ *   STRIKE_CLOCK     seconds that MPI_Wtime() gains at each call, in place of the time that passes
  *   STRIKE_SERVE     see serve()
  */
 #include <dlfcn.h>
@@ -371,6 +372,15 @@ MESSAGE_BY(MPI_Send,       (FROM, int rank, int tag, MPI_Comm c), (from, n, t, r
 MESSAGE_BY(MPI_Recv,       (TO, int rank, int tag, MPI_Comm c, MPI_Status *s),
                            (to, m, u, rank, tag, c, s))
 MESSAGE_BY(MPI_Win_fence,  (int assert, MPI_Win w), (assert, w))
+
+double MPI_Wtime(void)
+{
+    static atomic_long calls;
+
+    if (!counting || *variable("STRIKE_CLOCK") == '\0')
+        return NEXT(MPI_Wtime)();
+    return (double)++calls * atof(variable("STRIKE_CLOCK"));
+}
 
 /* --- thousands of points ------------------------------------------------------------- */
 

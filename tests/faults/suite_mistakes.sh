@@ -15,7 +15,7 @@ wrong() {
     file=$1
     shift
     for verb in status plan submit; do
-        if timeout 20 bin/saemill $verb "$file" > "$dir/out" 2> "$dir/err"; then return 1; fi
+        if timeout "$hung" bin/saemill $verb "$file" > "$dir/out" 2> "$dir/err"; then return 1; fi
         refusal "$@"
     done
 }

@@ -268,7 +268,7 @@ static void run_all(const struct ranked *here)
     static const int64_t HELD[] = { 1, 4, 100 };
 
     for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; i++)
-        for (size_t h = here->size > 3 ? i % 3 : 0; h < 3; h += here->size > 3 ? 3 : 1) {
+        for (size_t h = here->size > 3 ? i % 3 : 0; h < 3; h += (here->size > 3 ? 3 : 1)) {
             const struct trial t = { SIZES[i], SHARDS[(i + h) % 3], SIZES[i], HELD[h],
                                      (i + h) % 2 == 0 ? STORE_F32 : STORE_BF16 };
             puts_every_row_into_its_place(here, t);

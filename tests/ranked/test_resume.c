@@ -17,7 +17,7 @@
 enum { INPUTS = 200, LATENTS = 300, BATCH = 150, STEPS = 6 };
 
 static const struct recipe RECIPE = {
-    .architecture = &JUMPRELU, .steps = STEPS, .sparsity = 0.03,
+    .architecture = ARCHITECTURE_JUMPRELU, .steps = STEPS, .sparsity = 0.03,
     .train = { .batch = BATCH, .learning_rate = 0.01, .bandwidth = 0.05, .threshold = 0.04,
                .beta1 = 0.5, .beta2 = 0.999, .epsilon = 1e-8, .dead_after = BATCH },
 };
@@ -26,20 +26,20 @@ static const struct shape SHAPE = { INPUTS, INPUTS, LATENTS };
 
 static void train(struct training *training, int64_t steps)
 {
-    struct workspace workspace = {0};
+    struct step memory = {0};
     struct step_report report;
-    struct step_room room = {0};
+    struct step_needs needs = {0};
     float *x = allocate(BATCH * INPUTS, sizeof *x);
     const struct packed_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
 
-    training->listable = BATCH * LATENT_TILE / 2;       /* latents take turns while many are active */
-    step_room_add(&room, &training->recipe, SHAPE);
-    workspace_make(&workspace, training->comm, &room);
+    training->list_capacity = BATCH * LATENT_TILE / 2;  /* several passes while many are active */
+    step_needs_add(&needs, &training->recipe, SHAPE);
+    step_make(&memory, training->comm, &needs);
     while (training->step < steps) {
         synthetic_rows(x, training->step * BATCH, BATCH, INPUTS);
-        CHECK(training_step(training, &workspace, &rows, &rows, &report) == OK);
+        CHECK(step_run(&memory, training, &rows, &rows, &report) == OK);
     }
-    workspace_free(&workspace);
+    step_free(&memory);
     free(x);
 }
 
@@ -47,7 +47,8 @@ static void train(struct training *training, int64_t steps)
 static bool same(const struct training *part, const struct training *whole)
 {
     bool same = part->step == whole->step && part->density == whole->density
-                && memcmp(part->silent, whole->silent, LATENTS * sizeof *whole->silent) == 0;
+                && memcmp(part->rows_since_active, whole->rows_since_active,
+                          LATENTS * sizeof *whole->rows_since_active) == 0;
 
     for (int i = 0; i < TENSORS; i++) {
         const struct tensor *t = &part->tensors[i], *w = &whole->tensors[i];
@@ -290,7 +291,7 @@ static void feeds_the_rows_in_order(const struct ranked *here)
     CHECK(fabs(feed.scale / sqrt(squares / ROWS) - 1) < 1e-9);
     for (int64_t t = 0; t < 9; t += t == 4 ? 3 : 1) {       /* 4, then 7: not the next */
         for (int64_t time = 0; time <= t % 2; time++)           /* some again */
-            CHECK(batch_reader_read(&feed, t, t % 3 != 1) == OK);
+            CHECK(batch_reader_read(&feed, t) == OK);
         for (int64_t row = 0; row < 700; row++) {
             float x[INPUTS];
             packed_rows_load(x, INPUTS, &feed.batch, (struct range){ row, row + 1 },

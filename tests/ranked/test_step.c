@@ -1,4 +1,4 @@
-/* training_step() gives the same bits on all ranks together as on one rank alone, and on one
+/* step_run() gives the same bits on all ranks together as on one rank alone, and on one
  * thread as on two, for every architecture. */
 #include "base/allocate.h"
 #include "base/die.h"
@@ -7,7 +7,6 @@
 #include "step/architecture.h"
 #include "step/dense.h"
 #include "step/step.h"
-#include "step/turns.h"
 #include "tests/synthetic.h"
 
 #include <omp.h>
@@ -18,27 +17,26 @@
 /* Nothing divides evenly; three tiles, three blocks of columns, three blocks of rows. */
 enum { INPUTS = 300, OUTPUTS = 140, LATENTS = 333, BATCH = 290, STEPS = 6 };
 
-/* What is kept of a row, and of dead latents. */
+/* Latents kept of a row, and of dead latents. */
 enum { K = 7, K_DEAD = 5 };
 
-/* Entries that lists may hold: all, or so few that dense steps take as many turns as there are
- * tiles, and sparse ones fewer and fewer; or what is kept, but not that of many dead latents. */
-enum { ALL = BATCH * LATENTS * 2, FEW = BATCH * LATENT_TILE / 3,
-       FEW_DEAD = BATCH * (K + K_DEAD / 2) * 3 / 4 };
+/* Entries that lists may hold: all, or so few that dense steps take as many passes as there are
+ * tiles, and sparse ones fewer and fewer. */
+enum { ALL = BATCH * LATENTS * 2, FEW = BATCH * LATENT_TILE / 3 };
 
 static const struct recipe RECIPE = {
-    .architecture = &JUMPRELU, .steps = STEPS, .sparsity = 0.03,
+    .architecture = ARCHITECTURE_JUMPRELU, .steps = STEPS, .sparsity = 0.03,
     .train = { .batch = BATCH, .learning_rate = 0.01, .warmup = 3, .decay = 0.3,
                .sparsity_warmup = 2, .bandwidth = 0.05, .threshold = 0.02, .beta2 = 0.999,
                .epsilon = 1e-8, .dead_after = 2 * BATCH, .seed = 11 },
 };
 
 static void train(struct training *training, struct step_report reports[STEPS], MPI_Comm comm,
-                  const struct recipe *recipe, int latents, int64_t listable, int threads)
+                  const struct recipe *recipe, int latents, int64_t capacity, int threads)
 {
     const struct shape shape = { INPUTS, recipe->transcoder ? OUTPUTS : INPUTS, latents };
-    struct workspace workspace = {0};
-    struct step_room room = {0};
+    struct step memory = {0};
+    struct step_needs needs = {0};
     float *x = allocate(BATCH * INPUTS, sizeof *x);
     float *target = allocate(BATCH * OUTPUTS, sizeof *target);
     const struct packed_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
@@ -46,20 +44,20 @@ static void train(struct training *training, struct step_report reports[STEPS], 
 
     omp_set_num_threads(threads);
     training_make(training, comm, recipe, shape);
-    training->listable = listable;
-    step_room_add(&room, recipe, (struct shape){ INPUTS, INPUTS, LATENTS });     /* room to spare */
-    workspace_make(&workspace, comm, &room);
+    training->list_capacity = capacity;
+    step_needs_add(&needs, recipe, (struct shape){ INPUTS, INPUTS, LATENTS });
+    step_make(&memory, comm, &needs);
     for (int64_t step = 0; step < STEPS; step++) {
         synthetic_rows(x, step * BATCH, BATCH, INPUTS);
-        if (comm == MPI_COMM_WORLD && step % 2 == 1)
-            training->bar[BAR_ACTIVE] = training->bar[BAR_ASIDE] = 1000;    /* all is left out, and
-                                                                               found again */
+        /* Bounds that leave out everything are lowered until all is found. */
+        for (int s = 0; s < SECTIONS && comm == MPI_COMM_WORLD && step % 2 == 1; s++)
+            training->state.bound[s] = 1000;
         synthetic_rows(target, step * BATCH, BATCH, OUTPUTS);
-        if (training_step(training, &workspace, &rows, recipe->transcoder ? &targets : &rows,
-                          &reports[step]) != OK)
+        if (step_run(&memory, training, &rows, recipe->transcoder ? &targets : &rows,
+                     &reports[step]) != OK)
             die("a step failed: %s", refuse_reason());
     }
-    workspace_free(&workspace);
+    step_free(&memory);
     free(target);
     free(x);
 }
@@ -77,23 +75,16 @@ static int differences(const struct tensor *part, const float *mine, const float
     return bad;
 }
 
-/* Did lists become long? */
-static bool grew(const struct training *training, const struct recipe *recipe)
-{
-    return lists_are_long(training)
-           && entries_kept(recipe, 0) <= entries_at_once(recipe, training->listable);
-}
-
 /* Train together and alone; returns how many rows and reports differ. */
-static int compare(const struct recipe *recipe, int latents, int64_t listable, int threads,
+static int compare(const struct recipe *recipe, int latents, int64_t capacity, int threads,
                    struct step_report wanted[STEPS])
 {
     struct training together = {0}, alone = {0};
     struct step_report reports[STEPS];
     int bad = 0;
 
-    train(&together, reports, MPI_COMM_WORLD, recipe, latents, listable, threads);
-    train(&alone, wanted, MPI_COMM_SELF, recipe, latents, listable, 1);
+    train(&together, reports, MPI_COMM_WORLD, recipe, latents, capacity, threads);
+    train(&alone, wanted, MPI_COMM_SELF, recipe, latents, capacity, 1);
     for (int i = 0; i < TENSORS; i++) {
         const struct tensor *t = &together.tensors[i], *whole = &alone.tensors[i];
         if (t->name == NULL)
@@ -103,11 +94,11 @@ static int compare(const struct recipe *recipe, int latents, int64_t listable, i
         if (t->mean != NULL)
             bad += differences(t, t->mean, whole->mean);
     }
-    bad += memcmp(together.silent, alone.silent, (size_t)latents * sizeof *alone.silent) != 0;
+    bad += memcmp(together.rows_since_active, alone.rows_since_active,
+                  (size_t)latents * sizeof *alone.rows_since_active) != 0;
     bad += memcmp(reports, wanted, sizeof reports) != 0;
-    bad += memcmp(&together.cut, &alone.cut, sizeof alone.cut) != 0;
-    if (has_auxk(recipe) && listable == FEW_DEAD && !grew(&together, recipe))
-        die("this test wants to see the lists of %s grow", recipe->architecture->traits->name);
+    bad += memcmp(&together.state.batch_threshold, &alone.state.batch_threshold,
+                  sizeof alone.state.batch_threshold) != 0;
     training_free(&together);
     training_free(&alone);
     return bad;
@@ -146,27 +137,29 @@ static int compare_jumprelu(void)
 
 static int compare_others(void)
 {
-    static const struct architecture *const OTHERS[] = { &GATED, &TOPK, &BATCH_TOPK, &MATRYOSHKA,
-                                                         &RELU_L1 };
+    static const enum architecture_id OTHERS[] = {
+        ARCHITECTURE_GATED, ARCHITECTURE_TOPK, ARCHITECTURE_BATCH_TOPK, ARCHITECTURE_MATRYOSHKA,
+        ARCHITECTURE_RELU_L1,
+    };
     struct step_report reports[STEPS];
     int bad = 0;
 
     for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
         struct recipe recipe = RECIPE;
         recipe.architecture = OTHERS[i];
-        recipe.target_l0 = OTHERS[i]->traits->keeps_k ? K : 0;
-        recipe.train.clip = i % 2 == 0 || OTHERS[i] == &MATRYOSHKA ? 0.01 : 0;
+        recipe.target_l0 = ARCHITECTURES[OTHERS[i]].keeps_k ? K : 0;
+        recipe.train.clip = i % 2 == 0 || OTHERS[i] == ARCHITECTURE_MATRYOSHKA ? 0.01 : 0;
         recipe.train.auxk = 0.1;
         recipe.train.auxk_latents = K_DEAD;
         recipe.train.dead_after = BATCH;
-        recipe.prefixes = OTHERS[i] == &MATRYOSHKA ? 2 : 0;
+        recipe.prefixes = OTHERS[i] == ARCHITECTURE_MATRYOSHKA ? 2 : 0;
         recipe.train.prefixes = (double[]){ 0.4, 1 };
-        bad += compare(&recipe, LATENTS, OTHERS[i]->traits->keeps_k ? FEW_DEAD : FEW, 2, reports);
-        if (OTHERS[i]->aside == ASIDE_REST && !(reports[STEPS - 1].auxiliary > 0))
-            die("this test wants to see dead latents of %s", OTHERS[i]->traits->name);
+        bad += compare(&recipe, LATENTS, FEW, 2, reports);
+        if (ARCHITECTURES[OTHERS[i]].auxk && !(reports[STEPS - 1].auxiliary > 0))
+            die("this test wants to see dead latents of %s", ARCHITECTURES[OTHERS[i]].name);
         recipe.train.precision = PRECISION_BF16;
-        for (int few = 0; few <= OTHERS[i]->traits->keeps_k && product_offered(); few++)
-            bad += compare(&recipe, LATENTS, few ? FEW_DEAD : ALL, 2, reports);
+        if (product_offered())
+            bad += compare(&recipe, LATENTS, ALL, 2, reports);
     }
     return bad;
 }

@@ -25,9 +25,9 @@ long_training() {
     resources "$@"
 }
 
-# Until the condition holds, for two minutes at most.
+# Until the condition holds.
 await() {
-    for _ in $(seq 1200); do
+    for _ in $(seq $((10 * hung))); do
         "$@" > "$dir/await" 2>&1 && return 0
         sleep 0.1
     done
@@ -51,19 +51,24 @@ job_of() {
 log_has() { [ "$(grep -c -e "$2" "$dir/run/logs/$1.log")" = "$3" ]; }
 
 # Stop the ranks of stage $2 of suite $1 where they are, as soon as file $3 exists; let them go
-# on, after a second in which the signals that were sent to them arrive.
+# on, when the signals that were sent to them have arrived.
+signals_arrived() {
+    for rank in $(pgrep -r T -f "^[^ ]*bin/saemill-$1 $dir/$2.yaml"); do
+        grep -q '^ShdPnd:.*[1-9a-f]' "/proc/$rank/status" || return 1
+    done
+}
 freeze() {
     await test -e "$3"
     await pkill -STOP -f "^[^ ]*bin/saemill-$2 $dir/$1.yaml"
 }
 thaw() {
-    sleep 1
+    await signals_arrived "$2" "$1"
     pkill -CONT -f "^[^ ]*bin/saemill-$2 $dir/$1.yaml"
 }
 
 # What the same suite gives when nobody disturbs it.
 saemill_run_does_it() {
-    timeout --foreground 300 bin/saemill run "$dir/test.yaml"
+    timeout --foreground "$hung" bin/saemill run "$dir/test.yaml"
     mv "$dir/run" "$dir/undisturbed"
 }
 
@@ -121,7 +126,7 @@ a_task_without_progress_fails_in_the_end() {
 }
 
 what_submit_began_run_finishes() {
-    timeout --foreground 300 bin/saemill run "$dir/idle.yaml"
+    timeout --foreground "$hung" bin/saemill run "$dir/idle.yaml"
     is_complete idle
 }
 

@@ -3,7 +3,8 @@
  * Spaces, indentation, braces and the order of includes are clang-format's.
  * Where a line is broken, and what is aligned within lines (names of members, comments behind them,
    tables), is the author's.  A line has at most 100 columns.
- * `{0}` is written so, and an OpenMP pragma is indented as the statement that it is for.
+ * Macros and the words of pragmas are the author's.  An OpenMP pragma is indented as the statement
+   that it is for.  `{0}` and `{{` are written so.
 
 `format.py ROOT --write` makes it so; lines that are too long are only named.
 """
@@ -48,11 +49,14 @@ def indent_pragmas(lines):
 
 def joined(lines):
     """As one line, where any spaces and a line's end are one space, or none beside brackets.  {0}
-    has none, nor have pointers to arrays and to structs without a name, of which clang-format 14
-    takes the star for a product."""
+    has none, nor have pragmas, nor pointers to arrays and to structs without a name, of which
+    clang-format 14 takes the star for a product."""
+    if lines[0].lstrip().startswith('#pragma'):
+        return ''.join(''.join(lines).split())
     text = re.sub(r'\s+', ' ', ' '.join(line.strip().removesuffix('\\') for line in lines))
     text = re.sub(r'([(\[]) ', r'\1', re.sub(r' ([)\]])', r'\1', text))
-    return text.replace('{ 0 }', '{0}').replace('} * ', '} *').replace(' (*', '(*')
+    text = text.replace('{ {', '{{').replace('} }', '}}').replace('{ 0 }', '{0}')
+    return text.replace('} * ', '} *').replace(' (*', '(*')
 
 
 def stands_alone(line):
@@ -61,7 +65,7 @@ def stands_alone(line):
 
 def may_be_indented(line):
     """May the author say where this line begins?  Yes, if it continues an expression or a text."""
-    return re.match(r' *(?:[?:+*/|&<>="-]|$)', line) or line.endswith('\\')
+    return re.match(r' *(?:[?:+*/|&<>="(;-]|$)', line)
 
 
 def is_authors(old, new):
@@ -69,8 +73,18 @@ def is_authors(old, new):
     align differently; but where a brace stands alone, and how a statement is indented, is not the
     author's."""
     return bool(old and new) and joined(old) == joined(new) \
-        and (sum(map(stands_alone, old)) == sum(map(stands_alone, new)) or old[0].endswith('\\')) \
+        and sum(map(stands_alone, old)) == sum(map(stands_alone, new)) \
         and (indentation(old[0]) == indentation(new[0]) or may_be_indented(old[0]))
+
+
+def in_macro(lines, a, b):
+    """Are these lines parts of macros' definitions?"""
+    def is_part(at):
+        while at > 0 and lines[at - 1].endswith('\\'):
+            at -= 1
+        return re.match(r' *# *(define|undef)', lines[at])
+
+    return b > a and all(map(is_part, range(a, b)))
 
 
 def chosen(old, new):
@@ -91,7 +105,8 @@ def formatted(path, clang_format):
     old, new = read(path).splitlines(), indent_pragmas(done.stdout.splitlines())
     result = []
     for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        result += old[a:b] if kind == 'equal' else chosen(old[a:b], new[c:d])
+        keep = kind == 'equal' or in_macro(old, a, b)
+        result += old[a:b] if keep else chosen(old[a:b], new[c:d])
     return old, result
 
 

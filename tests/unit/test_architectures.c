@@ -1,4 +1,4 @@
-/* training_step() against forty steps computed in float64 by automatic differentiation
+/* step_run() against forty steps computed in float64 by automatic differentiation
  * (tests/golden/README.md, "sae/"). */
 #include "base/allocate.h"
 #include "shard/store.h"
@@ -29,14 +29,14 @@ struct golden {
 };
 
 /* What our recipes are called there. */
-static const struct architecture *architecture_named(const json_t *hparams)
+static enum architecture_id architecture_named(const json_t *hparams)
 {
     const char *name = json_string_value(json_object_get(hparams, "arch"));
 
     enum architecture_id id;
 
     assert_true(architectures_find(&id, strcmp(name, "jumprelu") == 0 ? "gemma_scope" : name));
-    return architecture_of(id);
+    return id;
 }
 
 static double number(const json_t *object, const char *name)
@@ -131,12 +131,12 @@ static double *golden_tensor(const struct golden *golden, const char *group, con
 
     if (strcmp(name, "encoder") != 0)
         return values;
-    double *turned = allocate(golden->latents * golden->inputs, sizeof *turned);
+    double *transposed = allocate(golden->latents * golden->inputs, sizeof *transposed);
     for (int32_t i = 0; i < golden->latents; i++)
         for (int32_t j = 0; j < golden->inputs; j++)
-            turned[i * golden->inputs + j] = values[j * golden->latents + i];
+            transposed[i * golden->inputs + j] = values[j * golden->latents + i];
     free(values);
-    return turned;
+    return transposed;
 }
 
 static void start_as_golden(struct training *training, const struct golden *golden)
@@ -202,9 +202,9 @@ static void follow(const char *path, double density)
     static const int64_t LOOKS[] = { 1, 2, 5, 10, 40 };
     struct golden golden = {0};
     struct training training = {0};
-    struct workspace workspace = {0};
+    struct step memory = {0};
     struct step_report report;
-    struct step_room room = {0};
+    struct step_needs needs = {0};
     int look = 0;
 
     golden_open(&golden, path);
@@ -217,15 +217,15 @@ static void follow(const char *path, double density)
     const struct packed_rows stored = { x, STORE_F32, golden.inputs, 1, NULL };
 
     start_as_golden(&training, &golden);
-    step_room_add(&room, &golden.recipe,
+    step_needs_add(&needs, &golden.recipe,
                   (struct shape){ golden.inputs, golden.inputs, golden.latents });
-    workspace_make(&workspace, MPI_COMM_SELF, &room);
+    step_make(&memory, MPI_COMM_SELF, &needs);
     for (int64_t step = 0; step < golden.recipe.steps; step++) {
         char group[48];
         training.density = density;
         for (int64_t k = 0; k < batch; k++)
             x[k] = (float)rows[step * batch + k];
-        assert_int_equal(training_step(&training, &workspace, &stored, &stored, &report), OK);
+        assert_int_equal(step_run(&memory, &training, &stored, &stored, &report), OK);
         assert_close(report.loss, loss[step], "loss", step);
         if (golden.recipe.prefixes == 0)    /* there mse is the mean over the prefixes */
             assert_close(report.mse, mse[step], "mse", step);
@@ -240,7 +240,7 @@ static void follow(const char *path, double density)
         assert_all_near(&training, &golden, group, value);
     }
     assert_int_equal(look, 5);
-    workspace_free(&workspace);
+    step_free(&memory);
     training_free(&training);
     free(x);
     free(rows);
@@ -312,9 +312,9 @@ static void follow_in_bf16(const char *path)
 {
     struct golden golden = {0};
     struct training training = {0};
-    struct workspace workspace = {0};
+    struct step memory = {0};
     struct step_report report;
-    struct step_room room = {0};
+    struct step_needs needs = {0};
 
     golden_open(&golden, path);
     golden.recipe.train.precision = PRECISION_BF16;
@@ -324,18 +324,18 @@ static void follow_in_bf16(const char *path)
     const struct packed_rows stored = { x, STORE_F32, golden.inputs, 1, NULL };
 
     start_as_golden(&training, &golden);
-    step_room_add(&room, &golden.recipe, (struct shape){ golden.inputs, golden.inputs, golden.latents });
-    workspace_make(&workspace, MPI_COMM_SELF, &room);
+    step_needs_add(&needs, &golden.recipe, (struct shape){ golden.inputs, golden.inputs, golden.latents });
+    step_make(&memory, MPI_COMM_SELF, &needs);
     for (int64_t step = 0; step < golden.recipe.steps; step++) {
         training.density = step % 2 == 0;   /* dense and sparse in turn */
         for (int64_t k = 0; k < batch; k++)
             x[k] = (float)rows[step * batch + k];
-        assert_int_equal(training_step(&training, &workspace, &stored, &stored, &report), OK);
+        assert_int_equal(step_run(&memory, &training, &stored, &stored, &report), OK);
         if (fabs(report.loss / loss[step] - 1) > 2e-2)
             fail_msg("%s: the loss of step %lld is %g and not %g", path, (long long)step,
                      report.loss, loss[step]);
     }
-    workspace_free(&workspace);
+    step_free(&memory);
     training_free(&training);
     free(x);
     free(rows);

@@ -4,7 +4,8 @@
 #include "driver/lock.h"
 #include "driver/record.h"
 #include "driver/survey.h"
-#include "harvest/harvest_need.h"
+#include "harvest/harvest_stage.h"
+#include "lm/weights.h"
 #include "shard/tokens.h"
 #include "suite/paths.h"
 #include "suite/tasks.h"
@@ -364,10 +365,11 @@ static int64_t harvest_memory(const struct suite *suite, const struct lm_config 
 {
     struct tasks tasks;
     struct stage_host host = { .suite = suite, .model = model, .tasks = &tasks, .nodes = 1,
-                               .ranks = ranks, .threads = 8 / ranks };
+                               .ranks = ranks, .threads = 8 / ranks,
+                               .weights = weights_bytes(model, PRECISION_F32) };
 
     assert_int_equal(tasks_make(&tasks, suite, model->layers), OK);
-    const int64_t bytes = stages_node_bytes(&host, harvest_bytes(&host));
+    const int64_t bytes = stage_node_bytes(&host, harvest_bytes(&host));
     tasks_free(&tasks);
     return bytes;
 }

@@ -17,20 +17,20 @@
 
 #include <cmocka.h>
 
-/* Rows come again behind so many, so that none lies where it lay among those of a product. */
+/* Rows come again after so many, so that none lies where it lay among those of a product. */
 enum { INPUTS = 40, LATENTS = 300, PERIOD = 601 };
 
 /* More rows than are encoded at a time, and the last of them not a whole block. */
 static int64_t batch_of(enum precision precision)
 {
-    return 2 * input_rows(precision) + 90;
+    return 2 * encode_rows(precision) + 90;
 }
 
-static struct recipe recipe_of(const struct architecture *architecture, enum precision precision)
+static struct recipe recipe_of(enum architecture_id architecture, enum precision precision)
 {
     return (struct recipe){
         .architecture = architecture, .steps = 10,
-        .target_l0 = architecture->traits->keeps_k ? 9 : 0,
+        .target_l0 = ARCHITECTURES[architecture].keeps_k ? 9 : 0,
         .train = { .precision = precision, .batch = batch_of(precision), .learning_rate = 1e-9,
                    .bandwidth = 0.02, .threshold = 0.05, .beta2 = 0.999, .epsilon = 1e-8,
                    .auxk = 0.1, .auxk_latents = 4, .dead_after = 1, .seed = 3 },
@@ -44,11 +44,12 @@ static void coarsen(float *values, int64_t count)
         values[i] = roundf(values[i] * 64) / 64;
 }
 
-/* A section of two rows: of the active entries, or of those aside. */
-static void assert_same_section(const struct codes *codes, int64_t row, int64_t other, bool aside)
+/* A section of two rows: of the active or the auxiliary entries. */
+static void assert_same_section(const struct codes *codes, int64_t row, int64_t other,
+                                bool auxiliary)
 {
-    const int32_t *start = aside ? codes->middle : codes->start;
-    const int32_t *end = aside ? codes->start + 1 : codes->middle;
+    const int32_t *start = auxiliary ? codes->middle : codes->start;
+    const int32_t *end = auxiliary ? codes->start + 1 : codes->middle;
     const int32_t count = end[row] - start[row];
 
     assert_int_equal(end[other] - start[other], count);
@@ -58,14 +59,14 @@ static void assert_same_section(const struct codes *codes, int64_t row, int64_t 
                         (size_t)count * sizeof *codes->value);
 }
 
-static void check(const struct architecture *architecture, enum precision precision)
+static void check(enum architecture_id architecture, enum precision precision)
 {
     const struct recipe recipe = recipe_of(architecture, precision);
     const struct shape shape = { INPUTS, INPUTS, LATENTS };
     struct training training = {0};
-    struct workspace workspace = {0};
+    struct step memory = {0};
     struct step_report report;
-    struct step_room room = {0};
+    struct step_needs needs = {0};
     float *x = allocate(recipe.train.batch * INPUTS, sizeof *x);
     const struct packed_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
 
@@ -75,23 +76,25 @@ static void check(const struct architecture *architecture, enum precision precis
     training_make(&training, MPI_COMM_SELF, &recipe, shape);
     coarsen(training.tensors[ENCODER].value, LATENTS * INPUTS);
     for (int i = 0; i < LATENTS; i += 2)
-        training.silent[i] = recipe.train.dead_after;
-    step_room_add(&room, &recipe, shape);
-    workspace_make(&workspace, MPI_COMM_SELF, &room);
-    assert_int_equal(training_step(&training, &workspace, &rows, &rows, &report), OK);
-    assert_true(report.l0 > 5 && (architecture == &JUMPRELU || report.near > 3));
+        training.rows_since_active[i] = recipe.train.dead_after;
+    step_needs_add(&needs, &recipe, shape);
+    step_make(&memory, MPI_COMM_SELF, &needs);
+    assert_int_equal(step_run(&memory, &training, &rows, &rows, &report), OK);
+    assert_true(report.l0 > 5 && (architecture == ARCHITECTURE_JUMPRELU || report.near > 3));
     for (int64_t row = PERIOD; row < recipe.train.batch; row++) {
-        assert_same_section(workspace.rows, row % PERIOD, row, false);
-        assert_same_section(workspace.rows, row % PERIOD, row, true);
+        assert_same_section(&memory.lists.rows, row % PERIOD, row, false);
+        assert_same_section(&memory.lists.rows, row % PERIOD, row, true);
     }
-    workspace_free(&workspace);
+    step_free(&memory);
     training_free(&training);
     free(x);
 }
 
 static void a_rows_lists_depend_on_it_alone(void **state)
 {
-    static const struct architecture *const BY_ROW[] = { &JUMPRELU, &GATED, &TOPK };
+    static const enum architecture_id BY_ROW[] = {
+        ARCHITECTURE_JUMPRELU, ARCHITECTURE_GATED, ARCHITECTURE_TOPK,
+    };
 
     (void)state;
     omp_set_num_threads(2);

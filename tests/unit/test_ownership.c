@@ -1,5 +1,6 @@
 /* A run folder belongs to the suite that made what is in it. */
 #include "suite/ownership.h"
+#include "suite/suite.h"
 #include "tests/unit/scratch.h"
 
 #include <dirent.h>
@@ -23,7 +24,7 @@ static enum status claim(const char *made, const char *saes, const char *lines)
         path_print(path, "%s/run/%s", scratch, made);
         assert_int_equal(file_make_folder(path), OK);
     }
-    st = ownership_claim(&suite);
+    st = ownership_claim(suite.run, suite.text);
     suite_free(&suite);
     return st;
 }
@@ -77,7 +78,7 @@ static void what_comes_later_may_still_change(void **state)
 }
 
 /* A later difference counts although an earlier one does not matter. */
-static void every_difference_is_looked_at(void **state)
+static void every_difference_counts(void **state)
 {
     (void)state;
     begin();
@@ -94,7 +95,7 @@ static void technical_values_may_always_change(void **state)
                            "train: {checkpoint: 7}\n"), OK);
 }
 
-static void autoencoders_may_be_added_behind_the_others(void **state)
+static void autoencoders_may_be_added_after_the_others(void **state)
 {
     (void)state;
     begin();
@@ -103,7 +104,7 @@ static void autoencoders_may_be_added_behind_the_others(void **state)
     assert_int_equal(claim("train", "- {sites: [res], target_l0: [20]}\n- {sites: [mlp]}\n",
                            "corpus: {files: [a]}\n"), E_USAGE);
     expect_words("'target_l0: [10]', but the suite now says 'target_l0: [20]'");
-    expect_words("a group behind the others");
+    expect_words("a group after the others");
     assert_int_equal(claim(NULL, "- {sites: [res], target_l0: [10]}\n- {sites: [mlp]}\n",
                            "corpus: {files: [a]}\nevaluate: {seed: 1}\n"), OK);
     assert_int_equal(claim("evaluate", "- {sites: [res], target_l0: [10]}\n- {sites: [mlp]}\n"
@@ -164,9 +165,9 @@ int main(void)
         cmocka_unit_test(the_same_suite_may_go_on),
         cmocka_unit_test(a_changed_value_is_refused_once_something_was_made_with_it),
         cmocka_unit_test(what_comes_later_may_still_change),
-        cmocka_unit_test(every_difference_is_looked_at),
+        cmocka_unit_test(every_difference_counts),
         cmocka_unit_test(technical_values_may_always_change),
-        cmocka_unit_test(autoencoders_may_be_added_behind_the_others),
+        cmocka_unit_test(autoencoders_may_be_added_after_the_others),
         cmocka_unit_test(a_release_does_not_grow),
         cmocka_unit_test(many_may_claim_at_once),
     };

@@ -45,7 +45,7 @@ static void finds_sites_by_name(void **state)
         assert_int_equal(site_parse(&found, site_name(site)), OK);
         assert_int_equal(found, site);
         assert_non_null(strstr(site_list(text), site_name(site)));
-        assert_non_null(strstr(SITE_NAMES, site_name(site)));
+        assert_non_null(strstr(SITE_WORDS, site_name(site)));
     }
     assert_int_equal(site_parse(&found, "mlp_out"), E_USAGE);
     assert_non_null(strstr(refuse_reason(), site_list(text)));

@@ -1,4 +1,4 @@
-/* evaluate_need.h -- what evaluate needs: memory, and flops.
+/* evaluate_stage.h -- what evaluate needs: memory, and flops; for the stage and for `plan`.
  *
  * A node has the model and the parameters of the autoencoders once; each rank has the buffers of
  * its own forward passes, among them a last residual stream for each autoencoder.  Autoencoders
@@ -6,8 +6,8 @@
  * Who is in which group follows from the host alone, so the stage and `plan` make the same ones.
  * Everything here is Local.
  */
-#ifndef EVALUATE_NEED_H
-#define EVALUATE_NEED_H
+#ifndef EVALUATE_STAGE_H
+#define EVALUATE_STAGE_H
 
 #include "evaluate/splice.h"
 #include "suite/stages.h"
@@ -26,7 +26,7 @@ void          evaluate_placed_free(struct placed *placed);
 /* The first group of them: as many as fit, from the first on, and at least one. */
 int evaluate_group(const struct stage_host *host, const struct placed *placed);
 
-/* Those behind the first `count`: a view, to be cut on. */
+/* Those after the first `count`: a view of the same list. */
 struct placed evaluate_rest(const struct placed *placed, int count);
 
 /* What the groups of a place need, and what reading the model does: whichever is more. */
@@ -35,8 +35,5 @@ struct stage_memory evaluate_placed_bytes(const struct stage_host *host,
 
 /* The same of all of a suite's tasks. */
 struct stage_memory evaluate_bytes(const struct stage_host *host);
-
-/* Flops that one sequence takes in all groups of a task, without the means. */
-double evaluate_work(const struct stage_host *host, const struct tap_task *task);
 
 #endif
