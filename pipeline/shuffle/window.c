@@ -7,7 +7,7 @@
 
 /* --- filling --------------------------------------------------------------------------- */
 
-/* What the reader reads next. */
+/* The reader's next task. */
 struct read_job {
     struct shuffle_state *s;
     struct row_source    *source;
