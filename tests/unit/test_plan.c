@@ -36,7 +36,8 @@ static void make_suite(struct suite *suite, const char *more)
     snprintf(yaml, sizeof yaml,
              "name: s\nrun: %s/run\nmodel: {path: /nowhere, config: jobs/demo/tiny-gemma2}\n"
              "corpus: {files: [/nowhere/*.txt], context: 128, holdout: 0.5}\n"
-             "harvest: {sites: [res, attn], layers: [0-1], tokens: 12800, shard: 30, block: 1, store: f32}\n"
+             "harvest: {sites: [res, attn], layers: [0-1], tokens: 12800, shard: 30, block: 1, "
+             "store: f32}\n"
              "train: {batch: 1000}\n"
              "saes: [{sites: [res], layers: ['1'], widths: [512], target_l0: [1, 2], "
              "tokens: 5500}]\nevaluate: {sequences: 10}\n%s", scratch, more);
