@@ -6,6 +6,7 @@
 #define LAYOUT_H
 
 #include "suite/stages.h"
+#include "suite/tasks.h"
 #include "lm/config.h"
 #include "suite/suite.h"
 

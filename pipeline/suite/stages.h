@@ -7,7 +7,8 @@
 #ifndef STAGES_H
 #define STAGES_H
 
-#include "suite/tasks.h"
+#include "base/path.h"
+#include "suite/keys.h"
 
 /* In their order: name, traits, folder in RUN, what it makes, and what one of its tasks makes all
  * of; the stage that it waits for, and how.  Task t of a stage that follows streams waits for task
@@ -43,6 +44,7 @@ enum status stage_parse(enum stage *stage, const char *name);
 /* --- planning ---------------------------------------------------------------------- */
 
 struct lm_config;
+struct tasks;
 
 /* What a stage runs on, or is planned for: the figures by which it decides what it holds. */
 struct stage_host {
