@@ -75,7 +75,7 @@ enum status h5_refuse(enum status code, const char *action, const char *path)
     if (strstr(message, "No space left") || strstr(message, "NO_SPACE") || strstr(message, "quota")
         || (code == E_IO && disk_is_full(path)))
         return refuse(E_SPACE, "cannot %s %s: the disk is full; free some space and run the same "
-                      "command again, it goes on where it was", action, path);
+                      "command again, it continues where it stopped", action, path);
     if (strstr(message, "filter returned failure during read"))
         return refuse(E_FORMAT, "%s is damaged: a chunk cannot be decompressed to what was "
                       "written; if a stage made the file, remove it, and the same command "
