@@ -400,7 +400,7 @@ size_t fwrite(const void *from, size_t size, size_t count, FILE *file)
 {
     const int error = counting ? point_fd(WRITE, "fwrite", fileno(file)) : 0;
 
-    if (error > 0)
+    if (error != 0)
         file->_flags |= SEEN;
     FAIL_AS(error, 0);
     return NEXT(fwrite)(from, size, error == SHORT ? count / 2 : count, file);
