@@ -277,7 +277,8 @@ static void write_usage(FILE *out, const struct entries *entries)
     if (has_top_k(entries))
         fputs("<p>For the recipe <code>topk</code>, keep only the <code>p[\"k\"]</code> largest "
               "latents of each row, and set the others to 0.</p>\n", out);
-    fputs("<p>With SAELens (version 6), which also reads the hook point of the site from "
+    fputs("<p>With SAELens (from version 6.0 on; 6.24 for a transcoder with a skip matrix; 6.34 to "
+          "splice transcoders), which also reads the hook point of the site from "
           "<code>cfg.json</code>:</p>\n", out);
     fprintf(out, "<pre><code>from sae_lens import SAE\n"
             "sae = SAE.load_from_disk(\"%s\")\n</code></pre>\n", folder);
