@@ -4,6 +4,8 @@
 # make structure       the order of the rooms, names, comments, form: what make check begins with
 # make format   C files in the form of .clang-format
 # make compile_commands.json   how each file is compiled, for editors and other tools
+# make faults          kills, failing calls, failing memory, damaged files by the thousand (POINTS=1000)
+# make fuzz            every parser of foreign bytes under libFuzzer (EXECUTIONS=10000, PARSERS=...)
 # make check-slurm     whole suites under a real Slurm on this machine (some minutes; needs root)
 # make check-demo      the demo, and whether README.md shows the scores that it has
 # make check-reorder   a shuffle of each of many numbers of rows, row by row (minutes)
@@ -159,7 +161,7 @@ build/setup.%: tests/setup
 	@CC='$(CC)' CPPFLAGS='$(HDF5_CFLAGS) $(BLAS_CFLAGS)' PYTHON='$(PYTHON)' tests/setup $*
 	@touch $@
 
-build/setup.demo build/setup.check build/setup.slurm: | build/setup.build     # one apt-get at a time
+build/setup.demo build/setup.check build/setup.slurm build/setup.fuzz: | build/setup.build     # one apt-get at a time
 
 # --- demo ---------------------------------------------------------------------------
 
@@ -236,6 +238,40 @@ $(SCRIPTS:=.ok): build/%.ok: %.sh tests/lib.sh LICENSE $(PROGRAMS) $(PLUGIN) $(S
 
 $(patsubst %,%.o,$(UNIT) $(RANKED)) $(SCRIPTS:=.ok): | build/setup.check
 
+# --- the campaign -------------------------------------------------------------------
+
+# POINTS of each attack; the whole campaign has 1000.
+POINTS = 1000
+faults: all $(STRIKE) | build/setup.check
+	$(Q)HDF5_PLUGIN_PATH=lib MPIRUN='$(MPIRUN)' OMP_NUM_THREADS=1 \
+	$(PYTHON) -B tests/faults/campaign.py all $(POINTS) build/faults
+
+# The rooms whose files read foreign bytes are compiled by clang for libFuzzer, and the program takes
+# the rest from the library.
+CLANG      = clang-14
+FUZZ_FLAGS = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer
+FUZZ_ROOMS = base corpus lm release sae shard suite
+FUZZED    := $(patsubst %,$(BUILD)/fuzz/%.o,$(basename $(foreach room,$(FUZZ_ROOMS),\
+             $(wildcard pipeline/$(room)/*.c pipeline/$(room)/*.cc))) tests/fuzz/parsers)
+
+$(BUILD)/fuzz/%.o: %.c | build/setup.fuzz
+	@mkdir -p $(@D)
+	$(Q)OMPI_CC=$(CLANG) mpicc $(CPPFLAGS) -DCOMMIT='""' $(HDF5_CFLAGS) $(BLAS_CFLAGS) -std=c11 \
+	    $(FUZZ_FLAGS) -Wno-unknown-pragmas \
+	    -idirafter $(dir $(shell $(CC) -print-file-name=include/omp.h)) -c -o $@ $<
+
+$(BUILD)/fuzz/%.o: %.cc | build/setup.fuzz
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=c++17 $(FUZZ_FLAGS) -c -o $@ $<
+
+$(BUILD)/fuzz/parsers: $(FUZZED) $(BUILD)/library.a
+	$(Q)OMPI_CC=$(CLANG) mpicc -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS) -lgomp
+
+EXECUTIONS = 10000
+fuzz: all $(BUILD)/fuzz/parsers | build/setup.check
+	$(Q)HDF5_PLUGIN_PATH=lib $(PYTHON) -B tests/fuzz/fuzz.py $(BUILD)/fuzz/parsers $(EXECUTIONS) \
+	    build/fuzz/runs $(PARSERS)
+
 check-slurm: all | build/setup.check build/setup.slurm
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground $(LIMIT) sh tests/slurm/check.sh
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground $(LIMIT) sh tests/slurm/demo.sh
@@ -303,7 +339,7 @@ compile_commands.json: Makefile $(wildcard pipeline/*/*.c pipeline/*/*.cc stages
 clean:
 	rm -rf build bin lib compile_commands.json
 
-.PHONY: all unit structure format check check-demo check-reorder check-slurm demo bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
+.PHONY: all unit structure format check check-demo check-reorder check-slurm demo faults fuzz bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)
