@@ -70,7 +70,7 @@ harvest:
   shard: 32
 shuffle:
   shard: 512
-  memory: 3900kB
+  memory: 4700kB
 train:
   batch: 128
   warmup: 2

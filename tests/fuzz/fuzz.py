@@ -120,6 +120,7 @@ def fuzz(program, parser, inputs, executions, home):
         with open(f"{place}inputs/seed-{number}", "wb") as file:
             file.write(data)
     environment = dict(os.environ, FUZZ_PARSER=parser, OMP_NUM_THREADS="1",
+                       ASAN_OPTIONS="detect_leaks=0",      # a refusal ends a stage
                        FUZZ_TEMPLATE=home + "/suite/run/" + TEMPLATES.get(parser, ""))
     with open(place + "log", "wb") as log:
         subprocess.run([program, f"-runs={executions}", f"-seed={SEED}", f"-max_len={LONGEST}",
