@@ -148,7 +148,7 @@ static int64_t bytes_needed(const struct evaluate *evaluate)
 
     for (int t = 0; t < evaluate->places; t++)
         need = stage_larger(&evaluate->host, need,
-                             evaluate_placed_bytes(&evaluate->host, &evaluate->missing[t].placed));
+                            evaluate_placed_bytes(&evaluate->host, &evaluate->missing[t].placed));
     return need.rank + (first ? need.node : 0);
 }
 

@@ -107,7 +107,7 @@ done:
     return st;
 }
 
-/* Is there room on disk for all shards that are asked for and missing?  As sequences lie in a
+/* Is there space on disk for all shards that are asked for and missing?  As sequences lie in a
  * random order, the first of these shards tells how large the others will be.  What killed runs
  * left of them is removed.  For rank 0. */
 static enum status check_disk(struct harvest *harvest)
@@ -152,7 +152,7 @@ static enum status set_up(struct harvest *harvest)
     taps_list(&harvest->taps, harvest->tasks.taps, harvest->tasks.taps_count, &config,
               suite->harvest.store);
     TRY(memory_check(comm, bytes_needed(harvest, &config, precision), "harvest"));
-    TRY_ALL(comm, harvest->run->rank == 0 ? check_disk(harvest) : OK);
+    TRY_ROOT(comm, check_disk(harvest));
     start = MPI_Wtime();
     TRY(weights_read(&harvest->weights, &config, precision, suite->model.path, comm));
     run_note(harvest->run, "%d layers, %s of weights on a node, read in %.1f s", (int)config.layers,
@@ -215,8 +215,7 @@ static enum status harvest_rows(struct harvest *harvest, struct range shard, dou
         TRY_ALL(run->comm, spool_status(&harvest->taps.spool));
         run_progress(run, "sequences through the model", since, before, shard.first + done,
                      harvest->selection.sequences, "sequences");
-        TRY(run_stopping(run) ? refuse(E_STOPPED, "stopped by a signal; run the same command "
-                                       "again to go on") : OK);
+        TRY(run_stopping(run) ? run_stopped() : OK);
     }
 done:
     return st;
@@ -230,7 +229,7 @@ static void count_rows(struct harvest *harvest, int64_t sequences)
         int64_t count = 0;
         for (int64_t i = 0; i < context; i++)
             count += tokens_is_text(harvest->selection.tokens.special,
-                                   harvest->ids[s * context + i]);
+                                    harvest->ids[s * context + i]);
         harvest->rows_before[s + 1] = harvest->rows_before[s] + count;
     }
 }
@@ -268,7 +267,7 @@ static enum status harvest_shard(struct harvest *harvest, int64_t number, double
 
     paths_harvest(folder, &harvest->suite, number);
     path_print(part, "%s.part", folder);
-    TRY_ALL(comm, harvest->run->rank == 0 ? file_make_folder(part) : OK);
+    TRY_ROOT(comm, file_make_folder(part));
     TRY_ALL(comm, selection_read(&harvest->selection, shard, harvest->ids, harvest->sequences));
     count_rows(harvest, shard.end - shard.first);
     TRY(spool_open(&harvest->taps.spool, part, harvest->rows_before[shard.end - shard.first],
@@ -353,8 +352,9 @@ static void note_speed(struct harvest *harvest, double start, const double befor
         share[i] *= 100 / seconds;
     MPI_Allreduce(MPI_IN_PLACE, share, 5, MPI_DOUBLE, MPI_MAX, harvest->run->comm);
     if (harvest->fed > 0)
-        run_note(harvest->run, "%.1f tokens/s, %.1f GFLOP/s for %.1f s; products %.1f %%, attention "
-                 "%.1f %%, other arithmetic %.1f %%; beside them compression %.1f %%, writing "
+        run_note(harvest->run,
+                 "%.1f tokens/s, %.1f GFLOP/s for %.1f s; products %.1f %%, attention "
+                 "%.1f %%, other arithmetic %.1f %%; meanwhile compression %.1f %%, writing "
                  "%.1f %%", (double)harvest->fed / seconds, work / seconds * 1e-9, seconds,
                  share[0], share[1], share[2], share[3], share[4]);
 }

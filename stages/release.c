@@ -73,10 +73,10 @@ static enum status make_room(const struct work *work, struct run *run)
         all += 2 * bytes;       /* in two forms */
     }
     TRY(memory_check(run->comm, largest / 2 * 3, "release"));
-    TRY_ALL(run->comm, run->rank == 0 ? plot_version(version) : OK);
-    TRY_ALL(run->comm, run->rank == 0 ? file_remove(work->part) : OK);
-    TRY_ALL(run->comm, run->rank == 0 ? file_check_disk(work->part, all, "release") : OK);
-    TRY_ALL(run->comm, run->rank == 0 ? file_make_folder(work->part) : OK);
+    TRY_ROOT(run->comm, plot_version(version));
+    TRY_ROOT(run->comm, file_remove(work->part));
+    TRY_ROOT(run->comm, file_check_disk(work->part, all, "release"));
+    TRY_ROOT(run->comm, file_make_folder(work->part));
 done:
     return st;
 }
@@ -161,8 +161,8 @@ static enum status seal(struct work *work, struct run *run)
     TRY(digests_compute(&digests, run->comm, work->part));
     path_print(path, "%s/SHA256SUMS", work->part);
     TRY_ALL(run->comm, digests_bytes(&work->bytes, &digests, work->part));
-    TRY_ALL(run->comm, run->rank == 0 ? digests_write(&digests, path) : OK);
-    TRY_ALL(run->comm, run->rank == 0 ? file_publish(work->path) : OK);
+    TRY_ROOT(run->comm, digests_write(&digests, path));
+    TRY_ROOT(run->comm, file_publish(work->path));
 done:
     digests_free(&digests);
     return st;
@@ -179,7 +179,7 @@ static enum status release(struct work *work, struct run *run)
     phase_enter(PHASE_READ);
     TRY(manifest_make(&manifest, run->comm, &work->suite, work->model.layers, &work->entries));
     phase_enter(PHASE_COMPUTE);
-    TRY_ALL(run->comm, run->rank == 0 ? describe(work, manifest) : OK);
+    TRY_ROOT(run->comm, describe(work, manifest));
     TRY(seal(work, run));
 done:
     json_decref(manifest);

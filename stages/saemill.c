@@ -111,10 +111,9 @@ static enum status complete_stage(enum stage stage, const char *path, const stru
     TRY(run_stage(stage, path, suite, layout_of(stage, suite, model, layout_nodes_here())));
     state_free(state);
     TRY(state_read(state, suite));
-    TRY(state_stage_complete(of) ? OK
-        : refuse(E_IO, "%s ended well, but its work is not complete: %lld of %lld %s",
-                 stage_name(stage), (long long)of->done, (long long)of->total,
-                 stage_row(stage)->makes));
+    REQUIRE(state_stage_complete(of), E_IO, "%s ended well, but its work is not complete: %lld of "
+            "%lld %s", stage_name(stage), (long long)of->done, (long long)of->total,
+            stage_row(stage)->makes);
 done:
     if (st != OK)
         refuse(st, "%s did not finish; what is complete is kept, and saemill run %s goes on "
@@ -220,8 +219,8 @@ static enum status task(char *const *words)
     enum stage stage;
     enum status st;
 
-    TRY(srun || strcmp(words[3], "mpirun") == 0 ? OK
-        : refuse(E_USAGE, "slurm/site.sh says start=%s, but must say mpirun or srun", words[3]));
+    REQUIRE(srun || strcmp(words[3], "mpirun") == 0, E_USAGE, "slurm/site.sh says start=%s, but "
+            "must say mpirun or srun", words[3]);
     TRY(stage_parse(&stage, words[1]));
     TRY(read_suite(&suite, words[0]));
     TRY(task_run(&suite, words[0], stage, atoll(words[2]),
@@ -253,7 +252,7 @@ static const struct command {
     { "verify", "FOLDER", NULL, verify },
 };
 
-/* The words behind the verb: one path, and the option at most once, in any order. */
+/* The words after the verb: one path, and the option at most once, in any order. */
 static enum status act(const struct command *command, int words, char **word)
 {
     const char *option = command->option, *path = NULL;

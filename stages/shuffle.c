@@ -64,9 +64,8 @@ static enum status open_stream(struct activations *input, const struct work *wor
     for (int64_t shard = 0; shard < work->shards; shard++) {
         paths_harvest(folder, &work->suite, shard);
         path_print(paths[shard], "%s/%s.h5", folder, site_tap_name(name, tap));
-        TRY(file_exists(paths[shard]) ? OK
-            : refuse(E_USAGE, "cannot shuffle %s: %s is not there yet; let saemill-harvest "
-                     "finish first", name, paths[shard]));
+        REQUIRE(file_exists(paths[shard]), E_USAGE, "cannot shuffle %s: %s is not there yet; let "
+                "saemill-harvest finish first", name, paths[shard]);
     }
     TRY(activations_open(input, paths, (int)work->shards));
 done:

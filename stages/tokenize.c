@@ -173,9 +173,8 @@ static enum status open_ids(hid_t *file, hid_t *set, const char *path, int64_t c
 
     TRY(h5_open(file, path));
     TRY(h5_shape(*file, path, "tokens", sequences, &columns));
-    TRY(columns != context
-        ? refuse(E_FORMAT, "the sequences of %s have %lld ids, but corpus.context is %lld", path,
-                 (long long)columns, (long long)context) : OK);
+    REQUIRE(columns == context, E_FORMAT, "the sequences of %s have %lld ids, but corpus.context "
+            "is %lld", path, (long long)columns, (long long)context);
     *set = H5Dopen2(*file, "tokens", H5P_DEFAULT);
     TRY(*set < 0 ? h5_refuse(E_FORMAT, "read", path) : OK);
 done:
@@ -233,8 +232,8 @@ done:
     return agree(work->run->comm, tokens_publish(&writer, st));
 }
 
-/* How long sequences may be and which ids are no text says the model's config.json.  A model that was trained without padding
- * gets EOS for it, as one that never sees it: attention looks back only.  Local. */
+/* config.json gives the longest context and the special ids.  A model without padding gets EOS for
+ * it: no token sees what comes after it.  Local. */
 static enum status read_model(struct work *work)
 {
     const char *folder = work->suite.model.path;
@@ -242,13 +241,11 @@ static enum status read_model(struct work *work)
     enum status st;
 
     TRY(config_read(&config, folder));
-    TRY(config.bos >= 0 ? OK
-        : refuse(E_FORMAT, "%s/config.json has no \"bos_token_id\", the id that every sequence "
-                 "must begin with; add it", folder));
-    TRY(work->suite.corpus.context <= config.positions ? OK
-        : refuse(E_USAGE, "corpus.context is %lld, but the model in %s was made for sequences of "
-                 "at most %d tokens; set corpus.context to that or less",
-                 (long long)work->suite.corpus.context, folder, config.positions));
+    REQUIRE(config.bos >= 0, E_FORMAT, "%s/config.json has no \"bos_token_id\", the id that every "
+            "sequence must begin with; add it", folder);
+    REQUIRE(work->suite.corpus.context <= config.positions, E_USAGE, "corpus.context is %lld, but "
+            "the model in %s was made for sequences of at most %d tokens; set corpus.context to "
+            "that or less", (long long)work->suite.corpus.context, folder, config.positions);
     work->vocabulary = config.vocabulary;
     work->special = (struct special_tokens){ config.bos, config.eos, config.pad };
     if (config.pad < 0)
@@ -271,10 +268,9 @@ static enum status open_tokenizer(struct work *work)
         return OK;
     tokenizer_path(path, suite->model.tokenizer, suite->model.path);
     TRY(tokenizer_open(&work->tokenizer, path));
-    TRY(work->tokenizer.vocabulary > work->vocabulary
-        ? refuse(E_USAGE, "tokenizer %s has %d ids, but the model in %s knows %d: they do not "
-                 "belong together", path, work->tokenizer.vocabulary, suite->model.path,
-                 work->vocabulary) : OK);
+    REQUIRE(work->tokenizer.vocabulary <= work->vocabulary, E_USAGE, "tokenizer %s has %d ids, but "
+            "the model in %s knows %d: they do not belong together", path,
+            work->tokenizer.vocabulary, suite->model.path, work->vocabulary);
 done:
     return st;
 }

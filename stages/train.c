@@ -127,7 +127,7 @@ static enum status stop(struct train *train, struct trainings *trainings)
     for (int i = 0; i < trainings->count; i++)
         if (trainings->members[i].unfinished)
             TRY(save(train, trainings, &trainings->members[i]));
-    st = refuse(E_STOPPED, "stopped by a signal; run the same command again to go on");
+    st = run_stopped();
 done:
     return st;
 }

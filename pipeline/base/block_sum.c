@@ -49,8 +49,7 @@ enum status block_sum_run(const struct block_sum *job, double *total)
         ordered_sum_run(&order, sum, add_block, &round);
         phase_enter(before);
         memcpy(total, sum, bytes);
-        TRY(run_stopping(run) ? refuse(E_STOPPED, "stopped by a signal; run the same command "
-                                       "again to go on") : OK);
+        TRY(run_stopping(run) ? run_stopped() : OK);
     }
 done:
     free(sum);

@@ -20,7 +20,7 @@ enum status file_refuse(const char *what, const char *path)
 
     if (error == ENOSPC || error == EDQUOT)
         return refuse(E_SPACE, "cannot %s %s: %s; free some space and run the same command "
-                      "again, it goes on where it was", what, path, strerror(error));
+                      "again, it continues where it stopped", what, path, strerror(error));
     return refuse(E_IO, "cannot %s %s: %s", what, path, strerror(error));
 }
 

@@ -48,7 +48,8 @@ static int64_t number_of(const char *variable)
     return text != NULL ? atoll(text) : 0;
 }
 
-/* What Slurm gives the job on this node, a node or a core; 0 if it does not say. */
+/* The memory that Slurm gives the job on this node, from its figure for a node or for a core; 0 if
+ * it has none. */
 static int64_t slurm_limit(void)
 {
     const int64_t node = number_of("SLURM_MEM_PER_NODE");     /* in MiB; 0: all of it */

@@ -214,3 +214,8 @@ bool run_stopping_here(void)
 {
     return stop_asked != 0;
 }
+
+enum status run_stopped(void)
+{
+    return refuse(E_STOPPED, "stopped by a signal; run the same command again to go on");
+}

@@ -66,7 +66,10 @@ void run_summary(struct run *run, double amount, const char *unit, double bytes)
 /* Has any rank received SIGTERM, SIGINT or SIGUSR1?  Collective. */
 bool run_stopping(struct run *run);
 
-/* Has this rank?  Ranks may differ.  Local. */
+/* Has this rank received one of them?  Ranks may differ.  Local. */
 bool run_stopping_here(void);
+
+/* What a rank ends with that stops for this reason: E_STOPPED, in words.  Local. */
+enum status run_stopped(void);
 
 #endif

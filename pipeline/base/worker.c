@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Do a job, unless an earlier one has failed.  Called with the lock, which is free meanwhile. */
+/* Do a job, unless an earlier one has failed.  Called with the lock; releases it during the job. */
 static void do_job(struct worker *worker, struct worker_job job)
 {
     enum status st;

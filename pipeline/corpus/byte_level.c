@@ -4,6 +4,7 @@
 #include "base/allocate.h"
 #include "base/die.h"
 #include "base/utf8.h"
+#include "corpus/tokenizer.h"
 #include "corpus/tokenizer_kind.h"
 
 #include <pcre2.h>

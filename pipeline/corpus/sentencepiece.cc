@@ -2,6 +2,7 @@
 extern "C" {
 #include "base/allocate.h"
 }
+#include "corpus/tokenizer.h"
 #include "corpus/tokenizer_kind.h"
 
 #include <sentencepiece_processor.h>
@@ -22,7 +23,7 @@ static enum status encode(const void *model, const char *text, int64_t bytes, in
                           int64_t *count)
 {
     std::vector<int> found;
-    const auto done = processor(model)->Encode({text, static_cast<size_t>(bytes)}, &found);
+    const auto done = processor(model)->Encode({ text, static_cast<size_t>(bytes) }, &found);
 
     if (!done.ok())
         return refuse(E_FORMAT, "cannot tokenize a text of %lld bytes: %s",

@@ -2,11 +2,15 @@
 #ifndef TOKENIZER_KIND_H
 #define TOKENIZER_KIND_H
 
-#include "corpus/tokenizer.h"
+#include "base/refuse.h"
+
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+struct tokenizer;
 
 /* As the functions of tokenizer.h; ids to decode are in the vocabulary. */
 struct tokenizer_kind {

@@ -13,6 +13,7 @@
 #include "driver/suite_model.h"
 #include "shard/activations.h"
 #include "suite/paths.h"
+#include "suite/tasks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -71,8 +72,8 @@ static enum status take_text(struct slice *slice, double bytes)
         }
         documents_close(&documents);
     }
-    TRY(slice->text > 0 ? OK : refuse(E_USAGE, "measuring needs text; the corpus of %s has only "
-                                      "token ids", slice->whole->name));
+    REQUIRE(slice->text > 0, E_USAGE, "measuring needs text; the corpus of %s has only token ids",
+            slice->whole->name);
 done:
     documents_close(&documents);
     if (out != NULL && fclose(out) != 0 && st == OK)
@@ -103,7 +104,7 @@ static int64_t whole_rounds(const struct slice *slice, enum stage stage, double 
     return round * (rounds < 1 ? 1 : (int64_t)rounds);
 }
 
-/* Cut the suite down to what takes so many seconds a stage at the rates that are expected. */
+/* Cut the suite down to what takes `seconds` seconds a stage at the expected rates. */
 static enum status cut(struct slice *slice, const struct rates *rates, double seconds)
 {
     struct suite *suite = &slice->suite;
@@ -178,7 +179,7 @@ static enum status count_rows(const struct slice *slice, const struct tasks *tas
     enum status st = OK;
 
     *rows = 0;
-    for (int64_t shard = 0; ; shard++) {
+    for (int64_t shard = 0;; shard++) {
         paths_harvest(folder, &slice->suite, shard);
         if (!file_exists(folder))
             break;
@@ -234,7 +235,7 @@ done:
     return st;
 }
 
-/* Run a slice of the suite of about so many seconds a stage, and learn what its text is like. */
+/* Run a slice of the suite of about `seconds` seconds a stage, and measure its text. */
 static enum status run_slice(struct slice *slice, struct rates *rates, double seconds)
 {
     enum status st;

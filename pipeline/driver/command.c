@@ -25,11 +25,11 @@ bool command_exists(const char *name)
 
 enum status command_read(char **output, const char *command)
 {
-    size_t length, room = 0, n;
+    size_t length, bytes = 0, n;
     char block[4096];
 
     *output = NULL;
-    FILE *text = open_memstream(output, &room), *pipe = popen(command, "r");
+    FILE *text = open_memstream(output, &bytes), *pipe = popen(command, "r");
     while (pipe != NULL && text != NULL && (n = fread(block, 1, sizeof block, pipe)) > 0)
         fwrite(block, 1, n, text);
     if (text == NULL || fclose(text) != 0)

@@ -196,10 +196,10 @@ enum status launch(const struct launch *launch)
     enum status st;
 
     TRY(find_beside(program, launch->program));
-    TRY(command_exists(starter) ? OK
-        : refuse(E_IO, "there is no %s in PATH; %s", starter,
-                 launch->starter == STARTER_SRUN ? "set start=mpirun in slurm/site.sh"
-                 : "install Open MPI (Debian: openmpi-bin) or load its module"));
+    REQUIRE(command_exists(starter), E_IO, "there is no %s in PATH; %s", starter,
+            launch->starter == STARTER_SRUN
+            ? "set start=mpirun in slurm/site.sh"
+            : "install Open MPI (Debian: openmpi-bin) or load its module");
     for (size_t s = 0; s < sizeof STOPS / sizeof *STOPS; s++)
         sigaction(STOPS[s], &on_stops, &before[s]);
     st = run_child(launch, program);

@@ -5,9 +5,8 @@
 #ifndef LAYOUT_H
 #define LAYOUT_H
 
-#include "suite/stages.h"
 #include "lm/config.h"
-#include "suite/suite.h"
+#include "suite/stages.h"
 
 /* What a stage, or one of its tasks, runs on. */
 struct nodes {
@@ -28,8 +27,8 @@ struct layout {
 struct nodes layout_nodes_here(void);
 struct nodes layout_nodes_of_task(enum stage stage, const struct suite *suite);
 
-/* The host of a stage on such nodes: at most as many ranks as their memory allows, by the stage's own
- * figure; the stage itself refuses if it does not fit. */
+/* The host of a stage on such nodes: at most as many ranks as their memory allows, by the stage's
+ * own figure.  If one rank does not fit, the stage refuses. */
 struct stage_host layout_host(enum stage stage, const struct suite *suite,
                               const struct lm_config *model, const struct tasks *tasks,
                               struct nodes nodes);

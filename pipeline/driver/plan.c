@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-/* How much longer than in equal shares it takes so many ranks to share out a task's pieces. */
+/* How much longer a task takes than if its pieces divided evenly over `ranks` ranks. */
 static double uneven(const struct stage_cost *cost, int64_t ranks)
 {
     const double share = (double)cost->pieces / (double)ranks;

@@ -33,7 +33,7 @@ struct plan {
 /* Plan.  Local.  What suite_model_read() and cost_of() refuse. */
 enum status plan_make(struct plan *plan, const struct suite *suite);
 
-/* Seconds with `saemill submit` when so many nodes are free. */
+/* Seconds with `saemill submit` when `nodes` nodes are free. */
 double plan_seconds(const struct plan *plan, const struct suite *suite, int64_t nodes);
 
 /* For people, and as JSON for programs. */

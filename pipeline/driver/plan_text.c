@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-/* "4.9 PiB" beside the decimal units, for the figures of others. */
+/* "4.9 PiB" next to the decimal units: papers give such figures. */
 static void print_binary(FILE *out, double bytes)
 {
     static const char *const UNITS[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
@@ -34,7 +34,7 @@ static void print_table(FILE *out, const struct plan *plan)
             human_duration(plan->here));
 }
 
-static int dearest(const struct plan *plan)
+static int most_expensive(const struct plan *plan)
 {
     int most = 0;
 
@@ -73,7 +73,7 @@ static void print_problems(FILE *out, const struct plan *plan, const struct suit
 void plan_print(FILE *out, const struct plan *plan, const struct suite *suite)
 {
     const struct cost *cost = &plan->cost;
-    const int most = dearest(plan);
+    const int most = most_expensive(plan);
 
     fprintf(out, "%s: %lld autoencoders on %lld streams; %.3g tokens through the model, %.3g rows "
             "of each stream\n", suite->name, (long long)cost->saes, (long long)cost->streams,

@@ -47,7 +47,7 @@ static bool parse_line(struct queued *job, char *line, const struct suite *suite
 void queue_read(struct queue *queue, const struct suite *suite)
 {
     char names[PATH_LENGTH] = "", command[2 * PATH_LENGTH], *output = NULL;
-    int64_t room = 0;
+    int64_t capacity = 0;
 
     *queue = (struct queue){0};
     if (!command_exists("squeue"))
@@ -59,11 +59,11 @@ void queue_read(struct queue *queue, const struct suite *suite)
              "-o '%%F|%%K|%%T|%%r|%%j|%%k' 2> /dev/null", names);
     queue->silent = command_read(&output, command) != OK;
     for (char *rest = output, *line; (line = strsep(&rest, "\n")) != NULL; ) {
-        if (queue->count == room) {
-            room = 2 * room + 64;
-            queue->jobs = realloc(queue->jobs, (size_t)room * sizeof *queue->jobs);
+        if (queue->count == capacity) {
+            capacity = 2 * capacity + 64;
+            queue->jobs = realloc(queue->jobs, (size_t)capacity * sizeof *queue->jobs);
             if (queue->jobs == NULL)
-                die("no memory for a queue of %lld tasks", (long long)room);
+                die("no memory for a queue of %lld tasks", (long long)capacity);
         }
         queue->count += parse_line(&queue->jobs[queue->count], line, suite);
     }

@@ -42,7 +42,7 @@ struct sample {
     double seconds, tasks, work;
 };
 
-/* The rate by which both samples took so long, on so many cores: seconds = tasks x task +
+/* The rate that explains both samples, on `cores` cores: seconds = tasks x task +
  * work / (cores x rate).  If there is none, because they are one and the same or contradict each
  * other, `more` is believed, and tasks take nothing besides.  Local. */
 struct stage_rate rates_fit(struct sample less, struct sample more, int cores);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAIL_BYTES = 8192 };     /* of a log that are looked at */
+enum { TAIL_BYTES = 8192 };     /* of a log that are read */
 
 static const char *const ENDINGS[] = { "", "stopped", "failed" };
 
@@ -23,7 +23,8 @@ static void path_of(char path[PATH_LENGTH], const struct suite *suite, enum stag
                    ending);
 }
 
-void record_log_path(char path[PATH_LENGTH], const struct suite *suite, enum stage stage, int64_t task)
+void record_log_path(char path[PATH_LENGTH], const struct suite *suite, enum stage stage,
+                     int64_t task)
 {
     path_of(path, suite, stage, task, "log");
 }
@@ -112,7 +113,7 @@ static char *read_end(const char *path)
     return utf8_clean(bytes, length, &length);
 }
 
-/* What the last attempt wrote: the lines behind its heading. */
+/* What the last attempt wrote: the lines after its heading. */
 static const char *last_attempt(const char *text)
 {
     const char *start = text;

@@ -21,7 +21,8 @@ struct record {
     int         idle;       /* attempts in a row before it that made no progress */
 };
 
-void record_log_path(char path[PATH_LENGTH], const struct suite *suite, enum stage stage, int64_t task);
+void record_log_path(char path[PATH_LENGTH], const struct suite *suite, enum stage stage,
+                     int64_t task);
 
 /* Is there a record?  What cannot be understood is no record.  Local. */
 bool record_read(struct record *record, const struct suite *suite, enum stage stage,
@@ -32,7 +33,7 @@ enum status record_write(const struct record *record, const struct suite *suite,
                          enum stage stage, int64_t task);
 enum status record_remove(const struct suite *suite, enum stage stage, int64_t task);
 
-/* The numbers of a stage's tasks that have a record: a flag for each of `tasks`, and behind
+/* The numbers of a stage's tasks that have a record: a flag for each of `tasks`, and after
  * them one for the whole stage.  Caller frees.  Local. */
 bool *record_list(const struct suite *suite, enum stage stage, int64_t tasks);
 

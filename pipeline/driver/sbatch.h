@@ -14,7 +14,7 @@ struct sbatch {
     const char *path;               /* of the suite file */
     char        root[PATH_LENGTH];  /* where bin/ and slurm/ are */
     struct lm_config model;
-    int         digits;             /* an array has indices of so many digits */
+    int         digits;             /* of an index in an array */
 };
 
 /* A job array for those tasks of `chunk` that are `chosen` (by task number); a task's index is

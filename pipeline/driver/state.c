@@ -2,6 +2,7 @@
 #include "base/allocate.h"
 #include "driver/stage.h"
 #include "driver/suite_model.h"
+#include "suite/tasks.h"
 
 #include <fts.h>
 #include <stdlib.h>
@@ -67,7 +68,7 @@ static bool is_part(const FTSENT *entry)
         && strcmp(entry->fts_name + entry->fts_namelen - ending, ENDING) == 0;
 }
 
-/* What an unfinished run left behind; a folder counts once, with all that is in it. */
+/* What unfinished runs left; a folder counts once, with all that is in it. */
 static int64_t count_leftovers(char *folder)
 {
     char *const roots[] = { folder, NULL };

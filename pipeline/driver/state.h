@@ -8,8 +8,8 @@
 #include <time.h>
 
 struct stage_state {
-    int64_t done, total;    /* of what the stage makes; total -1: known only when the stages before it
-                               are complete */
+    int64_t done, total;    /* things that the stage makes; total -1: known only when the stage it
+                               waits for is complete */
     int64_t tasks;          /* 0 while the total is not known */
     bool   *task_done;      /* [tasks] */
     time_t  first, last;    /* when the first and the last of the done things appeared */

@@ -41,8 +41,7 @@ static enum status hand_over(struct submission *s, const char *command, const ch
     }
     TRY(command_read(&answer, command));
     snprintf(job, JOB, "%.*s", (int)strspn(answer, "0123456789"), answer);
-    TRY(job[0] != '\0' ? OK
-        : refuse(E_IO, "sbatch answers '%s' instead of a job's number", answer));
+    REQUIRE(job[0] != '\0', E_IO, "sbatch answers '%s' instead of a job's number", answer);
     fprintf(s->jobs, " %s", job);
     fflush(s->jobs);
 done:
@@ -89,7 +88,7 @@ static bool waits_for_stream(const struct submission *s, enum stage stage)
 {
     const struct stage_traits *traits = stage_traits(stage);
 
-    return stage_row(stage)->follows == FOLLOWS_STREAMS
+    return stage_row(stage)->follows == FOLLOWS_TASK
            && (traits->crosses_streams == NULL || !traits->crosses_streams(s->sbatch.suite));
 }
 
@@ -201,7 +200,7 @@ done:
 
 /* Digits of the indices that an array may have: as many as there are in every index below a
  * power of ten that MaxArraySize allows.  Then a task's number is that of its array with its
- * index behind, in the names of logs too. */
+ * index after it, in the names of logs too. */
 static enum status find_digits(struct submission *s)
 {
     int *digits = &s->sbatch.digits;
@@ -217,8 +216,8 @@ static enum status find_digits(struct submission *s)
     for (*digits = 1; *digits < 4 && most > 10; ++*digits)
         most /= 10;
     *digits -= most < 10;
-    TRY(*digits > 0 ? OK : refuse(E_USAGE, "this Slurm allows no job arrays of ten tasks "
-                                    "(MaxArraySize in slurm.conf), as saemill submit needs"));
+    REQUIRE(*digits > 0, E_USAGE, "this Slurm allows no job arrays of ten tasks (MaxArraySize in "
+            "slurm.conf), as saemill submit needs");
 done:
     free(answer);
     return st;
@@ -232,20 +231,18 @@ static enum status prepare(struct submission *s)
     enum status st;
 
     length = readlink("/proc/self/exe", s->sbatch.root, sizeof s->sbatch.root - 1);
-    TRY(length > 0 ? OK : refuse(E_IO, "cannot find the folder of this program: %s",
-                                 strerror(errno)));
+    REQUIRE(length > 0, E_IO, "cannot find the folder of this program: %s", strerror(errno));
     dirname(dirname(s->sbatch.root));
     TRY(suite_model_read(&s->sbatch.model, s->sbatch.suite));
     TRY(survey_make(&s->survey, s->sbatch.suite));
     TRY(find_digits(s));
     if (s->dry)
         return OK;
-    TRY(command_exists("sbatch") && !s->survey.queue.silent ? OK
-        : refuse(E_USAGE, "there is no Slurm here (no sbatch, or it does not answer); on one "
-                 "machine use saemill run %s", s->sbatch.path));
-    TRY(s->survey.holder == 0 ? OK
-        : refuse(E_USAGE, "a `saemill run` (process %ld) is at work in %s; stop it first, or let "
-                 "it finish", s->survey.holder, s->sbatch.suite->run));
+    REQUIRE(command_exists("sbatch") && !s->survey.queue.silent, E_USAGE, "there is no Slurm here "
+            "(no sbatch, or it does not answer); on one machine use saemill run %s",
+            s->sbatch.path);
+    REQUIRE(s->survey.holder == 0, E_USAGE, "a `saemill run` (process %ld) is at work in %s; stop "
+            "it first, or let it finish", s->survey.holder, s->sbatch.suite->run);
     TRY(ownership_claim(s->sbatch.suite->run, s->sbatch.suite->text));
     path_print(folder, "%s/logs", s->sbatch.suite->run);
     TRY(file_make_folder(folder));

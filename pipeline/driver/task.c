@@ -5,6 +5,7 @@
 #include "driver/stage.h"
 #include "driver/state.h"
 #include "driver/suite_model.h"
+#include "suite/tasks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ static void print_heading(const struct suite *suite, enum stage stage, int64_t t
     fflush(stdout);
 }
 
-/* Tasks may have been counted before the stage they wait for was done: are there so many? */
+/* Does the task exist?  Tasks may have been counted before the stage they wait for was done. */
 static enum status is_there(const struct suite *suite, const struct tasks *tasks, enum stage stage,
                             int64_t task, bool *there)
 {
@@ -88,9 +89,8 @@ static enum status check_done(const struct suite *suite, enum stage stage, int64
     enum status st;
 
     TRY(state_read(&state, suite));
-    TRY(state.stage[stage].task_done[task] ? OK
-        : refuse(E_IO, "%s %lld ended well, but its work is not there; were its ranks started?  "
-                 "Submit it again", stage_name(stage), (long long)task));
+    REQUIRE(state.stage[stage].task_done[task], E_IO, "%s %lld ended well, but its work is not "
+            "there; were its ranks started?  Submit it again", stage_name(stage), (long long)task);
 done:
     state_free(&state);
     return st;
@@ -147,9 +147,8 @@ enum status task_run(const struct suite *suite, const char *path, enum stage sta
     enum status st, ended;
     bool there;
 
-    TRY(task >= 0 && launched.ranks > 0 ? OK
-        : refuse(E_USAGE, "`saemill task` is what the batch scripts of `saemill submit` call in a "
-                 "Slurm job array; use saemill submit %s", path));
+    REQUIRE(task >= 0 && launched.ranks > 0, E_USAGE, "`saemill task` is what the batch scripts "
+            "of `saemill submit` call in a Slurm job array; use saemill submit %s", path);
     snprintf(program, sizeof program, "saemill-%s", stage_name(stage));
     print_heading(suite, stage, task, &launched);
     TRY(lock_take_task(suite->run, stage, task));

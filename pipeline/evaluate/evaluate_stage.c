@@ -50,7 +50,7 @@ static struct stage_memory group_bytes(const struct stage_host *host, const stru
                                        int count)
 {
     const enum precision precision = host->suite->model.precision;
-    struct splice_room room = {
+    struct splice_capacity capacity = {
         .sequences = host->suite->harvest.block, .context = host->suite->corpus.context,
         .saes = count, .transcoders = placed->place.read.site != placed->place.replaced.site,
     };
@@ -63,9 +63,9 @@ static struct stage_memory group_bytes(const struct stage_host *host, const stru
         need.node += bytes;
         need.rank += sae->width * (int64_t)sizeof(int64_t);     /* how often each latent fired */
         largest = max_int64(largest, bytes);
-        room.latents = (int32_t)max_int64(room.latents, sae->width);
+        capacity.latents = (int32_t)max_int64(capacity.latents, sae->width);
     }
-    need.rank += splice_bytes(host->model, precision, &room, host->threads);
+    need.rank += splice_bytes(host->model, precision, &capacity, host->threads);
     need.node += max_int64(0, largest - host->ranks * need.rank);
     return need;
 }
@@ -126,17 +126,17 @@ static double placed_work(const struct stage_host *host, const struct placed *pl
     const int64_t context = host->suite->corpus.context;
     const struct tap end = { .site = SITE_RES, .layer = model->layers - 1 };
     const double to_place = forward_work(model, placed->place.replaced, context);
-    const double behind = forward_work(model, end, context) + (double)context * head_work(model)
-                          - to_place;
+    const double after_place = forward_work(model, end, context)
+                               + (double)context * head_work(model) - to_place;
     const double values = (double)lm_site_width(model, placed->place.read.site)
                           + lm_site_width(model, placed->place.replaced.site);
     double work = 0;
 
     for (struct placed rest = *placed; rest.count > 0; ) {
         const int count = evaluate_group(host, &rest);
-        work += to_place + RUN_SAES * behind;
+        work += to_place + RUN_SAES * after_place;
         for (int i = 0; i < count; i++)
-            work += behind + 2 * (double)context * values * rest.saes[i]->width;
+            work += after_place + 2 * (double)context * values * rest.saes[i]->width;
         rest = evaluate_rest(&rest, count);
     }
     return work;

@@ -11,6 +11,7 @@
 
 #include "evaluate/splice.h"
 #include "suite/stages.h"
+#include "suite/tasks.h"
 
 /* Autoencoders that are spliced in at the same place. */
 struct placed {
@@ -26,7 +27,7 @@ void          evaluate_placed_free(struct placed *placed);
 /* The first group of them: as many as fit, from the first on, and at least one. */
 int evaluate_group(const struct stage_host *host, const struct placed *placed);
 
-/* Those behind the first `count`: a view, to be cut on. */
+/* Those after the first `count`: a view of the same list. */
 struct placed evaluate_rest(const struct placed *placed, int count);
 
 /* What the groups of a place need, and what reading the model does: whichever is more. */

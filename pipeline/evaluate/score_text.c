@@ -8,16 +8,16 @@
 static void make_splice(struct splice *splice, const struct held_out *text,
                         const struct scored *scored)
 {
-    struct splice_room room = {
+    struct splice_capacity capacity = {
         .sequences = text->suite->harvest.block, .context = text->suite->corpus.context,
         .saes = scored->count,
         .transcoders = scored->place.read.site != scored->place.replaced.site,
     };
 
     for (int i = 0; i < scored->count; i++)
-        if (scored->saes[i].latents > room.latents)
-            room.latents = scored->saes[i].latents;
-    splice_make(splice, &text->weights, text->selection.tokens.special, &room);
+        if (scored->saes[i].latents > capacity.latents)
+            capacity.latents = scored->saes[i].latents;
+    splice_make(splice, &text->weights, text->selection.tokens.special, &capacity);
 }
 
 /* --- means --------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* scores.h -- what an autoencoder is worth: sums over text, and the scores made of them.
+/* scores.h -- what an autoencoder is worth: sums over text, and the scores computed from them.
  *
  * All averages are over the whole text: sums in double, divided once at the end.  Sums are
  * kept by position in the sequence, in spans that double: 0-1, 2-3, 4-7, 8-15, ...

@@ -55,7 +55,7 @@ static void share(struct sae *sae, MPI_Win *window, MPI_Comm node, struct sae *o
 
     MPI_Comm_rank(node, &rank);
     *sae = *own;
-    MPI_Bcast(sae, sizeof *sae, MPI_BYTE, 0, node);     /* its sizes; of `skip` whether it is there */
+    MPI_Bcast(sae, sizeof *sae, MPI_BYTE, 0, node);     /* sizes, and whether there is a skip */
     if (rank == 0)
         bytes = (MPI_Aint)sizeof(float) * sae_parameters(sae->inputs, sae->outputs, sae->latents,
                                                          sae->skip != NULL);

@@ -27,53 +27,54 @@ static int64_t widest_state_bytes(const struct lm_config *config, int64_t sequen
     return most;
 }
 
-static int64_t tile_rows(const struct splice_room *room)
+static int64_t tile_rows(const struct splice_capacity *capacity)
 {
-    return min_int64(TILE_ROWS, room->sequences * room->context);
+    return min_int64(TILE_ROWS, capacity->sequences * capacity->context);
 }
 
 int64_t splice_bytes(const struct lm_config *config, enum precision precision,
-                     const struct splice_room *room, int threads)
+                     const struct splice_capacity *capacity, int threads)
 {
-    const int64_t sequences = room->sequences, context = room->context;
-    const int64_t rows = sequences * context, runs = RUN_SAES + room->saes;
-    const int64_t read = room->transcoders ? lm_widest_site(config) : 0;
-    const int64_t row = (int64_t)sizeof(float) * (runs * (config->width + 1) + room->saes + read)
+    const int64_t sequences = capacity->sequences, context = capacity->context;
+    const int64_t rows = sequences * context, runs = RUN_SAES + capacity->saes;
+    const int64_t read = capacity->transcoders ? lm_widest_site(config) : 0;
+    const int64_t row = (int64_t)sizeof(float)
+                      * (runs * (config->width + 1) + capacity->saes + read)
                       + (int64_t)(sizeof(int64_t) + sizeof(int32_t));
-    const int64_t tile = (int64_t)sizeof(float) * (2 * lm_widest_site(config) + room->latents)
+    const int64_t tile = (int64_t)sizeof(float) * (2 * lm_widest_site(config) + capacity->latents)
                        + (int64_t)(2 * sizeof(double) + sizeof(struct fidelity));
 
-    return rows * row + tile_rows(room) * tile
+    return rows * row + tile_rows(capacity) * tile
            + forward_bytes(config, precision, sequences, context, threads)
            + head_bytes(config) + widest_state_bytes(config, sequences, context);
 }
 
 void splice_make(struct splice *splice, const struct weights *weights,
-                 struct special_tokens special, const struct splice_room *room)
+                 struct special_tokens special, const struct splice_capacity *capacity)
 {
     const struct lm_config *config = &weights->config;
-    const int64_t rows = room->sequences * room->context, runs = RUN_SAES + room->saes;
-    const int64_t tile = tile_rows(room);
+    const int64_t rows = capacity->sequences * capacity->context, runs = RUN_SAES + capacity->saes;
+    const int64_t tile = tile_rows(capacity);
 
     *splice = (struct splice){
         .special = special,
-        .saes = room->saes,
-        .latents = room->latents,
+        .saes = capacity->saes,
+        .latents = capacity->latents,
         .text = allocate(rows, sizeof *splice->text),
         .next = allocate(rows, sizeof *splice->next),
         .streams = allocate(runs * rows * config->width, sizeof(float)),
         .losses = allocate(runs * rows, sizeof(float)),
-        .kls = allocate(room->saes * rows, sizeof(float)),
+        .kls = allocate(capacity->saes * rows, sizeof(float)),
         .x = allocate(tile * lm_widest_site(config), sizeof(float)),
         .y = allocate(tile * lm_widest_site(config), sizeof(float)),
-        .f = allocate(tile * room->latents, sizeof(float)),
+        .f = allocate(tile * capacity->latents, sizeof(float)),
         .l0 = allocate(tile, sizeof(double)),
         .l1 = allocate(tile, sizeof(double)),
         .fidelity = allocate(tile, sizeof(struct fidelity)),
     };
-    if (room->transcoders)
+    if (capacity->transcoders)
         splice->read = allocate(rows * lm_widest_site(config), sizeof(float));
-    forward_make(&splice->forward, weights, room->sequences, room->context);
+    forward_make(&splice->forward, weights, capacity->sequences, capacity->context);
     head_make(&splice->head, weights);
 }
 
@@ -254,10 +255,12 @@ static void add_losses(struct splice *splice, struct score_sums *sums, int count
         for (int i = 0; i < count; i++)
             scores_sums_of_sae(sums, span, i)[SAE_LOSS] += (double)tasks[RUN_SAES + i].loss[r];
     }
-    for (int64_t i = 0; i < splice->texts; i++)
+    for (int64_t i = 0; i < splice->texts; i++) {
+        const int64_t r = splice->text[i];
+        const int span = scores_sums_span(r % sums->context);
         for (int k = 0; k < count; k++)
-            scores_sums_of_sae(sums, scores_sums_span(splice->text[i] % sums->context), k)[SAE_KL] +=
-                (double)tasks[RUN_SAES + k].kl[splice->text[i]];
+            scores_sums_of_sae(sums, span, k)[SAE_KL] += (double)tasks[RUN_SAES + k].kl[r];
+    }
     free(tasks);
 }
 

@@ -21,8 +21,8 @@
 /* What the site's rows of text become. */
 enum { RUN_AS_IT_IS, RUN_ZERO, RUN_MEAN, RUN_SAES };
 
-/* What there must be room for. */
-struct splice_room {
+/* What a splice is made for. */
+struct splice_capacity {
     int64_t sequences, context;     /* of a block */
     int     saes;                   /* at once */
     int32_t latents;                /* of the widest */
@@ -57,14 +57,14 @@ struct splice {
     struct fidelity *fidelity;  /* [tile] */
 };
 
-/* Bytes that splice_make() will allocate, and splice_score() for the kept cursor, with so many
- * threads. */
+/* Bytes that splice_make() will allocate, and splice_score() for the kept cursor, with
+ * `threads` threads. */
 int64_t splice_bytes(const struct lm_config *config, enum precision precision,
-                     const struct splice_room *room, int threads);
+                     const struct splice_capacity *capacity, int threads);
 
 /* splice_free() accepts an empty one. */
 void splice_make(struct splice *splice, const struct weights *weights,
-                 struct special_tokens special, const struct splice_room *room);
+                 struct special_tokens special, const struct splice_capacity *capacity);
 void splice_free(struct splice *splice);
 
 /* Take up a block.  As forward_start(). */

@@ -5,6 +5,7 @@
 #include "harvest/norm_filter.h"
 #include "harvest/taps.h"
 #include "suite/paths.h"
+#include "suite/tasks.h"
 
 /* Minimum tiles of a matrix product per thread, for load balance. */
 enum { TILES_OF_A_THREAD = 16 };
@@ -61,14 +62,16 @@ static int ranks(const struct stage_host *host)
 
 double harvest_value_bytes(const struct stage_host *host, double rows, struct tap tap)
 {
-    return rows * (double)(lm_site_width(host->model, tap.site) * store_bytes(host->suite->harvest.store));
+    return rows * (double)(lm_site_width(host->model, tap.site)
+                           * store_bytes(host->suite->harvest.store));
 }
 
 /* Of values of float32 16 bits nearly do not shrink. */
 double harvest_stream_bytes(const struct stage_host *host, const struct stage_amounts *amounts,
                             struct tap tap)
 {
-    const double kept = host->suite->harvest.store == STORE_BF16 ? amounts->kept : (1 + amounts->kept) / 2;
+    const bool bf16 = host->suite->harvest.store == STORE_BF16;
+    const double kept = bf16 ? amounts->kept : (1 + amounts->kept) / 2;
 
     return kept * harvest_value_bytes(host, amounts->rows, tap) + ORIGIN_BYTES * amounts->rows;
 }

@@ -193,7 +193,7 @@ static enum status write_kept(struct work *work, struct activations *from, const
     enum status st;
 
     TRY(activation_writer_create(&writer, filter->comm, path, from->stream, work->kept_rows,
-                          filter->suite));
+                                 filter->suite));
     for (int64_t first = 0; first < work->kept_rows; first += work->size * PIECE) {
         const int64_t at = first + work->rank * PIECE, rows = work->kept_rows;
         const struct range mine = { at < rows ? at : rows, at + PIECE < rows ? at + PIECE : rows };

@@ -106,7 +106,8 @@ enum status checkpoint_read_table(float *values, const struct checkpoint *from, 
     for (int64_t row = mine.first; row < mine.end; row += ROWS) {
         const int64_t count = mine.end - row < ROWS ? mine.end - row : ROWS;
         finite = safetensors_part(values + row * columns, PRECISION_F32, table, row * columns,
-                                 count * columns) && finite;
+                                  count * columns)
+                 && finite;
     }
     TRY(safetensors_finite(table, finite));
 done:

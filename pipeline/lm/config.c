@@ -1,5 +1,6 @@
 #include "lm/config.h"
 #include "base/file.h"
+#include "lm/config_file.h"
 #include "lm/families.h"
 
 #include <stdlib.h>

@@ -3,13 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const struct family FAMILY_GEMMA, FAMILY_GEMMA2, FAMILY_GEMMA3;  /* family_gemma.c */
+extern const struct family FAMILY_GEMMA, FAMILY_GEMMA_2, FAMILY_GEMMA_3;  /* family_gemma.c */
 extern const struct family FAMILY_GPT2;                                 /* family_gpt2.c */
 
 static const struct family *const FAMILIES[] = {
     &FAMILY_GEMMA,
-    &FAMILY_GEMMA2,
-    &FAMILY_GEMMA3,
+    &FAMILY_GEMMA_2,
+    &FAMILY_GEMMA_3,
     &FAMILY_GPT2,
 };
 

@@ -10,8 +10,13 @@
 #ifndef FAMILIES_H
 #define FAMILIES_H
 
-#include "lm/checkpoint.h"
-#include "lm/config_file.h"
+#include "base/refuse.h"
+
+struct lm_config;
+struct config_file;
+struct checkpoint;
+struct weights;
+struct layer_weights;
 
 struct family {
     const char *name;       /* "model_type" of its config.json */

@@ -1,4 +1,6 @@
 /* Gemma 1, 2 and 3 (the text models). */
+#include "lm/checkpoint.h"
+#include "lm/config_file.h"
 #include "lm/families.h"
 
 #include <math.h>
@@ -286,5 +288,5 @@ done:
 }
 
 const struct family FAMILY_GEMMA = { "gemma", read_gemma1, read_layer, read_ends };
-const struct family FAMILY_GEMMA2 = { "gemma2", read_gemma2, read_layer, read_ends };
-const struct family FAMILY_GEMMA3 = { "gemma3_text", read_gemma3, read_layer, read_ends };
+const struct family FAMILY_GEMMA_2 = { "gemma2", read_gemma2, read_layer, read_ends };
+const struct family FAMILY_GEMMA_3 = { "gemma3_text", read_gemma3, read_layer, read_ends };

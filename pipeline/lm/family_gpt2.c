@@ -1,4 +1,6 @@
 /* GPT-2. */
+#include "lm/checkpoint.h"
+#include "lm/config_file.h"
 #include "lm/families.h"
 
 #include <math.h>

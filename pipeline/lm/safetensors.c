@@ -371,7 +371,7 @@ static bool to_bf16(uint16_t *values, const char *bytes, int64_t count, enum ten
 }
 
 bool safetensors_part(void *values, enum precision precision, const struct safetensor *tensor,
-                     int64_t first, int64_t count)
+                      int64_t first, int64_t count)
 {
     const int64_t size = TYPES[tensor->type].bytes;
     const char *from = (const char *)tensor->values + first * size;

@@ -1,13 +1,9 @@
 #include "lm/weights.h"
-#include "base/agree.h"
 #include "base/allocate.h"
 #include "base/comm.h"
 #include "kernels/norm.h"
-#include "lm/families.h"
 
-#include <omp.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* --- layout -------------------------------------------------------------------------- */
 
@@ -106,31 +102,23 @@ int64_t weights_bytes(const struct lm_config *c, enum precision precision)
     return all.used + one.used * c->layers;
 }
 
-/* Bytes of a block of the widest matrix, before it is packed. */
-static int64_t block_bytes(const struct lm_config *c)
+int64_t weights_reading_bytes(const struct lm_config *c, int threads)
 {
     const int64_t heads = (int64_t)c->heads * c->head_width;
     int64_t inputs = c->width > c->mlp_width ? c->width : c->mlp_width;
 
     inputs = inputs > heads ? inputs : heads;
-    return LINEAR_COLUMNS * inputs * (int64_t)sizeof(float);
+    return threads * LINEAR_COLUMNS * inputs * (int64_t)sizeof(float);
 }
 
-int64_t weights_reading_bytes(const struct lm_config *c, int threads)
-{
-    return threads * block_bytes(c);
-}
-
-/* Allocate all parameters on the node, for all its ranks.  Collective. */
-static void weights_make(struct weights *weights, const struct lm_config *c,
-                         enum precision precision, MPI_Comm node)
+void weights_make(struct weights *weights, const struct lm_config *c, enum precision precision,
+                  MPI_Comm node)
 {
     struct arena arena = {0};
     MPI_Aint bytes = comm_first_of_node(node) ? weights_bytes(c, precision) : 0;
     int unit = 1;
 
-    weights->config = *c;
-    weights->precision = precision;
+    *weights = (struct weights){ .config = *c, .precision = precision };
     MPI_Win_allocate_shared(bytes, unit, MPI_INFO_NULL, node, &arena.base, &weights->window);
     MPI_Win_shared_query(weights->window, 0, &bytes, &unit, &arena.base);
     lay_out_ends(weights, &arena, c);
@@ -152,43 +140,6 @@ void weights_free(struct weights *weights)
     free(weights->layers);
     MPI_Win_free(&weights->window);
     *weights = (struct weights){0};
-}
-
-/* --- reading ------------------------------------------------------------------------- */
-
-/* This rank's share of the node's copy.  Local. */
-static enum status read_share(struct weights *weights, struct checkpoint *from)
-{
-    const struct lm_config *c = &weights->config;
-    enum status st;
-
-    TRY(safetensors_open(&from->tensors, from->folder));
-    TRY(c->family->read_ends(weights, from));
-    for (int i = from->share; i < c->layers; i += from->shares)
-        TRY(c->family->read_layer(&weights->layers[i], from, c, i));
-done:
-    return st;
-}
-
-enum status weights_read(struct weights *weights, const struct lm_config *config,
-                         enum precision precision, const char *folder, MPI_Comm comm)
-{
-    struct checkpoint from = { .folder = folder, .block_bytes = block_bytes(config) };
-    MPI_Comm node = comm_of_node(comm);
-    enum status st;
-
-    *weights = (struct weights){0};
-    MPI_Comm_rank(node, &from.share);
-    MPI_Comm_size(node, &from.shares);
-    weights_make(weights, config, precision, node);
-    from.blocks = allocate(omp_get_max_threads(), from.block_bytes);
-    MPI_Win_fence(0, weights->window);
-    st = agree(comm, read_share(weights, &from));
-    MPI_Win_fence(0, weights->window);
-    free(from.blocks);
-    safetensors_close(&from.tensors);
-    MPI_Comm_free(&node);
-    return st;
 }
 
 void weights_normalise(float *y, const float *x, struct norm_weights norm,

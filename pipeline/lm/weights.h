@@ -59,13 +59,18 @@ enum status weights_check_precision(enum precision precision);
 int64_t weights_bytes(const struct lm_config *config, enum precision precision);
 int64_t weights_reading_bytes(const struct lm_config *config, int threads);
 
-/* Read the tensors of the checkpoint in `folder`, named as Hugging Face does, with or
- * without "model." or "transformer." in front; the ranks of a node share the work.
- * Both are Collective.  weights_free() accepts empty ones.
+/* Allocate all parameters on a node, for its ranks.  weights_free() accepts empty weights.  Both
+ * are Collective. */
+void weights_make(struct weights *weights, const struct lm_config *config,
+                  enum precision precision, MPI_Comm node);
+void weights_free(struct weights *weights);
+
+/* Make the weights on each node (weights_free() frees them, in any case) and read the checkpoint
+ * in `folder`, whose tensors have Hugging Face's names, with or without "model." or "transformer."
+ * in front; the ranks of a node share the work (weights_read.c).  Collective.
  * E_IO; E_FORMAT: a tensor is missing or has another shape than `config` says; E_NUMERIC: a
  * value is not finite. */
 enum status weights_read(struct weights *weights, const struct lm_config *config,
                          enum precision precision, const char *folder, MPI_Comm comm);
-void        weights_free(struct weights *weights);
 
 #endif

@@ -33,7 +33,7 @@ struct plot {
     int                       count;
 };
 
-/* The colour of series `index` of `count`, such that all are spread over the palette. */
+/* The colour of series number `index` of `count`; together they are spread over the palette. */
 int plot_colour(int index, int count);
 
 /* A shape as a character: filled circle, square, triangle, diamond. */

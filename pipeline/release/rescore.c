@@ -82,13 +82,13 @@ static int64_t bytes_needed(const struct rescore *r)
 {
     const struct sae *sae = r->scored.saes;
     const int threads = omp_get_max_threads();
-    const struct splice_room room = {
+    const struct splice_capacity capacity = {
         .sequences = r->suite.harvest.block, .context = r->suite.corpus.context,
         .saes = 1, .latents = sae->latents,
         .transcoders = r->scored.place.read.site != r->scored.place.replaced.site,
     };
     const int64_t reading = weights_reading_bytes(&r->config, threads);
-    int64_t bytes = splice_bytes(&r->config, r->precision, &room, threads)
+    int64_t bytes = splice_bytes(&r->config, r->precision, &capacity, threads)
                     + sae->latents * (int64_t)sizeof(int64_t);
 
     bytes = bytes > reading ? bytes : reading;
@@ -186,7 +186,7 @@ enum status rescore(struct run *run, const char *folder, const json_t *manifest,
 
     TRY_ALL(run->comm, manifest_suite(&r.suite, folder, manifest));
     if (!at_hand(&r)) {
-        run_note(run, "not scored again: that needs the run's tokens beside the release, and the "
+        run_note(run, "not scored again: that needs the run's tokens next to the release, and the "
                  "model");
         goto done;
     }

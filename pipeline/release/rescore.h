@@ -1,6 +1,6 @@
 /* rescore.h -- score an autoencoder of a release again, in the run folder it came from.
  *
- * The release knows its suite; the held-out text lies beside it (RUN/tokens), the model where
+ * The release knows its suite; the held-out text lies next to it (RUN/tokens), the model where
  * the suite says.  What is scored are the parameters in params.npz, so the whole way from
  * training to the file that others load is covered.
  */

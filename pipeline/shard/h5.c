@@ -93,7 +93,7 @@ enum status h5_refuse(enum status code, const char *action, const char *path)
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_told, &told);
     if (told.full || (code == E_IO && disk_is_full(path)))
         return refuse(E_SPACE, "cannot %s %s: the disk is full; free some space and run the same "
-                      "command again, it goes on where it was", action, path);
+                      "command again, it continues where it stopped", action, path);
     if (strstr(told.message, "filter returned failure during read"))
         return refuse(E_FORMAT, "%s is damaged: a chunk cannot be decompressed to what was "
                       "written; if a stage made the file, remove it, and the same command "

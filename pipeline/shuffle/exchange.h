@@ -13,8 +13,8 @@
 
 #include <mpi.h>
 
-/* Numbers that are summed over the ranks with each exchange: has reading failed, was a signal
- * received, rows that wait to be read. */
+/* Numbers that each exchange sums over the ranks: ranks whose reading failed, ranks that received a
+ * signal, rows that are still to be read. */
 enum { EXCHANGE_FAILED, EXCHANGE_STOPPING, EXCHANGE_WAITING, EXCHANGE_SUMS };
 
 struct exchange {

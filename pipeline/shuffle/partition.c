@@ -105,7 +105,7 @@ static enum status write_missing(struct shuffle_state *s, struct row_source *sou
         }
         s->done += s->run->size * s->plan.run_rows;
         shuffle_state_tell(s, "partition pass");
-        TRY(run_stopping(s->run) ? shuffle_state_stopped() : OK);
+        TRY(run_stopping(s->run) ? run_stopped() : OK);
     }
 done:
     written = shuffle_state_settle(s);

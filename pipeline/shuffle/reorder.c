@@ -124,7 +124,7 @@ static enum status make_all_own(struct shuffle_state *s, const struct partition 
             if (mine)
                 st = make_own(s, from, window);
             else
-                st = run_stopping_here() ? shuffle_state_stopped() : OK;
+                st = run_stopping_here() ? run_stopped() : OK;
             phase_enter(PHASE_NONE);
             comm_meet(s->run->comm);
             phase_enter(PHASE_COMPUTE);

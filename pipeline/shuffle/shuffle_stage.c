@@ -4,6 +4,7 @@
 #include "shard/stream.h"
 #include "shuffle/shuffle_plan.h"
 #include "suite/paths.h"
+#include "suite/tasks.h"
 
 #include <fts.h>
 #include <math.h>
@@ -34,7 +35,8 @@ static int64_t partition_passes(const struct stage_host *host, int64_t rows, str
     struct shuffle_plan plan = {0};
     struct shuffle_memory memory;
 
-    if (shuffle_memory_make(&memory, suite->shuffle.memory, host->nodes * host->ranks, &about) == OK)
+    if (shuffle_memory_make(&memory, suite->shuffle.memory, host->nodes * host->ranks, &about)
+        == OK)
         shuffle_plan_make(&plan, rows, suite->shuffle.shard, suite_bucket(suite, rows), &memory);
     refuse_clear();
     return plan.partitions;

@@ -86,11 +86,6 @@ void shuffle_state_tell(struct shuffle_state *s, const char *step)
                  s->plan.rows * (s->plan.partitions + 1), "rows moved");
 }
 
-enum status shuffle_state_stopped(void)
-{
-    return refuse(E_STOPPED, "stopped by a signal; run the same command again to go on");
-}
-
 static enum status publish(void *path)
 {
     phase_enter(PHASE_WRITE);

@@ -74,9 +74,6 @@ enum status shuffle_state_allocate(struct shuffle_state *s);
 /* Report progress: "res.01, window 2 of 9".  Local. */
 void shuffle_state_tell(struct shuffle_state *s, const char *step);
 
-/* E_STOPPED, with its message.  Local. */
-enum status shuffle_state_stopped(void);
-
 /* Let the publisher publish PATH.part as PATH (file_publish()), which takes as long as the disk
  * does, while the writer goes on.  For the writer.  Local. */
 void shuffle_state_publish(struct shuffle_state *s, const char *path);

@@ -7,7 +7,7 @@
 
 /* --- filling --------------------------------------------------------------------------- */
 
-/* What the reader reads next. */
+/* The reader's next task. */
 struct read_job {
     struct shuffle_state *s;
     struct row_source    *source;
@@ -78,7 +78,7 @@ static enum status fill(struct shuffle_state *s, struct row_source *source, cons
                          st == OK ? batch->count : 0, sums, take, s);
         if (sums[EXCHANGE_FAILED] > 0)
             TRY_ALL(s->run->comm, st);
-        TRY(sums[EXCHANGE_STOPPING] > 0 ? shuffle_state_stopped() : OK);
+        TRY(sums[EXCHANGE_STOPPING] > 0 ? run_stopped() : OK);
         s->done = done + rows - sums[EXCHANGE_WAITING];
         shuffle_state_tell(s, step);
     } while (sums[EXCHANGE_WAITING] > 0);
@@ -102,7 +102,7 @@ static enum status fill_own(struct shuffle_state *s, struct row_source *source)
         TRY(row_source_read(source, batch->records, bytes, s->memory.batch, &count, &left));
         for (int64_t i = 0; i < count; i++)
             take(s, record_at(batch->records, bytes, i));
-        TRY(run_stopping_here() ? shuffle_state_stopped() : OK);
+        TRY(run_stopping_here() ? run_stopped() : OK);
     }
 done:
     return st;

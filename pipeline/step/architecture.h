@@ -15,7 +15,8 @@
 #include "base/split.h"
 #include "kernels/codes.h"
 #include "kernels/select.h"
-#include "step/training.h"
+#include "step/parameters.h"
+#include "step/recipe.h"
 #include "suite/architectures.h"
 
 struct criteria;
@@ -23,6 +24,7 @@ struct errors;
 struct gradients;
 struct penalty;
 struct step_report;
+struct training;
 
 /* What the auxiliary entries of a row are for. */
 enum auxiliary {
@@ -117,7 +119,7 @@ const struct architecture *architecture_of(enum architecture_id id);
 /* Do dead latents reconstruct the error that is left?  Then they are the auxiliary entries. */
 static inline bool architecture_has_auxk(const struct recipe *recipe)
 {
-    return recipe->architecture->traits->auxk && recipe->train.auxk > 0;
+    return ARCHITECTURES[recipe->architecture].auxk && recipe->train.auxk > 0;
 }
 
 #endif

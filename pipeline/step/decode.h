@@ -7,9 +7,9 @@
 /* Add what the listed entries write, entry by entry (slice.h), or, while many latents are active,
  * by dense products (dense.h).  To be called with the lists of every pass, in order; the last one
  * completes the residuals and their sums.
- *   dots   [entries of lists]  out  dot products of the entries over the own columns (dots.h), which
- *                                   are made while the decoder's rows are in cache; NULL: none.
- *                                   Only with the last pass
+ *   dots   [entries of lists]  out  dot products of the entries over the own columns (dots.h),
+ *                                   made while the decoder's rows are in cache; NULL: none.  Only
+ *                                   with the last pass
  * Local. */
 void decode(const struct training *training, const struct batch *batch, const struct lists *lists,
             struct step_scratch *scratch, struct residuals *residuals, float *dots);

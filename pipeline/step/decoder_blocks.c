@@ -32,7 +32,8 @@ void decoder_blocks_visit(const struct training *training, struct pass pass,
         #pragma omp parallel for schedule(dynamic)
         for (int64_t b = 0; b < row_blocks; b++) {
             const struct range part = split_block(range_length(rows), ROW_BLOCK, b);
-            work(context, (struct range){ rows.first + part.first, rows.first + part.end }, columns);
+            const struct range block = { rows.first + part.first, rows.first + part.end };
+            work(context, block, columns);
         }
     }
 }

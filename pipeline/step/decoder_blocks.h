@@ -6,8 +6,8 @@
 #include "step/step_memory.h"
 #include "step/step_scratch.h"
 
-/* Work on a block of rows and of own columns.  The slice of the decoder rows of the pass, by latent,
- * is in the shared scratch. */
+/* Work on a block of rows and of own columns.  The slice of the decoder rows of the pass is in the
+ * shared scratch, a row for each latent. */
 typedef void decoder_blocks_work(const void *context, struct range rows, struct range columns);
 
 /* Call work() on all blocks of some rows.  The next slice begins when all rows have met the one

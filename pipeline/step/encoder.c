@@ -100,7 +100,8 @@ int64_t encoder_bytes(const struct step_sizes *sizes)
     const double own = needs->found * sizes->own_share;
     const double share = fmin(1, (double)(blocks * ENCODE_ROWS) / (double)batch);
     const int64_t bytes = blocks * sizes->own_tiles * step_starts_bytes(ENCODE_ROWS)
-                          + step_entries_bytes(own * share) + 2 * batch * (int64_t)sizeof(struct cut);
+                          + step_entries_bytes(own * share)
+                          + 2 * batch * (int64_t)sizeof(struct cut);
 
     if (sizes->ranks == 1)
         return bytes;

@@ -17,7 +17,7 @@ static inline int64_t encode_rows(enum precision precision)
 
 struct encoder {
     int              threads, ranks;
-    struct product **products;  /* [threads] for bf16, of ENCODE_ROWS rows and LATENT_TILE latents */
+    struct product **products;  /* [threads] bf16, ENCODE_ROWS rows, LATENT_TILE latents */
     struct codes    *pieces;    /* [blocks of encode_rows(), own tiles] what each product gave */
     struct {
         int32_t *index;

@@ -24,7 +24,7 @@ int64_t errors_bytes(const struct step_sizes *sizes)
             + sizes->tiles) * (int64_t)sizeof(double);
 }
 
-/* Where the sums lie.  Each number is found by one rank, the owner of the column, block or tile; the
+/* Where the sums lie.  One rank finds each number, the owner of the column, block or tile; the
  * others bring 0, so the order in which MPI adds them does not matter. */
 struct sums {
     double *columns;        /* [outputs] */

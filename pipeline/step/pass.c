@@ -5,7 +5,9 @@
 
 int64_t pass_most_entries(const struct recipe *recipe, int64_t capacity)
 {
-    return recipe->architecture->auxiliary == AUXILIARY_ROW ? 2 * capacity : capacity;
+    const struct architecture *architecture = architecture_of(recipe->architecture);
+
+    return architecture->auxiliary == AUXILIARY_ROW ? 2 * capacity : capacity;
 }
 
 int64_t pass_count(const struct training *training)

@@ -21,9 +21,8 @@ struct pass {
     int64_t number, count;      /* pass `number` of `count` */
 };
 
-/* The entries that lists of all latents at once may hold, where those of a pass may hold
- * `capacity`.  With more than that a step takes several passes.  Gated architectures, which may list
- * a latent twice, have twice as many. */
+/* The largest lists that one pass over all latents processes, in entries, where those of a pass
+ * may hold `capacity`.  Gated architectures, which may list a latent twice, have twice as many. */
 int64_t pass_most_entries(const struct recipe *recipe, int64_t capacity);
 
 /* How many passes the next step takes.  Architectures that keep k latents need the lists of all

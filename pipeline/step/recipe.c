@@ -1,6 +1,5 @@
 #include "step/recipe.h"
 #include "base/die.h"
-#include "step/architecture.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +10,7 @@ void recipe_make(struct recipe *recipe, const struct suite *suite, const struct 
     const int64_t steps = task->tokens / suite->train.batch;
 
     *recipe = (struct recipe){
-        .architecture = architecture_of(task->architecture),
+        .architecture = task->architecture,
         .train = suite->train,
         .saes = *task->group,
         .sparsity = task->sparsity,

@@ -8,16 +8,15 @@
 
 #include "base/split.h"
 #include "kernels/adam.h"
+#include "suite/architectures.h"
 #include "suite/tasks.h"
 
 #include <stdbool.h>
 
-struct architecture;
-
 /* What the suite file says of one autoencoder, and what follows from it.  Lists belong to the
  * suite, which must stay. */
 struct recipe {
-    const struct architecture *architecture;
+    enum architecture_id architecture;
     struct suite_train train;   /* the section train */
     struct suite_saes  saes;    /* its group; what that lists, the group's autoencoders share out:
                                    this one has ... */

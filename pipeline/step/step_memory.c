@@ -9,7 +9,7 @@
 /* The number of residuals, that of auxiliary entries included. */
 static int residuals_of(const struct recipe *recipe)
 {
-    const bool auxiliary = recipe->architecture->auxiliary == AUXILIARY_ROW
+    const bool auxiliary = architecture_of(recipe->architecture)->auxiliary == AUXILIARY_ROW
                            || architecture_has_auxk(recipe);
 
     return (recipe->prefixes > 0 ? recipe->prefixes : 1) + auxiliary;
@@ -35,7 +35,7 @@ static double dead_entries(const struct recipe *recipe, struct shape shape)
 
 static void add_entries(struct step_needs *needs, const struct recipe *recipe, struct shape shape)
 {
-    const struct architecture *architecture = recipe->architecture;
+    const struct architecture *architecture = architecture_of(recipe->architecture);
     const double first = architecture->first_density(recipe, shape)
                          * (double)recipe->train.batch * shape.latents;
     const double dead = dead_entries(recipe, shape);
@@ -53,7 +53,7 @@ static void add_entries(struct step_needs *needs, const struct recipe *recipe, s
 
 void step_needs_add(struct step_needs *needs, const struct recipe *recipe, struct shape shape)
 {
-    const struct architecture *architecture = recipe->architecture;
+    const struct architecture *architecture = architecture_of(recipe->architecture);
     struct shape *widest = &needs->shape;
 
     needs->batch = max_int64(needs->batch, recipe->train.batch);

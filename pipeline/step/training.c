@@ -77,6 +77,7 @@ static void draw_row(float *row, const struct training *training, enum random_st
 static void draw_weights(struct training *training)
 {
     const int64_t inputs = training->inputs, outputs = training->outputs;
+    const int64_t own = training_own_columns(training);
     const struct range latents = training->own_latents, columns = training->own_columns;
 
     #pragma omp parallel
@@ -85,8 +86,8 @@ static void draw_weights(struct training *training)
         #pragma omp for
         for (int64_t i = 0; i < training->latents; i++) {
             draw_row(row, training, RANDOM_DECODER, i, outputs);
-            memcpy(training->tensors[DECODER].value + i * range_length(columns), row + columns.first,
-                   (size_t)range_length(columns) * sizeof *row);
+            memcpy(training->tensors[DECODER].value + i * own, row + columns.first,
+                   (size_t)own * sizeof *row);
             if (i < latents.first || i >= latents.end)
                 continue;
             if (training->recipe.transcoder)
@@ -101,13 +102,13 @@ static void draw_weights(struct training *training)
 /* The first lists are taken for dense, unless the number of entries is known. */
 static double first_density(const struct recipe *recipe, int32_t latents)
 {
-    return recipe->architecture->traits->keeps_k ? recipe->target_l0 / latents : 1;
+    return ARCHITECTURES[recipe->architecture].keeps_k ? recipe->target_l0 / latents : 1;
 }
 
 void training_make(struct training *training, MPI_Comm comm, const struct recipe *recipe,
                    struct shape shape)
 {
-    const struct architecture *architecture = recipe->architecture;
+    const struct architecture *architecture = architecture_of(recipe->architecture);
     int rank, size;
 
     MPI_Comm_rank(comm, &rank);
@@ -151,7 +152,7 @@ int64_t training_bytes(const struct recipe *recipe, struct shape shape, int rank
     const int64_t own_latents = range_length(owned(shape.latents, LATENT_TILE, 0, ranks));
     const int64_t own_columns = range_length(owned(shape.outputs, COLUMNS, 0, ranks));
     const int64_t skip = recipe->skip ? own_columns * shape.inputs : 0;
-    const char *const *names = recipe->architecture->vectors;
+    const char *const *names = architecture_of(recipe->architecture)->vectors;
     int64_t vectors = 0;
 
     while (vectors < VECTORS && names[vectors] != NULL)

@@ -9,37 +9,12 @@
 #define TRAINING_H
 
 #include "base/comm.h"
-#include "base/split.h"
+#include "step/parameters.h"
 #include "step/recipe.h"
 
 struct architecture;
 
-enum { LATENT_TILE = 128 };
-
-/* The tensors of a training.  From ENCODER_BIAS on they are the architecture's vectors, one number
- * a latent. */
-enum { ENCODER, DECODER, DECODER_BIAS, SKIP, ENCODER_BIAS, VECTORS = 3,
-       TENSORS = ENCODER_BIAS + VECTORS };
-
-/* A matrix of parameters, of which this rank holds a rectangle.  A vector is a matrix of one
- * column; every rank holds the whole decoder bias.  A tensor that this training does not have has
- * no rows and no name. */
-struct tensor {
-    const char  *name;
-    int64_t      rows, columns;         /* of the whole */
-    struct range own_rows, own_columns;
-    float       *value;                 /* [own_rows, own_columns], as are these: */
-    float       *mean;                  /* first moments; NULL if the recipe's beta1 is 0 */
-    float       *square;                /* second moments */
-};
-
-struct shape {
-    int32_t inputs;     /* values of a row */
-    int32_t outputs;    /* of a row that is reconstructed: the same, but for a transcoder */
-    int32_t latents;
-};
-
-/* The two sections of a row's list (architecture.h). */
+/* The two sections of a row's list (lists.h). */
 enum { SECTION_ACTIVE, SECTION_AUXILIARY, SECTIONS };
 
 /* What architectures remember from batch to batch. */

@@ -56,7 +56,9 @@ static void pack_slice(const struct matrix *m, const struct packed_rows *x, stru
 
 static int64_t slice_size(const struct matrix *m, int64_t width)
 {
-    return slice_bytes(m->sources->training->recipe.train.precision, m->sources->batch->rows, width);
+    const enum precision precision = m->sources->training->recipe.train.precision;
+
+    return slice_bytes(precision, m->sources->batch->rows, width);
 }
 
 static void add_term(const struct matrix *m, const struct term *term, float *gradient,

@@ -12,7 +12,7 @@ static const char *const HEAD =
 
 enum {
     COLUMNS = 92,   /* of a comment */
-    NOTES = 28,     /* where notes begin, if the value leaves room */
+    NOTES = 28,     /* column of the notes, unless the value is longer */
 };
 
 /* Write `text` as comment lines, broken between words; two spaces end a sentence. */
@@ -35,7 +35,7 @@ static void write_comment(FILE *out, const char *indent, const char *text)
     fputc('\n', out);
 }
 
-/* Behind the value: what else could stand there. */
+/* After the value: what is allowed there. */
 static void write_note(FILE *out, const struct key *key)
 {
     const char *expects = key->type == KEY_TEXT ? "" : schema_key_expects(key);

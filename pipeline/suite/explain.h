@@ -1,5 +1,6 @@
-/* explain.h -- the suite file in its own words: a complete example made from the table of
- * keys, each with its default and preceded by its meaning, range and unit.
+/* explain.h -- a complete example of a suite file, made from the table of keys.
+ *
+ * Each key stands there with its meaning, default, range and unit.
  */
 #ifndef EXPLAIN_H
 #define EXPLAIN_H

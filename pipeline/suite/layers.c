@@ -6,7 +6,7 @@
 
 enum { MANY = 1000000 };    /* more layers than any model has */
 
-/* The number at *text, which moves behind it; -1 if there is none. */
+/* Read the number at *text, and move *text to its end; -1 if there is none. */
 static int64_t number(const char **text)
 {
     char *end;

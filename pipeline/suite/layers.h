@@ -1,4 +1,4 @@
-/* layers.h -- layers as a suite file names them: "all", "7", "3-9". */
+/* layers.h -- parse layers of a suite file: "all", "7", "3-9". */
 #ifndef LAYERS_H
 #define LAYERS_H
 
@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-/* The layers that `text` names, from 0; "all" has no end (INT64_MAX).  False if it is none
- * of the three forms.  Local. */
+/* The layers that `text` names, from 0; the end of "all" is INT64_MAX.  False if `text` has none of
+ * the three forms.  Local. */
 bool layers_parse(struct range *layers, const char *text);
 
 #endif

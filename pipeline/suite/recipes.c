@@ -8,8 +8,8 @@ static bool can_keep(double k, int64_t width)
     return floor(k) >= k && 1 <= k && k <= (double)width;
 }
 
-/* A transcoder's target must be what the model comes to later, and its recipe one that other
- * programs know transcoders of. */
+/* The model must compute a transcoder's target after its input, and other programs must be able to
+ * load transcoders of the recipe. */
 static enum status check_target(const struct suite *suite, unsigned number)
 {
     const struct suite_saes *group = &suite->saes[number];

@@ -11,7 +11,7 @@ static const struct site_traits TRAITS[SITES] = {
 const char SITE_WORDS[] =
 #define SITE(id, name, meaning, ...) " " name
 #include "suite/site.def"
-;
+    ;
 
 const char SITE_TARGET_WORDS[] =
 #define SITE(id, name, meaning, ...) " " name
@@ -21,7 +21,7 @@ const char SITE_TARGET_WORDS[] =
 const char SITE_MEANING[] =
 #define SITE(id, name, meaning, ...) "  " name ": " meaning "."
 #include "suite/site.def"
-;
+    ;
 
 const struct site_traits *site_traits(enum site site)
 {

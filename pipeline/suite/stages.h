@@ -1,29 +1,30 @@
 /* stages.h -- the stages of a run: the one table.
  *
  * A stage is a program, stages/NAME.c, a row of STAGES_TABLE, and its traits: what is known of its
- * tasks, time and memory before it runs.  The traits stand beside the stage's own code, in
+ * tasks, time and memory before it runs.  The traits stand next to the stage's own code, in
  * NAME_stage.c of its room, and driver/stage.h finds them.
  */
 #ifndef STAGES_H
 #define STAGES_H
 
-#include "suite/tasks.h"
+#include "base/path.h"
+#include "suite/keys.h"
 
-/* In their order: name, traits, folder in RUN, what it makes, and what one of its tasks makes all
- * of; the stage that it waits for, and how.  Task t of a stage that follows streams waits for task
- * t of that stage only, the others for all of it. */
+/* In their order: number, name, folder in RUN, what the stage makes, and what each of its tasks
+ * makes a part of; the stage that it waits for, and how: its task t for task t of that stage
+ * (FOLLOWS_TASK), or every task for all of it. */
 #define STAGES_TABLE(ROW) \
     ROW(TOKENIZE, "tokenize", "tokens",   "corpus files", "corpus files", TOKENIZE, FOLLOWS_NONE) \
     ROW(HARVEST,  "harvest",  "harvest",  "shards",       "shards",       TOKENIZE, FOLLOWS_ALL) \
     ROW(SHUFFLE,  "shuffle",  "shuffle",  "streams",      "streams",      HARVEST,  FOLLOWS_ALL) \
-    ROW(TRAIN,    "train",    "train",    "autoencoders", "streams",      SHUFFLE,  FOLLOWS_STREAMS) \
-    ROW(EVALUATE, "evaluate", "evaluate", "autoencoders", "streams",      TRAIN,    FOLLOWS_STREAMS) \
+    ROW(TRAIN,    "train",    "train",    "autoencoders", "streams",      SHUFFLE,  FOLLOWS_TASK) \
+    ROW(EVALUATE, "evaluate", "evaluate", "autoencoders", "streams",      TRAIN,    FOLLOWS_TASK) \
     ROW(RELEASE,  "release",  "release",  "folder",       "folder",       EVALUATE, FOLLOWS_ALL)
 
 #define STAGES_NUMBER(stage, ...) STAGE_##stage,
 enum stage { STAGES_TABLE(STAGES_NUMBER) STAGES };
 
-enum stage_follows { FOLLOWS_NONE, FOLLOWS_ALL, FOLLOWS_STREAMS };
+enum stage_follows { FOLLOWS_NONE, FOLLOWS_ALL, FOLLOWS_TASK };
 
 struct stage_row {
     const char        *name, *folder, *makes, *tasks;
@@ -43,6 +44,7 @@ enum status stage_parse(enum stage *stage, const char *name);
 /* --- planning ---------------------------------------------------------------------- */
 
 struct lm_config;
+struct tasks;
 
 /* What a stage runs on, or is planned for: the figures by which it decides what it holds. */
 struct stage_host {

@@ -11,7 +11,7 @@
 
 /* ---- which taps: a flag for each site of each layer ---- */
 
-/* Lists of sites and layers, and where they stand: "harvest", or group `entry` of "saes". */
+/* Lists of sites and layers, from section "harvest", or from group `entry` of "saes". */
 struct lists {
     const char  *section;
     unsigned     entry;
@@ -31,15 +31,14 @@ static enum status flag_taps(bool *taps, const bool *within, int layers,
 
     for (unsigned r = 0; r < lists->layers_count; r++) {
         struct range range = {0};
-        TRY(layers_parse(&range, lists->layers[r]) ? OK
-            : refuse(E_USAGE, "'%s' does not name layers; try all, 7 or 3-9", lists->layers[r]));
+        REQUIRE(layers_parse(&range, lists->layers[r]), E_USAGE,
+                "'%s' does not name layers; try all, 7 or 3-9", lists->layers[r]);
         const bool all = range.end == INT64_MAX;
         range.end = all ? layers : range.end;
-        TRY(range.end <= layers ? OK
-            : refuse(E_USAGE, "%s: the suite asks for layers %s, but the model has %d, numbered "
-                     "from 0; correct 'layers'",
-                     suite_place(place, suite, lists->section, lists->entry, "layers"),
-                     lists->layers[r], layers));
+        REQUIRE(range.end <= layers, E_USAGE,
+                "%s: the suite asks for layers %s, but the model has %d, numbered from 0; correct "
+                "'layers'", suite_place(place, suite, lists->section, lists->entry, "layers"),
+                lists->layers[r], layers);
         for (unsigned s = 0; s < lists->sites_count; s++)
             for (int64_t t = range.first * SITES + lists->sites[s]; t < range.end * SITES;
                  t += SITES)
@@ -88,25 +87,21 @@ static enum status flag_saes(bool *wanted, const bool *harvested, int layers,
     TRY(flag_taps(wanted, harvested, layers, suite,
                   &(struct lists){ "saes", group, saes->sites, saes->sites_count, saes->layers,
                                    saes->layers_count }));
-    for (unsigned s = 0; s < saes->sites_count; s++) {
-        TRY(is_harvested(harvested, layers, saes->sites[s]) ? OK
-            : refuse(E_USAGE, "%s: the suite asks for autoencoders of site %s, which is not in "
-                     "harvest.sites; add it there",
-                     suite_place(place, suite, "saes", group, "sites"),
-                     site_name(saes->sites[s])));
-    }
+    for (unsigned s = 0; s < saes->sites_count; s++)
+        REQUIRE(is_harvested(harvested, layers, saes->sites[s]), E_USAGE,
+                "%s: the suite asks for autoencoders of site %s, which is not in harvest.sites; "
+                "add it there", suite_place(place, suite, "saes", group, "sites"),
+                site_name(saes->sites[s]));
     for (int64_t t = 0; t < (int64_t)layers * SITES; t++) {
         const int64_t target = saes->target == TARGET_INPUT ? t : t - t % SITES + saes->target;
-        TRY(!wanted[t] || harvested[t] ? OK
-            : refuse(E_USAGE, "%s: the suite asks for autoencoders of %s, which is not "
-                     "harvested; add its layer to harvest.layers",
-                     suite_place(place, suite, "saes", group, "layers"),
-                     site_tap_name(name, tap_of(t))));
-        TRY(!wanted[t] || harvested[target] ? OK
-            : refuse(E_USAGE, "%s: the suite asks for transcoders to %s, which is not harvested; "
-                     "add its site to harvest.sites",
-                     suite_place(place, suite, "saes", group, "target"),
-                     site_tap_name(name, tap_of(target))));
+        REQUIRE(!wanted[t] || harvested[t], E_USAGE,
+                "%s: the suite asks for autoencoders of %s, which is not harvested; add its layer "
+                "to harvest.layers", suite_place(place, suite, "saes", group, "layers"),
+                site_tap_name(name, tap_of(t)));
+        REQUIRE(!wanted[t] || harvested[target], E_USAGE,
+                "%s: the suite asks for transcoders to %s, which is not harvested; add its site "
+                "to harvest.sites", suite_place(place, suite, "saes", group, "target"),
+                site_tap_name(name, tap_of(target)));
     }
 done:
     return st;

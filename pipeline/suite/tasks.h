@@ -1,5 +1,4 @@
-/* tasks.h -- what a suite file amounts to: streams of activations, autoencoders, and
- * where in the run folder each thing lies.
+/* tasks.h -- expand a suite into tasks: its streams of activations and their autoencoders.
  */
 #ifndef TASKS_H
 #define TASKS_H
@@ -14,8 +13,8 @@ struct sae_task {
                                    "w1024-t32-to-mlp" or "...-skip" */
     const struct suite_saes *group;     /* of the suite, which asks for it */
     enum architecture_id architecture;
-    bool    transcoder;         /* reconstructs `target` and not the tap it reads */
-    struct tap target;          /* the same layer's; the tap itself but for a transcoder */
+    bool    transcoder;         /* reconstructs `target`, another site than it reads */
+    struct tap target;          /* of the same layer; the tap itself if not a transcoder */
     bool    skip;               /* adds a matrix times its input */
     int32_t width;              /* latents */
     double  sparsity;           /* coefficient; 0 if target_l0 is given */
@@ -30,17 +29,17 @@ struct tap_task {
     int              count;     /* may be 0 */
 };
 
-/* Everything a suite asks for, for a model of so many layers.  A stream's number is that of
- * its task in shuffle, train and evaluate alike. */
+/* Everything that a suite asks for.  The number of a stream is the number of its task, in shuffle,
+ * train and evaluate alike. */
 struct tasks {
     struct tap      *taps;      /* [taps_count] the streams, by layer, then site */
-    struct tap_task *train;     /* [taps_count] their autoencoders */
+    struct tap_task *train;     /* [taps_count] the autoencoders of each */
     int              taps_count;
 };
 
-/* Local.  E_USAGE if a layer does not exist, an autoencoder's tap is not harvested, its recipe
- * cannot be followed, or two autoencoders would have the same name; tasks_free() is due then
- * too.  `suite` must stay. */
+/* Expand a suite, for a model of `layers` layers.  `suite` must stay.
+ * Local.  E_USAGE if a layer does not exist, an autoencoder's tap is not harvested, its recipe
+ * cannot be followed, or two autoencoders have the same name; call tasks_free() then, too. */
 enum status tasks_make(struct tasks *tasks, const struct suite *suite, int layers);
 void        tasks_free(struct tasks *tasks);
 

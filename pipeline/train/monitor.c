@@ -85,7 +85,7 @@ static bool l0_is_far(const struct trainings *trainings, const struct member *me
 
     (void)trainings;
     snprintf(text, size, "L0 is %.1f where %g was asked for; %s", l0, target,
-             member->recipe.architecture->traits->keeps_k
+             ARCHITECTURES[member->recipe.architecture].keeps_k
              ? "fewer latents than that are above 0: lower train.learning_rate"
              : "train longer, or raise train.target_strength or train.learning_rate");
     return target > 0 && fabs(l0 / target - 1) > FAR;
@@ -97,8 +97,8 @@ static bool many_are_dead(const struct trainings *trainings, const struct member
     (void)trainings;
     snprintf(text, size, "%.0f %% of the latents are dead; a %s, a lower train.learning_rate or a "
              "smaller width leaves fewer", 100 * dead_share(member),
-             member->recipe.architecture->traits->auxk ? "larger train.auxk"
-                                                       : "longer train.sparsity_warmup");
+             ARCHITECTURES[member->recipe.architecture].auxk ? "larger train.auxk"
+                                               : "longer train.sparsity_warmup");
     return dead_share(member) > MANY_DEAD;
 }
 
@@ -107,7 +107,7 @@ static bool thresholds_stay(const struct trainings *trainings, const struct memb
                             char *text, size_t size)
 {
     (void)trainings;
-    if (!member->recipe.architecture->traits->trains_threshold)
+    if (!ARCHITECTURES[member->recipe.architecture].trains_threshold)
         return false;
     const double first = member->recipe.train.threshold;
     const double moved = thresholds_moved(&member->training);

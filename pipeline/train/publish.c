@@ -12,7 +12,7 @@
 static enum status write_attributes(hid_t file, const char *path, const struct training *training,
                                     const struct sae_origin *origin)
 {
-    const struct architecture *architecture = training->recipe.architecture;
+    const struct architecture *architecture = training->architecture;
     const struct step_report *last = &origin->last;
     enum status st;
 
@@ -52,7 +52,7 @@ static struct inference inference_make(const struct training *training)
     struct inference inference = { allocate(own, sizeof(float)), allocate(own, sizeof(float)),
                                    allocate(own, sizeof(float)) };
 
-    training->recipe.architecture->infer(training, inference.gain, inference.bias,
+    training->architecture->infer(training, inference.gain, inference.bias,
                                          inference.threshold);
     return inference;
 }

@@ -15,8 +15,8 @@
 /* Minimum tiles of latents per rank, for load balance. */
 enum { TILES_OF_A_RANK = 4 };
 
-/* On disk, of a step in a training's log (steplog.c; 108 in the demo, whose counts are short); and of
- * a byte of parameters (0.931 in the demo: float32 shrinks little). */
+/* On disk, of a step in a training's log (steplog.c; 108 in the demo, whose numbers are short); and
+ * of a byte of parameters (0.931 in the demo: float32 shrinks little). */
 static const double LOG_LINE_BYTES = 130, PARAMETERS_KEPT = 0.93;
 
 /* --- memory and ranks ---------------------------------------------------------------- */

@@ -12,15 +12,15 @@ enum { INPUTS = 128, ATOMS = 512, ACTIVE = 5 };
  * the penalty of JumpReLU grows all the way, or latents share atoms before they have told them
  * apart. */
 static const struct recipe RECIPES[] = {
-    { .architecture = &JUMPRELU, .steps = 6000, .sparsity = 0.04,
+    { .architecture = ARCHITECTURE_JUMPRELU, .steps = 6000, .sparsity = 0.04,
       .train = { .learning_rate = 6e-3, .sparsity_warmup = 5000, .bandwidth = 0.1,
                  .threshold = 0.2, .batch = 1024, .warmup = 100, .decay = 0.3, .beta2 = 0.999,
                  .epsilon = 1e-8, .dead_after = 100000, .seed = 1 } },
-    { .architecture = &TOPK, .steps = 4000, .target_l0 = ACTIVE,
+    { .architecture = ARCHITECTURE_TOPK, .steps = 4000, .target_l0 = ACTIVE,
       .train = { .learning_rate = 2e-3, .auxk = 0.03125, .auxk_latents = 64, .batch = 1024,
                  .warmup = 100, .decay = 0.3, .beta2 = 0.999, .epsilon = 1e-8,
                  .dead_after = 100000, .seed = 1 } },
-    { .architecture = &GATED, .steps = 5000, .sparsity = 0.3,
+    { .architecture = ARCHITECTURE_GATED, .steps = 5000, .sparsity = 0.3,
       .train = { .learning_rate = 1e-2, .sparsity_warmup = 500, .batch = 1024, .warmup = 100,
                  .decay = 0.3, .beta2 = 0.999, .epsilon = 1e-8, .dead_after = 100000, .seed = 1 } },
 };
@@ -38,7 +38,7 @@ int main(int argc, char **argv)
         const double since = omp_get_wtime();
         const struct planted_result result = planted_train(&planted, &RECIPES[i], ATOMS);
         const double seconds = omp_get_wtime() - since;
-        printf("%-12s %8.1f %% %8.4f %8.2f %9.1f\n", RECIPES[i].architecture->traits->name,
+        printf("%-12s %8.1f %% %8.4f %8.2f %9.1f\n", ARCHITECTURES[RECIPES[i].architecture].name,
                100 * result.recovered, result.fvu, result.l0, seconds);
         good &= result.recovered >= 0.95 && seconds < 120;
     }

@@ -27,19 +27,19 @@ enum { ROUNDS = 5, SIZES = 3 };
 
 /* The wide one's rows are narrower, so that it fits in memory. */
 static const struct trial TRIALS[] = {
-    { "jumprelu",       &JUMPRELU,   2304,  16384, 4096, PRECISION_BF16, 100, 0 },
-    { "topk",           &TOPK,       2304,  16384, 4096, PRECISION_BF16, 100, 0 },
-    { "gated",          &GATED,      2304,  16384, 4096, PRECISION_BF16, 100, 0 },
-    { "batch_topk",     &BATCH_TOPK, 2304,  16384, 4096, PRECISION_BF16, 100, 0 },
-    { "matryoshka",     &MATRYOSHKA, 2304,  16384, 4096, PRECISION_BF16, 100, 0 },
-    { "relu_l1",        &RELU_L1,    2304,  16384, 4096, PRECISION_BF16, 100, 0 },
-    { "jumprelu f32",   &JUMPRELU,   2304,  16384, 4096, PRECISION_F32,  100, 0 },
-    { "jumprelu start", &JUMPRELU,   2304,  16384, 4096, PRECISION_BF16,   0, 0 },
-    { "gated start",    &GATED,      2304,  16384, 4096, PRECISION_BF16,   0, 0 },
-    { "topk, half dead", &TOPK,      2304,  16384, 4096, PRECISION_BF16, 100, 0.5 },
-    { "jumprelu wide",  &JUMPRELU,    768, 131072, 4096, PRECISION_BF16, 100, 0 },
-    { "jumprelu small", &JUMPRELU,    256,   2048, 2048, PRECISION_BF16,  40, 0 },
-    { "the same, f32",  &JUMPRELU,    256,   2048, 2048, PRECISION_F32,   40, 0 },
+    { "jumprelu",        ARCHITECTURE_JUMPRELU,   2304,  16384, 4096, PRECISION_BF16, 100, 0 },
+    { "topk",            ARCHITECTURE_TOPK,       2304,  16384, 4096, PRECISION_BF16, 100, 0 },
+    { "gated",           ARCHITECTURE_GATED,      2304,  16384, 4096, PRECISION_BF16, 100, 0 },
+    { "batch_topk",      ARCHITECTURE_BATCH_TOPK, 2304,  16384, 4096, PRECISION_BF16, 100, 0 },
+    { "matryoshka",      ARCHITECTURE_MATRYOSHKA, 2304,  16384, 4096, PRECISION_BF16, 100, 0 },
+    { "relu_l1",         ARCHITECTURE_RELU_L1,    2304,  16384, 4096, PRECISION_BF16, 100, 0 },
+    { "jumprelu f32",    ARCHITECTURE_JUMPRELU,   2304,  16384, 4096, PRECISION_F32,  100, 0 },
+    { "jumprelu start",  ARCHITECTURE_JUMPRELU,   2304,  16384, 4096, PRECISION_BF16,   0, 0 },
+    { "gated start",     ARCHITECTURE_GATED,      2304,  16384, 4096, PRECISION_BF16,   0, 0 },
+    { "topk, half dead", ARCHITECTURE_TOPK,       2304,  16384, 4096, PRECISION_BF16, 100, 0.5 },
+    { "jumprelu wide",   ARCHITECTURE_JUMPRELU,    768, 131072, 4096, PRECISION_BF16, 100, 0 },
+    { "jumprelu small",  ARCHITECTURE_JUMPRELU,    256,   2048, 2048, PRECISION_BF16,  40, 0 },
+    { "the same, f32",   ARCHITECTURE_JUMPRELU,    256,   2048, 2048, PRECISION_F32,   40, 0 },
 };
 enum { JUMPRELUS, TOPKS, GATEDS, COUNTED = 6, TRIALS_COUNT = sizeof TRIALS / sizeof *TRIALS };
 

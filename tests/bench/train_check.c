@@ -84,13 +84,13 @@ static int descending(const void *a, const void *b)
 /* What the pre-activations of a row's active latents exceed. */
 static double threshold_of(const struct training *training, const double *pre, int64_t latent)
 {
-    const struct architecture *architecture = training->recipe.architecture;
+    enum architecture_id architecture = training->recipe.architecture;
     const int64_t k = llround(training->recipe.target_l0);
 
-    if (architecture == &JUMPRELU)
+    if (architecture == ARCHITECTURE_JUMPRELU)
         return (double)training->tensors[THRESHOLD].value[latent];
-    if (architecture != &TOPK)
-        return architecture->traits->keeps_k ? training->state.batch_threshold : 0;
+    if (architecture != ARCHITECTURE_TOPK)
+        return ARCHITECTURES[architecture].keeps_k ? training->state.batch_threshold : 0;
     double *sorted = allocate(training->latents, sizeof *sorted), threshold;
     for (int64_t i = 0; i < training->latents; i++)
         sorted[i] = pre[i];
@@ -117,12 +117,12 @@ static void check_latents(const struct scene *scene, double *f, int64_t row)
     #pragma omp parallel for
     for (int64_t i = 0; i < training->latents; i++)
         pre[i] = dot(x, training->tensors[ENCODER].value + i * inputs, inputs) + (double)bias[i];
-    const bool same = training->recipe.architecture != &JUMPRELU;
+    const bool same = training->recipe.architecture != ARCHITECTURE_JUMPRELU;
     const double common = threshold_of(training, pre, 0);
     for (int64_t i = 0; i < training->latents; i++) {
         const double over = pre[i] - (same ? common : threshold_of(training, pre, i));
         const double value = pre[i]
-            - (training->recipe.architecture == &GATED ? (double)bias[i] : 0);
+            - (training->recipe.architecture == ARCHITECTURE_GATED ? (double)bias[i] : 0);
         if (i / LATENT_TILE % pass.count != pass.number) {
             f[i] = over > 0 ? value : 0;
             continue;
@@ -189,7 +189,7 @@ static int group_of(const struct training *training, int64_t latent)
 static bool with_auxiliary(const struct scene *scene)
 {
     return scene->step.criteria.auxiliary_decoded
-           && scene->trial->architecture->auxiliary == AUXILIARY_REST;
+           && architecture_of(scene->trial->architecture)->auxiliary == AUXILIARY_REST;
 }
 
 /* A latent's gradients, from the lists and residuals of rows in which it is active, or auxiliary,
@@ -224,7 +224,7 @@ static void gradients_of(double *encoder, double *decoder, const struct scene *s
             }
             along += f * g;
         }
-    for (int64_t j = 0; j < inputs && training->recipe.architecture->unit_decoder; j++)
+    for (int64_t j = 0; j < inputs && training->architecture->unit_decoder; j++)
         decoder[j] -= along * (double)row_of[j];
     free(residual);
     free(x);
@@ -255,7 +255,7 @@ static void check_latent(const struct scene *scene, int64_t latent)
 
     gradients_of(encoder, decoder, scene, latent);
     check_gradient(scene, DECODER, latent, decoder);
-    if (scene->trial->architecture->auxiliary != AUXILIARY_ROW)
+    if (architecture_of(scene->trial->architecture)->auxiliary != AUXILIARY_ROW)
         check_gradient(scene, ENCODER, latent, encoder);
     free(decoder);
     free(encoder);

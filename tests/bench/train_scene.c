@@ -29,9 +29,9 @@ static struct recipe recipe_of(const struct trial *trial)
     recipe.architecture = trial->architecture;
     recipe.train.batch = trial->batch;
     recipe.train.precision = product_offered() ? trial->precision : PRECISION_F32;
-    recipe.target_l0 = trial->architecture->traits->keeps_k ? trial->l0 : 0;
+    recipe.target_l0 = ARCHITECTURES[trial->architecture].keeps_k ? trial->l0 : 0;
     recipe.train.auxk = trial->dead > 0 ? 1.0 / 32 : 0;
-    recipe.prefixes = trial->architecture == &MATRYOSHKA ? 3 : 0;
+    recipe.prefixes = trial->architecture == ARCHITECTURE_MATRYOSHKA ? 3 : 0;
     recipe.train.prefixes = prefixes;
     return recipe;
 }
@@ -118,11 +118,13 @@ static double find_threshold(const struct training *whole, const struct packed_r
 /* Make the latents active whose product exceeds `threshold`.  TopK types need none. */
 static void place_threshold(struct training *training, double threshold)
 {
-    const struct architecture *architecture = training->recipe.architecture;
-    const bool jumprelu = architecture == &JUMPRELU;
+    enum architecture_id architecture = training->recipe.architecture;
+    const bool jumprelu = architecture == ARCHITECTURE_JUMPRELU;
     float *value = training->tensors[jumprelu ? THRESHOLD : ENCODER_BIAS].value;
 
-    for (int64_t i = 0; i < training_own_latents(training) && !architecture->traits->keeps_k; i++)
+    if (ARCHITECTURES[architecture].keeps_k)
+        return;
+    for (int64_t i = 0; i < training_own_latents(training); i++)
         value[i] = (float)(jumprelu ? threshold : -threshold);
 }
 

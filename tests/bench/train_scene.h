@@ -13,7 +13,7 @@
 
 struct trial {
     const char *name;
-    const struct architecture *architecture;
+    enum architecture_id architecture;
     int32_t     inputs, latents;
     int64_t     batch;
     enum precision precision;

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -141,6 +142,7 @@ def fuzz(program, parser, inputs, executions, home):
 
 
 def main(program, executions, home, *chosen):
+    shutil.rmtree(home, ignore_errors=True)
     suite = campaign.make_suite(home + "/suite")
     subprocess.run(["bin/saemill", "run", suite], check=True, stdout=subprocess.DEVNULL)
     print(f"{'parser':16}{'executions':>12}{'crashes':>10}{'hangs':>8}")

@@ -17,7 +17,7 @@
 enum { INPUTS = 200, LATENTS = 300, BATCH = 150, STEPS = 6 };
 
 static const struct recipe RECIPE = {
-    .architecture = &JUMPRELU, .steps = STEPS, .sparsity = 0.03,
+    .architecture = ARCHITECTURE_JUMPRELU, .steps = STEPS, .sparsity = 0.03,
     .train = { .batch = BATCH, .learning_rate = 0.01, .bandwidth = 0.05, .threshold = 0.04,
                .beta1 = 0.5, .beta2 = 0.999, .epsilon = 1e-8, .dead_after = BATCH },
 };

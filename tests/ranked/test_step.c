@@ -25,7 +25,7 @@ enum { K = 7, K_DEAD = 5 };
 enum { ALL = BATCH * LATENTS * 2, FEW = BATCH * LATENT_TILE / 3 };
 
 static const struct recipe RECIPE = {
-    .architecture = &JUMPRELU, .steps = STEPS, .sparsity = 0.03,
+    .architecture = ARCHITECTURE_JUMPRELU, .steps = STEPS, .sparsity = 0.03,
     .train = { .batch = BATCH, .learning_rate = 0.01, .warmup = 3, .decay = 0.3,
                .sparsity_warmup = 2, .bandwidth = 0.05, .threshold = 0.02, .beta2 = 0.999,
                .epsilon = 1e-8, .dead_after = 2 * BATCH, .seed = 11 },
@@ -45,7 +45,7 @@ static void train(struct training *training, struct step_report reports[STEPS], 
     omp_set_num_threads(threads);
     training_make(training, comm, recipe, shape);
     training->list_capacity = capacity;
-    step_needs_add(&needs, recipe, (struct shape){ INPUTS, INPUTS, LATENTS });  /* more than enough */
+    step_needs_add(&needs, recipe, (struct shape){ INPUTS, INPUTS, LATENTS });
     step_make(&memory, comm, &needs);
     for (int64_t step = 0; step < STEPS; step++) {
         synthetic_rows(x, step * BATCH, BATCH, INPUTS);
@@ -137,24 +137,26 @@ static int compare_jumprelu(void)
 
 static int compare_others(void)
 {
-    static const struct architecture *const OTHERS[] = { &GATED, &TOPK, &BATCH_TOPK, &MATRYOSHKA,
-                                                         &RELU_L1 };
+    static const enum architecture_id OTHERS[] = {
+        ARCHITECTURE_GATED, ARCHITECTURE_TOPK, ARCHITECTURE_BATCH_TOPK, ARCHITECTURE_MATRYOSHKA,
+        ARCHITECTURE_RELU_L1,
+    };
     struct step_report reports[STEPS];
     int bad = 0;
 
     for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
         struct recipe recipe = RECIPE;
         recipe.architecture = OTHERS[i];
-        recipe.target_l0 = OTHERS[i]->traits->keeps_k ? K : 0;
-        recipe.train.clip = i % 2 == 0 || OTHERS[i] == &MATRYOSHKA ? 0.01 : 0;
+        recipe.target_l0 = ARCHITECTURES[OTHERS[i]].keeps_k ? K : 0;
+        recipe.train.clip = i % 2 == 0 || OTHERS[i] == ARCHITECTURE_MATRYOSHKA ? 0.01 : 0;
         recipe.train.auxk = 0.1;
         recipe.train.auxk_latents = K_DEAD;
         recipe.train.dead_after = BATCH;
-        recipe.prefixes = OTHERS[i] == &MATRYOSHKA ? 2 : 0;
+        recipe.prefixes = OTHERS[i] == ARCHITECTURE_MATRYOSHKA ? 2 : 0;
         recipe.train.prefixes = (double[]){ 0.4, 1 };
         bad += compare(&recipe, LATENTS, FEW, 2, reports);
-        if (OTHERS[i]->auxiliary == AUXILIARY_REST && !(reports[STEPS - 1].auxiliary > 0))
-            die("this test wants to see dead latents of %s", OTHERS[i]->traits->name);
+        if (ARCHITECTURES[OTHERS[i]].auxk && !(reports[STEPS - 1].auxiliary > 0))
+            die("this test wants to see dead latents of %s", ARCHITECTURES[OTHERS[i]].name);
         recipe.train.precision = PRECISION_BF16;
         if (product_offered())
             bad += compare(&recipe, LATENTS, ALL, 2, reports);

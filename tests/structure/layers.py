@@ -3,10 +3,11 @@
  * A room of pipeline/ includes itself and the rooms below it; a stage includes rooms, and no stage.
    So there is no circle between rooms.
  * There is no circle between files either, X.c and X.h being one.
+ * CONTRIBUTING.md names the rooms in this order.
  * Kernels see nothing of MPI and HDF5, nor do the headers they include.
  * What reads a finished autoencoder sees nothing of how one is trained, by no way.
 """
-from source import C_FILES, fault, files, finish, includes, ROOT
+from source import C_FILES, fault, files, finish, includes, read, ROOT
 
 # From the ground up.  (Shards name their site, so shard stands above suite; corpus writes shards of
 # tokens, so it stands above shard.)
@@ -71,6 +72,13 @@ def check_rooms():
             elif room(target) > room(path):
                 fault(path, line, f'points upwards, to {target}',
                       'move what is needed into a room below, or let the caller hand it on')
+
+
+def check_document():
+    there = [room for room in ROOMS if (ROOT / 'pipeline' / room).is_dir()]
+    if ' '.join(there) not in ' '.join(read('CONTRIBUTING.md').split()):
+        fault('CONTRIBUTING.md', 1, 'does not name the rooms in their order',
+              f'write {"  ".join(there)}')
 
 
 def module(path):
@@ -152,6 +160,7 @@ def check_readers():
 
 
 check_rooms()
+check_document()
 check_circles()
 check_kernels()
 check_readers()

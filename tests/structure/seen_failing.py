@@ -17,6 +17,7 @@ SOUND = {
     'Makefile': '# make          all\n# make check    tests\n.PHONY: all check\n',
     'README.md': '# A tree\n\nSee [the room](pipeline/base/low.h) and [below](#two-words), '
                  '`low_sum()`,\n`make check`, and `bin/saemill run suite.yaml`.\n\n## Two words\n',
+    'CONTRIBUTING.md': 'From the ground up:\n\n    base  kernels  suite  sae  step\n',
     'jobs/explained.yaml': 'train:\n' + ''.join(f'  {key}: 1\n' for key in KEYS),
     'pipeline/base/low.h': 'int low_sum(int x);\n',
     'pipeline/base/low.c': '#include "base/low.h"\n\nint low_sum(int x)\n{\n    return x;\n}\n',
@@ -37,6 +38,8 @@ FAULTS = [
      {'pipeline/base/low.h': '#include "step/moving.h"\n'}),
     ('layers', 'pipeline/attic/old.c:1: the room attic has no place',
      {'pipeline/attic/old.c': '\n'}),
+    ('layers', 'CONTRIBUTING.md:1: does not name the rooms',
+     {'CONTRIBUTING.md': 'From the ground up: kernels base suite sae step\n'}),
     ('layers', 'stages/other.c:1: includes the stage',
      {'stages/other.c': '#include "stages/saemill.c"\n'}),
     ('layers', 'pipeline/base/low.h:1: is part of a circle',

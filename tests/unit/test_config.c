@@ -147,8 +147,9 @@ static void refuses_other_families_by_name(void **state)
 
     (void)state;
     assert_int_equal(read_changed(&config, "model_type", "\"mamba\""), E_FORMAT);
-    assert_non_null(strstr(refuse_reason(), "\"mamba\" is not known; gemma, gemma2, gemma3_text "
-                           "and gpt2 are"));
+    assert_non_null(strstr(refuse_reason(), "\"mamba\" is not known"));
+    for (int i = 0; families_at(i) != NULL; i++)
+        assert_non_null(strstr(refuse_reason(), families_at(i)->name));
     refuse_clear();
 }
 

@@ -26,11 +26,11 @@ static int64_t batch_of(enum precision precision)
     return 2 * encode_rows(precision) + 90;
 }
 
-static struct recipe recipe_of(const struct architecture *architecture, enum precision precision)
+static struct recipe recipe_of(enum architecture_id architecture, enum precision precision)
 {
     return (struct recipe){
         .architecture = architecture, .steps = 10,
-        .target_l0 = architecture->traits->keeps_k ? 9 : 0,
+        .target_l0 = ARCHITECTURES[architecture].keeps_k ? 9 : 0,
         .train = { .precision = precision, .batch = batch_of(precision), .learning_rate = 1e-9,
                    .bandwidth = 0.02, .threshold = 0.05, .beta2 = 0.999, .epsilon = 1e-8,
                    .auxk = 0.1, .auxk_latents = 4, .dead_after = 1, .seed = 3 },
@@ -45,7 +45,8 @@ static void coarsen(float *values, int64_t count)
 }
 
 /* A section of two rows: of the active or the auxiliary entries. */
-static void assert_same_section(const struct codes *codes, int64_t row, int64_t other, bool auxiliary)
+static void assert_same_section(const struct codes *codes, int64_t row, int64_t other,
+                                bool auxiliary)
 {
     const int32_t *start = auxiliary ? codes->middle : codes->start;
     const int32_t *end = auxiliary ? codes->start + 1 : codes->middle;
@@ -58,7 +59,7 @@ static void assert_same_section(const struct codes *codes, int64_t row, int64_t 
                         (size_t)count * sizeof *codes->value);
 }
 
-static void check(const struct architecture *architecture, enum precision precision)
+static void check(enum architecture_id architecture, enum precision precision)
 {
     const struct recipe recipe = recipe_of(architecture, precision);
     const struct shape shape = { INPUTS, INPUTS, LATENTS };
@@ -79,7 +80,7 @@ static void check(const struct architecture *architecture, enum precision precis
     step_needs_add(&needs, &recipe, shape);
     step_make(&memory, MPI_COMM_SELF, &needs);
     assert_int_equal(step_run(&memory, &training, &rows, &rows, &report), OK);
-    assert_true(report.l0 > 5 && (architecture == &JUMPRELU || report.near > 3));
+    assert_true(report.l0 > 5 && (architecture == ARCHITECTURE_JUMPRELU || report.near > 3));
     for (int64_t row = PERIOD; row < recipe.train.batch; row++) {
         assert_same_section(&memory.lists.rows, row % PERIOD, row, false);
         assert_same_section(&memory.lists.rows, row % PERIOD, row, true);
@@ -91,7 +92,9 @@ static void check(const struct architecture *architecture, enum precision precis
 
 static void a_rows_lists_depend_on_it_alone(void **state)
 {
-    static const struct architecture *const BY_ROW[] = { &JUMPRELU, &GATED, &TOPK };
+    static const enum architecture_id BY_ROW[] = {
+        ARCHITECTURE_JUMPRELU, ARCHITECTURE_GATED, ARCHITECTURE_TOPK,
+    };
 
     (void)state;
     omp_set_num_threads(2);

@@ -53,7 +53,7 @@ static double product(const struct reference *r, int row, int latent)
 /* What an active latent writes, given the product. */
 static double value_of(const struct reference *r, int latent, double p)
 {
-    return r->recipe->architecture == &GATED
+    return r->recipe->architecture == ARCHITECTURE_GATED
         ? exp(r->tensors[ENCODER_BIAS + 1][latent]) * p + r->tensors[ENCODER_BIAS + 2][latent]
         : p + r->tensors[ENCODER_BIAS][latent];
 }
@@ -117,7 +117,7 @@ static double error_of_dead(const struct reference *r, const double *p, int row)
 
 static double loss_of_row(const struct reference *r, int row)
 {
-    const struct architecture *a = r->recipe->architecture;
+    enum architecture_id a = r->recipe->architecture;
     const int groups = r->recipe->prefixes > 0 ? r->recipe->prefixes : 1;
     double p[LATENTS], f[LATENTS] = {0}, out[INPUTS], loss = 0;
 
@@ -125,7 +125,7 @@ static double loss_of_row(const struct reference *r, int row)
         p[i] = product(r, row, i);
         if (r->active[row * LATENTS + i])
             f[i] = value_of(r, i, p[i]);
-        if (a == &RELU_L1)
+        if (a == ARCHITECTURE_RELU_L1)
             loss += r->recipe->sparsity * f[i]
                     * sqrt(square(r->tensors[DECODER] + i * r->outputs, r->outputs));
     }
@@ -133,7 +133,7 @@ static double loss_of_row(const struct reference *r, int row)
         residual_of(r, out, f, row, (int)recipe_group(r->recipe, LATENTS, g).end);
         loss += square(out, r->outputs) / groups;
     }
-    if (a == &GATED)
+    if (a == ARCHITECTURE_GATED)
         loss += error_of_gates(r, p, row);
     if (r->recipe->train.auxk > 0)
         loss += error_of_dead(r, p, row);
@@ -165,7 +165,7 @@ static void choose(bool *chosen, const double *value, int count, int64_t k)
 
 static void find_active(struct reference *r, const struct training *training)
 {
-    const struct architecture *a = r->recipe->architecture;
+    enum architecture_id a = r->recipe->architecture;
     double *value = allocate(BATCH * LATENTS, sizeof *value), dead[LATENTS];
 
     for (int row = 0; row < BATCH; row++)
@@ -173,16 +173,16 @@ static void find_active(struct reference *r, const struct training *training)
             const int64_t at = row * LATENTS + i;
             const double p = product(r, row, i);
             value[at] = value_of(r, i, p);
-            r->auxiliary[at] = a == &GATED && p + r->tensors[ENCODER_BIAS][i] > 0;
+            r->auxiliary[at] = a == ARCHITECTURE_GATED && p + r->tensors[ENCODER_BIAS][i] > 0;
             const double theta = r->tensors[THRESHOLD][i];
-            r->active[at] = a == &JUMPRELU
+            r->active[at] = a == ARCHITECTURE_JUMPRELU
                           ? value[at] > (r->recipe->train.threshold_form == THRESHOLD_LOG
                                          ? exp(theta) : theta)
-                          : value[at] > 0 && (a != &GATED || r->auxiliary[at]);
+                          : value[at] > 0 && (a != ARCHITECTURE_GATED || r->auxiliary[at]);
         }
-    if (a == &BATCH_TOPK || a == &MATRYOSHKA)
+    if (a == ARCHITECTURE_BATCH_TOPK || a == ARCHITECTURE_MATRYOSHKA)
         choose(r->active, value, BATCH * LATENTS, K * BATCH);
-    for (int row = 0; row < BATCH && a == &TOPK; row++)
+    for (int row = 0; row < BATCH && a == ARCHITECTURE_TOPK; row++)
         choose(r->active + row * LATENTS, value + row * LATENTS, LATENTS, K);
     for (int row = 0; row < BATCH && r->recipe->train.auxk > 0; row++) {
         for (int i = 0; i < LATENTS; i++)
@@ -281,11 +281,11 @@ static void check_tensor(struct reference *r, const struct training *after, int 
         const int64_t k = (int64_t)((float)count * random_uniform(7, (uint32_t)tensor, look));
         const int latent = (int)(k / r->outputs);
         double want = derivative(r, tensor, k);
-        if (tensor == DECODER && r->recipe->architecture->unit_decoder)
+        if (tensor == DECODER && architecture_of(r->recipe->architecture)->unit_decoder)
             want -= derivative_along(r, latent) * r->tensors[DECODER][k];
         if (fabs(gradient_left(t, k) - fabs(want)) > 2e-5 * scale)
             fail_msg("%s: gradient %lld of %s is %g and not %g",
-                     r->recipe->architecture->traits->name,
+                     ARCHITECTURES[r->recipe->architecture].name,
                      (long long)k, t->name, gradient_left(t, k), want);
     }
 }
@@ -413,32 +413,33 @@ static void check_path(const struct recipe *recipe, double density, bool in_pass
     step_needs_add(&needs, recipe, shape);
     step_make(&memory, MPI_COMM_SELF, &needs);
     assert_int_equal(pass_count(&training),
-                     in_passes && !recipe->architecture->traits->keeps_k ? 2 : 1);
+                     in_passes && !ARCHITECTURES[recipe->architecture].keeps_k ? 2 : 1);
     const struct packed_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
     const struct packed_rows targets = { target, STORE_F32, shape.outputs, 1, NULL };
     assert_int_equal(step_run(&memory, &training, &rows, recipe->transcoder ? &targets : &rows,
                               &report), OK);
     double slope[BATCH];
-    const double penalty = recipe->architecture == &JUMPRELU ? penalty_of(r, slope) : 0;
+    const bool jumprelu = recipe->architecture == ARCHITECTURE_JUMPRELU;
+    const double penalty = jumprelu ? penalty_of(r, slope) : 0;
     if (!(report.l0 > 5 && fabs((report.loss - penalty) / loss - 1) < 1e-5))
-        fail_msg("%s: L0 is %g, the loss %g and not %g", recipe->architecture->traits->name,
+        fail_msg("%s: L0 is %g, the loss %g and not %g", ARCHITECTURES[recipe->architecture].name,
                  report.l0,
                  report.loss - penalty, loss);
     for (int t = 0; t < TENSORS; t++)
         if (training.tensors[t].name != NULL
-            && (recipe->architecture != &JUMPRELU || t != THRESHOLD))
+            && (!jumprelu || t != THRESHOLD))
             check_tensor(r, &training, t);
-    if (recipe->architecture == &JUMPRELU)
+    if (jumprelu)
         check_thresholds(r, &training, slope);
     step_free(&memory);
     training_free(&training);
     free(r);
 }
 
-static void check(const struct architecture *architecture, struct recipe recipe)
+static void check(enum architecture_id architecture, struct recipe recipe)
 {
     recipe.architecture = architecture;
-    recipe.target_l0 = architecture->traits->keeps_k ? K : recipe.target_l0;
+    recipe.target_l0 = ARCHITECTURES[architecture].keeps_k ? K : recipe.target_l0;
     for (int in_passes = 0; in_passes <= 1; in_passes++) {
         check_path(&recipe, 0.2, in_passes);
         check_path(&recipe, 1, in_passes);
@@ -480,7 +481,7 @@ static void clipping(void **state)
     (void)state;
     for (int in_passes = 0; in_passes <= 1; in_passes++) {
         struct recipe recipe = RECIPE;
-        recipe.architecture = &JUMPRELU;
+        recipe.architecture = ARCHITECTURE_JUMPRELU;
         const double free_norm = norm_after(&recipe, in_passes);
         recipe.train.clip = free_norm / 3;
         assert_true(fabs(norm_after(&recipe, in_passes) / recipe.train.clip - 1) < 1e-4);
@@ -492,7 +493,7 @@ static void clipping(void **state)
 static void jumprelu(void **state)
 {
     (void)state;
-    check(&JUMPRELU, RECIPE);
+    check(ARCHITECTURE_JUMPRELU, RECIPE);
 }
 
 static void jumprelu_with_targets(void **state)
@@ -503,18 +504,18 @@ static void jumprelu_with_targets(void **state)
     recipe.target_l0 = 12;
     recipe.train.target_strength = 0.3;
     recipe.train.threshold_form = THRESHOLD_LOG;
-    check(&JUMPRELU, recipe);
+    check(ARCHITECTURE_JUMPRELU, recipe);
     recipe.train.threshold_form = THRESHOLD_RAW;
     recipe.train.target_form = TARGET_QUADRATIC;
     recipe.train.frequency_strength = 0.01;
     recipe.train.frequency = 0.1;
-    check(&JUMPRELU, recipe);
+    check(ARCHITECTURE_JUMPRELU, recipe);
 }
 
 static void gated(void **state)
 {
     (void)state;
-    check(&GATED, RECIPE);
+    check(ARCHITECTURE_GATED, RECIPE);
 }
 
 static void topk_with_auxk(void **state)
@@ -523,8 +524,8 @@ static void topk_with_auxk(void **state)
 
     (void)state;
     recipe.train.auxk = 0.3;
-    check(&TOPK, recipe);
-    check(&BATCH_TOPK, recipe);
+    check(ARCHITECTURE_TOPK, recipe);
+    check(ARCHITECTURE_BATCH_TOPK, recipe);
 }
 
 static void matryoshka(void **state)
@@ -534,13 +535,13 @@ static void matryoshka(void **state)
     (void)state;
     recipe.prefixes = 3;
     recipe.train.prefixes = (double[]){ 0.1, 0.35, 1 };
-    check(&MATRYOSHKA, recipe);
+    check(ARCHITECTURE_MATRYOSHKA, recipe);
 }
 
 static void relu_l1(void **state)
 {
     (void)state;
-    check(&RELU_L1, RECIPE);
+    check(ARCHITECTURE_RELU_L1, RECIPE);
 }
 
 static void transcoders(void **state)
@@ -549,17 +550,17 @@ static void transcoders(void **state)
 
     (void)state;
     recipe.transcoder = true;
-    check(&JUMPRELU, recipe);
+    check(ARCHITECTURE_JUMPRELU, recipe);
     recipe.skip = true;
-    check(&JUMPRELU, recipe);
-    check(&GATED, recipe);
-    check(&RELU_L1, recipe);
+    check(ARCHITECTURE_JUMPRELU, recipe);
+    check(ARCHITECTURE_GATED, recipe);
+    check(ARCHITECTURE_RELU_L1, recipe);
     recipe.prefixes = 2;
     recipe.train.prefixes = (double[]){ 0.3, 1 };
-    check(&MATRYOSHKA, recipe);
+    check(ARCHITECTURE_MATRYOSHKA, recipe);
     recipe.prefixes = 0;
     recipe.train.auxk = 0.3;
-    check(&BATCH_TOPK, recipe);
+    check(ARCHITECTURE_BATCH_TOPK, recipe);
 }
 
 int main(int argc, char **argv)

@@ -18,7 +18,7 @@ static const struct recipe RECIPE = {
                .epsilon = 1e-8, .dead_after = 5000, .auxk = 0.1, .auxk_latents = 64, .seed = 1 },
 };
 
-static void assert_recovers(const struct architecture *architecture, struct recipe recipe)
+static void assert_recovers(enum architecture_id architecture, struct recipe recipe)
 {
     struct planted planted;
 
@@ -26,7 +26,7 @@ static void assert_recovers(const struct architecture *architecture, struct reci
     planted_make(&planted, INPUTS, ATOMS, ACTIVE);
     const struct planted_result result = planted_train(&planted, &recipe, ATOMS);
     free(planted.atom);
-    print_message("    %-12s %5.1f %% recovered, FVU %.3f, L0 %.2f\n", architecture->traits->name,
+    print_message("    %-12s %5.1f %% recovered, FVU %.3f, L0 %.2f\n", ARCHITECTURES[architecture].name,
                   100 * result.recovered, result.fvu, result.l0);
     assert_true(result.recovered >= 0.9);
     assert_true(result.l0 > 0.8 * ACTIVE && result.l0 < 1.5 * ACTIVE);
@@ -38,11 +38,11 @@ static void those_with_a_penalty(void **state)
 
     (void)state;
     recipe.sparsity = 0.06;
-    assert_recovers(&JUMPRELU, recipe);
+    assert_recovers(ARCHITECTURE_JUMPRELU, recipe);
     recipe.sparsity = 0.5;
-    assert_recovers(&GATED, recipe);
+    assert_recovers(ARCHITECTURE_GATED, recipe);
     recipe.sparsity = 0.3;
-    assert_recovers(&RELU_L1, recipe);
+    assert_recovers(ARCHITECTURE_RELU_L1, recipe);
 }
 
 static void those_that_keep_k(void **state)
@@ -52,9 +52,9 @@ static void those_that_keep_k(void **state)
     (void)state;
     recipe.target_l0 = ACTIVE;
     recipe.train.learning_rate = 3e-3;
-    assert_recovers(&TOPK, recipe);
+    assert_recovers(ARCHITECTURE_TOPK, recipe);
     recipe.train.learning_rate = 6e-3;
-    assert_recovers(&BATCH_TOPK, recipe);
+    assert_recovers(ARCHITECTURE_BATCH_TOPK, recipe);
 }
 
 int main(int argc, char **argv)

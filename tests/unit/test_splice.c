@@ -74,7 +74,7 @@ static json_t *score(const struct sae *sae, struct tap tap, const int32_t *token
     struct splice splice;
     struct score_sums sums;
 
-    splice_make(&splice, &weights, SPECIAL, &(struct splice_room){ block, CONTEXT, 1,
+    splice_make(&splice, &weights, SPECIAL, &(struct splice_capacity){ block, CONTEXT, 1,
                                                                    sae->latents, true });
     scores_sums_make(&sums, CONTEXT, 1);
     take_mean(mean, &splice, tap, tokens, sequences, block);
@@ -325,7 +325,7 @@ static void refuses_an_autoencoder_for_another_width(void **state)
     (void)state;
     sae_make(&sae, 255, 255, 8);
     scores_sums_make(&sums, CONTEXT, 1);
-    splice_make(&splice, &weights, SPECIAL, &(struct splice_room){ 1, CONTEXT, 1, 8, false });
+    splice_make(&splice, &weights, SPECIAL, &(struct splice_capacity){ 1, CONTEXT, 1, 8, false });
     assert_int_equal(splice_start(&splice, ids, 1), OK);
     assert_int_equal(splice_score(&splice, &sums, &counts, (struct splice_place){ { SITE_RES, 0 },
                                   { SITE_RES, 0 } }, mean, &sae, 1), E_FORMAT);
