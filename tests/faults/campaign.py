@@ -52,7 +52,7 @@ STATUS = {"ENOSPC": {6}, "EDQUOT": {3, 6}, "EIO": {3}, "EINTR": {3}, "SHORT": {3
           "ENOMEM": {2, 3, 4, 6}}
 
 # Who allocates for MPI is not ours to mend.
-MPI = re.compile(r"/(libmpi|libopen-|libpmix|libhwloc|libevent|mca_|pmix_mca)")
+MPI = re.compile(r"/(lib(mpi|open-|mca_|pmix|hwloc|event)|mca_)")
 # HDF5 dies of some of its own.
 FOREIGN = re.compile(r"/libhdf5|/lib(gomp|openblas|dnnl)")
 # libc and C++ allocate for whoever calls them.
@@ -442,7 +442,7 @@ def jobs_commands(suite):
 
 def attack_jobs(suite, number, only, table):
     run = os.path.dirname(suite) + "/run"
-    draw = random.Random(SEED)
+    draw, actions = random.Random(SEED), itertools.cycle(JOB_ACTIONS)
     for name, struck, command in [*jobs_commands(suite), ("run", STAGES,
                                                           ["bin/saemill", "run", suite])]:
         if name == "run":
@@ -457,7 +457,7 @@ def attack_jobs(suite, number, only, table):
         total = int(re.search(r"^counted any (\d+)", log, re.MULTILINE)[1])
         for n in range(number // (len(STAGES) + 1)):
             stage = struck[n % len(struck)]
-            blow = f"{n % 2}/any:{draw.randint(1, total)}:{JOB_ACTIONS[n % len(JOB_ACTIONS)]}"
+            blow = f"{n % 2}/any:{draw.randint(1, total)}:{next(actions)}"
             if only and only != f"{name}:{blow}":
                 continue
             table.count(name, blow,
