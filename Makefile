@@ -20,6 +20,8 @@
 # make bench-harvest-full   a checkpoint of 26 layers: time to load, peak memory (5 minutes)
 # make clean    remove what make built; runs and the demo's text stay
 #
+# make threads SANITIZE=thread   the tests of what has threads of its own, under ThreadSanitizer
+#
 # V=1 shows the commands.  SANITIZE=1 builds with the address and undefined-behaviour
 # sanitizers into build/san.  Packages that are missing are installed, or named, by
 # tests/setup, which make calls itself.  Where libraries lie elsewhere than pkg-config
@@ -32,11 +34,12 @@ CC     = gcc
 CXX    = g++
 MPICC  = OMPI_CC='$(CC)' mpicc
 PYTHON = /usr/bin/python3
-BUILD  = build$(if $(SANITIZE),/san)
+BUILD  = build$(if $(SANITIZE),/$(if $(filter thread,$(SANITIZE)),tsan,san))
 BIN    = $(if $(SANITIZE),$(BUILD)/bin,bin)
 Q      = $(if $(V),,@)
 
-OPT      = -O2 -g -fopenmp $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-omit-frame-pointer)
+CHECKS   = $(if $(filter thread,$(SANITIZE)),thread,address$(,)undefined)
+OPT      = -O2 -g -fopenmp $(if $(SANITIZE),-fsanitize=$(CHECKS) -fno-omit-frame-pointer)
 WARN     = -Wall -Wextra -Wshadow -Wconversion -Werror
 CPPFLAGS = -Ipipeline -I. -D_GNU_SOURCE -MMD -MP
 CFLAGS   = -std=c11 $(OPT) $(WARN)
@@ -55,6 +58,7 @@ ifdef SANITIZE
 # of them ("Tracer caught signal 11"), now and then.
 export ASAN_OPTIONS = fast_unwind_on_malloc=0:intercept_tls_get_addr=0
 export LSAN_OPTIONS = suppressions=tests/foreign_leaks:print_suppressions=0
+export TSAN_OPTIONS = suppressions=tests/foreign_races:print_suppressions=0
 endif
 
 # HDF5 must be a parallel one; Debian calls it hdf5-openmpi.
@@ -190,6 +194,11 @@ structure: $(BUILD)/library.a $(patsubst %.c,$(BUILD)/%.o,$(wildcard stages/*.c)
 	CC='$(CC)' $(PYTHON) -B tests/structure/seen_failing.py || status=1; exit $$status
 
 unit: $(UNIT:=.ok) $(VARIED:=.ok) $(RANKED:=.ok)
+
+# ThreadSanitizer does not know how OpenMP's threads wait for each other, so these have workers
+# (base/worker.h) and no parallel regions.
+threads: $(patsubst %,$(BUILD)/tests/%.ok,unit/test_worker ranked/test_spool ranked/test_spill \
+                                          ranked/test_activations ranked/test_reorder)
 
 # What a test reads, it names: files, and folders with all that is in them.  A test in a script names
 # in lib.sh what all scripts read.
@@ -339,7 +348,7 @@ compile_commands.json: Makefile $(wildcard pipeline/*/*.c pipeline/*/*.cc stages
 clean:
 	rm -rf build bin lib compile_commands.json
 
-.PHONY: all unit structure format check check-demo check-reorder check-slurm demo faults fuzz bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
+.PHONY: all unit structure format check check-demo check-reorder check-slurm demo faults fuzz threads bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -158,10 +158,13 @@ static enum status open_as(hid_t *file, const char *path, unsigned access)
 
     register_filter();
     *file = H5Fopen(path, access, list);
-    if (*file < 0 && H5Fis_hdf5(path) == 0)
-        st = refuse(E_FORMAT, "%s is no HDF5 file, or its beginning is damaged", path);
-    else if (*file < 0)
+    if (*file < 0) {
+        const hid_t messages = H5Eget_current_stack();  /* which H5Fis_hdf5() would clear */
+        if (H5Fis_hdf5(path) == 0)
+            refuse(E_FORMAT, "%s is no HDF5 file, or its beginning is damaged", path);
+        H5Eset_current_stack(messages);
         st = h5_refuse(E_FORMAT, "open", path);
+    }
     H5Pclose(list);
     return st;
 }
@@ -238,13 +241,24 @@ enum status h5_write_text(hid_t object, const char *path, const char *name, cons
     return st;
 }
 
-/* Open an attribute.  E_FORMAT if it is missing or of another class. */
+/* How many values has an attribute? */
+static hssize_t values_of(hid_t attribute)
+{
+    const hid_t space = H5Aget_space(attribute);
+    const hssize_t values = H5Sget_simple_extent_npoints(space);
+
+    H5Sclose(space);
+    return values;
+}
+
+/* Open an attribute of one value.  E_FORMAT if it is missing, of another class, or an array, which
+ * would not fit where one value is read to. */
 static enum status open_attribute(hid_t *attribute, hid_t *type, hid_t object, const char *path,
                                   const char *name, H5T_class_t class)
 {
-    *type = -1;
     const htri_t exists = H5Aexists(object, name);
 
+    *type = -1;
     *attribute = exists > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
     if (*attribute < 0 && exists != 0)
         return h5_refuse(E_FORMAT, "read", path);
@@ -252,7 +266,7 @@ static enum status open_attribute(hid_t *attribute, hid_t *type, hid_t object, c
         return refuse(E_FORMAT, "%s has no attribute '%s': it is not a file of this program, "
                       "or damaged", path, name);
     *type = H5Aget_type(*attribute);
-    if (H5Tget_class(*type) != class)
+    if (H5Tget_class(*type) != class || values_of(*attribute) != 1)
         return refuse(E_FORMAT, "attribute '%s' of %s has the wrong type", name, path);
     return OK;
 }

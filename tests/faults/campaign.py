@@ -18,7 +18,9 @@ the attack `jobs` uses mpirun.  After each blow the same command must go on to t
 undisturbed run, with all that was complete before still there, untouched.
 
 A blow is detected (refused, with a sentence and the right exit status), recovered (the stage ended
-by the blow, and the next gave the same bits) or harmless (the stage ended well with the same bits).
+by the blow, and the next gave the same bits), harmless (the stage ended well with the same bits) or
+foreign (HDF5 or MPI ended the stage when an allocation of its own failed, and the next gave the same
+bits).
 All else is a fault: lost (a complete file is gone or was touched), wrong (other bits, or a refusal
 without its sentence or status), hung, crashed.  At the end comes a table; the exit status is the
 verdict.
@@ -38,19 +40,21 @@ import progress
 import strikes
 
 SEED = 7
-OUTCOMES = ("detected", "recovered", "harmless", "lost", "wrong", "hung", "crashed")
-GOOD, BAD = OUTCOMES[:3], OUTCOMES[3:]
+OUTCOMES = ("detected", "recovered", "harmless", "foreign", "lost", "wrong", "hung", "crashed")
+GOOD, BAD = OUTCOMES[:4], OUTCOMES[4:]
 ATTACKS = ("kills", "jobs", "errors", "memory", "damage")
 
 STAGES = ("tokenize", "harvest", "shuffle", "train", "evaluate", "release")
 
 # Exit statuses (README.md) that an error may end in.  Libraries do not tell their lack of memory from
-# other failures.
-STATUS = {"ENOSPC": {6}, "EDQUOT": {6}, "EIO": {3}, "EINTR": {3}, "SHORT": {3, 4, 6},
+# other failures, and MPI does not say why it could not write, whereupon the disk is asked.
+STATUS = {"ENOSPC": {6}, "EDQUOT": {3, 6}, "EIO": {3}, "EINTR": {3}, "SHORT": {3, 4, 6},
           "ENOMEM": {2, 3, 4, 6}}
 
 # Who allocates for MPI is not ours to mend.
-MPI = re.compile(r"/(libmpi|libopen-|libpmix|libhwloc|libevent|mca_|pmix_mca)")
+MPI = re.compile(r"/(lib(mpi|open-|mca_|pmix|hwloc|event)|mca_)")
+# HDF5 dies of some of its own.
+FOREIGN = re.compile(r"/libhdf5|/lib(gomp|openblas|dnnl)")
 # libc and C++ allocate for whoever calls them.
 BETWEEN = re.compile(r"/(libc|libstdc\+\+)\.so|strike\.so")
 
@@ -70,7 +74,7 @@ harvest:
   shard: 32
 shuffle:
   shard: 512
-  memory: 3900kB
+  memory: 4700kB
 train:
   batch: 128
   warmup: 2
@@ -123,6 +127,7 @@ class Scene:
         self.whole = f"{suite}.{stage}"
         self.given = strikes.files(self.run)
         self.stage = strikes.Stage(self.run, suite, stage, ())
+        self.foreign = set()        # strikes at allocations of others
 
     def do(self, strike=""):
         """Exit status and log, and never a hang."""
@@ -196,7 +201,10 @@ def strike_once(scene, strike):
     ending, log = scene.do(strike)
     if f"struck {strike} at" not in log:
         return "harmless" if ending == 0 else judge_ending(scene, "", ending, set())
-    outcome = judge_ending(scene, action, ending, STATUS.get(action, set()))
+    if strike in scene.foreign and ending != 0 and (ending < 0 or not scene.reason()):
+        outcome = "foreign"
+    else:
+        outcome = judge_ending(scene, action, ending, STATUS.get(action, set()))
     untouched(began, scene.run)
     struck = strikes.complete(strikes.files(scene.run))
     ending, _ = scene.do()
@@ -255,6 +263,8 @@ def memory(scene, _, number):
             own = [a for a in callers if not BETWEEN.search(module(a))]
             if own and not any(MPI.search(module(a)) for a in own[:3]):
                 sites[tuple(own[:2])].append(int(n))
+                if FOREIGN.search(module(own[0])):
+                    scene.foreign.add(f"memory:{n}:ENOMEM")
     if not sites:
         return []
     corners = {n for calls in sites.values() for n in (calls[0], calls[len(calls) // 2], calls[-1])}
@@ -432,7 +442,7 @@ def jobs_commands(suite):
 
 def attack_jobs(suite, number, only, table):
     run = os.path.dirname(suite) + "/run"
-    draw = random.Random(SEED)
+    draw, actions = random.Random(SEED), itertools.cycle(JOB_ACTIONS)
     for name, struck, command in [*jobs_commands(suite), ("run", STAGES,
                                                           ["bin/saemill", "run", suite])]:
         if name == "run":
@@ -447,7 +457,7 @@ def attack_jobs(suite, number, only, table):
         total = int(re.search(r"^counted any (\d+)", log, re.MULTILINE)[1])
         for n in range(number // (len(STAGES) + 1)):
             stage = struck[n % len(struck)]
-            blow = f"{n % 2}/any:{draw.randint(1, total)}:{JOB_ACTIONS[n % len(JOB_ACTIONS)]}"
+            blow = f"{n % 2}/any:{draw.randint(1, total)}:{next(actions)}"
             if only and only != f"{name}:{blow}":
                 continue
             table.count(name, blow,

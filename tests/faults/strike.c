@@ -53,6 +53,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -97,6 +98,8 @@ static char spec[TEXT];             /* "": no strike */
 static int  spec_kind, spec_action;
 static long spec_n;
 static bool spec_on;                /* N+ */
+static bool is_struck;              /* already */
+static bool is_struck;              /* already */
 
 /* --- what the environment asks for --------------------------------------------------- */
 
@@ -114,6 +117,7 @@ static void spec_read(const char *text)
     int k = 0, a = 0;
 
     memset(counted, 0, sizeof counted);
+    is_struck = false;
     snprintf(spec, sizeof spec, "%s", text);
     spec_action = ACTIONS;
     if (*text == '\0')
@@ -249,7 +253,7 @@ static int point(enum kind kind, const char *call, const char *path)
         n[DISK] = ++counted[DISK];
     if (!is_now(kind, n))
         return 0;
-    inside = true;
+    inside = is_struck = true;
     if (ACTION[spec_action].error == LIST)
         note_callers(n[kind]);
     else
@@ -504,6 +508,16 @@ int posix_memalign(void **block, size_t alignment, size_t bytes)
         return ENOMEM;
     *block = __libc_memalign(alignment, bytes);
     return *block == NULL ? ENOMEM : 0;
+}
+
+/* A disk that was full is full for those who ask, too. */
+int statvfs(const char *path, struct statvfs *disk)
+{
+    const int status = NEXT(statvfs)(path, disk);
+
+    if (status == 0 && is_struck && ACTION[spec_action].error == ENOSPC)
+        disk->f_bavail = 0;
+    return status;
 }
 
 /* --- messages ------------------------------------------------------------------------ */

@@ -41,8 +41,7 @@ static enum status parse_safetensors(void)
     struct safetensors file = {0};
     const enum status st = safetensors_open_file(&file, path);
 
-    if (st == OK)
-        safetensors_close(&file);
+    safetensors_close(&file);
     return st;
 }
 
