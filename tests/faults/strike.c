@@ -24,7 +24,7 @@
  *           KILLPARENT, TERMPARENT, STOPPARENT    ... to its parent: mpirun
  *           ENOSPC, EDQUOT, EIO, EINTR, ENOMEM    the call does nothing and fails with this error
  *           SHORT                         a write writes half of its bytes
- *           LIST                          a line of the log, "site N ADDRESS ADDRESS ...": who calls
+ *           LIST                          a line of the log, "site N ADDRESS ADDRESS ...": callers
  *
  *   STRIKE_PROGRAM   only processes of this program have points, not mpirun or a shell
  *   STRIKE_RANK      only this rank is struck; each rank if it is not set
@@ -564,8 +564,8 @@ double MPI_Wtime(void)
 
 /* --- thousands of points ------------------------------------------------------------- */
 
-/* A stage takes longer to load and to start MPI than to do a small suite.  So, where STRIKE_SERVE is
- * the number of a socket, a process of one rank (without mpirun) stops after MPI_Init_thread() and
+/* A stage takes longer to load and to start MPI than to do a small suite.  So, where STRIKE_SERVE
+ * is the number of a socket, a process of one rank (without mpirun) stops after MPI_Init_thread() and
  * takes requests.  A request is TEXT bytes: a STRIKE, which may be empty.  For each request a child
  * goes on as the stage, and the answer is how the child ended: the int of wait().  A child that is
  * stopped goes on at once. */
