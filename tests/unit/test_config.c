@@ -35,7 +35,7 @@ static void check_refused(const char *key, const char *value)
     refuse_clear();
 }
 
-/* The golden config of a family without the key `without`, if any, and with the keys of an object. */
+/* The golden config of a family without one key, unless `without` is NULL, and with some others. */
 static enum status read_patched(struct lm_config *config, const char *family, const char *without,
                                 const char *patch)
 {
@@ -62,7 +62,7 @@ static void check_patch_refused(const char *family, const char *patch, const cha
     if (read_patched(&config, family, NULL, patch) != E_FORMAT)
         fail_msg("%s: %s was not refused", family, patch);
     if (strstr(refuse_reason(), named) == NULL || strstr(refuse_reason(), "config.json") == NULL)
-        fail_msg("\"%s\" names not both the file and %s", refuse_reason(), named);
+        fail_msg("\"%s\" lacks the file or %s", refuse_reason(), named);
     refuse_clear();
 }
 
