@@ -13,6 +13,7 @@
 #include "driver/suite_model.h"
 #include "shard/activations.h"
 #include "suite/paths.h"
+#include "suite/tasks.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -260,6 +260,14 @@ static bool has_top_k(const struct entries *entries)
     return false;
 }
 
+static bool has_skip(const struct entries *entries)
+{
+    for (int i = 0; i < entries->count; i++)
+        if (entries->entry[i].sae.skip)
+            return true;
+    return false;
+}
+
 /* Code that loads an autoencoder of the middle of the list. */
 static void write_usage(FILE *out, const struct entries *entries)
 {
@@ -271,13 +279,16 @@ static void write_usage(FILE *out, const struct entries *entries)
     fprintf(out, "<pre><code>import numpy as np\n"
             "p = np.load(\"%s/params.npz\")\n"
             "pre = x @ p[\"W_enc\"] + p[\"b_enc\"]                # x: activations [rows, d]\n"
-            "f = np.maximum(pre, 0) * (pre &gt; p[\"threshold\"])  # latents\n"
-            "y = f @ p[\"W_dec\"] + p[\"b_dec\"]                  # reconstruction\n"
-            "</code></pre>\n", folder);
+            "f = np.where(pre &gt; p[\"threshold\"], pre, 0)       # latents\n", folder);
     if (has_top_k(entries))
-        fputs("<p>For the recipe <code>topk</code>, keep only the <code>p[\"k\"]</code> largest "
-              "latents of each row, and set the others to 0.</p>\n", out);
-    fputs("<p>With SAELens (version 6), which also reads the hook point of the site from "
+        fputs("if \"k\" in p:                                   # recipe topk: the k largest\n"
+              "    f[f &lt; np.sort(f)[:, -int(p[\"k\"][0]), None]] = 0\n", out);
+    fputs("y = f @ p[\"W_dec\"] + p[\"b_dec\"]                  # reconstruction\n", out);
+    if (has_skip(entries))
+        fputs("if \"affine_skip_connection\" in p: y += x @ p[\"affine_skip_connection\"]\n", out);
+    fputs("</code></pre>\n", out);
+    fputs("<p>With SAELens (from version 6.0 on; 6.24 for a transcoder with a skip matrix; 6.34 to "
+          "splice transcoders), which also reads the hook point of the site from "
           "<code>cfg.json</code>:</p>\n", out);
     fprintf(out, "<pre><code>from sae_lens import SAE\n"
             "sae = SAE.load_from_disk(\"%s\")\n</code></pre>\n", folder);

@@ -52,7 +52,17 @@ refuses_tokens_of_another_context() {
     grep -q "corpus.context is 64" "$dir/refusal"
 }
 
+# Where one number is read to, a thousand would not fit.
+refuses_an_attribute_of_many_values() {
+    rm -rf "$dir/run/harvest"
+    "$PYTHON" tests/faults/damage.py array "$dir/run/tokens/00001.h5" bos
+    refused "$dir/suite.yaml" "'bos' of $dir/run/tokens/00001.h5" 'wrong type'
+    rm "$dir/run/tokens/00001.h5"
+    stage 1 tokenize "$dir/suite.yaml"
+}
+
 try finds_a_flipped_bit_in_tokens
+try refuses_an_attribute_of_many_values
 try finds_a_flipped_bit_in_harvest
 try finds_a_flipped_bit_in_shuffle
 try finds_a_flipped_bit_in_train

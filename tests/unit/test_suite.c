@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "suite/explain.h"
 #include "suite/schema.h"
+#include "suite/suite.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
