@@ -14,8 +14,9 @@
  *           sync      fsync, fdatasync
  *           resize    ftruncate, truncate, fallocate
  *           disk      each of these
+ *           list      readdir; not one of disk
  *           message   calls of MPI that bring something from rank to rank
- *           any       disk and message
+ *           any       disk, list and message
  *   N       from 1; 5+ means: at the fifth call and at all later ones
  *   ACTION  KILL, TERM, INT, USR1, STOP   the process sends this signal to itself
  *           ENOSPC, EIO, EINTR            the call does nothing and fails with this error
@@ -30,6 +31,7 @@
  *   STRIKE_CLOCK     seconds that MPI_Wtime() gains at each call, in place of the time that passes
  *   STRIKE_SERVE     see serve()
  */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -47,10 +49,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum kind { ANY, DISK, WRITE, CREATE, RENAME, REMOVE, SYNC, RESIZE, MESSAGE, KINDS };
+enum kind { ANY, DISK, WRITE, CREATE, RENAME, REMOVE, SYNC, RESIZE, LIST, MESSAGE, KINDS };
 
 static const char *const KIND[KINDS] = {
-    "any", "disk", "write", "create", "rename", "remove", "sync", "resize", "message",
+    "any", "disk", "write", "create", "rename", "remove", "sync", "resize", "list", "message",
 };
 
 enum { SHORT = -1 };        /* next to the errors of a call */
@@ -153,7 +155,7 @@ __attribute__((destructor)) static void end(void)
 static bool is_now(int kind, const long n[KINDS])
 {
     const bool of_kind = spec_kind == ANY || spec_kind == kind
-                         || (spec_kind == DISK && kind != MESSAGE);
+                         || (spec_kind == DISK && kind < LIST);
 
     return spec_action < ACTIONS && of_kind
            && (spec_on ? n[spec_kind] >= spec_n : n[spec_kind] == spec_n);
@@ -169,7 +171,7 @@ static int point(enum kind kind, const char *call, const char *path)
         return 0;
     n[ANY] = ++counted[ANY];
     n[kind] = ++counted[kind];
-    if (kind != MESSAGE)
+    if (kind < LIST)
         n[DISK] = ++counted[DISK];
     if (!is_now(kind, n))
         return 0;
@@ -268,6 +270,14 @@ OPEN(open64)
     }
 FOPEN(fopen)
 FOPEN(fopen64)
+
+struct dirent *readdir(DIR *folder)
+{
+    const int error = counting ? point_fd(LIST, "readdir", dirfd(folder)) : 0;
+
+    FAIL_AS(error, NULL);
+    return NEXT(readdir)(folder);
+}
 
 /* --- writes, which may be short ------------------------------------------------------- */
 
