@@ -6,6 +6,7 @@
  *           FOLDER/../shuffle, FOLDER/../harvest    if they are there: what rows they hold
  *           FOLDER/../tokens    and the model, if they are there: to score again
  */
+#include "base/path.h"
 #include "release/checks.h"
 #include "release/rescore.h"
 #include "release/streams.h"
