@@ -116,7 +116,6 @@ static bool is_claimed(const char *path, const char *text)
     int64_t bytes;
     const bool same = file_read(path, &found, &bytes) == OK && strcmp(found, text) == 0;
 
-    refuse_clear();
     free(found);
     return same;
 }
@@ -147,6 +146,8 @@ static enum status write_claim(const char *path, const char *text)
     REQUIRE(rename(mine, path) == 0, E_IO, "cannot rename %s to %s: %s", mine, path,
             strerror(errno));
 done:
+    if (st != OK)
+        unlink(mine);
     if (st != OK && is_claimed(path, text)) {
         refuse_clear();
         st = OK;
