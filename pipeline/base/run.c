@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/human.h"
 #include "base/memory.h"
+#include "base/threads.h"
 
 #include <hdf5.h>
 #include <signal.h>
@@ -63,6 +64,7 @@ enum status run_start(struct run *run, const char *stage, const char *help,
     int provided;
 
     memory_keep();
+    threads_settle();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
     die_handler = abort_all_ranks;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
