@@ -56,6 +56,36 @@ static enum status read_options(struct run *run, int argc, char **argv, bool *he
     return OK;
 }
 
+/* Refuse if this rank was not started as rank 0 was.  Collective; not yet agreed. */
+static enum status compare_lines(const struct run *run, int argc, char **argv)
+{
+    char line[2 * PATH_LENGTH] = "", first[2 * PATH_LENGTH];
+    size_t length;
+
+    length = (size_t)snprintf(line, sizeof line, "saemill-%s", run->stage);
+    for (int i = 1; i < argc && length < sizeof line; i++)
+        length += (size_t)snprintf(line + length, sizeof line - length, " %s", argv[i]);
+    memcpy(first, line, sizeof first);
+    MPI_Bcast(first, (int)sizeof first, MPI_BYTE, 0, run->comm);
+    if (strcmp(line, first) == 0)
+        return OK;
+    return refuse(E_USAGE, "rank %d was started as '%.300s', but rank 0 as '%.300s'; give all "
+                  "ranks the same command line", run->rank, line, first);
+}
+
+/* Read the command line, of which every rank must have the same.  Collective; *help_asked is the
+ * same on all ranks. */
+static enum status agree_options(struct run *run, int argc, char **argv, bool *help_asked)
+{
+    enum status st;
+
+    TRY_ALL(run->comm, read_options(run, argc, argv, help_asked));
+    TRY_ALL(run->comm, compare_lines(run, argc, argv));
+done:
+    *help_asked = *help_asked && st == OK;
+    return st;
+}
+
 enum status run_start(struct run *run, const char *stage, const char *help,
                       int argc, char **argv)
 {
@@ -77,7 +107,7 @@ enum status run_start(struct run *run, const char *stage, const char *help,
     signal(SIGINT, on_stop);
     signal(SIGUSR1, on_stop);
 
-    st = read_options(run, argc, argv, &help_asked);
+    st = agree_options(run, argc, argv, &help_asked);
     if (help_asked) {
         if (run->rank == 0)
             fputs(help, stdout);
