@@ -55,8 +55,48 @@ ranks_with_unlike_command_lines_all_leave() {
     unlike train "$dir/suite.yaml" "./$dir/suite.yaml" "rank 1 was started as"
 }
 
+# A batch job around us, on hosts that mpirun cannot reach.
+in_a_batch_job() {
+    env SLURM_JOB_ID=5 SLURM_JOBID=5 SLURM_NODELIST=n7 SLURM_JOB_NODELIST=n7 SLURM_NNODES=1 \
+        SLURM_TASKS_PER_NODE=1 SLURM_JOB_CPUS_PER_NODE=1 "$@"
+}
+
+a_run_stays_on_its_machine_in_a_batch_job() {
+    rm -rf "$dir/run"
+    in_a_batch_job timeout -s KILL "$hung" bin/saemill run "$dir/suite.yaml"
+    [ -e "$dir/run/release" ]
+}
+
+# A folder for sessions in which mpirun can make nothing.
+mpirun_says_why_it_cannot_start() {
+    rm -rf "$dir/run"
+    status=0
+    env OMPI_MCA_orte_tmpdir_base=/proc timeout -s KILL "$hung" bin/saemill run \
+        "$dir/suite.yaml" > "$dir/out" 2> "$dir/err" || status=$?
+    cat "$dir/err"
+    [ "$status" = 3 ]
+    grep -F "unable to create the desired directory" "$dir/err"
+    grep -F "unable to create the desired directory" "$dir/run/logs/tokenize.log"
+    grep -F "no rank of saemill-tokenize said why" "$dir/err"
+    grep "by hand: OMP_NUM_THREADS=[0-9]* mpirun .*/saemill-tokenize $dir/suite.yaml" "$dir/err"
+    bin/saemill status "$dir/suite.yaml" | grep -F "no rank of saemill-tokenize said why"
+}
+
+# The reason is the stage's own; what mpirun adds is in the log alone.
+mpirun_is_silent_when_a_rank_said_why() {
+    rm -rf "$dir/run"
+    cp "$dir/text/1.jsonl" "$dir/saved"
+    echo 'not json' > "$dir/text/1.jsonl"
+    refused "$dir/suite.yaml" "text/1.jsonl"
+    mv "$dir/saved" "$dir/text/1.jsonl"
+    grep -F "non-zero" "$dir/run/logs/tokenize.log"
+}
+
 try ordinary_threads
 try dynamic_teams_are_switched_off
 try fewer_threads_are_allowed_than_asked_for
 try ranks_with_unlike_command_lines_all_leave
+try a_run_stays_on_its_machine_in_a_batch_job
+try mpirun_says_why_it_cannot_start
+try mpirun_is_silent_when_a_rank_said_why
 finish
