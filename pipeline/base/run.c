@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/human.h"
 #include "base/memory.h"
+#include "base/output.h"
 #include "base/threads.h"
 
 #include <hdf5.h>
@@ -111,8 +112,7 @@ enum status run_start(struct run *run, const char *stage, const char *help,
     if (help_asked) {
         if (run->rank == 0)
             fputs(help, stdout);
-        MPI_Finalize();
-        exit(EXIT_SUCCESS);
+        exit(run_finish(run, OK));
     }
     return st;
 }
@@ -138,6 +138,8 @@ int run_finish(struct run *run, enum status st)
 {
     int broken = comm_broken;       /* possibly on one rank only */
 
+    if (st == OK)
+        st = agree(run->comm, run->rank == 0 ? output_finish() : OK);
     if (run->rank == 0 && st != OK)
         fprintf(stderr, "%ssaemill-%s: %s\n", run->line_open ? "\n" : "", run->stage,
                 refuse_reason());

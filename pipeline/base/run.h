@@ -34,8 +34,8 @@ struct run {
 enum status run_start(struct run *run, const char *stage, const char *help,
                       int argc, char **argv);
 
-/* Print the reason of a failure once, finalise MPI, return the exit status.  Collective; `st` must
- * be the same on all ranks. */
+/* Print the reason of a failure once, finalise MPI, return the exit status.  Output that could not
+ * be written is a failure.  Collective; `st` must be the same on all ranks. */
 int run_finish(struct run *run, enum status st);
 
 /* Is task number `task` the one that this run was asked to do, or was it asked to do all? */

@@ -92,6 +92,28 @@ mpirun_is_silent_when_a_rank_said_why() {
     grep -F "non-zero" "$dir/run/logs/tokenize.log"
 }
 
+# full_output COMMAND...: it says that its output could not be written.
+full_output() {
+    status=0
+    timeout -s KILL "$hung" "$@" > /dev/full 2> "$dir/err" || status=$?
+    cat "$dir/err"
+    [ "$status" = 6 ]
+    grep "cannot write to standard output: No space" "$dir/err"
+}
+
+output_that_cannot_be_written_is_an_error() {
+    full_output bin/saemill --help
+    full_output bin/saemill explain
+    full_output bin/saemill plan "$dir/suite.yaml"
+    full_output bin/saemill plan "$dir/suite.yaml" --json
+    full_output bin/saemill status "$dir/suite.yaml"
+    full_output bin/saemill submit "$dir/suite.yaml" --dry-run
+    for stage in $stages verify; do
+        full_output "bin/saemill-$stage" --help
+    done
+    full_output bin/saemill-tokenize "$dir/suite.yaml"
+}
+
 try ordinary_threads
 try dynamic_teams_are_switched_off
 try fewer_threads_are_allowed_than_asked_for
@@ -99,4 +121,5 @@ try ranks_with_unlike_command_lines_all_leave
 try a_run_stays_on_its_machine_in_a_batch_job
 try mpirun_says_why_it_cannot_start
 try mpirun_is_silent_when_a_rank_said_why
+try output_that_cannot_be_written_is_an_error
 finish
