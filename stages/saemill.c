@@ -5,6 +5,7 @@
  */
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/output.h"
 #include "driver/calibrate.h"
 #include "driver/cores.h"
 #include "driver/launch.h"
@@ -317,8 +318,10 @@ static enum status command(int argc, char **argv)
 int main(int argc, char **argv)
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    const enum status st = command(argc, argv);
+    enum status st = command(argc, argv);
 
+    if (st == OK)
+        st = output_finish();
     fflush(stdout);
     if (refuse_reason()[0] != '\0')
         fprintf(stderr, "saemill: %s\n", refuse_reason());
