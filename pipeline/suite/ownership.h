@@ -1,8 +1,8 @@
 /* ownership.h -- a run folder belongs to one suite.
  *
  * In a run folder, a file that exists is complete; but it is the right one only for the suite that
- * made it.  So the folder keeps the effective suite, RUN/suite.yaml.  A suite that differs is
- * refused while anything exists that depends on the difference.
+ * made it.  So the folder keeps the effective suite, RUN/suite.yaml, and its checksum.  A
+ * suite that differs is refused while anything exists that depends on the difference.
  */
 #ifndef OWNERSHIP_H
 #define OWNERSHIP_H
@@ -12,7 +12,7 @@
 /* Claim the run folder `run` for a suite whose effective text is `text`, or refuse.  Technical
  * values may change (schema.h), and groups of autoencoders may be added after the others.
  * Local; one process of a run calls it.  E_USAGE names the value and what was made with it;
- * E_IO, E_SPACE. */
+ * E_FORMAT if RUN/suite.yaml is not whole; E_IO, E_SPACE. */
 enum status ownership_claim(const char *run, const char *text);
 
 #endif
