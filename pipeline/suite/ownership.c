@@ -5,11 +5,13 @@
 #include "suite/schema.h"
 #include "suite/stages.h"
 
-#include <glob.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static const char UNFINISHED[] = "suite.yaml.claim-";   /* and the number of the process */
 
 /* The folders of `first` and the stages after it, those that exist: "train, release". */
 static void list_made(char list[128], const char *run, const char *first)
@@ -135,28 +137,42 @@ static bool is_claimed(const char *path, const char *content)
     return same;
 }
 
-/* Remove the unfinished files of claims, of processes that were killed in write_claim().  A process
- * that is still there and misses its file finds the claim already made. */
-static void remove_unfinished(const char *path)
+/* Is this the name of a claim that a process writes: suite.yaml.claim-PID, with .part or without? */
+static bool is_unfinished(const char *name)
 {
-    char pattern[PATH_LENGTH];
-    glob_t found;
+    const size_t prefix = sizeof UNFINISHED - 1;
+    const size_t digits = strncmp(name, UNFINISHED, prefix) == 0
+                        ? strspn(name + prefix, "0123456789") : 0;
 
-    path_print(pattern, "%s.*", path);
-    if (glob(pattern, 0, NULL, &found) == 0) {
-        for (size_t f = 0; f < found.gl_pathc; f++)
-            unlink(found.gl_pathv[f]);
-        globfree(&found);
-    }
+    return digits > 0 && (name[prefix + digits] == '\0'
+                          || strcmp(name + prefix + digits, ".part") == 0);
+}
+
+/* Remove the unfinished files of claims, of processes that were killed in write_claim(), and nothing
+ * else.  A process that is still there and misses its file finds the claim already made.  What
+ * cannot be removed does no harm. */
+static void remove_unfinished(const char *run)
+{
+    char path[PATH_LENGTH];
+    DIR *folder = opendir(run);
+
+    if (folder == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL; )
+        if (is_unfinished(entry->d_name)) {
+            path_print(path, "%s/%s", run, entry->d_name);
+            unlink(path);
+        }
+    closedir(folder);
 }
 
 /* Write RUN/suite.yaml whole, although other processes may do the same at this moment. */
-static enum status write_claim(const char *path, const char *content)
+static enum status write_claim(const char *run, const char *path, const char *content)
 {
     char mine[PATH_LENGTH];
     enum status st;
 
-    path_print(mine, "%s.%ld", path, (long)getpid());
+    path_print(mine, "%s/%s%ld", run, UNFINISHED, (long)getpid());
     TRY(file_write(mine, content, (int64_t)strlen(content)));
     TRY(rename(mine, path) == 0 ? OK : file_refuse("publish", path));
 done:
@@ -218,10 +234,10 @@ enum status ownership_claim(const char *run, const char *text)
             TRY(compare(run, before, now));
         }
     }
-    TRY(write_claim(path, content));
+    TRY(write_claim(run, path, content));
 done:
     if (st == OK)
-        remove_unfinished(path);
+        remove_unfinished(run);
     free(content);
     free(now);
     free(before);

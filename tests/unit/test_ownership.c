@@ -195,6 +195,30 @@ static void autoencoders_may_not_be_taken_away(void **state)
     expect_words("'sites: [mlp]'");
 }
 
+/* A path is no pattern, and a name that only looks like ours is somebody's. */
+static void only_unfinished_claims_are_removed(void **state)
+{
+    static const char *const THEIRS[] = {
+        "run1/suite.yaml.claim-1", "run2/suite.yaml.bak", "run[12]/suite.yaml.bak",
+        "run[12]/suite.yaml.orig", "run[12]/suite.yaml.2026", "run[12]/suite.yaml.claim-",
+        "run[12]/suite.yaml.claim-1.bak",
+    };
+    char run[PATH_LENGTH];
+
+    (void)state;
+    for (size_t f = 0; f < sizeof THEIRS / sizeof *THEIRS; f++)
+        assert_int_equal(file_write(in_scratch(THEIRS[f]), "mine", 4), OK);
+    assert_int_equal(file_write(in_scratch("run[12]/suite.yaml.claim-7"), "", 0), OK);
+    assert_int_equal(file_write(in_scratch("run[12]/suite.yaml.claim-8.part"), "", 0), OK);
+    path_print(run, "%s/run[12]", scratch);
+    assert_int_equal(ownership_claim(run, "name: n\n"), OK);
+    for (size_t f = 0; f < sizeof THEIRS / sizeof *THEIRS; f++)
+        if (!file_exists(in_scratch(THEIRS[f])))
+            fail_msg("%s is gone", THEIRS[f]);
+    assert_false(file_exists(in_scratch("run[12]/suite.yaml.claim-7")));
+    assert_false(file_exists(in_scratch("run[12]/suite.yaml.claim-8.part")));
+}
+
 /* All at once, after one that was killed at it: each claim holds, and nothing but it is left. */
 static void many_may_claim_at_once(void **state)
 {
@@ -208,7 +232,7 @@ static void many_may_claim_at_once(void **state)
         path_print(path, "%s/run", scratch);
         assert_int_equal(file_remove(path), OK);
         assert_int_equal(file_make_folder(path), OK);
-        path_print(path, "%s/run/suite.yaml.1.part", scratch);
+        path_print(path, "%s/run/suite.yaml.claim-1.part", scratch);
         assert_int_equal(file_write(path, "name:", 5), OK);
         assert_int_equal(pipe(gate), 0);
         for (int c = 0; c < CLAIMERS; c++)
@@ -245,6 +269,7 @@ int main(void)
         cmocka_unit_test(a_claim_that_is_not_whole_is_refused),
         cmocka_unit_test(an_earlier_claim_of_the_same_suite_holds),
         cmocka_unit_test(autoencoders_may_not_be_taken_away),
+        cmocka_unit_test(only_unfinished_claims_are_removed),
         cmocka_unit_test(many_may_claim_at_once),
     };
 
