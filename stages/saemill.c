@@ -64,6 +64,8 @@ static enum status read_suite(struct suite *suite, const char *path)
     TRY(file_read(path, &yaml, &bytes));
     st = suite_parse(suite, yaml, path);
     free(yaml);
+    TRY(st);
+    TRY(ownership_check_source(suite->run, suite->text, path));
 done:
     return st;
 }

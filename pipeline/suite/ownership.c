@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char UNFINISHED[] = "suite.yaml.claim-";   /* and the number of the process */
@@ -212,6 +213,31 @@ static char *with_checksum(const char *text)
     if (asprintf(&content, "%s%s", text, line) < 0)
         die("no memory for the text of a suite");
     return content;
+}
+
+/* Are these names of one file? */
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev
+           && one.st_ino == other.st_ino;
+}
+
+enum status ownership_check_source(const char *run, const char *text, const char *source)
+{
+    char path[PATH_LENGTH], *content = with_checksum(text);
+    enum status st = OK;
+
+    path_print(path, "%s/suite.yaml", run);
+    if (is_same_file(path, source) && !is_claimed(path, content)) {
+        refuse_clear();
+        st = refuse(E_USAGE, "%s has the name of the file by which its run folder knows the suite "
+                    "that it belongs to, and would be replaced; give the suite file another name, "
+                    "or keep it in another folder", source);
+    }
+    free(content);
+    return st;
 }
 
 enum status ownership_claim(const char *run, const char *text)

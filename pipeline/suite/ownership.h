@@ -9,6 +9,10 @@
 
 #include "base/refuse.h"
 
+/* Refuse if the suite file `source`, with the effective text `text`, would itself be replaced by the
+ * claim, that is, if it is RUN/suite.yaml and not the claim of this very suite.  Local.  E_USAGE. */
+enum status ownership_check_source(const char *run, const char *text, const char *source);
+
 /* Claim the run folder `run` for a suite whose effective text is `text`, or refuse.  Technical
  * values may change (schema.h), and groups of autoencoders may be added after the others.
  * Local; one process of a run calls it.  E_USAGE names the value and what was made with it;

@@ -270,6 +270,7 @@ enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path)
     TRY_ROOT(comm, suite_check_file(path));
     TRY(comm_read_file(comm, path, &yaml, &bytes));
     TRY_ALL(comm, suite_parse(suite, yaml, path));
+    TRY_ROOT(comm, ownership_check_source(suite->run, suite->text, path));
     TRY_ROOT(comm, ownership_claim(suite->run, suite->text));
 done:
     free(yaml);

@@ -72,11 +72,23 @@ a_circle_of_links() {
     wrong "$dir/circle.yaml" "circle.yaml" "symbolic links"
 }
 
+# A suite file that lies where the run folder keeps its own copy, and files next to it.
+a_suite_file_in_the_place_of_the_claim() {
+    mkdir "$dir/run"
+    sed 's/^name:.*/& # mine/' "$dir/suite.yaml" > "$dir/run/suite.yaml"
+    cp "$dir/run/suite.yaml" "$dir/run/suite.yaml.bak"
+    wrong "$dir/run/suite.yaml" "$dir/run/suite.yaml has the name" "another name"
+    if stage 1 tokenize "$dir/run/suite.yaml"; then return 1; fi
+    cmp "$dir/run/suite.yaml" "$dir/run/suite.yaml.bak"
+    rm -r "$dir/run"
+}
+
 for claim in an_unknown_key a_wrong_type a_list_for_a_scalar a_scalar_for_a_list \
     a_number_beyond_all a_layer_out_of_range a_layer_of_autoencoders_out_of_range \
     two_of_one_name a_site_not_harvested tabs a_key_twice no_autoencoders an_empty_file \
     a_file_that_is_no_yaml a_file_of_a_gigabyte a_file_that_is_not_there a_folder \
-    a_missing_model a_missing_corpus a_circle_of_links; do
+    a_missing_model a_missing_corpus a_circle_of_links \
+    a_suite_file_in_the_place_of_the_claim; do
     try $claim
 done
 finish

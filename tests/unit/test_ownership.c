@@ -219,6 +219,24 @@ static void only_unfinished_claims_are_removed(void **state)
     assert_false(file_exists(in_scratch("run[12]/suite.yaml.claim-8.part")));
 }
 
+/* A suite file may not lie where the claim goes; the claim itself may serve as a suite file. */
+static void a_suite_file_is_not_replaced(void **state)
+{
+    char run[PATH_LENGTH], source[PATH_LENGTH];
+
+    (void)state;
+    path_print(run, "%s/own", scratch);
+    path_print(source, "%s/own/./suite.yaml", scratch);
+    assert_int_equal(file_write(in_scratch("own/suite.yaml"), "name: n # mine\n", 15), OK);
+    assert_int_equal(ownership_check_source(run, "name: n\n", source), E_USAGE);
+    expect_words("own/./suite.yaml has the name of the file by which its run folder");
+    refuse_clear();
+    assert_int_equal(ownership_check_source(run, "name: n\n", in_scratch("other.yaml")), OK);
+    assert_int_equal(file_remove(source), OK);
+    assert_int_equal(ownership_claim(run, "name: n\n"), OK);
+    assert_int_equal(ownership_check_source(run, "name: n\n", source), OK);
+}
+
 /* All at once, after one that was killed at it: each claim holds, and nothing but it is left. */
 static void many_may_claim_at_once(void **state)
 {
@@ -270,6 +288,7 @@ int main(void)
         cmocka_unit_test(an_earlier_claim_of_the_same_suite_holds),
         cmocka_unit_test(autoencoders_may_not_be_taken_away),
         cmocka_unit_test(only_unfinished_claims_are_removed),
+        cmocka_unit_test(a_suite_file_is_not_replaced),
         cmocka_unit_test(many_may_claim_at_once),
     };
 
