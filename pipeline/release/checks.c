@@ -2,6 +2,7 @@
 #include "base/agree.h"
 #include "base/allocate.h"
 #include "base/file.h"
+#include "evaluate/scores.h"
 #include "lm/safetensors.h"
 #include "release/digests.h"
 #include "sae/saelens.h"
@@ -242,7 +243,7 @@ static enum status check_scores(const char *folder, const char *path)
     json_t *scores = NULL;
     enum status st;
 
-    TRY(read_json(&scores, path));
+    TRY(scores_read(&scores, path));
     name = name == NULL ? folder : name + 1;
     const double l0 = json_number_value(json_object_get(scores, "l0"));
     const bool named = strncmp(name, PREFIX, strlen(PREFIX)) == 0;

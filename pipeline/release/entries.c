@@ -1,6 +1,7 @@
 #include "release/entries.h"
 #include "base/allocate.h"
 #include "base/die.h"
+#include "evaluate/scores.h"
 #include "suite/paths.h"
 
 #include <math.h>
@@ -36,15 +37,9 @@ double entries_score(const struct entry *entry, const char *name)
 
 static enum status read_scores(struct entry *entry, const char *path)
 {
-    json_error_t error;
-    char *text = NULL;
-    int64_t size;
     enum status st;
 
-    TRY(file_read(path, &text, &size));
-    entry->scores = json_loadb(text, (size_t)size, JSON_REJECT_DUPLICATES, &error);
-    REQUIRE(entry->scores != NULL, E_FORMAT, "cannot read the scores %s, line %d: %s", path,
-            error.line, error.text);
+    TRY(scores_read(&entry->scores, path));
     for (size_t i = 0; i < sizeof NEEDED / sizeof *NEEDED; i++) {
         const json_t *value = json_object_get(entry->scores, NEEDED[i]);
 
@@ -55,7 +50,6 @@ static enum status read_scores(struct entry *entry, const char *path)
     REQUIRE(isfinite(entries_score(entry, "l0")), E_NUMERIC,
             "cannot release %s: its l0 is not a number", path);
 done:
-    free(text);
     return st;
 }
 

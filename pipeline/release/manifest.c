@@ -3,6 +3,7 @@
 #include "base/allocate.h"
 #include "base/die.h"
 #include "base/version.h"
+#include "base/walk.h"
 #include "corpus/corpus.h"
 #include "corpus/tokenizer.h"
 #include "release/digests.h"
@@ -11,9 +12,7 @@
 #include "suite/paths.h"
 
 #include <cblas.h>
-#include <glob.h>
 #include <gnu/libc-version.h>
-#include <libgen.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,39 +33,49 @@ void manifest_model_name(char name[256], const struct suite *suite)
     char path[PATH_LENGTH];
 
     path_print(path, "%s", suite->model.path);
-    for (size_t end = strlen(path); end > 1 && path[end - 1] == '/'; end--)
-        path[end - 1] = '\0';
-    snprintf(name, 256, "%s", base_name(path));
+    path_trim(path);
+    snprintf(name, 256, "%.255s", base_name(path));
 }
 
 /* ---- inputs --------------------------------------------------------------------- */
 
-static void append_matches(struct digests *files, const struct suite *suite, const char *pattern)
+/* Append the weights that lie in the model's folder. */
+static enum status append_weights(struct digests *files, const char *folder)
 {
     char path[PATH_LENGTH];
-    glob_t found;
+    struct walk_names names = {0};
+    enum status st;
 
-    path_print(path, "%s/%s", suite->model.path, pattern);
-    if (glob(path, 0, NULL, &found) == 0)
-        for (size_t i = 0; i < found.gl_pathc; i++)
-            digests_append(files, found.gl_pathv[i]);
-    globfree(&found);
+    TRY(walk_names(&names, folder));
+    for (int64_t i = 0; i < names.count; i++)
+        if (path_ends(names.name[i], ".safetensors")) {
+            path_print(path, "%s/%s", folder, names.name[i]);
+            digests_append(files, path);
+        }
+done:
+    walk_names_free(&names);
+    return st;
 }
 
-/* List the files of the model, then those of the corpus.  *model is the number of the former. */
-static void list_inputs(struct digests *files, int64_t *model, const struct suite *suite,
-                        const struct corpus *corpus)
+/* List the files of the model, then those of the corpus.  *model is the number of the former.
+ * Local. */
+static enum status list_inputs(struct digests *files, int64_t *model, const struct suite *suite,
+                               const struct corpus *corpus)
 {
-    char tokenizer[PATH_LENGTH];
+    char path[PATH_LENGTH];
+    enum status st;
 
-    append_matches(files, suite, "config.json");
-    append_matches(files, suite, "*.safetensors");
-    tokenizer_path(tokenizer, suite->model.tokenizer, suite->model.path);
-    if (file_exists(tokenizer))
-        digests_append(files, tokenizer);
+    path_print(path, "%s/config.json", suite->model.path);
+    digests_append(files, path);
+    TRY(append_weights(files, suite->model.path));
+    tokenizer_path(path, suite->model.tokenizer, suite->model.path);
+    if (file_exists(path))
+        digests_append(files, path);
     *model = files->count;
     for (int i = 0; i < corpus->files; i++)
         digests_append(files, corpus->paths[i]);
+done:
+    return st;
 }
 
 /* [{"name", "bytes", "sha256"}] of files `first` to `end`. */
@@ -95,7 +104,7 @@ static enum status count_sequences(int64_t sequences[TOKENS_PARTS], const struct
 
     for (int i = 0; i < corpus->files; i++)
         paths_tokens(paths[i], suite, i);
-    TRY(tokens_open(&tokens, paths, corpus->files));
+    TRY(tokens_open(&tokens, paths, corpus->files, suite->corpus.context));
     for (int part = 0; part < TOKENS_PARTS; part++)
         sequences[part] = tokens.sequences[part];
 done:
@@ -194,7 +203,7 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
     MPI_Bcast(gnuplot, sizeof gnuplot, MPI_CHAR, 0, comm);
     TRY_ALL(comm, corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count));
     TRY_ALL(comm, count_sequences(sequences, suite, &corpus));
-    list_inputs(&inputs, &model, suite, &corpus);
+    TRY_ALL(comm, list_inputs(&inputs, &model, suite, &corpus));
     TRY(digests_compute(&inputs, comm, NULL));
 
     cpu_name(cpu);
@@ -245,9 +254,11 @@ enum status manifest_suite(struct suite *suite, const char *folder, const json_t
     path_print(path, "%s/manifest.json", folder);
     REQUIRE(text != NULL, E_FORMAT, "%s has no suite", path);
     TRY(suite_parse(suite, text, path));
-    path_print(path, "%s", folder);
+    path_above(path, folder);
     free(suite->run);
-    suite->run = strdup(dirname(path));
+    suite->run = strdup(path);
+    if (suite->run == NULL)
+        die("no memory for the path %s", path);
 done:
     return st;
 }

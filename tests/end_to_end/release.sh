@@ -80,6 +80,24 @@ notices_rows_that_were_not_harvested() {
     mv "$dir/good" "$shard"
 }
 
+# With the slash that shells add; and from within.
+is_verified_wherever_it_is_named_from() {
+    timeout "$hung" bin/saemill verify "$release//" | grep 'has the scores it says'
+    here=$PWD
+    (cd "$release" && timeout "$hung" "$here/bin/saemill" verify . > "$here/$dir/out")
+    grep '3 streams: the shuffled rows are those that were harvested' "$dir/out"
+}
+
+# A folder that cannot be read to its end is not one with fewer files.
+is_not_sealed_when_its_files_cannot_be_listed() {
+    mv "$release" "$dir/honest"
+    under=release.part struck list:3:EIO 1 0 release
+    [ "$status" = 3 ]
+    grep 'saemill-release: cannot list the folder' "$dir/struck"
+    [ ! -e "$release" ]
+    mv "$dir/honest" "$release"
+}
+
 # Away from its run it is checked all the same.
 is_verified_elsewhere() {
     cp -r "$release" "$dir/fetched"
@@ -91,7 +109,8 @@ is_verified_elsewhere() {
 for claim in is_made has_the_sums_it_lists is_verified loads_in_numpy_as_trained \
         does_not_tell_where_it_was has_a_report_that_needs_nothing_else \
         is_left_alone_when_it_is_there is_the_same_elsewhere notices_a_flipped_bit \
-        notices_a_wrong_score notices_rows_that_were_not_harvested is_verified_elsewhere; do
+        notices_a_wrong_score notices_rows_that_were_not_harvested is_verified_wherever_it_is_named_from \
+        is_not_sealed_when_its_files_cannot_be_listed is_verified_elsewhere; do
     try $claim
 done
 finish

@@ -16,7 +16,8 @@
  *           disk      each of these
  *           message   calls of MPI that bring something from rank to rank
  *           any       disk and message
- *           read      open and fopen of a file to read, read and its relatives, fread, readdir
+ *           read      open and fopen of a file to read, read and its relatives, fread
+ *           list      readdir
  *           memory    malloc and its relatives, after MPI_Init_thread(); under any path
  *   N       from 1; 5+ means: at the fifth call and at all later ones
  *   ACTION  KILL, TERM, INT, USR1, STOP   the process sends this signal to itself
@@ -58,12 +59,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum kind { ANY, DISK, WRITE, CREATE, RENAME, REMOVE, SYNC, RESIZE, MESSAGE, READ, MEMORY,
+enum kind { ANY, DISK, WRITE, CREATE, RENAME, REMOVE, SYNC, RESIZE, MESSAGE, READ, FOLDER, MEMORY,
             KINDS };
 
 static const char *const KIND[KINDS] = {
     "any", "disk", "write", "create", "rename", "remove", "sync", "resize", "message", "read",
-    "memory",
+    "list", "memory",
 };
 
 enum { SHORT = -1, LIST = -2 };     /* next to the errors of a call */
@@ -459,7 +460,7 @@ size_t fread(void *to, size_t size, size_t count, FILE *file)
 
 struct dirent *readdir(DIR *folder)
 {
-    const int error = counting ? point_fd(READ, "readdir", dirfd(folder)) : 0;
+    const int error = counting ? point_fd(FOLDER, "readdir", dirfd(folder)) : 0;
 
     FAIL_AS(error, NULL);
     return NEXT(readdir)(folder);
