@@ -18,7 +18,7 @@ void *allocate(long long count, long long bytes)
     return memory;
 }
 
-/* Ask for huge pages, in the whole pages of this memory.  A failure is ignored: it is only advice. */
+/* Ask for huge pages in the whole pages of this memory.  A failure of this advice is ignored. */
 static void *in_huge_pages(char *memory, long long bytes)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

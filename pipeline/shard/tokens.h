@@ -64,8 +64,8 @@ struct tokens {
     int64_t *before[TOKENS_PARTS];  /* [shards.count + 1] sequences in earlier shards */
 };
 
-/* Read the headers of all shards, whose sequences must be `context` ids long: buffers of the suite's
- * context hold what is read.  `paths` is copied.  Local.  E_IO, E_FORMAT (unknown version,
+/* Read the headers of all shards, whose sequences must be `context` ids long: buffers of the
+ * suite's context hold what is read.  `paths` is copied.  Local.  E_IO, E_FORMAT (unknown version,
  * sequences of another length, shards of different special tokens). */
 enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH], int shards,
                         int64_t context);
