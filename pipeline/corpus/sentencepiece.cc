@@ -39,7 +39,7 @@ static enum status guarded(const char *what, Call call)
 }
 
 static enum status encode_text(const void *model, const char *text, int64_t bytes, int32_t **ids,
-                          int64_t *count)
+                               int64_t *count)
 {
     std::vector<int> found;
     const auto done = processor(model)->Encode({ text, static_cast<size_t>(bytes) }, &found);
@@ -55,7 +55,7 @@ static enum status encode_text(const void *model, const char *text, int64_t byte
 }
 
 static enum status decode_ids(const void *model, const int32_t *ids, int64_t count, char **text,
-                          int64_t *bytes)
+                              int64_t *bytes)
 {
     std::string found;
     const auto done = processor(model)->Decode(std::vector<int>(ids, ids + count), &found);

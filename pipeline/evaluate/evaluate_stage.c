@@ -161,7 +161,6 @@ static double task_work(const struct stage_host *host, const struct tap_task *ta
 
 /* --- time and disk ------------------------------------------------------------------- */
 
-
 static double given_rate(const struct suite *suite)
 {
     return suite->rates.evaluate;

@@ -16,9 +16,11 @@ static enum status check_shape(hid_t file, const char *path, const char *name, i
     enum status st;
 
     TRY(h5_shape(file, path, name, &found_rows, &found_columns));
-    REQUIRE(found_rows == rows && found_columns == columns, E_FORMAT, "data set '%s' of %s is %lld x "
-            "%lld, but its attributes say %lld x %lld", name, path, (long long)found_rows,
-            (long long)found_columns, (long long)rows, (long long)columns);
+    REQUIRE(found_rows == rows && found_columns == columns, E_FORMAT,
+            "data set '%s' of %s is %lld x "
+            "%lld, but its attributes say %lld x %lld",
+            name, path, (long long)found_rows, (long long)found_columns, (long long)rows,
+            (long long)columns);
 done:
     return st;
 }

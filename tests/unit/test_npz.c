@@ -292,7 +292,8 @@ static void allocates_nothing_for_arrays_that_do_not_fit(void **state)
     sae_free(&sae);
     archive = zip_open(SCRATCH, 0, &code);
     assert_non_null(archive);
-    assert_int_equal(zip_delete(archive, (zip_uint64_t)zip_name_locate(archive, "threshold.npy", 0)),
+    assert_int_equal(zip_delete(archive,
+                                (zip_uint64_t)zip_name_locate(archive, "threshold.npy", 0)),
                      0);
     assert_int_equal(zip_close(archive), 0);
     const int64_t before = memory_start_peak();
