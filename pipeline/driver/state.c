@@ -2,6 +2,7 @@
 #include "base/allocate.h"
 #include "driver/stage.h"
 #include "driver/suite_model.h"
+#include "suite/tasks.h"
 
 #include <fts.h>
 #include <stdlib.h>

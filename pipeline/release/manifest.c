@@ -119,7 +119,7 @@ static enum status count_sequences(int64_t sequences[TOKENS_PARTS], const struct
 
     for (int i = 0; i < corpus->files; i++)
         paths_tokens(paths[i], suite, i);
-    TRY(tokens_open(&tokens, paths, corpus->files));
+    TRY(tokens_open(&tokens, paths, corpus->files, suite->corpus.context));
     for (int part = 0; part < TOKENS_PARTS; part++)
         sequences[part] = tokens.sequences[part];
 done:
