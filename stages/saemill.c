@@ -3,6 +3,7 @@
  * It is no MPI program; each stage is one, and is started under mpirun.  What it knows of
  * a run it sees from the files in the run folder, so that it needs no memory of its own.
  */
+#include "base/allocate.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/output.h"
@@ -320,6 +321,7 @@ static enum status command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    allocate_for_json();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     enum status st = command(argc, argv);
 

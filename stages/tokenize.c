@@ -15,6 +15,7 @@
 #include "corpus/corpus.h"
 #include "corpus/documents.h"
 #include "corpus/sequences.h"
+#include "corpus/tokenize_stage.h"
 #include "corpus/tokenizer.h"
 #include "lm/config.h"
 #include "suite/paths.h"
@@ -209,6 +210,18 @@ done:
     return st;
 }
 
+/* Local. */
+static enum status check_disk(const char *path, const char *shard)
+{
+    int64_t bytes;
+    enum status st;
+
+    TRY(file_size(path, &bytes));
+    TRY(file_check_disk(shard, tokenize_stage_least_bytes(bytes), "tokenize"));
+done:
+    return st;
+}
+
 /* One corpus file to one token shard.  Collective. */
 static enum status tokenize_file(struct work *work, const char *path, int file)
 {
@@ -219,6 +232,7 @@ static enum status tokenize_file(struct work *work, const char *path, int file)
     paths_tokens(shard, &work->suite, file);
     if (comm_file_exists(work->run->comm, shard))
         return OK;
+    TRY_ROOT(work->run->comm, check_disk(path, shard));
     for (int part = 0; part < TOKENS_PARTS; part++)
         work->parts[part] = (struct sequences){ .context = work->suite.corpus.context,
                                                 .special = work->special };

@@ -1,4 +1,5 @@
 #include "base/run.h"
+#include "base/allocate.h"
 #include "base/die.h"
 #include "base/file.h"
 #include "base/human.h"
@@ -95,6 +96,7 @@ enum status run_start(struct run *run, const char *stage, const char *help,
     int provided;
 
     memory_keep();
+    allocate_for_json();
     threads_settle();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
     die_handler = abort_all_ranks;
