@@ -5,6 +5,7 @@
  */
 #include "base/file.h"
 #include "base/memory.h"
+#include "corpus/selection.h"
 #include "driver/calibrate.h"
 #include "driver/cores.h"
 #include "driver/launch.h"
@@ -108,6 +109,7 @@ static enum status complete_stage(enum stage stage, const char *path, const stru
                stage_row(stage)->makes);
         return OK;
     }
+    TRY(selection_check_parts(suite));
     TRY(run_stage(stage, path, suite, layout_of(stage, suite, model, layout_nodes_here())));
     state_free(state);
     TRY(state_read(state, suite));
