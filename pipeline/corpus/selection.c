@@ -54,8 +54,10 @@ static enum status check_corpus(const struct suite *suite)
     struct corpus corpus = {0};
     enum status st;
 
-    REQUIRE(suite->corpus.holdout > 0, E_USAGE, "%s: corpus.holdout is 0, so evaluate would have no "
-            "text to score autoencoders on; give it a share above 0, as 0.01", suite->path);
+    REQUIRE(suite->corpus.holdout > 0, E_USAGE,
+            "%s: corpus.holdout is 0, so evaluate would have no "
+            "text to score autoencoders on; give it a share above 0, as 0.01",
+            suite->path);
     if (corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count) != OK) {
         refuse_clear();     /* whoever needs the corpus now says that it is not here */
         return OK;
@@ -83,7 +85,8 @@ enum status selection_check_parts(const struct suite *suite)
     TRY(tokens_open(&tokens, paths, shards, suite->corpus.context));
     const int64_t train = tokens.sequences[TOKENS_TRAIN];
     const int64_t held_out = tokens.sequences[TOKENS_HOLDOUT];
-    REQUIRE(train > 0 && held_out > 0, E_USAGE, "%s/tokens has %lld sequences for training and %lld "
+    REQUIRE(train > 0 && held_out > 0, E_USAGE,
+            "%s/tokens has %lld sequences for training and %lld "
             "held out, but both are needed; set corpus.holdout (now %g) %s, or give the text as "
             "more documents (a .txt file is one), then remove %s/tokens and go on", suite->run,
             (long long)train, (long long)held_out, suite->corpus.holdout,
