@@ -42,6 +42,8 @@ CHECKS   = $(if $(filter thread,$(SANITIZE)),thread,address$(,)undefined)
 OPT      = -O2 -g -fopenmp $(if $(SANITIZE),-fsanitize=$(CHECKS) -fno-omit-frame-pointer)
 WARN     = -Wall -Wextra -Wshadow -Wconversion -Werror
 CPPFLAGS = -Ipipeline -I. -D_GNU_SOURCE -MMD -MP
+# ThreadSanitizer starts after the functions that choose a clone (clones.h) and would be asked by them.
+CPPFLAGS += $(if $(filter thread,$(SANITIZE)),-DONE_CLONE=)
 CFLAGS   = -std=c11 $(OPT) $(WARN)
 FAST     = -O3 -ffp-contract=fast -fno-math-errno
 CXXFLAGS = -std=c++17 $(OPT) -Wall -Wextra -Wshadow -Wconversion

@@ -5,7 +5,11 @@
  */
 #include "base/file.h"
 #include "base/memory.h"
+<<<<<<< HEAD
 #include "corpus/selection.h"
+=======
+#include "base/output.h"
+>>>>>>> main
 #include "driver/calibrate.h"
 #include "driver/cores.h"
 #include "driver/launch.h"
@@ -20,6 +24,7 @@
 #include "driver/task.h"
 #include "suite/explain.h"
 #include "suite/ownership.h"
+#include "suite/yaml_limits.h"
 
 #include <hdf5.h>
 #include <stdio.h>
@@ -57,15 +62,17 @@ static const char HELP_END[] =
 /* Read the suite file without MPI.  Local. */
 static enum status read_suite(struct suite *suite, const char *path)
 {
-    char *yaml;
+    char *yaml = NULL;
     int64_t bytes;
     enum status st;
 
     TRY(suite_check_file(path));
     TRY(file_read(path, &yaml, &bytes));
-    st = suite_parse(suite, yaml, path);
-    free(yaml);
+    TRY(yaml_limits_check_bytes(yaml, bytes, path));
+    TRY(suite_parse(suite, yaml, path));
+    TRY(ownership_check_source(suite->run, suite->text, path));
 done:
+    free(yaml);
     return st;
 }
 
@@ -319,8 +326,10 @@ static enum status command(int argc, char **argv)
 int main(int argc, char **argv)
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    const enum status st = command(argc, argv);
+    enum status st = command(argc, argv);
 
+    if (st == OK)
+        st = output_finish();
     fflush(stdout);
     if (refuse_reason()[0] != '\0')
         fprintf(stderr, "saemill: %s\n", refuse_reason());

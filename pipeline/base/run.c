@@ -3,6 +3,8 @@
 #include "base/file.h"
 #include "base/human.h"
 #include "base/memory.h"
+#include "base/output.h"
+#include "base/threads.h"
 
 #include <hdf5.h>
 #include <signal.h>
@@ -55,6 +57,36 @@ static enum status read_options(struct run *run, int argc, char **argv, bool *he
     return OK;
 }
 
+/* Refuse if this rank was not started as rank 0 was.  Collective; not yet agreed. */
+static enum status compare_lines(const struct run *run, int argc, char **argv)
+{
+    char line[2 * PATH_LENGTH] = "", first[2 * PATH_LENGTH];
+    size_t length;
+
+    length = (size_t)snprintf(line, sizeof line, "saemill-%s", run->stage);
+    for (int i = 1; i < argc && length < sizeof line; i++)
+        length += (size_t)snprintf(line + length, sizeof line - length, " %s", argv[i]);
+    memcpy(first, line, sizeof first);
+    MPI_Bcast(first, (int)sizeof first, MPI_BYTE, 0, run->comm);
+    if (strcmp(line, first) == 0)
+        return OK;
+    return refuse(E_USAGE, "rank %d was started as '%.300s', but rank 0 as '%.300s'; give all "
+                  "ranks the same command line", run->rank, line, first);
+}
+
+/* Read the command line, of which every rank must have the same.  Collective; *help_asked is the
+ * same on all ranks. */
+static enum status agree_options(struct run *run, int argc, char **argv, bool *help_asked)
+{
+    enum status st;
+
+    TRY_ALL(run->comm, read_options(run, argc, argv, help_asked));
+    TRY_ALL(run->comm, compare_lines(run, argc, argv));
+done:
+    *help_asked = *help_asked && st == OK;
+    return st;
+}
+
 enum status run_start(struct run *run, const char *stage, const char *help,
                       int argc, char **argv)
 {
@@ -63,6 +95,7 @@ enum status run_start(struct run *run, const char *stage, const char *help,
     int provided;
 
     memory_keep();
+    threads_settle();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
     die_handler = abort_all_ranks;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -75,12 +108,11 @@ enum status run_start(struct run *run, const char *stage, const char *help,
     signal(SIGINT, on_stop);
     signal(SIGUSR1, on_stop);
 
-    st = read_options(run, argc, argv, &help_asked);
+    st = agree_options(run, argc, argv, &help_asked);
     if (help_asked) {
         if (run->rank == 0)
             fputs(help, stdout);
-        MPI_Finalize();
-        exit(EXIT_SUCCESS);
+        exit(run_finish(run, OK));
     }
     return st;
 }
@@ -106,6 +138,8 @@ int run_finish(struct run *run, enum status st)
 {
     int broken = comm_broken;       /* possibly on one rank only */
 
+    if (st == OK)
+        st = agree(run->comm, run->rank == 0 ? output_finish() : OK);
     if (run->rank == 0 && st != OK)
         fprintf(stderr, "%ssaemill-%s: %s\n", run->line_open ? "\n" : "", run->stage,
                 refuse_reason());

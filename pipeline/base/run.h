@@ -28,14 +28,14 @@ struct run {
     bool        line_open;      /* the live line has not been ended */
 };
 
-/* Start MPI, switch off HDF5's own messages, read the command line, catch SIGTERM, SIGINT and
- * SIGUSR1.  --help prints `help` and ends the program.  E_USAGE if the command line is wrong;
- * run_finish() must be called then, too.  Collective. */
+/* Start MPI, settle the number of threads, switch off HDF5's own messages, read the command line,
+ * catch SIGTERM, SIGINT and SIGUSR1.  --help prints `help` and ends the program.  E_USAGE if the command line is wrong, or
+ * not the same on all ranks; run_finish() must be called then, too.  Collective. */
 enum status run_start(struct run *run, const char *stage, const char *help,
                       int argc, char **argv);
 
-/* Print the reason of a failure once, finalise MPI, return the exit status.  Collective; `st` must
- * be the same on all ranks. */
+/* Print the reason of a failure once, finalise MPI, return the exit status.  Output that could not
+ * be written is a failure.  Collective; `st` must be the same on all ranks. */
 int run_finish(struct run *run, enum status st);
 
 /* Is task number `task` the one that this run was asked to do, or was it asked to do all? */

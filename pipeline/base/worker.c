@@ -1,6 +1,7 @@
 #include "base/worker.h"
 #include "base/die.h"
 #include "base/phase.h"
+#include "base/threads.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ static void *work(void *of)
 {
     struct worker *worker = of;
 
+    threads_settle();
     pthread_mutex_lock(&worker->lock);
     while (worker->done < worker->given || !worker->ending) {
         if (worker->done == worker->given) {

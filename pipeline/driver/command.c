@@ -41,3 +41,18 @@ enum status command_read(char **output, const char *command)
     return refuse(E_IO, "%.*s failed (exit status %d): %s", (int)length, command,
                   WIFEXITED(how) ? WEXITSTATUS(how) : -1, command);
 }
+
+void command_write_word(FILE *out, const char *word)
+{
+    static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-./:=,%@+";
+
+    if (word[0] != '\0' && strspn(word, PLAIN) == strlen(word)) {
+        fprintf(out, " %s", word);
+        return;
+    }
+    fputs(" '", out);
+    for (; *word != '\0'; word++)
+        fputs(*word == '\'' ? "'\\''" : (char[]){ *word, '\0' }, out);
+    fputc('\'', out);
+}

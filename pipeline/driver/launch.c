@@ -1,6 +1,9 @@
 #include "driver/launch.h"
+#include "base/die.h"
 #include "base/file.h"
 #include "driver/command.h"
+#include "driver/complaints.h"
+#include "driver/environment.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +57,7 @@ static void starter_arguments(char *arguments[32], const struct launch *launch, 
                               char threads[16])
 {
     static const char *const MPIRUN[] = {
-        "mpirun", "-q", "--oversubscribe", "--bind-to", "none",
+        "mpirun", "--oversubscribe", "--bind-to", "none",
         "--mca", "mpi_yield_when_idle", "1",    /* who waits leaves the core to who works */
         "--mca", "odls_base_sigkill_timeout", NULL,
     };
@@ -84,87 +87,124 @@ static void starter_arguments(char *arguments[32], const struct launch *launch, 
     snprintf(threads, 16, "%d", launch->threads);
 }
 
-/* In the child: become mpirun or srun, out of reach of the terminal's Ctrl-C, which comes to
- * it by way of on_stop(), and not outliving its parent. */
-static _Noreturn void become_starter(const struct launch *launch, char *program, int complaints,
-                                     const sigset_t *unblocked)
+/* A command line, and the memory of its numbers. */
+struct command_line {
+    char *word[40];     /* NULL-terminated */
+    char  ranks[16], threads[16], task[32];
+};
+
+static void make_line(struct command_line *line, const struct launch *launch, char *program)
 {
-    char *arguments[40], ranks[16], threads[16], task[32];
+    char **word = line->word;
     int n = 0;
 
-    starter_arguments(arguments, launch, ranks, threads);
-    while (arguments[n] != NULL)
+    starter_arguments(word, launch, line->ranks, line->threads);
+    while (word[n] != NULL)
         n++;
-    arguments[n++] = program;
-    arguments[n++] = (char *)launch->argument;
+    word[n++] = program;
+    word[n++] = (char *)launch->argument;
     if (launch->one_task) {
-        snprintf(task, sizeof task, "%lld", (long long)launch->task);
-        arguments[n++] = "--task";
-        arguments[n++] = task;
+        snprintf(line->task, sizeof line->task, "%lld", (long long)launch->task);
+        word[n++] = "--task";
+        word[n++] = line->task;
     }
     if (launch->live)
-        arguments[n++] = "--live";
+        word[n++] = "--live";
     if (launch->brief)
-        arguments[n++] = "--brief";
-    arguments[n] = NULL;
+        word[n++] = "--brief";
+    word[n] = NULL;
+}
 
-    setenv("OMP_NUM_THREADS", threads, 1);
+/* In the child: become mpirun or srun, out of reach of the terminal's Ctrl-C, which comes to
+ * it by way of on_stop(), and not outliving its parent. */
+static _Noreturn void become_starter(const struct launch *launch, struct command_line *line,
+                                     int complaints, const sigset_t *unblocked)
+{
+    if (!launch->one_task)
+        environment_of_one_machine();
+    setenv("OMP_NUM_THREADS", line->threads, 1);
     sigprocmask(SIG_SETMASK, unblocked, NULL);
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (complaints >= 0)
-        dup2(complaints, STDERR_FILENO);
+    dup2(complaints, STDERR_FILENO);
     const int nothing = open("/dev/null", O_RDONLY);
     if (nothing >= 0)
         dup2(nothing, STDIN_FILENO);
-    execvp(arguments[0], arguments);
-    fprintf(stderr, "saemill: cannot start %s: %s\n", arguments[0], strerror(errno));
+    execvp(line->word[0], line->word);
+    fprintf(stderr, "saemill: cannot start %s: %s\n", line->word[0], strerror(errno));
     _exit(E_IO);
 }
 
+/* Refuse for a child that failed before a program of ours could say why: with the starter's own
+ * exit status, and the command to repeat. */
+static enum status refuse_unexplained(const struct launch *launch, const struct command_line *line,
+                                      int code)
+{
+    char *command;
+    size_t length;
+    FILE *out = open_memstream(&command, &length);
+    enum status st;
+
+    if (out == NULL)
+        die("no memory for a command");
+    fprintf(out, "OMP_NUM_THREADS=%s", line->threads);
+    for (char *const *word = line->word; *word != NULL; word++)
+        command_write_word(out, *word);
+    if (fclose(out) != 0)
+        die("no memory for a command");
+    st = refuse(E_IO, "%s ended with exit status %d, and no rank of %s said why; the words of %s "
+                "are above%s%s; to try it by hand: %s", line->word[0], code, launch->program,
+                line->word[0], launch->log != NULL ? " and in " : "",
+                launch->log != NULL ? launch->log : "", command);
+    free(command);
+    return st;
+}
+
 /* What became of it, in our own terms. */
-static enum status outcome(const struct launch *launch, int how)
+static enum status outcome(const struct launch *launch, const struct command_line *line, int how,
+                           struct complaints *complaints)
 {
     const int code = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
+    const bool known = code >= E_USAGE && code <= E_STOPPED;
 
-    if (stops_asked > 0 && code != OK)
+    if (code == OK)
+        return OK;
+    if (stops_asked > 0)
         return E_STOPPED;
+    if (!complaints->explained)
+        complaints_show(complaints);
     if (code > 128)
         return refuse(E_IO, "%s was ended by signal %d (%s)%s", launch->program, code - 128,
                       strsignal(code - 128),
                       code - 128 == SIGKILL ? "; was there too little memory?" : "");
-    return (enum status)code;
+    if (known && complaints->explained)
+        return (enum status)code;
+    return refuse_unexplained(launch, line, code);
 }
 
-/* Pass on what the child says on its standard error, until it closes it, and keep it. */
-static void copy_complaints(int from, const char *log)
+/* What was refused here goes to the log, too. */
+static void log_reason(const char *log)
 {
-    FILE *copy = fopen(log, "w");
-    char text[1024];
-    ssize_t n;
+    FILE *out = log != NULL && refuse_reason()[0] != '\0' ? fopen(log, "a") : NULL;
 
-    while ((n = read(from, text, sizeof text)) > 0 || (n < 0 && errno == EINTR)) {
-        if (n < 0)
-            continue;
-        fwrite(text, 1, (size_t)n, stderr);
-        if (copy != NULL) {
-            fwrite(text, 1, (size_t)n, copy);
-            fflush(copy);
-        }
-    }
-    if (copy != NULL)
-        fclose(copy);
-    close(from);
+    if (out == NULL)
+        return;
+    fprintf(out, "saemill: %s\n", refuse_reason());
+    fclose(out);
 }
 
 /* Start mpirun or srun and wait for its end.  Signals wait until `child` is known. */
 static enum status run_child(const struct launch *launch, char *program)
 {
-    int how = 0, complaints[2] = { -1, -1 };
+    struct complaints complaints;
+    struct command_line line;
+    int how = 0, pipe[2];
     sigset_t stops, before;
+    enum status st;
 
-    if (launch->log != NULL && pipe2(complaints, O_CLOEXEC) != 0)
+    if (pipe2(pipe, O_CLOEXEC) != 0)
         return refuse(E_IO, "cannot make a pipe: %s", strerror(errno));
+    make_line(&line, launch, program);
     sigemptyset(&stops);
     for (size_t s = 0; s < sizeof STOPS / sizeof *STOPS; s++)
         sigaddset(&stops, STOPS[s]);
@@ -172,25 +212,28 @@ static enum status run_child(const struct launch *launch, char *program)
     sigprocmask(SIG_BLOCK, &stops, &before);
     const pid_t pid = fork();
     if (pid == 0)
-        become_starter(launch, program, complaints[1], &before);
+        become_starter(launch, &line, pipe[1], &before);
     child = pid > 0 ? pid : 0;
     sigprocmask(SIG_SETMASK, &before, NULL);
-    if (complaints[1] >= 0)
-        close(complaints[1]);
-    if (pid < 0)
+    close(pipe[1]);
+    if (pid < 0) {
+        close(pipe[0]);
         return refuse(E_IO, "cannot start another process: %s", strerror(errno));
-    if (complaints[0] >= 0)
-        copy_complaints(complaints[0], launch->log);
+    }
+    complaints_copy(&complaints, pipe[0], launch->log);
     while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
         ;
     child = 0;
-    return outcome(launch, how);
+    st = outcome(launch, &line, how, &complaints);
+    complaints_free(&complaints);
+    log_reason(launch->log);
+    return st;
 }
 
 enum status launch(const struct launch *launch)
 {
     const char *starter = launch->starter == STARTER_SRUN ? "srun" : "mpirun";
-    const struct sigaction on_stops = { .sa_handler = on_stop };
+    const struct sigaction on_stops = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
     struct sigaction before[sizeof STOPS / sizeof *STOPS];
     char program[PATH_LENGTH];
     enum status st;

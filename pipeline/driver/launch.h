@@ -19,11 +19,14 @@ struct launch {
     int         ranks;
     int         threads;        /* of each rank */
     bool        live, brief;    /* pass --live, --brief (run.h) */
-    const char *log;            /* gets what is said on standard error, too; NULL: no file */
+    const char *log;            /* gets what is said on standard error, and why it failed, too;
+                                   NULL: no file */
 };
 
 /* Run it to its end and return its exit status; what it has to say of a failure it says
- * itself.  The first SIGINT, SIGTERM or SIGUSR1 that this process gets meanwhile asks the
+ * itself.  If it cannot, since the ranks did not start, the words of mpirun or srun are shown, and
+ * the command to repeat by hand.  What is not one task of a batch job runs on this machine alone,
+ * whatever batch job is around it.  The first SIGINT, SIGTERM or SIGUSR1 that this process gets meanwhile asks the
  * ranks to stop after the work in hand (SIGUSR1, which mpirun and srun pass on), the next ends
  * them at once.
  * Local.  E_STOPPED after a signal; E_IO, with words, if it cannot be started or was killed. */

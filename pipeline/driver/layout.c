@@ -1,5 +1,6 @@
 #include "driver/layout.h"
 #include "base/memory.h"
+#include "base/threads.h"
 #include "driver/cores.h"
 #include "driver/stage.h"
 #include "lm/weights.h"
@@ -39,7 +40,7 @@ struct stage_host layout_host(enum stage stage, const struct suite *suite,
 
     host.ranks = traits->ranks != NULL ? traits->ranks(&host) : nodes.cores;
     for (;; host.ranks--) {
-        host.threads = nodes.cores / host.ranks;
+        host.threads = threads_within_limit(nodes.cores / host.ranks);
         if (host.ranks == 1 || stage_node_bytes(&host, bytes_of(stage, &host)) <= nodes.memory)
             return host;
     }

@@ -1,5 +1,6 @@
 #include "driver/sbatch.h"
 #include "base/die.h"
+#include "driver/command.h"
 #include "driver/layout.h"
 #include "driver/queue.h"
 
@@ -9,22 +10,6 @@
 #include <string.h>
 
 /* --- words ------------------------------------------------------------------------- */
-
-/* Write a word so that a shell takes it as it is. */
-static void write_word(FILE *out, const char *word)
-{
-    static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "_-./:=,%@+";
-
-    if (word[0] != '\0' && strspn(word, PLAIN) == strlen(word)) {
-        fprintf(out, " %s", word);
-        return;
-    }
-    fputs(" '", out);
-    for (; *word != '\0'; word++)
-        fputs(*word == '\'' ? "'\\''" : (char[]){ *word, '\0' }, out);
-    fputc('\'', out);
-}
 
 __attribute__((format(printf, 2, 3)))
 static void add_word(FILE *out, const char *format, ...)
@@ -36,7 +21,7 @@ static void add_word(FILE *out, const char *format, ...)
     if (vasprintf(&word, format, args) < 0)
         die("no memory for a command");
     va_end(args);
-    write_word(out, word);
+    command_write_word(out, word);
     free(word);
 }
 

@@ -5,8 +5,9 @@
  *   y  = f W_dec + b_dec (+ x W_skip)         reconstruction
  *
  * A threshold below 0 counts as 0: some programs clip pi at 0 before they compare.  Others do
- * not, so no file that is exported has one.  Every trained architecture has this form.  TopK has thresholds 0 and keeps only the `keep` largest f
- * of a row; among equal ones, those of lower number.
+ * not, so no file that is exported has one.  Every trained architecture has this form.  TopK has
+ * thresholds 0 and keeps only the `keep` largest f of a row; among equal ones, those of lower
+ * number.
  *
  * Both matrices are stored latent by latent: row i of `encoder` is column i of the literature's
  * W_enc, row i of `decoder` is the direction of latent i.

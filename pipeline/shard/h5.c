@@ -72,7 +72,8 @@ static herr_t keep_told(unsigned depth, const H5E_error2_t *error, void *context
     } else if (depth == 0) {
         snprintf(told->message, sizeof told->message, "%s", text);
     }
-    told->full |= strstr(text, "No space left") || strstr(text, "NO_SPACE") || strstr(text, "quota");
+    told->full |= strstr(text, "No space left") || strstr(text, "NO_SPACE")
+                  || strstr(text, "quota");
     told->unreadable |= strstr(text, strerror(EIO)) != NULL;
     return 0;
 }

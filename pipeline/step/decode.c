@@ -239,8 +239,7 @@ static void add_entries(const struct decoding *d, const struct residual_block *b
     }
 }
 
-/* Sum the groups' residuals from the last one on, and round all to the precision in which they are
- * multiplied. */
+/* Sum the groups' residuals from the last one on, and round all to the precision of products. */
 static void finish_row(const struct decoding *d, const struct residual_block *block, int64_t row)
 {
     const int64_t width = range_length(block->columns);
@@ -255,7 +254,7 @@ static void finish_row(const struct decoding *d, const struct residual_block *bl
         packed_rows_round(&d->residuals->rows[r], residuals_row(block, r, row), width);
 }
 
-/* Row by row, so that the decoder rows in cache serve for everything that is made of them. */
+/* Row by row: the decoder rows of its entries are in cache for all products with them. */
 static void decode_block(const struct decoding *d, struct range rows, struct range columns)
 {
     const struct residual_block block = block_of(d, rows, columns);

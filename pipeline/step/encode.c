@@ -188,8 +188,8 @@ static void multiply(const struct encoding *e, struct buffers buffers, int64_t f
 
 /* ---- own latents --------------------------------------------------------------------- */
 
-/* Move a piece's entries behind those that other threads have found, in any order: they are looked
- * up by piece. */
+/* Append a piece's entries to those that other threads have found, in any order: they are looked up
+ * by piece. */
 static void put_away(struct encoder *encoder, struct codes *piece)
 {
     const int64_t count = piece->start[piece->groups];

@@ -21,8 +21,8 @@ enum { RESIDUALS_MOST = PREFIXES_MOST + 1 };
 struct residuals {
     int    groups, count;       /* of latents; of residuals: one more with auxiliary entries */
     int    stored;              /* the first ones, which others than decode() need */
-    struct packed_rows rows[RESIDUALS_MOST];    /* [batch, own columns] in the precision in which
-                                                   they are multiplied */
+    struct packed_rows rows[RESIDUALS_MOST];    /* [batch, own columns] in the precision of
+                                                   products */
     double *squares;            /* [count, own column blocks, row blocks] sums of squares */
     double *column_sums;        /* [row blocks, own columns] of number 0 */
 };

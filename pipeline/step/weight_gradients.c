@@ -203,8 +203,8 @@ float *weight_gradients_skip(const struct weight_sources *sources, struct range 
     return gradient;
 }
 
-/* Shared are slices of the terms.  Each thread has a block of one, or of gradients, or what a skip
- * matrix's gradient is made of. */
+/* Shared are slices of the terms.  Each thread has a block of one, or of gradients, or the
+ * operands and the gradient of a block of a skip matrix. */
 struct scratch_size weight_gradients_scratch(const struct step_sizes *sizes)
 {
     const struct step_needs *needs = &sizes->needs;

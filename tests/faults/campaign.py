@@ -276,9 +276,9 @@ def memory(scene, _, number):
 
 # --- damage -----------------------------------------------------------------------------
 
-# Whose files a stage reads: folders of the run folder, or of the suite's.
-READS = {"harvest": ("run/tokens", "model"), "shuffle": ("run/harvest",), "train": ("run/shuffle",),
-         "evaluate": ("run/train", "run/tokens", "model"), "release": ("run/train", "run/evaluate")}
+# Whose files a stage reads: folders of the run folder.
+READS = {"harvest": ("tokens",), "shuffle": ("harvest",), "train": ("shuffle",),
+         "evaluate": ("train", "tokens"), "release": ("train", "evaluate")}
 
 
 def bit(_, path, draw):
@@ -331,10 +331,10 @@ def kind_of(path):
     return re.sub(r"[^/]*\d[^/.]*", "*", path)
 
 
-def inputs(scene, home):
+def inputs(scene):
     """The files that a stage may read, by kind."""
     found = [path for folder in READS.get(scene.name, ())
-             for path in strikes.files(os.path.join(home, folder))
+             for path in strikes.files(os.path.join(scene.run, folder))
              if os.path.getsize(path) > 0 and not path.endswith((".md", ".tsv"))]
     kinds = collections.defaultdict(list)
     for path in sorted(found):
@@ -342,18 +342,18 @@ def inputs(scene, home):
     return kinds
 
 
-def damage(scene, home, number):
+def damage(scene, number):
     """[(what, how)]: a path and a number that draws the damage; every kind in turn."""
-    kinds = inputs(scene, home)
+    kinds = inputs(scene)
     draw = random.Random(SEED)
     turns = itertools.product(range(len(HOW)), sorted(kinds))
     return [f"{draw.choice(kinds[kind])}:{how}:{n}"
             for n, (how, kind) in zip(range(number if kinds else 0), itertools.cycle(turns))]
 
 
-def damage_once(scene, home, blow):
+def damage_once(scene, blow):
     path, how, seed = blow.rsplit(":", 2)
-    others = [other for found in inputs(scene, home).values() for other in found]
+    others = [other for found in inputs(scene).values() for other in found]
     kept = path + ".kept"
     shutil.copy2(path, scene.whole + ".kept")
     with open(path, "rb") as file:
@@ -499,10 +499,9 @@ BLOWS = {"kills": kills, "errors": errors, "memory": memory, "damage": damage}
 
 
 def attack_stage(scene, attack, number, only, table):
-    home = os.path.dirname(scene.run)
     log = scene.undisturbed()
     if attack == "damage":
-        blows, once = damage(scene, home, number), lambda blow: damage_once(scene, home, blow)
+        blows, once = damage(scene, number), lambda blow: damage_once(scene, blow)
     else:
         blows, once = BLOWS[attack](scene, log, number), lambda blow: strike_once(scene, blow)
     stage, _, blow = only.partition(":")

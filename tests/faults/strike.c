@@ -16,7 +16,8 @@
  *           disk      each of these
  *           message   calls of MPI that bring something from rank to rank
  *           any       disk and message
- *           read      open and fopen of a file to read, read and its relatives, fread, readdir
+ *           read      open and fopen of a file to read, read and its relatives, fread
+ *           list      readdir
  *           memory    malloc and its relatives, after MPI_Init_thread(); under any path
  *   N       from 1; 5+ means: at the fifth call and at all later ones
  *   ACTION  KILL, TERM, INT, USR1, STOP   the process sends this signal to itself
@@ -24,7 +25,7 @@
  *           KILLPARENT, TERMPARENT, STOPPARENT    ... to its parent: mpirun
  *           ENOSPC, EDQUOT, EIO, EINTR, ENOMEM    the call does nothing and fails with this error
  *           SHORT                         a write writes half of its bytes
- *           LIST                          a line of the log, "site N ADDRESS ADDRESS ...": who calls
+ *           LIST                          a line of the log, "site N ADDRESS ADDRESS ...": callers
  *
  *   STRIKE_PROGRAM   only processes of this program have points, not mpirun or a shell
  *   STRIKE_RANK      only this rank is struck; each rank if it is not set
@@ -58,12 +59,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum kind { ANY, DISK, WRITE, CREATE, RENAME, REMOVE, SYNC, RESIZE, MESSAGE, READ, MEMORY,
+enum kind { ANY, DISK, WRITE, CREATE, RENAME, REMOVE, SYNC, RESIZE, MESSAGE, READ, FOLDER, MEMORY,
             KINDS };
 
 static const char *const KIND[KINDS] = {
     "any", "disk", "write", "create", "rename", "remove", "sync", "resize", "message", "read",
-    "memory",
+    "list", "memory",
 };
 
 enum { SHORT = -1, LIST = -2 };     /* next to the errors of a call */
@@ -459,7 +460,7 @@ size_t fread(void *to, size_t size, size_t count, FILE *file)
 
 struct dirent *readdir(DIR *folder)
 {
-    const int error = counting ? point_fd(READ, "readdir", dirfd(folder)) : 0;
+    const int error = counting ? point_fd(FOLDER, "readdir", dirfd(folder)) : 0;
 
     FAIL_AS(error, NULL);
     return NEXT(readdir)(folder);
@@ -564,8 +565,8 @@ double MPI_Wtime(void)
 
 /* --- thousands of points ------------------------------------------------------------- */
 
-/* A stage takes longer to load and to start MPI than to do a small suite.  So, where STRIKE_SERVE is
- * the number of a socket, a process of one rank (without mpirun) stops after MPI_Init_thread() and
+/* A stage takes longer to load and to start MPI than to do a small suite.  So, where STRIKE_SERVE
+ * is the number of a socket, a process of one rank (without mpirun) stops after MPI_Init_thread() and
  * takes requests.  A request is TEXT bytes: a STRIKE, which may be empty.  For each request a child
  * goes on as the stage, and the answer is how the child ended: the int of wait().  A child that is
  * stopped goes on at once. */

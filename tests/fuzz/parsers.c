@@ -2,10 +2,10 @@
  *
  *   FUZZ_PARSER=safetensors build/fuzz/parsers -runs=1000 CORPUS
  *
- * What libFuzzer makes becomes a file, which is read as a stage reads it.  It may be refused, with a
- * reason; it may not crash, hang, or be refused without a reason.  The parsers whose names begin
- * with "h5-" take well-formed HDF5 files: the bytes are changes (struct edit) to attributes and data
- * sets of the file FUZZ_TEMPLATE.
+ * What libFuzzer makes becomes a file, which is read as a stage reads it.  It may be refused, with
+ * a reason; it may not crash, hang, or be refused without a reason.  The parsers whose names begin
+ * with "h5-" take well-formed HDF5 files: the bytes are changes (struct edit) to attributes and
+ * data sets of the file FUZZ_TEMPLATE.
  */
 #include "base/die.h"
 #include "corpus/documents.h"
