@@ -6,7 +6,11 @@
 #include "base/allocate.h"
 #include "base/file.h"
 #include "base/memory.h"
+<<<<<<< HEAD
+#include "corpus/selection.h"
+=======
 #include "base/output.h"
+>>>>>>> main
 #include "driver/calibrate.h"
 #include "driver/cores.h"
 #include "driver/launch.h"
@@ -113,6 +117,7 @@ static enum status complete_stage(enum stage stage, const char *path, const stru
                stage_row(stage)->makes);
         return OK;
     }
+    TRY(selection_check_parts(suite));
     TRY(run_stage(stage, path, suite, layout_of(stage, suite, model, layout_nodes_here())));
     state_free(state);
     TRY(state_read(state, suite));
