@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/output.h"
 #include "driver/calibrate.h"
+#include "driver/conditions.h"
 #include "driver/cores.h"
 #include "driver/launch.h"
 #include "driver/layout.h"
@@ -133,6 +134,7 @@ static enum status run(const char *path, bool unused)
     TRY(read_suite(&suite, path));
     TRY(config_read(&model, suite.model.path));
     TRY(state_read(&state, &suite));
+    TRY(conditions_check(&suite));
     TRY(lock_take(suite.run));
     TRY(ownership_claim(suite.run, suite.text));
     for (int stage = 0; stage < STAGES; stage++)
