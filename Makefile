@@ -4,6 +4,8 @@
 # make structure       the order of the rooms, names, comments, form: what make check begins with
 # make format   C files in the form of .clang-format
 # make compile_commands.json   how each file is compiled, for editors and other tools
+# make faults          kills, failing calls, failing memory, damaged files by the thousand (POINTS=1000)
+# make fuzz            every parser of foreign bytes under libFuzzer (EXECUTIONS=10000, PARSERS=...)
 # make check-slurm     whole suites under a real Slurm on this machine (some minutes; needs root)
 # make check-demo      the demo, and whether README.md shows the scores that it has
 # make check-reorder   a shuffle of each of many numbers of rows, row by row (minutes)
@@ -18,6 +20,8 @@
 # make bench-harvest-full   a checkpoint of 26 layers: time to load, peak memory (5 minutes)
 # make clean    remove what make built; runs and the demo's text stay
 #
+# make threads SANITIZE=thread   the tests of what has threads of its own, under ThreadSanitizer
+#
 # V=1 shows the commands.  SANITIZE=1 builds with the address and undefined-behaviour
 # sanitizers into build/san.  Packages that are missing are installed, or named, by
 # tests/setup, which make calls itself.  Where libraries lie elsewhere than pkg-config
@@ -30,13 +34,16 @@ CC     = gcc
 CXX    = g++
 MPICC  = OMPI_CC='$(CC)' mpicc
 PYTHON = /usr/bin/python3
-BUILD  = build$(if $(SANITIZE),/san)
+BUILD  = build$(if $(SANITIZE),/$(if $(filter thread,$(SANITIZE)),tsan,san))
 BIN    = $(if $(SANITIZE),$(BUILD)/bin,bin)
 Q      = $(if $(V),,@)
 
-OPT      = -O2 -g -fopenmp $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-omit-frame-pointer)
+CHECKS   = $(if $(filter thread,$(SANITIZE)),thread,address$(,)undefined)
+OPT      = -O2 -g -fopenmp $(if $(SANITIZE),-fsanitize=$(CHECKS) -fno-omit-frame-pointer)
 WARN     = -Wall -Wextra -Wshadow -Wconversion -Werror
 CPPFLAGS = -Ipipeline -I. -D_GNU_SOURCE -MMD -MP
+# ThreadSanitizer starts after the functions that choose a clone (clones.h) and would be asked by them.
+CPPFLAGS += $(if $(filter thread,$(SANITIZE)),-DONE_CLONE=)
 CFLAGS   = -std=c11 $(OPT) $(WARN)
 FAST     = -O3 -ffp-contract=fast -fno-math-errno
 CXXFLAGS = -std=c++17 $(OPT) -Wall -Wextra -Wshadow -Wconversion
@@ -53,6 +60,7 @@ ifdef SANITIZE
 # of them ("Tracer caught signal 11"), now and then.
 export ASAN_OPTIONS = fast_unwind_on_malloc=0:intercept_tls_get_addr=0
 export LSAN_OPTIONS = suppressions=tests/foreign_leaks:print_suppressions=0
+export TSAN_OPTIONS = suppressions=tests/foreign_races:print_suppressions=0
 endif
 
 # HDF5 must be a parallel one; Debian calls it hdf5-openmpi.
@@ -159,7 +167,7 @@ build/setup.%: tests/setup
 	@CC='$(CC)' CPPFLAGS='$(HDF5_CFLAGS) $(BLAS_CFLAGS)' PYTHON='$(PYTHON)' tests/setup $*
 	@touch $@
 
-build/setup.demo build/setup.check build/setup.slurm: | build/setup.build     # one apt-get at a time
+build/setup.demo build/setup.check build/setup.slurm build/setup.fuzz: | build/setup.build     # one apt-get at a time
 
 # --- demo ---------------------------------------------------------------------------
 
@@ -188,6 +196,11 @@ structure: $(BUILD)/library.a $(patsubst %.c,$(BUILD)/%.o,$(wildcard stages/*.c)
 	CC='$(CC)' $(PYTHON) -B tests/structure/seen_failing.py || status=1; exit $$status
 
 unit: $(UNIT:=.ok) $(VARIED:=.ok) $(RANKED:=.ok)
+
+# ThreadSanitizer does not know how OpenMP's threads wait for each other, so these have workers
+# (base/worker.h) and no parallel regions.
+threads: $(patsubst %,$(BUILD)/tests/%.ok,unit/test_worker ranked/test_spool ranked/test_spill \
+                                          ranked/test_activations ranked/test_reorder)
 
 # What a test reads, it names: files, and folders with all that is in them.  A test in a script names
 # in lib.sh what all scripts read.
@@ -235,6 +248,40 @@ $(SCRIPTS:=.ok): build/%.ok: %.sh tests/lib.sh LICENSE $(PROGRAMS) $(PLUGIN) $(S
 	@touch $@
 
 $(patsubst %,%.o,$(UNIT) $(RANKED)) $(SCRIPTS:=.ok): | build/setup.check
+
+# --- the campaign -------------------------------------------------------------------
+
+# POINTS of each attack; the whole campaign has 1000.
+POINTS = 1000
+faults: all $(STRIKE) | build/setup.check
+	$(Q)HDF5_PLUGIN_PATH=lib MPIRUN='$(MPIRUN)' OMP_NUM_THREADS=1 \
+	$(PYTHON) -B tests/faults/campaign.py all $(POINTS) build/faults
+
+# The rooms whose files read foreign bytes are compiled by clang for libFuzzer, and the program takes
+# the rest from the library.
+CLANG      = clang-14
+FUZZ_FLAGS = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer
+FUZZ_ROOMS = base corpus lm release sae shard suite
+FUZZED    := $(patsubst %,$(BUILD)/fuzz/%.o,$(basename $(foreach room,$(FUZZ_ROOMS),\
+             $(wildcard pipeline/$(room)/*.c pipeline/$(room)/*.cc))) tests/fuzz/parsers)
+
+$(BUILD)/fuzz/%.o: %.c | build/setup.fuzz
+	@mkdir -p $(@D)
+	$(Q)OMPI_CC=$(CLANG) mpicc $(CPPFLAGS) -DCOMMIT='""' $(HDF5_CFLAGS) $(BLAS_CFLAGS) -std=c11 \
+	    $(FUZZ_FLAGS) -Wno-unknown-pragmas \
+	    -idirafter $(dir $(shell $(CC) -print-file-name=include/omp.h)) -c -o $@ $<
+
+$(BUILD)/fuzz/%.o: %.cc | build/setup.fuzz
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=c++17 $(FUZZ_FLAGS) -c -o $@ $<
+
+$(BUILD)/fuzz/parsers: $(FUZZED) $(BUILD)/library.a
+	$(Q)OMPI_CC=$(CLANG) mpicc -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS) -lgomp
+
+EXECUTIONS = 10000
+fuzz: all $(BUILD)/fuzz/parsers | build/setup.check
+	$(Q)HDF5_PLUGIN_PATH=lib $(PYTHON) -B tests/fuzz/fuzz.py $(BUILD)/fuzz/parsers $(EXECUTIONS) \
+	    build/fuzz/runs $(PARSERS)
 
 check-slurm: all | build/setup.check build/setup.slurm
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground $(LIMIT) sh tests/slurm/check.sh
@@ -304,7 +351,7 @@ compile_commands.json: Makefile $(wildcard pipeline/*/*.c pipeline/*/*.cc stages
 clean:
 	rm -rf build bin lib compile_commands.json
 
-.PHONY: all unit structure format check check-demo check-reorder check-slurm demo bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
+.PHONY: all unit structure format check check-demo check-reorder check-slurm demo faults fuzz threads bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)

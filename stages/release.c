@@ -109,9 +109,9 @@ static enum status export_entry(const struct work *work, const struct entry *ent
     TRY(saelens_write_weights(&sae, to));
     path_print(to, "%s/%s/cfg.json", work->part, entry->folder);
     manifest_model_name(model, &work->suite);
-    TRY(saelens_write_config(&sae, (struct saelens_origin){ model, entry->tap,
-                                                            entry->sae.target,
-                                                            work->suite.corpus.context }, to));
+    TRY(saelens_write_config(&sae, (struct saelens_origin){
+        .model = model, .tap = entry->tap, .target = entry->sae.target,
+        .context = work->suite.corpus.context, .rms_norm = work->model.norm == LM_NORM_RMS }, to));
     paths_scores(from, &work->suite, entry->tap, entry->sae.name);
     path_print(to, "%s/%s/scores.json", work->part, entry->folder);
     TRY(copy_file(from, to));
@@ -177,7 +177,7 @@ static enum status release(struct work *work, struct run *run)
     TRY(make_room(work, run));
     TRY(export_all(work, run));
     phase_enter(PHASE_READ);
-    TRY(manifest_make(&manifest, run->comm, &work->suite, work->model.layers, &work->entries));
+    TRY(manifest_make(&manifest, run->comm, &work->suite, &work->model, &work->entries));
     phase_enter(PHASE_COMPUTE);
     TRY_ROOT(run->comm, describe(work, manifest));
     TRY(seal(work, run));

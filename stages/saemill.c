@@ -21,6 +21,7 @@
 #include "driver/task.h"
 #include "suite/explain.h"
 #include "suite/ownership.h"
+#include "suite/yaml_limits.h"
 
 #include <hdf5.h>
 #include <stdio.h>
@@ -58,15 +59,17 @@ static const char HELP_END[] =
 /* Read the suite file without MPI.  Local. */
 static enum status read_suite(struct suite *suite, const char *path)
 {
-    char *yaml;
+    char *yaml = NULL;
     int64_t bytes;
     enum status st;
 
     TRY(suite_check_file(path));
     TRY(file_read(path, &yaml, &bytes));
-    st = suite_parse(suite, yaml, path);
-    free(yaml);
+    TRY(yaml_limits_check_bytes(yaml, bytes, path));
+    TRY(suite_parse(suite, yaml, path));
+    TRY(ownership_check_source(suite->run, suite->text, path));
 done:
+    free(yaml);
     return st;
 }
 

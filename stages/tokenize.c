@@ -67,14 +67,13 @@ static enum status take_documents(struct work *work, struct documents *documents
     enum status st = OK;
 
     for (int64_t i = 0; i < (int64_t)ROUND * work->run->size; i++) {
-        const int64_t id = document_id(file, documents->number);
-
         TRY(documents_next(documents, &text, &bytes));
         *more = text != NULL;
         if (!*more)
             break;
         if (i / ROUND != work->run->rank)
             continue;
+        const int64_t id = document_id(file, documents->number - 1);
         TRY(tokenizer_encode(&work->tokenizer, text, bytes, &ids, &count));
         sequences_cut(&work->parts[part_of(work, text, (size_t)bytes)], id, ids, count);
         free(ids);
@@ -111,17 +110,22 @@ static enum status tokenize_text(struct work *work, struct tokens_writer *writer
                                  const char *path, int file)
 {
     const double since = MPI_Wtime();
+    const struct suite_corpus *corpus = &work->suite.corpus;
+    const double bad_share = corpus->bad == BAD_SKIP ? corpus->bad_share : 0;
     struct documents documents = {0};
     bool more = true;
     enum status st;
 
-    TRY_ALL(work->run->comm, documents_open(&documents, path));
+    TRY_ALL(work->run->comm, documents_open(&documents, path, bad_share));
     while (more) {
         TRY_ALL(work->run->comm, take_documents(work, &documents, file, &more));
         TRY(write_round(work, writer));
         run_progress(work->run, path, since, 0, documents_position(&documents) >> 10,
                      documents.bytes >> 10, "kB");
     }
+    if (documents.without_text > 0)
+        run_note(work->run, "%s: skipped %lld of %lld lines, which have no text", path,
+                 (long long)documents.without_text, (long long)documents.number);
 done:
     documents_close(&documents);
     return st;

@@ -18,25 +18,15 @@ void *allocate(long long count, long long bytes)
     return memory;
 }
 
-/* madvise() for the whole pages in this memory.  A failure is ignored: it is only advice. */
-static void *advise(char *memory, long long bytes, int advice)
+/* Ask for huge pages, in the whole pages of this memory.  A failure is ignored: it is only advice. */
+static void *in_huge_pages(char *memory, long long bytes)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     const uintptr_t skipped = (page - (uintptr_t)memory % page) % page, all = (uintptr_t)bytes;
 
     if (all > skipped + page)
-        madvise(memory + skipped, (all - skipped) / page * page, advice);
+        madvise(memory + skipped, (all - skipped) / page * page, MADV_HUGEPAGE);
     return memory;
-}
-
-static void *in_huge_pages(char *memory, long long bytes)
-{
-    return advise(memory, bytes, MADV_HUGEPAGE);
-}
-
-void allocate_release(void *memory, long long bytes)
-{
-    advise(memory, bytes, MADV_DONTNEED);
 }
 
 void *allocate_big(long long count, long long bytes)

@@ -11,8 +11,4 @@ void *allocate_big(long long count, long long bytes);
 /* The same, aligned to 64 bytes as oneDNN prefers.  The contents are undefined. */
 void *allocate_aligned(long long bytes);
 
-/* Return the whole pages in this memory to the kernel (MADV_DONTNEED).  Their contents are lost;
- * the memory stays usable. */
-void allocate_release(void *memory, long long bytes);
-
 #endif

@@ -1,11 +1,10 @@
 #include "base/file.h"
 #include "base/allocate.h"
 #include "base/human.h"
+#include "base/walk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,43 +78,38 @@ enum status file_write(const char *path, const void *bytes, int64_t size)
 done:
     if (file != NULL)
         fclose(file);
+    if (st != OK)
+        unlink(part);       /* the first reason stays */
     return st;
 }
 
-static enum status sync_one(const char *path)
+/* Some file systems cannot sync a folder, and say EINVAL; they keep renames in order by themselves,
+ * or not at all. */
+static enum status sync_one(const char *path, bool folder)
 {
     const int fd = open(path, O_RDONLY);
     enum status st = OK;
 
     if (fd < 0)
         return file_refuse("open", path);
-    if (fsync(fd) != 0)
-        st = file_refuse("sync", path);
+    if (fsync(fd) != 0 && !(folder && errno == EINVAL))
+        st = file_refuse("sync to disk", path);
     close(fd);
     return st;
 }
 
-/* Visitors for nftw(), which stops at the first that returns another value than 0. */
-static int sync_visit(const char *path, const struct stat *about, int type, struct FTW *where)
+static enum status sync_place(const struct walk_place *place, void *context)
 {
-    (void)about, (void)type, (void)where;
-    return sync_one(path) != OK;
+    (void)context;
+    return place->kind == WALK_OTHER ? OK : sync_one(place->path, place->kind == WALK_FOLDER);
 }
-
-static int remove_visit(const char *path, const struct stat *about, int type, struct FTW *where)
-{
-    (void)about, (void)type, (void)where;
-    return remove(path) != 0;
-}
-
-enum { OPEN_FOLDERS = 16 };     /* descriptors nftw() may keep open */
 
 static enum status sync_folder_of(const char *path)
 {
     char copy[PATH_LENGTH];
 
     path_print(copy, "%s", path);
-    return sync_one(dirname(copy));
+    return sync_one(dirname(copy), true);
 }
 
 enum status file_publish(const char *path)
@@ -125,8 +119,7 @@ enum status file_publish(const char *path)
     enum status st;
 
     path_print(part, "%s.part", path);
-    if (nftw(part, sync_visit, OPEN_FOLDERS, FTW_PHYS | FTW_DEPTH) != 0)
-        return refuse(E_IO, "cannot sync %s to disk", part);
+    TRY(walk_tree(part, sync_place, NULL));
     if (stat(path, &about) == 0 && S_ISDIR(about.st_mode))
         TRY(file_remove(path));
     TRY(rename(part, path) == 0 ? OK : file_refuse("publish", path));
@@ -135,34 +128,31 @@ done:
     return st;
 }
 
+static enum status remove_place(const struct walk_place *place, void *context)
+{
+    (void)context;
+    return remove(place->path) == 0 || errno == ENOENT ? OK : file_refuse("remove", place->path);
+}
+
 enum status file_remove(const char *path)
 {
     struct stat about;
 
     if (lstat(path, &about) != 0)
         return errno == ENOENT ? OK : file_refuse("find", path);
-    if (nftw(path, remove_visit, OPEN_FOLDERS, FTW_PHYS | FTW_DEPTH) != 0)
-        return file_refuse("remove", path);
-    return OK;
+    return walk_tree(path, remove_place, NULL);
 }
 
-/* The sum of size_visit(): nftw() cannot pass a context to it. */
-static int64_t folder_bytes;
-
-static int size_visit(const char *path, const struct stat *about, int type, struct FTW *where)
+static enum status add_bytes(const struct walk_place *place, void *bytes)
 {
-    (void)path, (void)where;
-    folder_bytes += type == FTW_F ? about->st_size : 0;
-    return 0;
+    *(int64_t *)bytes += place->bytes;
+    return OK;
 }
 
 enum status file_folder_size(const char *path, int64_t *bytes)
 {
-    folder_bytes = 0;
-    if (nftw(path, size_visit, OPEN_FOLDERS, FTW_PHYS) != 0 && errno != ENOENT)
-        return file_refuse("look into", path);
-    *bytes = folder_bytes;
-    return OK;
+    *bytes = 0;
+    return file_exists(path) ? walk_tree(path, add_bytes, bytes) : OK;
 }
 
 enum status file_make_folder(const char *path)

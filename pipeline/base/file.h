@@ -25,7 +25,8 @@ enum status file_size(const char *path, int64_t *bytes);
 /* Read a whole file and append a NUL, which `size` does not count.  Caller frees.  E_IO. */
 enum status file_read(const char *path, char **bytes, int64_t *size);
 
-/* Write a whole file to PATH.part and publish it.  E_IO, E_SPACE. */
+/* Write a whole file to PATH.part and publish it; a PATH.part that failed is removed.
+ * E_IO, E_SPACE. */
 enum status file_write(const char *path, const void *bytes, int64_t size);
 
 /* Publish PATH.part: sync it to disk, rename it PATH, and sync the folder that holds it.  If it

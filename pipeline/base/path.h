@@ -10,6 +10,12 @@ enum { PATH_LENGTH = 1024 };
 void path_print(char path[PATH_LENGTH], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Remove the slashes at the end of a folder's path, which shells add; "/" stays. */
+void path_trim(char path[PATH_LENGTH]);
+
+/* The folder that holds the folder `path`: "a" of "a/b", "." of "a", "../.." of "..". */
+void path_above(char above[PATH_LENGTH], const char *path);
+
 /* Does a path end with `ending`, such as ".txt", after at least one other character? */
 bool path_ends(const char *path, const char *ending);
 

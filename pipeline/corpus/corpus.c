@@ -36,6 +36,12 @@ enum status corpus_list(struct corpus *corpus, char *const *patterns, unsigned c
 
     *corpus = (struct corpus){0};
     for (unsigned i = 0; i < count; i++) {
+        if (file_exists(patterns[i])) {     /* br[1].jsonl is the name of a file, too */
+            st = add_file(corpus, patterns[i]);
+            if (st != OK)
+                return st;
+            continue;
+        }
         if (glob(patterns[i], 0, NULL, &found) != 0)
             st = refuse(E_USAGE, "there is no corpus file %s (corpus.files)", patterns[i]);
         for (size_t f = 0; st == OK && f < found.gl_pathc; f++)

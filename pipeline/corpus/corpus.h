@@ -10,7 +10,8 @@ struct corpus {
     char (*paths)[PATH_LENGTH];
 };
 
-/* Expand patterns such as "text/part-*.jsonl.zst".  Local.  E_USAGE if a pattern matches no
+/* Expand patterns such as "text/part-*.jsonl.zst"; a pattern that is the very name of a file stands
+ * for that file.  Local.  E_USAGE if a pattern matches no
  * file, or a file is a folder or ends otherwise than in .txt, .jsonl, .jsonl.zst or .h5. */
 enum status corpus_list(struct corpus *corpus, char *const *patterns, unsigned count);
 void        corpus_free(struct corpus *corpus);

@@ -36,7 +36,7 @@ enum status selection_open(struct selection *selection, const struct suite *suit
 
     *selection = (struct selection){ .part = part };
     TRY(list_shards(suite, &paths, &shards));
-    TRY(tokens_open(&selection->tokens, paths, shards));
+    TRY(tokens_open(&selection->tokens, paths, shards, suite->corpus.context));
     const int64_t there = selection->tokens.sequences[part];
     REQUIRE(there > 0, E_USAGE, "the corpus of %s has no %s sequences; give it more text or a %s "
             "corpus.holdout", suite->name, part == TOKENS_TRAIN ? "training" : "held-out",

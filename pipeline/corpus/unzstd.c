@@ -4,8 +4,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
-enum { INPUT_BYTES = 1 << 17 };
+enum { INPUT_BYTES = 1 << 17, WINDOW_LOG_MAX = 31 };
 
 struct unzstd {
     FILE         *compressed;
@@ -31,7 +32,8 @@ static ssize_t read_plain(void *cookie, char *buffer, size_t size)
         const size_t left = ZSTD_decompressStream(from->context, &output, &from->input);
         const bool starved = from->input.size == 0 && output.pos == 0 && left != 0;
         if (ZSTD_isError(left) || starved) {
-            errno = ferror(from->compressed) ? EIO : EBADMSG;
+            errno = ferror(from->compressed) ? EIO
+                    : ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation ? ENOMEM : EBADMSG;
             return -1;
         }
         from->inside = left != 0;
@@ -56,6 +58,8 @@ FILE *unzstd_open(FILE *compressed)
         free(from);
         return NULL;
     }
+    /* zstd --long=31 makes windows of 2 GiB; by itself the library refuses more than 128 MiB. */
+    ZSTD_DCtx_setParameter(from->context, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
     from->compressed = compressed;
     return fopencookie(from, "r", (cookie_io_functions_t){ .read = read_plain,
                                                            .close = close_plain });

@@ -5,7 +5,8 @@
 #include <stdio.h>
 
 /* A stream of what `compressed` (one or more zstd frames) holds.  Reading fails, with errno
- * EBADMSG, where the file is torn or fails its checksum.  Closing it leaves `compressed`
+ * EBADMSG, where the file is torn or fails its checksum, and ENOMEM if there is no memory for a
+ * frame's window, up to 2 GiB (zstd --long=31).  Closing it leaves `compressed`
  * open.  NULL if there is no memory.  Local. */
 FILE *unzstd_open(FILE *compressed);
 

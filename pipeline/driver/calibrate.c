@@ -13,6 +13,7 @@
 #include "driver/suite_model.h"
 #include "shard/activations.h"
 #include "suite/paths.h"
+#include "suite/tasks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -58,7 +59,7 @@ static enum status take_text(struct slice *slice, double bytes)
     for (int f = 0; f < corpus.files && !corpus_is_ids(corpus.paths[f]); f++) {
         const char *text = "";
         int64_t size;
-        TRY(documents_open(&documents, corpus.paths[f]));
+        TRY(documents_open(&documents, corpus.paths[f], 1));
         while (text != NULL && slice->text < bytes * (f + 1) / corpus.files) {
             TRY(documents_next(&documents, &text, &size));
             if (text == NULL)

@@ -5,6 +5,7 @@
 #include "driver/layout.h"
 #include "driver/stage.h"
 #include "harvest/harvest_stage.h"
+#include "suite/tasks.h"
 
 #include <math.h>
 

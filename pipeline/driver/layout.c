@@ -6,6 +6,7 @@
 #include "driver/cores.h"
 #include "driver/stage.h"
 #include "lm/weights.h"
+#include "suite/tasks.h"
 
 struct nodes layout_nodes_here(void)
 {

@@ -5,6 +5,7 @@
 #include "driver/stage.h"
 #include "driver/state.h"
 #include "driver/suite_model.h"
+#include "suite/tasks.h"
 
 #include <stdio.h>
 #include <stdlib.h>

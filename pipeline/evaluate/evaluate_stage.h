@@ -11,6 +11,7 @@
 
 #include "evaluate/splice.h"
 #include "suite/stages.h"
+#include "suite/tasks.h"
 
 /* Autoencoders that are spliced in at the same place. */
 struct placed {

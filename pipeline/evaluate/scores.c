@@ -1,5 +1,6 @@
 #include "evaluate/scores.h"
 #include "base/allocate.h"
+#include "base/checksum.h"
 #include "base/die.h"
 #include "base/file.h"
 
@@ -177,14 +178,41 @@ json_t *scores_json(const struct score_sums *sums, int sae, struct tap tap,
     return scores;
 }
 
+char *scores_text(const json_t *scores)
+{
+    char *object = json_dumps(scores, JSON_INDENT(1) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    char *text;
+
+    if (object == NULL)
+        die("no memory for the text of scores");
+    text = checksum_json(object);
+    free(object);
+    return text;
+}
+
 enum status scores_write(const json_t *scores, const char *path)
 {
-    char *text = json_dumps(scores, JSON_INDENT(1) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    char *text = scores_text(scores);
+    const enum status st = file_write(path, text, (int64_t)strlen(text));
+
+    free(text);
+    return st;
+}
+
+enum status scores_read(json_t **scores, const char *path)
+{
+    json_error_t error;
+    char *text = NULL;
+    int64_t bytes;
     enum status st;
 
-    if (text == NULL)
-        die("no memory for the scores %s", path);
-    st = file_write(path, text, (int64_t)strlen(text));
+    *scores = NULL;
+    TRY(file_read(path, &text, &bytes));
+    TRY(checksum_check_json(text, bytes, path));
+    *scores = json_loadb(text, (size_t)bytes, JSON_REJECT_DUPLICATES, &error);
+    REQUIRE(*scores != NULL, E_FORMAT, "cannot read the scores %s, line %d: %s", path, error.line,
+            error.text);
+done:
     free(text);
     return st;
 }

@@ -65,8 +65,14 @@ double *scores_sums_of_sae(const struct score_sums *sums, int span, int sae);
 json_t *scores_json(const struct score_sums *sums, int sae, struct tap tap,
                     const int64_t *fired, int32_t latents);
 
-/* Write scores to `path`, keys sorted, so that the same scores are the same bytes.
- * Local.  E_IO, E_SPACE. */
+/* Their text: keys sorted, then a checksum (base/checksum.h), so that the same scores are the same
+ * bytes.  Caller frees.  Local. */
+char *scores_text(const json_t *scores);
+
+/* Write that text to `path`.  Local.  E_IO, E_SPACE. */
 enum status scores_write(const json_t *scores, const char *path);
+
+/* Read scores and check their checksum.  Caller frees (json_decref()).  Local.  E_IO, E_FORMAT. */
+enum status scores_read(json_t **scores, const char *path);
 
 #endif

@@ -5,6 +5,7 @@
 #include "harvest/norm_filter.h"
 #include "harvest/taps.h"
 #include "suite/paths.h"
+#include "suite/tasks.h"
 
 /* Minimum tiles of a matrix product per thread, for load balance. */
 enum { TILES_OF_A_THREAD = 16 };

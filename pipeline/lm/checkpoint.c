@@ -13,11 +13,11 @@ static void shape_print(char *text, size_t size, const int64_t *shape, int rank)
 {
     size_t used = (size_t)snprintf(text, size, "[");
 
-    for (int i = 0; i < rank && used < size; i++)
+    for (int i = 0; i < rank && i < TENSOR_RANK_MAX && used < size; i++)
         used += (size_t)snprintf(text + used, size - used, "%s%lld", i > 0 ? ", " : "",
                                  (long long)shape[i]);
     if (used < size)
-        snprintf(text + used, size - used, "]");
+        snprintf(text + used, size - used, "%s]", rank > TENSOR_RANK_MAX ? ", ..." : "");
 }
 
 static enum status refuse_shape(const struct safetensor *tensor, int rank, const int64_t *shape)

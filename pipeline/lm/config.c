@@ -1,13 +1,14 @@
 #include "lm/config.h"
 #include "base/file.h"
 #include "lm/config_file.h"
+#include "lm/config_keys.h"
 #include "lm/families.h"
 
 #include <stdlib.h>
 
 static enum status read_family(struct lm_config *config, const struct config_file *file)
 {
-    const char *type = json_string_value(json_object_get(file->root, "model_type"));
+    const char *type = json_string_value(config_file_get(file, "model_type"));
     char names[FAMILIES_TEXT];
     enum status st;
 
@@ -35,7 +36,7 @@ done:
 enum status config_read(struct lm_config *config, const char *folder)
 {
     char path[PATH_LENGTH], *bytes = NULL;
-    struct config_file file = { .path = path };
+    struct config_file file = { .path = path, .asked = json_object() };
     json_error_t error;
     int64_t size;
     enum status st;
@@ -48,7 +49,9 @@ enum status config_read(struct lm_config *config, const char *folder)
             error.text);
     TRY(read_family(config, &file));
     TRY(read_specials(config, &file));
+    TRY(config_keys_check(&file));
 done:
+    json_decref(file.asked);
     json_decref(file.root);
     free(bytes);
     return st;

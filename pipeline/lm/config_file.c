@@ -1,9 +1,19 @@
 #include "lm/config_file.h"
+#include "base/die.h"
+
+#include <string.h>
+
+json_t *config_file_get(const struct config_file *file, const char *key)
+{
+    if (json_object_set_new(file->asked, key, json_true()) != 0)
+        die("no memory for the keys of %s", file->path);
+    return json_object_get(file->root, key);
+}
 
 enum status config_file_int(int32_t *value, const struct config_file *file, const char *key,
                             int32_t most)
 {
-    const json_t *found = json_object_get(file->root, key);
+    const json_t *found = config_file_get(file, key);
     enum status st;
 
     REQUIRE(found != NULL, E_FORMAT, "%s lacks the key \"%s\" (expected: a whole number from 1 "
@@ -16,9 +26,21 @@ done:
     return st;
 }
 
+enum status config_file_same(const struct config_file *file, const char *key, const char *other,
+                             int32_t read)
+{
+    const json_t *found = config_file_get(file, key);
+    enum status st;
+
+    REQUIRE(json_is_integer(found) && json_integer_value(found) == read, E_FORMAT,
+            "%s: \"%s\" must be %d, as \"%s\" is", file->path, key, (int)read, other);
+done:
+    return st;
+}
+
 enum status config_file_positive(double *value, const struct config_file *file, const char *key)
 {
-    const json_t *found = json_object_get(file->root, key);
+    const json_t *found = config_file_get(file, key);
     enum status st;
 
     REQUIRE(found != NULL, E_FORMAT, "%s lacks the key \"%s\" (expected: a number above 0)",
@@ -39,7 +61,7 @@ enum status config_file_optional(double *value, const struct config_file *file, 
 enum status config_file_flag(bool *value, const struct config_file *file, const char *key,
                              bool absent)
 {
-    const json_t *found = json_object_get(file->root, key);
+    const json_t *found = config_file_get(file, key);
     enum status st;
 
     REQUIRE(found == NULL || json_is_boolean(found), E_FORMAT,
@@ -52,7 +74,7 @@ done:
 enum status config_file_id(int32_t *id, const struct config_file *file, const char *key,
                            int32_t vocabulary)
 {
-    const json_t *found = json_object_get(file->root, key);
+    const json_t *found = config_file_get(file, key);
     enum status st = OK;
 
     if (json_is_array(found))
@@ -71,17 +93,19 @@ done:
 
 bool config_file_has(const struct config_file *file, const char *key)
 {
-    const json_t *found = json_object_get(file->root, key);
+    const json_t *found = config_file_get(file, key);
 
     return found != NULL && !json_is_null(found);
 }
 
 enum status config_file_expect(const struct config_file *file, const char *key, const char *only)
 {
-    const json_t *found = json_object_get(file->root, key);
+    const json_t *found = config_file_get(file, key);
     json_t *value = json_loads(only, JSON_DECODE_ANY, NULL);
     enum status st;
 
+    if (json_is_null(found) && strcmp(only, "false") == 0)
+        found = NULL;
     REQUIRE(found == NULL || json_equal(found, value), E_FORMAT,
             "%s: \"%s\" must be %s for this model family", file->path, key, only);
 done:

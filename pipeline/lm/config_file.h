@@ -8,19 +8,28 @@
 #include "base/refuse.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct config_file {
     const char *path;
     json_t     *root;
+    json_t     *asked;      /* an object with the keys that were asked for (config_keys.h) */
 };
 
 /* The largest values that make sense: of numbers of ids or positions, of widths, of heads. */
 enum { CONFIG_IDS_MAX = 1 << 24, CONFIG_WIDTH_MAX = 1 << 20, CONFIG_HEADS_MAX = 1 << 12 };
 
+/* The value of a key; NULL if there is none.  All functions here note that a key was asked for. */
+json_t *config_file_get(const struct config_file *file, const char *key);
+
 /* A whole number from 1 to `most`. */
 enum status config_file_int(int32_t *value, const struct config_file *file, const char *key,
                             int32_t most);
+
+/* A second name of a number that was read as `other`: the same value, `read`. */
+enum status config_file_same(const struct config_file *file, const char *key, const char *other,
+                             int32_t read);
 
 /* A number above 0. */
 enum status config_file_positive(double *value, const struct config_file *file, const char *key);
@@ -39,7 +48,7 @@ enum status config_file_id(int32_t *id, const struct config_file *file, const ch
 /* Does the file have this key with another value than null? */
 bool config_file_has(const struct config_file *file, const char *key);
 
-/* A key that may be absent, but has this value, in JSON, if it is there. */
+/* A key that may be absent, but has this value, in JSON, if it is there.  null means false. */
 enum status config_file_expect(const struct config_file *file, const char *key,
                                const char *only);
 

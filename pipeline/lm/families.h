@@ -21,7 +21,8 @@ struct layer_weights;
 struct family {
     const char *name;       /* "model_type" of its config.json */
 
-    /* Fill a config that is all 0, but for the ids of special tokens, which config_read() adds. */
+    /* Fill a config that is all 0, but for the ids of special tokens, which config_read() adds.
+     * It asks for every key that bears on the arithmetic: config_read() refuses the others. */
     enum status (*read_config)(struct lm_config *config, const struct config_file *file);
 
     /* Read the tensors of one layer; and those of no layer, of which each rank of the node

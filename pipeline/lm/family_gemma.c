@@ -1,6 +1,7 @@
 /* Gemma 1, 2 and 3 (the text models). */
 #include "lm/checkpoint.h"
 #include "lm/config_file.h"
+#include "lm/config_rope.h"
 #include "lm/families.h"
 
 #include <math.h>
@@ -21,14 +22,31 @@ done:
     return st;
 }
 
+/* The MLP's function.  "hidden_act" is the older key, which is not obeyed: the first configs of
+ * Gemma 1 said "gelu" there, while the model was trained with the approximation by tanh. */
+static enum status check_activation(const struct config_file *file)
+{
+    const char *older = json_string_value(config_file_get(file, "hidden_act"));
+    enum status st;
+
+    REQUIRE(!config_file_has(file, "hidden_act") || (older != NULL
+            && (strcmp(older, "gelu") == 0 || strcmp(older, "gelu_pytorch_tanh") == 0)), E_FORMAT,
+            "%s: \"hidden_act\" must be \"gelu_pytorch_tanh\" for this model family", file->path);
+    if (config_file_has(file, "hidden_activation"))
+        TRY(config_file_expect(file, "hidden_activation", "\"gelu_pytorch_tanh\""));
+done:
+    return st;
+}
+
 /* The keys that all three have. */
 static enum status read_shape(struct lm_config *config, const struct config_file *file)
 {
     double epsilon;
     enum status st;
 
-    TRY(config_file_expect(file, "hidden_activation", "\"gelu_pytorch_tanh\""));
+    TRY(check_activation(file));
     TRY(config_file_expect(file, "attention_bias", "false"));
+    TRY(config_file_expect(file, "use_bidirectional_attention", "false"));
     TRY(config_file_flag(&config->tied, file, "tie_word_embeddings", true));
     TRY(config_file_int(&config->vocabulary, file, "vocab_size", CONFIG_IDS_MAX));
     TRY(config_file_int(&config->width, file, "hidden_size", CONFIG_WIDTH_MAX));
@@ -53,7 +71,7 @@ done:
 static enum status read_is_local(const struct config_file *file, int layer, int layers,
                                  int period, bool *local)
 {
-    const json_t *types = json_object_get(file->root, "layer_types");
+    const json_t *types = config_file_get(file, "layer_types");
     const char *type = json_string_value(json_array_get(types, (size_t)layer));
     enum status st = OK;
 
@@ -78,6 +96,8 @@ static enum status read_windows(struct lm_config *config, const struct config_fi
     enum status st;
 
     TRY(config_file_int(&window, file, "sliding_window", CONFIG_IDS_MAX));
+    if (config_file_has(file, "sliding_window_size"))   /* the older name */
+        TRY(config_file_same(file, "sliding_window_size", "sliding_window", window));
     for (int layer = 0; layer < config->layers; layer++) {
         TRY(read_is_local(file, layer, config->layers, period, &local));
         config->window[layer] = local ? window : 0;
@@ -98,15 +118,23 @@ done:
     return st;
 }
 
+/* In Gemma 1 and 2. */
+static const struct config_rope_keys ALL_LAYERS = { "rope_theta", "rope_scaling", NULL };
+
 static enum status read_gemma1(struct lm_config *config, const struct config_file *file)
 {
-    double base;
+    struct lm_rope rope;
+    bool local;
     enum status st;
 
     TRY(read_shape(config, file));
-    TRY(config_file_positive(&base, file, "rope_theta"));
-    for (int layer = 0; layer < config->layers; layer++)
-        config->rope[layer] = (struct lm_rope){ base, 1 };
+    TRY(config_rope_read(&rope, file, &ALL_LAYERS));
+    for (int layer = 0; layer < config->layers; layer++) {
+        TRY(read_is_local(file, layer, config->layers, 1, &local));
+        REQUIRE(!local, E_FORMAT, "%s: \"layer_types\" may only hold \"full_attention\" for this "
+                "model family", file->path);
+        config->rope[layer] = rope;
+    }
     config->score_scale = (float)(1 / sqrt((double)config->head_width));
 done:
     return st;
@@ -114,15 +142,16 @@ done:
 
 static enum status read_gemma2(struct lm_config *config, const struct config_file *file)
 {
-    double score_cap, logit_cap, base;
+    double score_cap, logit_cap;
+    struct lm_rope rope;
     enum status st;
 
     TRY(read_shape(config, file));
     TRY(read_query_scale(config, file));
     TRY(config_file_positive(&score_cap, file, "attn_logit_softcapping"));
     TRY(config_file_positive(&logit_cap, file, "final_logit_softcapping"));
-    TRY(config_file_positive(&base, file, "rope_theta"));
-    TRY(read_windows(config, file, 2, (struct lm_rope){ base, 1 }, (struct lm_rope){ base, 1 }));
+    TRY(config_rope_read(&rope, file, &ALL_LAYERS));
+    TRY(read_windows(config, file, 2, rope, rope));
     config->score_cap = (float)score_cap;
     config->logit_cap = (float)logit_cap;
     config->post_norms = true;
@@ -130,41 +159,38 @@ done:
     return st;
 }
 
-/* Larger models of Gemma 3 stretch the positions of their global layers. */
-static enum status read_stretch(double *factor, const struct config_file *file)
+/* Every so many layers one sees all.  Newer files have the key with an underscore. */
+static enum status read_period(int32_t *period, const struct config_file *file)
 {
-    const json_t *scaling = json_object_get(file->root, "rope_scaling");
-    const char *type = json_string_value(json_object_get(scaling, "rope_type"));
-    const json_t *value = json_object_get(scaling, "factor");
+    static const char *const KEYS[] = { "sliding_window_pattern", "_sliding_window_pattern" };
     enum status st = OK;
 
-    *factor = 1;
-    if (!config_file_has(file, "rope_scaling"))
-        goto done;
-    REQUIRE(type != NULL && strcmp(type, "linear") == 0 && json_number_value(value) >= 1,
-            E_FORMAT, "%s: \"rope_scaling\" must be null, or have a \"rope_type\" \"linear\" and "
-            "a \"factor\" of at least 1", file->path);
-    *factor = json_number_value(value);
+    *period = 6;
+    for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++)
+        if (config_file_has(file, KEYS[i]))
+            TRY(config_file_int(period, file, KEYS[i], LM_LAYERS_MAX));
 done:
     return st;
 }
 
+/* Larger models of Gemma 3 stretch the positions of their global layers. */
 static enum status read_gemma3(struct lm_config *config, const struct config_file *file)
 {
-    struct lm_rope of_local = { .factor = 1 }, of_global;
+    static const struct config_rope_keys
+        LOCAL = { "rope_local_base_freq", NULL, "sliding_attention" },
+        GLOBAL = { "rope_theta", "rope_scaling", "full_attention" };
+    struct lm_rope of_local, of_global;
     double score_cap, logit_cap;
-    int32_t period = 6;
+    int32_t period;
     enum status st;
 
     TRY(read_shape(config, file));
     TRY(read_query_scale(config, file));
     TRY(config_file_optional(&score_cap, file, "attn_logit_softcapping"));
     TRY(config_file_optional(&logit_cap, file, "final_logit_softcapping"));
-    TRY(config_file_positive(&of_global.base, file, "rope_theta"));
-    TRY(config_file_positive(&of_local.base, file, "rope_local_base_freq"));
-    TRY(read_stretch(&of_global.factor, file));
-    if (json_object_get(file->root, "sliding_window_pattern") != NULL)
-        TRY(config_file_int(&period, file, "sliding_window_pattern", LM_LAYERS_MAX));
+    TRY(config_rope_read(&of_global, file, &GLOBAL));
+    TRY(config_rope_read(&of_local, file, &LOCAL));
+    TRY(read_period(&period, file));
     TRY(read_windows(config, file, period, of_local, of_global));
     config->score_cap = (float)score_cap;
     config->logit_cap = (float)logit_cap;

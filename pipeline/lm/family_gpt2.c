@@ -17,6 +17,8 @@ static enum status read_shape(struct lm_config *config, const struct config_file
     TRY(config_file_int(&config->layers, file, "n_layer", LM_LAYERS_MAX));
     TRY(config_file_int(&config->heads, file, "n_head", CONFIG_HEADS_MAX));
     TRY(config_file_int(&config->positions, file, "n_positions", CONFIG_IDS_MAX));
+    if (config_file_has(file, "n_ctx"))     /* the older name */
+        TRY(config_file_same(file, "n_ctx", "n_positions", config->positions));
     config->mlp_width = 4 * config->width;
     if (config_file_has(file, "n_inner"))
         TRY(config_file_int(&config->mlp_width, file, "n_inner", CONFIG_WIDTH_MAX));

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,8 +30,8 @@ enum { TYPES_COUNT = sizeof TYPES / sizeof *TYPES };
 
 /* --- one tensor of a header ---------------------------------------------------------- */
 
-/* A type that cannot be read is refused only when the tensor is used: checkpoints may also hold
- * masks and counters. */
+/* A type that cannot be read, no elements or many dimensions are refused only when the tensor is
+ * used: checkpoints may also hold masks, counters and what training left behind. */
 static enum status read_type(struct safetensor *tensor, const json_t *entry)
 {
     enum status st = OK;
@@ -52,17 +53,18 @@ static enum status read_shape(struct safetensor *tensor, const json_t *entry)
     const size_t rank = json_array_size(shape);
     enum status st = OK;
 
-    REQUIRE(json_is_array(shape) && rank <= TENSOR_RANK_MAX, E_FORMAT, "%s: tensor %.80s needs a "
-            "\"shape\" of at most %d dimensions", tensor->path, tensor->name, TENSOR_RANK_MAX);
+    REQUIRE(json_is_array(shape) && rank <= INT_MAX, E_FORMAT, "%s: tensor %.80s needs a "
+            "\"shape\"", tensor->path, tensor->name);
     tensor->rank = (int)rank;
     tensor->count = 1;
     for (int i = 0; i < tensor->rank; i++) {
         const json_t *length = json_array_get(shape, (size_t)i);
-        tensor->shape[i] = json_integer_value(length);
-        REQUIRE(json_is_integer(length) && tensor->shape[i] >= 1
-                && !__builtin_mul_overflow(tensor->count, tensor->shape[i], &tensor->count),
-                E_FORMAT, "%s: tensor %.80s has an impossible \"shape\"", tensor->path,
-                tensor->name);
+        const int64_t value = json_integer_value(length);
+        REQUIRE(json_is_integer(length) && value >= 0
+                && !__builtin_mul_overflow(tensor->count, value, &tensor->count), E_FORMAT,
+                "%s: tensor %.80s has an impossible \"shape\"", tensor->path, tensor->name);
+        if (i < TENSOR_RANK_MAX)
+            tensor->shape[i] = value;
     }
 done:
     return st;
@@ -137,7 +139,9 @@ static int by_place(const void *a, const void *b)
 {
     const struct safetensor *x = a, *y = b;
 
-    return (x->begin > y->begin) - (x->begin < y->begin);
+    if (x->begin != y->begin)
+        return x->begin > y->begin ? 1 : -1;
+    return (x->end > y->end) - (x->end < y->end);   /* those without bytes first */
 }
 
 /* Tensors must follow each other without overlap or gap, up to the end of the file. */

@@ -24,9 +24,9 @@ struct safetensor {
     const char      *path;      /* of its file */
     enum tensor_type type;
     const char      *type_name;
-    int              rank;
-    int64_t          shape[TENSOR_RANK_MAX];
-    int64_t          count;     /* elements */
+    int              rank;      /* any; what is used here has TENSOR_RANK_MAX at most */
+    int64_t          shape[TENSOR_RANK_MAX];    /* the first ones */
+    int64_t          count;     /* elements; 0 if a length is */
     int64_t          begin, end;    /* offsets of its values after the header */
     const void      *values;    /* at no particular alignment */
 };

@@ -2,8 +2,10 @@
 #include "base/agree.h"
 #include "base/allocate.h"
 #include "base/file.h"
+#include "evaluate/scores.h"
 #include "lm/safetensors.h"
 #include "release/digests.h"
+#include "release/manifest.h"
 #include "sae/saelens.h"
 
 #include <math.h>
@@ -118,8 +120,8 @@ static enum status check_manifest(const json_t *manifest, const char *path)
 
     REQUIRE(format != NULL && strcmp(format, "saemill release") == 0, E_FORMAT,
             "%s is not the manifest of a saemill release", path);
-    REQUIRE(version == 1, E_FORMAT, "%s has version %lld; this program knows version 1", path,
-            (long long)version);
+    REQUIRE(version == MANIFEST_VERSION, E_FORMAT, "%s has version %lld; this program knows version "
+            "%d", path, (long long)version, MANIFEST_VERSION);
     for (size_t i = 0; i < count_of(manifest); i++)
         REQUIRE(folder_of(manifest, i) != NULL && strlen(folder_of(manifest, i)) <= FOLDER_LONGEST,
                 E_FORMAT, "%s names no usable folder for autoencoder %zu", path, i);
@@ -242,7 +244,7 @@ static enum status check_scores(const char *folder, const char *path)
     json_t *scores = NULL;
     enum status st;
 
-    TRY(read_json(&scores, path));
+    TRY(scores_read(&scores, path));
     name = name == NULL ? folder : name + 1;
     const double l0 = json_number_value(json_object_get(scores, "l0"));
     const bool named = strncmp(name, PREFIX, strlen(PREFIX)) == 0;

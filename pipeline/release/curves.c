@@ -1,4 +1,5 @@
 #include "release/curves.h"
+#include "base/checksum.h"
 #include "base/file.h"
 #include "base/split.h"
 
@@ -72,6 +73,7 @@ enum status curves_read(struct curve *curve, const char *path)
 
     *curve = (struct curve){0};
     TRY(file_read(path, &text, &size));
+    TRY(checksum_cut(text, &size, path));
     steps = count_lines(text) - 1;
     rest = text;
     TRY(find_columns(at, strsep(&rest, "\n"), path));

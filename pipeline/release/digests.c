@@ -3,15 +3,15 @@
 #include "base/allocate.h"
 #include "base/die.h"
 #include "base/file.h"
+#include "base/walk.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BYTES = 32, BLOCK = 1 << 20, OPEN_FOLDERS = 16 };
+enum { BYTES = 32, BLOCK = 1 << 20 };
 
 void digests_free(struct digests *digests)
 {
@@ -38,23 +38,21 @@ void digests_append(struct digests *digests, const char *name)
 
 /* ---- listing -------------------------------------------------------------------- */
 
-/* The context of list_visit(): nftw() cannot pass one. */
-static struct {
+/* The context of list_place(). */
+struct listing {
     struct digests *digests;
     size_t          prefix;     /* bytes of the folder's path, with the slash */
-} walk;
+};
 
-static int list_visit(const char *path, const struct stat *about, int type, struct FTW *where)
+static enum status list_place(const struct walk_place *place, void *context)
 {
-    (void)where;
-    if (type == FTW_D)
-        return 0;
-    if (type != FTW_F || !S_ISREG(about->st_mode)) {
-        refuse(E_FORMAT, "cannot list %s: it is neither a file nor a folder", path);
-        return 1;
-    }
-    digests_append(walk.digests, path + walk.prefix);
-    return 0;
+    const struct listing *listing = context;
+
+    if (place->kind == WALK_OTHER)
+        return refuse(E_FORMAT, "cannot list %s: it is neither a file nor a folder", place->path);
+    if (place->kind == WALK_FILE)
+        digests_append(listing->digests, place->path + listing->prefix);
+    return OK;
 }
 
 static int by_name(const void *a, const void *b)
@@ -64,12 +62,14 @@ static int by_name(const void *a, const void *b)
 
 static enum status list_here(struct digests *digests, const char *folder)
 {
-    walk.digests = digests;
-    walk.prefix = strlen(folder) + 1;
-    if (nftw(folder, list_visit, OPEN_FOLDERS, FTW_PHYS) != 0)
-        return refuse(E_IO, "cannot list the folder %s: %s", folder, strerror(errno));
-    qsort(digests->files, (size_t)digests->count, sizeof *digests->files, by_name);
-    return OK;
+    struct listing listing = { digests, strlen(folder) + 1 };
+    enum status st;
+
+    TRY(walk_tree(folder, list_place, &listing));
+    if (digests->count > 0)
+        qsort(digests->files, (size_t)digests->count, sizeof *digests->files, by_name);
+done:
+    return st;
 }
 
 enum status digests_list(struct digests *digests, MPI_Comm comm, const char *folder)
@@ -201,6 +201,9 @@ enum status digests_read(struct digests *digests, const char *path)
 
     *digests = (struct digests){0};
     TRY(file_read(path, &text, &size));
+    REQUIRE((int64_t)strlen(text) == size, E_FORMAT, "cannot use %s: byte %zu is a NUL", path,
+            strlen(text));
+    REQUIRE(size == 0 || text[size - 1] == '\n', E_FORMAT, "cannot use %s: it is cut short", path);
     rest = text;
     while ((line = strsep(&rest, "\n")) != NULL && (*line != '\0' || rest != NULL)) {
         number++;

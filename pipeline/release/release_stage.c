@@ -3,6 +3,7 @@
 #include "sae/sae.h"
 #include "suite/paths.h"
 #include "suite/stages.h"
+#include "suite/tasks.h"
 
 /* A release has the parameters in two forms; and files besides those of autoencoders. */
 enum { FORMS = 2, FILES_OF_AN_AUTOENCODER = 4, OTHER_FILES = 4 };

@@ -15,7 +15,7 @@ extern const char _binary_pipeline_release_style_css_end[];
 
 static void put_escaped(FILE *out, const char *text)
 {
-    for (; *text != '\0'; text++)
+    for (; text != NULL && *text != '\0'; text++)
         switch (*text) {
         case '<': fputs("&lt;", out); break;
         case '>': fputs("&gt;", out); break;
@@ -171,7 +171,7 @@ static void write_top(FILE *out, const struct suite *suite, const struct entries
 /* ---- the sections --------------------------------------------------------------- */
 
 /* A figure for each site. */
-static enum status write_fidelity(FILE *out, const struct entries *entries)
+static enum status write_fidelity(FILE *out, const struct entries *entries, bool drawn)
 {
     enum status st = OK;
 
@@ -185,7 +185,7 @@ static enum status write_fidelity(FILE *out, const struct entries *entries)
 
         end = end_of_site(entries, from);
         fprintf(out, "<h3><code>%s</code>: %s</h3>\n", site_name(site), site_traits(site)->phrase);
-        TRY(figures_fidelity(out, entries->entry + from, end - from));
+        TRY(figures_fidelity(out, entries->entry + from, end - from, drawn));
     }
 done:
     return st;
@@ -260,6 +260,14 @@ static bool has_top_k(const struct entries *entries)
     return false;
 }
 
+static bool has_skip(const struct entries *entries)
+{
+    for (int i = 0; i < entries->count; i++)
+        if (entries->entry[i].sae.skip)
+            return true;
+    return false;
+}
+
 /* Code that loads an autoencoder of the middle of the list. */
 static void write_usage(FILE *out, const struct entries *entries)
 {
@@ -271,13 +279,16 @@ static void write_usage(FILE *out, const struct entries *entries)
     fprintf(out, "<pre><code>import numpy as np\n"
             "p = np.load(\"%s/params.npz\")\n"
             "pre = x @ p[\"W_enc\"] + p[\"b_enc\"]                # x: activations [rows, d]\n"
-            "f = np.maximum(pre, 0) * (pre &gt; p[\"threshold\"])  # latents\n"
-            "y = f @ p[\"W_dec\"] + p[\"b_dec\"]                  # reconstruction\n"
-            "</code></pre>\n", folder);
+            "f = np.where(pre &gt; p[\"threshold\"], pre, 0)       # latents\n", folder);
     if (has_top_k(entries))
-        fputs("<p>For the recipe <code>topk</code>, keep only the <code>p[\"k\"]</code> largest "
-              "latents of each row, and set the others to 0.</p>\n", out);
-    fputs("<p>With SAELens (version 6), which also reads the hook point of the site from "
+        fputs("if \"k\" in p:                                   # recipe topk: the k largest\n"
+              "    f[f &lt; np.sort(f)[:, -int(p[\"k\"][0]), None]] = 0\n", out);
+    fputs("y = f @ p[\"W_dec\"] + p[\"b_dec\"]                  # reconstruction\n", out);
+    if (has_skip(entries))
+        fputs("if \"affine_skip_connection\" in p: y += x @ p[\"affine_skip_connection\"]\n", out);
+    fputs("</code></pre>\n", out);
+    fputs("<p>With SAELens (from version 6.0 on; 6.24 for a transcoder with a skip matrix; 6.34 to "
+          "splice transcoders), which also reads the hook point of the site from "
           "<code>cfg.json</code>:</p>\n", out);
     fprintf(out, "<pre><code>from sae_lens import SAE\n"
             "sae = SAE.load_from_disk(\"%s\")\n</code></pre>\n", folder);
@@ -287,7 +298,7 @@ static void write_usage(FILE *out, const struct entries *entries)
 
 /* A figure for each tap, of which the first is open. */
 static enum status write_taps(FILE *out, const struct suite *suite,
-                              const struct entries *entries)
+                              const struct entries *entries, bool drawn)
 {
     enum status st = OK;
 
@@ -304,7 +315,7 @@ static enum status write_taps(FILE *out, const struct suite *suite,
                 "autoencoder%s</span></summary>\n", site_name(tap.site), tap.layer,
                 from == 0 ? " open" : "", site_name(tap.site), tap.layer, end - from,
                 end - from == 1 ? "" : "s");
-        TRY(figures_tap(out, suite, entries->entry + from, end - from));
+        TRY(figures_tap(out, suite, entries->entry + from, end - from, drawn));
         fputs("</details>\n", out);
     }
 done:
@@ -341,9 +352,10 @@ static void write_files(FILE *out, const json_t *files)
     json_array_foreach(files, i, file) {
         fputs("<tr><td class=\"text\">", out);
         put_escaped(out, json_string_value(json_object_get(file, "name")));
-        fprintf(out, "</td><td>%s</td><td class=\"text sum\"><code>%s</code></td></tr>\n",
-                human_bytes(json_number_value(json_object_get(file, "bytes"))),
-                json_string_value(json_object_get(file, "sha256")));
+        fprintf(out, "</td><td>%s</td><td class=\"text sum\"><code>",
+                human_bytes(json_number_value(json_object_get(file, "bytes"))));
+        put_escaped(out, json_string_value(json_object_get(file, "sha256")));
+        fputs("</code></td></tr>\n", out);
     }
 }
 
@@ -370,36 +382,51 @@ static void write_provenance(FILE *out, const json_t *manifest)
     fputs("</table></div></details>\n<details><summary>Libraries</summary>\n<div class=\"wide\">"
           "<table>\n", out);
     json_object_foreach(libraries, name, version) {
-        fprintf(out, "<tr><td class=\"text\">%s</td><td class=\"text\">", name);
+        fputs("<tr><td class=\"text\">", out);
+        put_escaped(out, name);
+        fputs("</td><td class=\"text\">", out);
         put_escaped(out, json_string_value(version));
         fputs("</td></tr>\n", out);
     }
     fputs("</table></div></details>\n</body>\n</html>\n", out);
 }
 
-enum status report_write(const char *path, const struct suite *suite,
-                         const struct entries *entries, const json_t *manifest)
+enum status report_text(char **text, const struct suite *suite, const struct entries *entries,
+                        const json_t *manifest, bool drawn)
 {
-    char *text = NULL;
     size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = open_memstream(text, &size);
     enum status st;
 
     if (out == NULL)
         die("no memory for the report");
     write_head(out, suite);
     write_top(out, suite, entries, manifest);
-    TRY(write_fidelity(out, entries));
+    TRY(write_fidelity(out, entries, drawn));
     write_table(out, entries);
     write_usage(out, entries);
-    TRY(write_taps(out, suite, entries));
+    TRY(write_taps(out, suite, entries, drawn));
     write_terms(out);
     write_provenance(out, manifest);
 done:
     if (fclose(out) != 0)
         die("no memory for the report");
-    if (st == OK)
-        st = file_write(path, text, (int64_t)size);
+    if (st != OK) {
+        free(*text);
+        *text = NULL;
+    }
+    return st;
+}
+
+enum status report_write(const char *path, const struct suite *suite,
+                         const struct entries *entries, const json_t *manifest)
+{
+    char *text = NULL;
+    enum status st;
+
+    TRY(report_text(&text, suite, entries, manifest, true));
+    TRY(file_write(path, text, (int64_t)strlen(text)));
+done:
     free(text);
     return st;
 }

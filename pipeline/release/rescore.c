@@ -2,6 +2,7 @@
 #include "base/agree.h"
 #include "base/allocate.h"
 #include "evaluate/score_text.h"
+#include "evaluate/scores.h"
 #include "evaluate/shared_saes.h"
 #include "release/manifest.h"
 #include "suite/paths.h"
@@ -156,15 +157,12 @@ static bool same_score(const json_t *a, const json_t *b)
 static enum status compare(const struct rescore *r, json_t *scores)
 {
     char path[PATH_LENGTH];
-    json_error_t error;
-    json_t *stored, *now;
+    json_t *stored = NULL, *now;
     const char *name;
-    enum status st = OK;
+    enum status st;
 
     path_print(path, "%s/scores.json", r->folder);
-    stored = json_load_file(path, 0, &error);
-    if (stored == NULL)
-        return refuse(E_FORMAT, "cannot read %s: %s", path, error.text);
+    TRY(scores_read(&stored, path));
     json_object_foreach(scores, name, now) {
         const json_t *then = json_object_get(stored, name);
 

@@ -279,8 +279,8 @@ static void make_header(struct written *array)
 
 static enum status refuse_zip(zip_error_t *error, const char *path)
 {
-    const bool full = zip_error_system_type(error) == ZIP_ET_SYS
-                      && zip_error_code_system(error) == ENOSPC;
+    const int code = zip_error_system_type(error) == ZIP_ET_SYS ? zip_error_code_system(error) : 0;
+    const bool full = code == ENOSPC || code == EDQUOT;
 
     return refuse(full ? E_SPACE : E_IO, "cannot write %s: %s", path, zip_error_strerror(error));
 }

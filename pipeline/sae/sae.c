@@ -3,6 +3,7 @@
 #include "kernels/gemm.h"
 #include "kernels/select.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,7 +82,7 @@ void sae_fold(struct sae *sae, struct sae_units units)
         for (int32_t k = 0; k < sae->inputs && units.centred; k++)
             bias -= (double)w[k] * (double)sae->decoder_bias[k];
         sae->encoder_bias[i] = (float)(units.scale * bias);
-        sae->threshold[i] = (float)(units.scale * (double)sae->threshold[i]);
+        sae->threshold[i] = (float)fmax(units.scale * (double)sae->threshold[i], 0);
     }
     multiply(sae->decoder_bias, units.target_scale, sae->outputs);
     multiply(sae->decoder, gain, (int64_t)sae->latents * sae->outputs);

@@ -4,9 +4,10 @@
  *   f  = pi where pi > threshold, else 0      (JumpReLU, arXiv:2407.14435)
  *   y  = f W_dec + b_dec (+ x W_skip)         reconstruction
  *
- * A threshold below 0 counts as 0: other programs clip pi at 0 before they compare.  Every
- * trained architecture has this form.  TopK has thresholds 0 and keeps only the `keep` largest f
- * of a row; among equal ones, those of lower number.
+ * A threshold below 0 counts as 0: some programs clip pi at 0 before they compare.  Others do
+ * not, so no file that is exported has one.  Every trained architecture has this form.  TopK has
+ * thresholds 0 and keeps only the `keep` largest f of a row; among equal ones, those of lower
+ * number.
  *
  * Both matrices are stored latent by latent: row i of `encoder` is column i of the literature's
  * W_enc, row i of `decoder` is the direction of latent i.
@@ -56,7 +57,7 @@ struct sae_units {
 
 /* Convert the parameters from those units to raw activations, not centred (Gemma Scope,
  * arXiv:2408.05147, appendix B):  b_enc' = scale (b_enc - W_enc b_dec),
- * threshold' = scale threshold, b_dec' = target_scale b_dec, and W_dec and W_skip times
+ * threshold' = max(scale threshold, 0), b_dec' = target_scale b_dec, and W_dec and W_skip times
  * target_scale / scale.  Sums are double. */
 void sae_fold(struct sae *sae, struct sae_units units);
 

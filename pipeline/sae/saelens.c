@@ -99,49 +99,87 @@ enum status saelens_write_weights(const struct sae *sae, const char *path)
     return st;
 }
 
-/* Keys that only a transcoder's config has. */
-static void add_target(json_t *config, const struct sae *sae, struct tap target)
+/* TransformerLens changes a checkpoint's weights when it loads them, unless it is told not to:
+ * it centres what is written to the residual stream, and moves gains and biases into other weights.
+ * The logits stay, but rows at the hook points do not. */
+static json_t *unprocessed(void)
+{
+    return json_pack("{s:b, s:b, s:b, s:b}", "center_writing_weights", 0, "center_unembed", 0,
+                     "fold_ln", 0, "fold_value_biases", 0);
+}
+
+static json_t *metadata_json(const struct saelens_origin *origin)
+{
+    char hook[64];
+
+    saelens_hook(hook, origin->tap);
+    return json_pack("{s:s, s:n, s:s, s:s, s:s, s:i, s:n, s:n, s:I, s:b, s:b, s:[n], s:o}",
+                     "sae_lens_version", FORM_VERSION, "sae_lens_training_version",
+                     "trained_with", "saemill", "model_name", origin->model,
+                     "hook_name", hook, "hook_layer", origin->tap.layer,
+                     "hook_head_index", "dataset_path",
+                     "context_size", (json_int_t)origin->context,
+                     "prepend_bos", 1, "exclude_special_tokens", 1,
+                     "seqpos_slice", "model_from_pretrained_kwargs", unprocessed());
+}
+
+/* Where the rows are before the gain of their norm, for those who compare with Gemma Scope. */
+static int add_before_gain(json_t *metadata, const struct saelens_origin *origin)
+{
+    const char *hook = site_traits(origin->tap.site)->before_gain;
+    char name[64];
+
+    if (hook == NULL || !origin->rms_norm)
+        return 0;
+    snprintf(name, sizeof name, "blocks.%d.%s", origin->tap.layer, hook);
+    return json_object_set_new(metadata, "hook_name_before_gain", json_string(name));
+}
+
+/* Where SAELens writes a transcoder's reconstruction.  It looks for these keys in the metadata, and
+ * without them writes over the input. */
+static int add_target(json_t *metadata, struct tap target)
 {
     char hook[64];
 
     saelens_hook(hook, target);
-    json_object_set_new(config, "d_out", json_integer(sae->outputs));
-    json_object_set_new(config, "hook_name_out", json_string(hook));
-    json_object_set_new(config, "hook_layer_out", json_integer(target.layer));
-    json_object_set_new(config, "hook_head_index_out", json_null());
+    return json_object_set_new(metadata, "hook_name_out", json_string(hook))
+           | json_object_set_new(metadata, "hook_layer_out", json_integer(target.layer))
+           | json_object_set_new(metadata, "hook_head_index_out", json_null());
+}
+
+char *saelens_config_text(const struct sae *sae, struct saelens_origin origin)
+{
+    json_t *metadata = metadata_json(&origin), *config;
+    const char *reshape = site_traits(origin.tap.site)->hook;
+    char *text;
+    int failed;
+
+    failed = add_before_gain(metadata, &origin);
+    if (sae->transcoder)
+        failed |= add_target(metadata, origin.target);
+    config = json_pack("{s:s, s:i, s:i, s:s, s:s, s:b, s:s, s:s, s:o}",
+                       "architecture", saelens_architecture(sae), "d_in", (int)sae->inputs,
+                       "d_sae", (int)sae->latents, "dtype", "float32", "device", "cpu",
+                       "apply_b_dec_to_input", 0, "normalize_activations", "none",
+                       "reshape_activations", path_ends(reshape, "hook_z") ? "hook_z" : "none",
+                       "metadata", metadata);
+    if (sae->form == FORM_TOPK)
+        failed |= json_object_set_new(config, "k", json_integer(sae->keep));
+    if (sae->transcoder)
+        failed |= json_object_set_new(config, "d_out", json_integer(sae->outputs));
+    text = failed ? NULL : json_dumps(config, JSON_INDENT(2));
+    json_decref(config);
+    if (text == NULL)
+        die("no memory for a config, or the model's name, %s, is not UTF-8", origin.model);
+    return text;
 }
 
 enum status saelens_write_config(const struct sae *sae, struct saelens_origin origin,
                                  const char *path)
 {
-    char hook[64], *text;
-    json_t *metadata, *config;
-    enum status st;
+    char *text = saelens_config_text(sae, origin);
+    const enum status st = file_write(path, text, (int64_t)strlen(text));
 
-    saelens_hook(hook, origin.tap);
-    metadata = json_pack("{s:s, s:n, s:s, s:s, s:s, s:i, s:n, s:n, s:I, s:b, s:b, s:[n], s:{}}",
-                         "sae_lens_version", FORM_VERSION, "sae_lens_training_version",
-                         "trained_with", "saemill", "model_name", origin.model,
-                         "hook_name", hook, "hook_layer", origin.tap.layer,
-                         "hook_head_index", "dataset_path",
-                         "context_size", (json_int_t)origin.context,
-                         "prepend_bos", 1, "exclude_special_tokens", 1,
-                         "seqpos_slice", "model_from_pretrained_kwargs");
-    config = json_pack("{s:s, s:i, s:i, s:s, s:s, s:b, s:s, s:s, s:o}",
-                       "architecture", saelens_architecture(sae), "d_in", (int)sae->inputs,
-                       "d_sae", (int)sae->latents, "dtype", "float32", "device", "cpu",
-                       "apply_b_dec_to_input", 0, "normalize_activations", "none",
-                       "reshape_activations", path_ends(hook, "hook_z") ? "hook_z" : "none",
-                       "metadata", metadata);
-    if (sae->form == FORM_TOPK)
-        json_object_set_new(config, "k", json_integer(sae->keep));
-    if (sae->transcoder)
-        add_target(config, sae, origin.target);
-    text = config == NULL ? NULL : json_dumps(config, JSON_INDENT(2));
-    if (text == NULL)
-        die("bug: a config that JSON cannot hold, or no memory");
-    st = file_write(path, text, (int64_t)strlen(text));
     free(text);
-    json_decref(config);
     return st;
 }

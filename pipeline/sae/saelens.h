@@ -5,7 +5,8 @@
  * place of b_enc; "topk", with k in the config; "standard", which is ReLU; "transcoder" (ReLU) and
  * "jumprelu_transcoder"; and "skip_transcoder" and "jumprelu_skip_transcoder", with W_skip.
  *
- * SAE.load_from_disk(FOLDER) of SAELens 6 reads them.  Names of keys and of hook points are
+ * SAE.load_from_disk(FOLDER) of SAELens 6 reads them; skip_transcoder needs 6.24, and only from
+ * 6.34 on does SAELens splice transcoders into a model.  Names of keys and of hook points are
  * those of SAELens and TransformerLens (github.com/decoderesearch/SAELens,
  * github.com/TransformerLensOrg/TransformerLens).  Everything here is Local.
  */
@@ -22,6 +23,7 @@ struct saelens_origin {
     struct tap  tap;
     struct tap  target;     /* the rows it reconstructs */
     int64_t     context;    /* tokens of a sequence, BOS included */
+    bool        rms_norm;   /* the model's norms are RMSNorm; else LayerNorm */
 };
 
 /* The architecture of an autoencoder in cfg.json.  Never freed. */
@@ -52,7 +54,9 @@ void saelens_weights_free(struct saelens_weights *weights);
 /* sae_weights.safetensors, as safetensors_write() does it.  E_IO, E_SPACE. */
 enum status saelens_write_weights(const struct sae *sae, const char *path);
 
-/* cfg.json, for raw activations.  E_IO, E_SPACE. */
+/* Text of cfg.json, for the activations of the checkpoint as it is: TransformerLens must not
+ * process its weights.  Caller frees.  saelens_write_config() writes it.  E_IO, E_SPACE. */
+char *saelens_config_text(const struct sae *sae, struct saelens_origin origin);
 enum status saelens_write_config(const struct sae *sae, struct saelens_origin origin,
                                  const char *path);
 

@@ -7,6 +7,7 @@
 #include "shard/frame.h"
 #include "shard/store.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,11 +51,30 @@ void h5_leave(void)
 
 /* --- refusals ---------------------------------------------------------------------- */
 
-/* Keep the innermost message, which comes first when the stack is walked upward. */
-static herr_t keep_first(unsigned depth, const H5E_error2_t *error, void *message)
+/* What HDF5 says of a failure. */
+struct told {
+    char message[256];      /* the innermost one, in a line */
+    bool full, unreadable;  /* the system said that the disk is full; that it failed */
+};
+
+/* The innermost message comes first when the stack is walked upward.  That of a system call has the
+ * time, a newline and all that was asked for between its two parts that say something. */
+static herr_t keep_told(unsigned depth, const H5E_error2_t *error, void *context)
 {
-    if (depth == 0)
-        snprintf(message, 256, "%s", error->desc != NULL ? error->desc : "");
+    struct told *told = context;
+    const char *text = error->desc != NULL ? error->desc : "";
+    const char *begin = strstr(text, ": time = "), *reason = strstr(text, "error message = '");
+
+    if (depth == 0 && begin != NULL && reason != NULL) {
+        reason += strlen("error message = '");
+        snprintf(told->message, sizeof told->message, "%.*s: %.*s", (int)(begin - text), text,
+                 (int)strcspn(reason, "'"), reason);
+    } else if (depth == 0) {
+        snprintf(told->message, sizeof told->message, "%s", text);
+    }
+    told->full |= strstr(text, "No space left") || strstr(text, "NO_SPACE")
+                  || strstr(text, "quota");
+    told->unreadable |= strstr(text, strerror(EIO)) != NULL;
     return 0;
 }
 
@@ -69,18 +89,18 @@ static bool disk_is_full(const char *path)
 /* Must be called right after the failure: every other HDF5 call clears the messages. */
 enum status h5_refuse(enum status code, const char *action, const char *path)
 {
-    char message[256] = "";
+    struct told told = {0};
 
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, message);
-    if (strstr(message, "No space left") || strstr(message, "NO_SPACE") || strstr(message, "quota")
-        || (code == E_IO && disk_is_full(path)))
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_told, &told);
+    if (told.full || (code == E_IO && disk_is_full(path)))
         return refuse(E_SPACE, "cannot %s %s: the disk is full; free some space and run the same "
                       "command again, it continues where it stopped", action, path);
-    if (strstr(message, "filter returned failure during read"))
+    if (strstr(told.message, "filter returned failure during read"))
         return refuse(E_FORMAT, "%s is damaged: a chunk cannot be decompressed to what was "
                       "written; if a stage made the file, remove it, and the same command "
                       "makes it again", path);
-    return refuse(code, "cannot %s %s: %s", action, path, message[0] ? message : "HDF5 refuses");
+    return refuse(told.unreadable ? E_IO : code, "cannot %s %s: %s", action, path,
+                  told.message[0] ? told.message : "HDF5 refuses");
 }
 
 /* --- compression ------------------------------------------------------------------- */
@@ -139,10 +159,13 @@ static enum status open_as(hid_t *file, const char *path, unsigned access)
 
     register_filter();
     *file = H5Fopen(path, access, list);
-    if (*file < 0 && H5Fis_hdf5(path) == 0)
-        st = refuse(E_FORMAT, "%s is no HDF5 file, or its beginning is damaged", path);
-    else if (*file < 0)
+    if (*file < 0) {
+        const hid_t messages = H5Eget_current_stack();  /* which H5Fis_hdf5() would clear */
+        if (H5Fis_hdf5(path) == 0)
+            refuse(E_FORMAT, "%s is no HDF5 file, or its beginning is damaged", path);
+        H5Eset_current_stack(messages);
         st = h5_refuse(E_FORMAT, "open", path);
+    }
     H5Pclose(list);
     return st;
 }
@@ -219,17 +242,32 @@ enum status h5_write_text(hid_t object, const char *path, const char *name, cons
     return st;
 }
 
-/* Open an attribute.  E_FORMAT if it is missing or of another class. */
+/* How many values has an attribute? */
+static hssize_t values_of(hid_t attribute)
+{
+    const hid_t space = H5Aget_space(attribute);
+    const hssize_t values = H5Sget_simple_extent_npoints(space);
+
+    H5Sclose(space);
+    return values;
+}
+
+/* Open an attribute of one value.  E_FORMAT if it is missing, of another class, or an array, which
+ * would not fit where one value is read to. */
 static enum status open_attribute(hid_t *attribute, hid_t *type, hid_t object, const char *path,
                                   const char *name, H5T_class_t class)
 {
+    const htri_t exists = H5Aexists(object, name);
+
     *type = -1;
-    *attribute = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
+    *attribute = exists > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
+    if (*attribute < 0 && exists != 0)
+        return h5_refuse(E_FORMAT, "read", path);
     if (*attribute < 0)
         return refuse(E_FORMAT, "%s has no attribute '%s': it is not a file of this program, "
                       "or damaged", path, name);
     *type = H5Aget_type(*attribute);
-    if (H5Tget_class(*type) != class)
+    if (H5Tget_class(*type) != class || values_of(*attribute) != 1)
         return refuse(E_FORMAT, "attribute '%s' of %s has the wrong type", name, path);
     return OK;
 }
@@ -436,8 +474,8 @@ done:
 enum status h5_shape(hid_t file, const char *path, const char *name,
                      int64_t *rows, int64_t *columns)
 {
-    const hid_t set = H5Lexists(file, name, H5P_DEFAULT) > 0
-                      ? H5Dopen2(file, name, H5P_DEFAULT) : -1;
+    const htri_t exists = H5Lexists(file, name, H5P_DEFAULT);
+    const hid_t set = exists > 0 ? H5Dopen2(file, name, H5P_DEFAULT) : -1;
     const hid_t space = set >= 0 ? H5Dget_space(set) : -1;
     const int rank = space >= 0 ? H5Sget_simple_extent_ndims(space) : -1;
     hsize_t dims[2] = {0};
@@ -445,6 +483,8 @@ enum status h5_shape(hid_t file, const char *path, const char *name,
 
     if (rank == 1 || rank == 2)
         H5Sget_simple_extent_dims(space, dims, NULL);
+    else if (set < 0 && exists != 0)
+        st = h5_refuse(E_FORMAT, "read", path);
     else
         st = refuse(E_FORMAT, "%s has no data set '%s' of one or two dimensions", path, name);
     *rows = (int64_t)dims[0];

@@ -153,25 +153,27 @@ static enum status add_shard(struct tokens *tokens, int shard)
     for (int part = 0; part < TOKENS_PARTS; part++) {
         snprintf(name, sizeof name, "%s/ids", PARTS[part]);
         TRY(h5_shape(file, path, name, &sequences, &context));
+        REQUIRE(context == tokens->context, E_FORMAT, "%s has sequences of %lld ids (%s), but "
+                "corpus.context is %lld: it was made for another suite; remove it and run tokenize "
+                "again", path, (long long)context, name, (long long)tokens->context);
         tokens->sequences[part] += sequences;
         tokens->before[part][shard + 1] = tokens->sequences[part];
     }
-    if (shard == 0) {
-        tokens->context = context;
+    if (shard == 0)
         tokens->special = special;
-    }
-    REQUIRE(context == tokens->context && memcmp(&special, &tokens->special, sizeof special) == 0,
-            E_FORMAT, "%s was made with another context or tokenizer than %s; remove the tokens "
-            "and run again", path, tokens->shards.paths[0]);
+    REQUIRE(memcmp(&special, &tokens->special, sizeof special) == 0, E_FORMAT, "%s was made with "
+            "another tokenizer than %s; remove the tokens and run again", path,
+            tokens->shards.paths[0]);
 done:
     return h5_close(&file, path, st);
 }
 
-enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH], int shards)
+enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH], int shards,
+                        int64_t context)
 {
     enum status st = OK;
 
-    *tokens = (struct tokens){0};
+    *tokens = (struct tokens){ .context = context };
     shards_make(&tokens->shards, paths, shards);
     for (int part = 0; part < TOKENS_PARTS; part++)
         tokens->before[part] = allocate(shards + 1, sizeof *tokens->before[part]);

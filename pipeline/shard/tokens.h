@@ -64,9 +64,11 @@ struct tokens {
     int64_t *before[TOKENS_PARTS];  /* [shards.count + 1] sequences in earlier shards */
 };
 
-/* Read the headers of all shards.  `paths` is copied.  Local.  E_IO, E_FORMAT (unknown
- * version, shards of different context or special tokens). */
-enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH], int shards);
+/* Read the headers of all shards, whose sequences must be `context` ids long: buffers of the suite's
+ * context hold what is read.  `paths` is copied.  Local.  E_IO, E_FORMAT (unknown version,
+ * sequences of another length, shards of different special tokens). */
+enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH], int shards,
+                        int64_t context);
 void        tokens_close(struct tokens *tokens);
 
 /* Read the chosen sequences, in the order of `chosen`; cheapest if consecutive ones are in the same

@@ -4,6 +4,7 @@
 #include "shard/stream.h"
 #include "shuffle/shuffle_plan.h"
 #include "suite/paths.h"
+#include "suite/tasks.h"
 
 #include <fts.h>
 #include <math.h>

@@ -52,7 +52,7 @@ struct architecture {
     void (*prepare)(const struct training *training, struct criteria *criteria);
 
     /* List the entries of some rows in one tile.
-     *   piece     out   room for all entries
+     *   piece     out   memory for all entries
      *   pre       in    [rows, own]  products with the encoder
      *   own       in    latents, counted from this rank's first one
      * Local, called by all threads. */

@@ -3,9 +3,7 @@
 #include "base/ordered_sum.h"
 #include "kernels/rows.h"
 #include "step/architecture.h"
-#include "step/decoder_blocks.h"
-#include "step/dense.h"
-#include "step/dots.h"
+#include "step/decode.h"
 #include "step/rank_sum.h"
 
 #include <omp.h>
@@ -38,8 +36,8 @@ static void add_dots(void *context, int64_t piece)
 {
     const struct dot_sum *s = context;
 
-    dots_add(s->training, s->lists, s->residuals, s->scratch,
-             split_block(s->lists->rows.groups, s->rows, piece), s->dots);
+    decode_dots(s->training, s->lists, s->residuals, s->scratch,
+                split_block(s->lists->rows.groups, s->rows, piece), s->dots);
 }
 
 /* Sum the dot products over the columns of all ranks.  Collective. */
@@ -66,7 +64,7 @@ static void sum_tile(const struct training *training, const struct gradients *gr
                      const struct step_scratch *scratch, struct range tile)
 {
     const int64_t first = tile.first - training->own_latents.first, inputs = training->inputs;
-    double *sum = (double *)scratch->own[omp_get_thread_num()];
+    double *sum = step_scratch_own(scratch);
 
     rows_combine(sum, gradients->input_sum + first,
                  training->tensors[ENCODER].value + first * inputs, range_length(tile), inputs);
@@ -134,15 +132,10 @@ void backpropagate_decoder_bias(const struct training *training, const struct er
                                              - gradients->encoder_sums[j]);
 }
 
-/* Each thread has a block of all residuals, or one row of sums in double. */
+/* Besides that of decode_dots() each thread has a row of sums in double. */
 struct scratch_size backpropagate_scratch(const struct step_sizes *sizes)
 {
-    const struct scratch_size size = {
-        .own = residuals_block_floats(sizes) * (int64_t)sizeof(float),
-    };
-    const struct scratch_size sums = {
+    return (struct scratch_size){
         .own = sizes->needs.shape.inputs * (int64_t)sizeof(double),
     };
-
-    return step_scratch_widest(step_scratch_widest(size, sums), decoder_blocks_scratch(sizes));
 }

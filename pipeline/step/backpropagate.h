@@ -3,9 +3,8 @@
 #define BACKPROPAGATE_H
 
 #include "step/criteria.h"
-#include "step/errors.h"
 #include "step/gradients.h"
-#include "step/penalty.h"
+#include "step/loss.h"
 
 /* Fill `gradients` for the latents that are listed, when the residuals are complete.
  *   dots_begun   this rank is rank 0, and decode() has put its dot products into gradients->dots

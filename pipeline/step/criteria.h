@@ -3,6 +3,7 @@
 #define CRITERIA_H
 
 #include "step/step_memory.h"
+#include "step/storage.h"
 
 struct criteria {
     float *threshold;   /* [own latents] active pre-activations exceed it */
@@ -12,9 +13,8 @@ struct criteria {
     bool   auxiliary_decoded;   /* auxiliary entries reconstruct something in this step */
 };
 
-void criteria_make(struct criteria *criteria, const struct step_sizes *sizes);
-void criteria_free(struct criteria *criteria);
-int64_t criteria_bytes(const struct step_sizes *sizes);
+void criteria_storage(struct criteria *criteria, const struct step_sizes *sizes,
+                      struct storage *storage);
 
 /* Set all from the parameters, and the bounds from what the last batches have taught.  Local. */
 void criteria_begin(struct criteria *criteria, const struct training *training);

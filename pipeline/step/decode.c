@@ -1,23 +1,22 @@
 #include "step/decode.h"
+#include "base/minmax.h"
 #include "kernels/gemm.h"
 #include "kernels/rows.h"
 #include "kernels/slice.h"
 #include "kernels/values.h"
 #include "step/architecture.h"
-#include "step/decoder_blocks.h"
 #include "step/dense.h"
-#include "step/dots.h"
 
 #include <omp.h>
 #include <string.h>
 
-/* What the threads of decode() work with. */
+/* What threads work with; decode_dots() has no batch. */
 struct decoding {
     const struct training *training;
     const struct batch *batch;
     const struct lists *lists;
     struct step_scratch *scratch;
-    struct residuals *residuals;
+    const struct residuals *residuals;
     float *dots;
 };
 
@@ -36,6 +35,103 @@ static struct residual_block block_of(const struct decoding *d, struct range row
                                       struct range columns)
 {
     return residuals_block(d->residuals, d->scratch, rows, columns);
+}
+
+/* ---- slices -------------------------------------------------------------------------- */
+
+/* Copy a block of columns of the decoder rows of the pass into the shared scratch. */
+static void pack_decoder(const struct decoding *d, struct range columns)
+{
+    const enum precision precision = d->training->recipe.train.precision;
+    const struct range all = { 0, d->training->latents };
+    const struct pass pass = d->lists->pass;
+    const int64_t own = training_own_columns(d->training), width = range_length(columns);
+    const float *decoder = d->training->tensors[DECODER].value + columns.first;
+
+    #pragma omp parallel for
+    for (int64_t t = 0; t < pass_pieces(pass, all, LATENT_TILE); t++) {
+        const struct range latents = pass_piece(pass, all, LATENT_TILE, t);
+        slice_pack((char *)d->scratch->shared + slice_bytes(precision, latents.first, width),
+                   precision, decoder + latents.first * own, own, range_length(latents), width);
+    }
+}
+
+/* Call visit() on all blocks of some rows.  The next slice of the decoder begins when all rows have
+ * met the one before, which stays in cache so long. */
+static void visit_blocks(const struct decoding *d, struct range rows,
+                         void (*visit)(const struct decoding *, struct range, struct range))
+{
+    const int64_t own = training_own_columns(d->training);
+    const int64_t wide = slice_columns(d->training->recipe.train.precision);
+    const int64_t row_blocks = split_blocks(range_length(rows), ROW_BLOCK);
+
+    for (int64_t c = 0; c < split_blocks(own, wide); c++) {
+        const struct range columns = split_block(own, wide, c);
+        pack_decoder(d, columns);
+        #pragma omp parallel for schedule(dynamic)
+        for (int64_t b = 0; b < row_blocks; b++) {
+            const struct range part = split_block(range_length(rows), ROW_BLOCK, b);
+            const struct range block = { rows.first + part.first, rows.first + part.end };
+            visit(d, block, columns);
+        }
+    }
+}
+
+/* ---- dot products -------------------------------------------------------------------- */
+
+/* Auxiliary entries that are not decoded follow the active ones of the last group, and need the
+ * same residual. */
+static bool with_auxiliary(const struct residuals *residuals, int r)
+{
+    return r == residuals->groups - 1 && residuals->count == residuals->groups;
+}
+
+/* Add those of one row of a block, with the decoder's slice in the shared scratch. */
+static void dots_of_row(const struct decoding *d, const struct residual_block *block, int64_t row)
+{
+    const struct codes *rows = &d->lists->rows;
+    const int64_t at = block->rows.first + row;
+
+    for (int r = 0; r < block->count; r++) {
+        const struct section section = residuals_section(d->residuals, d->lists, r);
+        const int32_t *end = with_auxiliary(d->residuals, r) ? rows->start + 1 : section.end;
+        const int64_t first = section.start[at];
+        slice_dots(d->dots + first, rows->index + first, end[at] - first,
+                   residuals_row(block, r, row), d->scratch->shared, range_length(block->columns),
+                   d->training->recipe.train.precision);
+    }
+}
+
+static void dots_of_block(const struct decoding *d, struct range rows, struct range columns)
+{
+    const struct residual_block block = block_of(d, rows, columns);
+
+    residuals_load(d->residuals, &block);
+    for (int64_t row = 0; row < range_length(rows); row++)
+        dots_of_row(d, &block, row);
+}
+
+static void dots_dense(const struct decoding *d, struct range rows)
+{
+    for (int r = 0; r < d->residuals->count; r++) {
+        const struct section sections[] = {
+            residuals_section(d->residuals, d->lists, r), lists_auxiliary(d->lists),
+        };
+        dense_dots(d->training, d->lists, &d->residuals->rows[r], d->scratch, rows, sections,
+                   with_auxiliary(d->residuals, r) ? 2 : 1, d->dots);
+    }
+}
+
+void decode_dots(const struct training *training, const struct lists *lists,
+                 const struct residuals *residuals, struct step_scratch *scratch,
+                 struct range rows, float *dots)
+{
+    const struct decoding decoding = { training, NULL, lists, scratch, residuals, dots };
+
+    if (dense_is_used(training))
+        dots_dense(&decoding, rows);
+    else
+        visit_blocks(&decoding, rows, dots_of_block);
 }
 
 /* ---- begin --------------------------------------------------------------------------- */
@@ -143,8 +239,7 @@ static void add_entries(const struct decoding *d, const struct residual_block *b
     }
 }
 
-/* Sum the groups' residuals from the last one on, and round all to the precision in which they are
- * multiplied. */
+/* Sum the groups' residuals from the last one on, and round all to the precision of products. */
 static void finish_row(const struct decoding *d, const struct residual_block *block, int64_t row)
 {
     const int64_t width = range_length(block->columns);
@@ -159,10 +254,9 @@ static void finish_row(const struct decoding *d, const struct residual_block *bl
         packed_rows_round(&d->residuals->rows[r], residuals_row(block, r, row), width);
 }
 
-/* Row by row, so that the decoder rows in cache serve for everything that is made of them. */
-static void decode_block(const void *context, struct range rows, struct range columns)
+/* Row by row: the decoder rows of its entries are in cache for all products with them. */
+static void decode_block(const struct decoding *d, struct range rows, struct range columns)
 {
-    const struct decoding *d = context;
     const struct residual_block block = block_of(d, rows, columns);
 
     if (is_first(d))
@@ -177,8 +271,7 @@ static void decode_block(const void *context, struct range rows, struct range co
         add_squares(d, &block, row);
         finish_row(d, &block, row);
         if (d->dots != NULL)
-            dots_add_row(d->training, d->lists, d->residuals, &block, d->scratch->shared, row,
-                         d->dots);
+            dots_of_row(d, &block, row);
     }
     if (is_last(d))
         sum_columns(d, &block);
@@ -240,21 +333,30 @@ void decode(const struct training *training, const struct batch *batch, const st
     if (dots != NULL)
         memset(dots, 0, (size_t)lists->rows.start[batch->rows] * sizeof *dots);
     if (!dense_is_used(training)) {
-        decoder_blocks_visit(training, lists->pass, scratch, all, decode_block, &decoding);
+        visit_blocks(&decoding, all, decode_block);
         return;
     }
     decode_dense(&decoding);
     if (dots != NULL)
-        dots_add(training, lists, residuals, scratch, all, dots);
+        dots_dense(&decoding, all);
 }
 
-/* Each thread has a block of all residuals, and rows that a skip matrix multiplies. */
+int64_t decode_widest_slice(const struct step_sizes *sizes)
+{
+    const struct shape shape = sizes->needs.shape;
+
+    return min_int64(max_int64(shape.inputs, shape.outputs), slice_columns(sizes->needs.precision));
+}
+
+/* Shared is a slice of the decoder.  Each thread has a block of all residuals, and rows that a skip
+ * matrix multiplies. */
 struct scratch_size decode_scratch(const struct step_sizes *sizes)
 {
-    const int64_t rows = sizes->needs.skip ? (int64_t)ROW_BLOCK * sizes->needs.shape.inputs : 0;
-    const struct scratch_size size = {
+    const struct step_needs *needs = &sizes->needs;
+    const int64_t rows = needs->skip ? (int64_t)ROW_BLOCK * needs->shape.inputs : 0;
+
+    return (struct scratch_size){
+        .shared = slice_bytes(needs->precision, needs->shape.latents, decode_widest_slice(sizes)),
         .own = (residuals_block_floats(sizes) + rows) * (int64_t)sizeof(float),
     };
-
-    return step_scratch_widest(size, decoder_blocks_scratch(sizes));
 }

@@ -38,7 +38,7 @@ struct buffers {
 
 static struct buffers own_buffers(const struct step_scratch *scratch)
 {
-    float *own = scratch->own[omp_get_thread_num()];
+    float *own = step_scratch_own(scratch);
 
     return (struct buffers){ own, own + SQUARE, (char *)(own + 2 * SQUARE) };
 }

@@ -6,9 +6,61 @@
 #include "kernels/linear.h"
 #include "step/architecture.h"
 
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- memory -------------------------------------------------------------------------- */
+
+enum { PIECE_STARTS = 2 * ENCODE_ROWS + 1 };
+
+/* Rows whose input is there at a time, in blocks of ENCODE_ROWS. */
+static int64_t blocks_at_once(const struct step_sizes *sizes)
+{
+    return min_int64(split_blocks(sizes->needs.batch, ENCODE_ROWS),
+                     encode_rows(sizes->needs.precision) / ENCODE_ROWS);
+}
+
+static void products_storage(struct encoder *encoder, const struct step_sizes *sizes,
+                             struct storage *storage)
+{
+    const struct step_needs *needs = &sizes->needs;
+
+    for (int i = 0; i < encoder->threads && storage->action == STORAGE_FREE; i++)
+        product_free(encoder->products[i]);
+    STORAGE(storage, encoder->products, sizes->threads);
+    encoder->threads = sizes->threads;
+    if (storage->action == STORAGE_ALLOCATE && needs->precision == PRECISION_BF16)
+        for (int i = 0; i < sizes->threads; i++)
+            encoder->products[i] = product_make(ENCODE_ROWS, LATENT_TILE, needs->shape.inputs,
+                                                false);
+}
+
+/* Ranks gather all that they find, since only then it is known what stays. */
+void encode_storage(struct encoder *encoder, const struct step_sizes *sizes,
+                    struct storage *storage)
+{
+    const int64_t batch = sizes->needs.batch, blocks = blocks_at_once(sizes);
+    const int64_t pieces = blocks * sizes->own_tiles;
+    const double found = sizes->needs.found, own = found * sizes->own_share;
+    const double at_once = own * fmin(1, (double)(blocks * ENCODE_ROWS) / (double)batch);
+
+    encoder->ranks = sizes->ranks;
+    products_storage(encoder, sizes, storage);
+    STORAGE(storage, encoder->pieces, pieces);
+    STORAGE(storage, encoder->starts, pieces * PIECE_STARTS);
+    STORAGE_ENTRIES(storage, encoder->found.index, sizes->own_entries, at_once);
+    STORAGE_ENTRIES(storage, encoder->found.value, sizes->own_entries, at_once);
+    STORAGE(storage, encoder->active, batch);
+    STORAGE(storage, encoder->auxiliary, batch);
+    if (sizes->ranks > 1) {
+        lists_codes_storage(&encoder->own, batch, sizes->own_entries, own, storage);
+        lists_codes_storage(&encoder->gathered, sizes->ranks * (batch + 1), sizes->entries, found,
+                            storage);
+        STORAGE(storage, encoder->lengths, sizes->ranks * 2 * batch);
+    }
+}
 
 /* What the threads of encode() work with.  The input of some rows is in the shared scratch, in the
  * precision of the product. */
@@ -42,7 +94,7 @@ static void make_input(const struct encoding *e, struct range rows)
     #pragma omp parallel for
     for (int64_t row = rows.first; row < rows.end; row++) {
         const int64_t at = (row - rows.first) * all.end;
-        float *values = is_bf16(e) ? e->scratch->own[omp_get_thread_num()]
+        float *values = is_bf16(e) ? step_scratch_own(e->scratch)
                                    : (float *)e->scratch->shared + at;
         packed_rows_load(values, all.end, &from, (struct range){ row, row + 1 }, all);
         if (is_bf16(e))
@@ -63,7 +115,7 @@ struct buffers {
 static struct buffers own_buffers(const struct encoding *e)
 {
     const int64_t most = ENCODE_ROWS * LATENT_TILE;
-    float *own = e->scratch->own[omp_get_thread_num()];
+    float *own = step_scratch_own(e->scratch);
     struct buffers buffers = {
         .product = e->encoder->products[omp_get_thread_num()],
         .pre = own,
@@ -81,8 +133,7 @@ struct scratch_size encode_scratch(const struct step_sizes *sizes)
 {
     const struct step_needs *needs = &sizes->needs;
     const int64_t inputs = needs->shape.inputs;
-    const int64_t rows = min_int64(split_blocks(needs->batch, ENCODE_ROWS) * ENCODE_ROWS,
-                                   encode_rows(needs->precision));
+    const int64_t rows = blocks_at_once(sizes) * ENCODE_ROWS;
     struct scratch_size size = {
         .shared = rows * inputs * store_bytes(sizes->store),
         .own = 5 * (int64_t)ENCODE_ROWS * LATENT_TILE * (int64_t)sizeof(float),
@@ -137,8 +188,8 @@ static void multiply(const struct encoding *e, struct buffers buffers, int64_t f
 
 /* ---- own latents --------------------------------------------------------------------- */
 
-/* Move a piece's entries behind those that other threads have found, in any order: they are looked
- * up by piece. */
+/* Append a piece's entries to those that other threads have found, in any order: they are looked up
+ * by piece. */
 static void put_away(struct encoder *encoder, struct codes *piece)
 {
     const int64_t count = piece->start[piece->groups];
@@ -168,10 +219,12 @@ static void encode_tile(const struct encoding *e, struct range rows, int64_t til
         pack_tile(e, buffers, own);
     for (int64_t block = blocks.first; block < blocks.end; block++) {
         const struct range some = split_block(range_length(rows), ENCODE_ROWS, block);
-        struct codes *piece = &e->encoder->pieces[block * own_tiles(e) + tile];
+        const int64_t number = block * own_tiles(e) + tile;
+        int32_t *start = e->encoder->starts + number * PIECE_STARTS;
+        struct codes *piece = &e->encoder->pieces[number];
 
-        piece->index = buffers.index;
-        piece->value = buffers.value;
+        *piece = (struct codes){ .start = start, .middle = start + ENCODE_ROWS + 1,
+                                 .index = buffers.index, .value = buffers.value };
         multiply(e, buffers, some.first, range_length(some), own);
         since = step_timer_part(timer, PART_ENCODE, e->scratch->threads, since);
         e->training->architecture->scan(e->training, e->criteria, piece, buffers.pre,
@@ -251,17 +304,22 @@ static void list_own(const struct encoding *e, struct codes *lists)
 
 /* ---- all latents --------------------------------------------------------------------- */
 
-/* Find where each rank's lists begin in the gathered ones, from the lengths of their rows. */
-static void place_gathered(struct encoder *encoder, int64_t batch, int *counts, int *offsets)
+/* Make lists of each rank's entries in the gathered ones, from the lengths of their rows.
+ *   parts   [ranks]   out */
+static void place_gathered(const struct encoder *encoder, int64_t batch, struct codes *parts,
+                           int *counts, int *offsets)
 {
+    const struct codes *all = &encoder->gathered;
     int32_t n = 0;
 
     for (int rank = 0; rank < encoder->ranks; rank++) {
         const int32_t *active = encoder->lengths + rank * 2 * batch, *auxiliary = active + batch;
-        struct codes *part = &encoder->gathered[rank];
+        struct codes *part = &parts[rank];
 
         offsets[rank] = n;
-        part->groups = batch;
+        *part = (struct codes){ .groups = batch, .start = all->start + rank * (batch + 1),
+                                .middle = all->middle + rank * batch, .index = all->index,
+                                .value = all->value };
         for (int64_t row = 0; row < batch; row++) {
             part->start[row] = n;
             part->middle[row] = n += active[row];
@@ -272,11 +330,9 @@ static void place_gathered(struct encoder *encoder, int64_t batch, int *counts, 
     }
 }
 
-/* Give every rank the lists of all ranks.  Collective. */
-static void gather(struct encoder *encoder, int64_t batch, MPI_Comm comm)
+/* Gather the lengths of the rows of all ranks.  Collective. */
+static void gather_lengths(struct encoder *encoder, int64_t batch, MPI_Comm comm)
 {
-    int *counts = allocate(encoder->ranks, sizeof *counts);
-    int *offsets = allocate(encoder->ranks, sizeof *offsets);
     const struct codes *own = &encoder->own;
     int rank;
 
@@ -288,27 +344,35 @@ static void gather(struct encoder *encoder, int64_t batch, MPI_Comm comm)
     }
     MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, encoder->lengths, comm_count(2 * batch),
                   MPI_INT32_T, comm);
-    place_gathered(encoder, batch, counts, offsets);
-    MPI_Allgatherv(own->index, counts[rank], MPI_INT32_T, encoder->gathered->index, counts, offsets,
-                   MPI_INT32_T, comm);
-    MPI_Allgatherv(own->value, counts[rank], MPI_FLOAT, encoder->gathered->value, counts, offsets,
-                   MPI_FLOAT, comm);
-    free(offsets);
-    free(counts);
 }
 
-/* Join the gathered lists, which are in latent order. */
-static void join_ranks(const struct encoder *encoder, struct codes *lists, int64_t batch)
+/* Join the lists of all ranks, which are in latent order.
+ *   lists   out, on every rank
+ * Collective. */
+static void gather(struct encoder *encoder, int64_t batch, MPI_Comm comm, struct codes *lists)
 {
+    struct codes *parts = allocate(encoder->ranks, sizeof *parts);
+    int *counts = allocate(encoder->ranks, sizeof *counts);
+    int *offsets = allocate(encoder->ranks, sizeof *offsets);
+    const struct codes *own = &encoder->own;
+
+    gather_lengths(encoder, batch, comm);
+    place_gathered(encoder, batch, parts, counts, offsets);
+    MPI_Allgatherv(own->index, own->start[batch], MPI_INT32_T, encoder->gathered.index, counts,
+                   offsets, MPI_INT32_T, comm);
+    MPI_Allgatherv(own->value, own->start[batch], MPI_FLOAT, encoder->gathered.value, counts,
+                   offsets, MPI_FLOAT, comm);
     lists->groups = batch;
-    codes_join_sizes(lists, 0, batch, encoder->gathered, encoder->ranks, 0);
+    codes_join_sizes(lists, 0, batch, parts, encoder->ranks, 0);
     codes_join_places(lists, 0, batch);
     #pragma omp parallel for
     for (int64_t block = 0; block < split_blocks(batch, ROW_BLOCK); block++) {
         const struct range rows = split_block(batch, ROW_BLOCK, block);
-        codes_join(lists, rows.first, range_length(rows), encoder->gathered, encoder->ranks,
-                   rows.first);
+        codes_join(lists, rows.first, range_length(rows), parts, encoder->ranks, rows.first);
     }
+    free(offsets);
+    free(counts);
+    free(parts);
 }
 
 /* Collective. */
@@ -322,8 +386,7 @@ static void list_all(const struct encoding *e, struct codes *lists)
     }
     list_own(e, &e->encoder->own);
     double since = omp_get_wtime();
-    gather(e->encoder, e->batch->rows, e->training->comm);
-    join_ranks(e->encoder, lists, e->batch->rows);
+    gather(e->encoder, e->batch->rows, e->training->comm, lists);
     since = step_timer_part(timer, PART_EXCHANGE, 1, since);
     drop_displaced(e, lists);
     step_timer_part(timer, PART_SCAN, 1, since);

@@ -27,8 +27,7 @@ struct gradients {
     double       factor;                /* that all gradients are scaled by (clip.h) */
 };
 
-void gradients_make(struct gradients *gradients, const struct step_sizes *sizes);
-void gradients_free(struct gradients *gradients);
-int64_t gradients_bytes(const struct step_sizes *sizes);
+void gradients_storage(struct gradients *gradients, const struct step_sizes *sizes,
+                       struct storage *storage);
 
 #endif

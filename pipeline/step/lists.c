@@ -1,51 +1,21 @@
 #include "step/lists.h"
-#include "base/allocate.h"
 
-#include <stdlib.h>
-
-void lists_make_codes(struct codes *codes, int64_t groups, int64_t entries)
+void lists_codes_storage(struct codes *codes, int64_t groups, int64_t entries, double used,
+                         struct storage *storage)
 {
-    *codes = (struct codes){
-        .groups = groups,
-        .start = allocate(groups + 1, sizeof(int32_t)),
-        .middle = allocate(groups, sizeof(int32_t)),
-        .index = allocate(entries, sizeof(int32_t)),
-        .value = allocate(entries, sizeof(float)),
-    };
-}
-
-void lists_free_codes(struct codes *codes)
-{
-    free(codes->start);
-    free(codes->middle);
-    free(codes->index);
-    free(codes->value);
-    *codes = (struct codes){0};
-}
-
-void lists_make(struct lists *lists, const struct step_sizes *sizes)
-{
-    *lists = (struct lists){ .pass = { -1, 1 } };
-    lists_make_codes(&lists->rows, sizes->needs.batch, sizes->entries);
-    for (int g = 1; g < sizes->needs.residuals && g < PREFIXES_MOST; g++)
-        lists->group_start[g] = allocate(sizes->needs.batch, sizeof(int32_t));
-}
-
-void lists_free(struct lists *lists)
-{
-    for (int g = 1; g < PREFIXES_MOST; g++)
-        free(lists->group_start[g]);
-    lists_free_codes(&lists->rows);
-    *lists = (struct lists){0};
+    STORAGE(storage, codes->start, groups + 1);
+    STORAGE(storage, codes->middle, groups);
+    STORAGE_ENTRIES(storage, codes->index, entries, used);
+    STORAGE_ENTRIES(storage, codes->value, entries, used);
 }
 
 /* Rows hold all that is found, until the entries that are not kept are dropped. */
-int64_t lists_bytes(const struct step_sizes *sizes)
+void lists_storage(struct lists *lists, const struct step_sizes *sizes, struct storage *storage)
 {
-    const int64_t batch = sizes->needs.batch;
-
-    return step_starts_bytes(batch) + step_entries_bytes(sizes->needs.found)
-           + (sizes->needs.residuals - 1) * batch * (int64_t)sizeof(int32_t);
+    lists_codes_storage(&lists->rows, sizes->needs.batch, sizes->entries, sizes->needs.found,
+                        storage);
+    for (int g = 1; g < sizes->needs.groups; g++)
+        STORAGE(storage, lists->group_start[g], sizes->needs.batch);
 }
 
 struct section lists_group(const struct lists *lists, int group)

@@ -10,6 +10,7 @@
 #include "kernels/codes.h"
 #include "step/pass.h"
 #include "step/step_memory.h"
+#include "step/storage.h"
 
 struct lists {
     struct pass  pass;          /* the latents that are listed; number -1: none are yet */
@@ -19,9 +20,7 @@ struct lists {
                                                    that of group 0 is rows.start */
 };
 
-void lists_make(struct lists *lists, const struct step_sizes *sizes);
-void lists_free(struct lists *lists);
-int64_t lists_bytes(const struct step_sizes *sizes);
+void lists_storage(struct lists *lists, const struct step_sizes *sizes, struct storage *storage);
 
 /* Some entries of every row (or of every latent): from start[] to end[] - 1. */
 struct section {
@@ -35,8 +34,8 @@ struct section lists_auxiliary(const struct lists *lists);
 /* Find where the groups of a Matryoshka begin in rows that are complete.  Local. */
 void lists_find_groups(struct lists *lists, const struct training *training);
 
-/* Memory for a list of so many groups and entries. */
-void lists_make_codes(struct codes *codes, int64_t groups, int64_t entries);
-void lists_free_codes(struct codes *codes);
+/* The arrays of a list of so many groups, which may hold `entries`, and will hold `used`. */
+void lists_codes_storage(struct codes *codes, int64_t groups, int64_t entries, double used,
+                         struct storage *storage);
 
 #endif

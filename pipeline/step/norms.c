@@ -1,39 +1,17 @@
 #include "step/norms.h"
-#include "base/allocate.h"
 #include "base/minmax.h"
 #include "kernels/slice.h"
 #include "kernels/values.h"
 #include "step/rank_sum.h"
 
-#include <stdlib.h>
-
-static int64_t count_blocks(const struct step_sizes *sizes)
+void norms_storage(struct norms *norms, const struct step_sizes *sizes, struct storage *storage)
 {
     const struct shape shape = sizes->needs.shape;
 
-    return max_int64(sizes->own_column_blocks * shape.latents,
-                     split_blocks(shape.inputs, COLUMNS) * sizes->own_latents);
-}
-
-void norms_make(struct norms *norms, const struct step_sizes *sizes)
-{
-    *norms = (struct norms){
-        .blocks = allocate(count_blocks(sizes), sizeof(float)),
-        .sums = allocate(sizes->needs.shape.latents, sizeof(double)),
-    };
-}
-
-void norms_free(struct norms *norms)
-{
-    free(norms->sums);
-    free(norms->blocks);
-    *norms = (struct norms){0};
-}
-
-int64_t norms_bytes(const struct step_sizes *sizes)
-{
-    return count_blocks(sizes) * (int64_t)sizeof(float)
-           + sizes->needs.shape.latents * (int64_t)sizeof(double);
+    STORAGE(storage, norms->blocks, max_int64(sizes->own_column_blocks * shape.latents,
+                                              split_blocks(shape.inputs, COLUMNS)
+                                              * sizes->own_latents));
+    STORAGE(storage, norms->sums, shape.latents);
 }
 
 void norms_square_row(struct norms *norms, const struct training *training, int64_t latent,

@@ -3,6 +3,7 @@
 #define NORMS_H
 
 #include "step/step_memory.h"
+#include "step/storage.h"
 
 /* Scratch of clip.h and update.h. */
 struct norms {
@@ -11,9 +12,7 @@ struct norms {
     double *sums;       /* [latents] */
 };
 
-void norms_make(struct norms *norms, const struct step_sizes *sizes);
-void norms_free(struct norms *norms);
-int64_t norms_bytes(const struct step_sizes *sizes);
+void norms_storage(struct norms *norms, const struct step_sizes *sizes, struct storage *storage);
 
 /* Square the blocks of some own columns of a decoder row.  Local, called by all threads. */
 void norms_square_row(struct norms *norms, const struct training *training, int64_t latent,

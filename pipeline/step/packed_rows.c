@@ -9,20 +9,15 @@
 
 enum { PIECE = 256 };   /* values that are rounded at a time */
 
-static int64_t length(struct range range)
-{
-    return range.end - range.first;
-}
-
 static char *place_of(const struct packed_rows *rows, int64_t row, int64_t column)
 {
     return (char *)rows->memory + (row * rows->width + column) * store_bytes(rows->store);
 }
 
 void packed_rows_load(float *out, int64_t ld, const struct packed_rows *from, struct range rows,
-               struct range columns)
+                      struct range columns)
 {
-    const int64_t count = length(columns);
+    const int64_t count = range_length(columns);
 
     for (int64_t row = rows.first; row < rows.end; row++, out += ld) {
         const char *stored = place_of(from, row, columns.first);
@@ -38,9 +33,9 @@ void packed_rows_load(float *out, int64_t ld, const struct packed_rows *from, st
 }
 
 void packed_rows_store(const struct packed_rows *to, const float *x, int64_t ld, struct range rows,
-                struct range columns)
+                       struct range columns)
 {
-    const int64_t count = length(columns);
+    const int64_t count = range_length(columns);
 
     for (int64_t row = rows.first; row < rows.end; row++, x += ld) {
         char *stored = place_of(to, row, columns.first);

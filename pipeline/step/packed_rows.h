@@ -1,7 +1,6 @@
-/* packed_rows.h -- rows of values that are kept small, and become float32 where they are used.
+/* packed_rows.h -- rows in a compact format, which are unpacked to float32 where they are used.
  *
- * So the batch of a step is in memory as it lies on disk, and its residual in the precision in
- * which it is multiplied.
+ * The batch of a step has the format of the files; its residuals have the precision of products.
  */
 #ifndef PACKED_ROWS_H
 #define PACKED_ROWS_H
@@ -14,23 +13,23 @@ struct packed_rows {
     void        *memory;    /* [rows, width] */
     enum store   store;
     int64_t      width;
-    float        factor;    /* a value is what is stored times this, */
-    const float *centre;    /* [width] less that, unless it is NULL */
+    float        factor;    /* value = stored * factor - centre */
+    const float *centre;    /* [width] NULL: 0 */
 };
 
-/* The values of some columns of some rows.
+/* Unpack some columns of some rows.
  *   out   [rows, columns]   `ld` from row to row
  * Local. */
 void packed_rows_load(float *out, int64_t ld, const struct packed_rows *from, struct range rows,
-               struct range columns);
+                      struct range columns);
 
-/* Keep values, rounded to nearest if they are kept in bf16; factor and centre are not looked at.
+/* Pack values, rounded to nearest if the store is bf16.  Factor and centre are ignored.
  *   x     [rows, columns]   `ld` from row to row
  * Local. */
 void packed_rows_store(const struct packed_rows *to, const float *x, int64_t ld, struct range rows,
-                struct range columns);
+                       struct range columns);
 
-/* What of a row is left when it has been stored: `columns` values are rounded in place.  Local. */
+/* Round a row in place to the precision of `as`.  Local. */
 void packed_rows_round(const struct packed_rows *as, float *row, int64_t columns);
 
 #endif

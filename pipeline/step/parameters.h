@@ -14,7 +14,7 @@ enum { LATENT_TILE = 128 };
 enum { ENCODER, DECODER, DECODER_BIAS, SKIP, ENCODER_BIAS, VECTORS = 3,
        TENSORS = ENCODER_BIAS + VECTORS };
 
-/* A matrix of parameters, of which this rank holds a rectangle.  A vector is a matrix of one
+/* A matrix of parameters; this rank holds a rectangle of it.  A vector is a matrix of one
  * column; every rank holds the whole decoder bias.  A tensor that this training does not have has
  * no rows and no name. */
 struct tensor {

@@ -4,9 +4,8 @@
 
 #include "step/architecture.h"
 #include "step/criteria.h"
-#include "step/errors.h"
 #include "step/gradients.h"
-#include "step/penalty.h"
+#include "step/loss.h"
 
 /* scan() of everything above the criteria's threshold, without auxiliary entries. */
 void plain_scan(const struct training *training, const struct criteria *criteria,

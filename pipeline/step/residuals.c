@@ -1,50 +1,34 @@
 #include "step/residuals.h"
-#include "base/allocate.h"
+#include "step/architecture.h"
 
 #include <omp.h>
-#include <stdlib.h>
 #include <string.h>
 
-void residuals_make(struct residuals *residuals, const struct step_sizes *sizes)
+void residuals_storage(struct residuals *residuals, const struct step_sizes *sizes,
+                       struct storage *storage)
 {
-    const int64_t batch = sizes->needs.batch, count = sizes->needs.residuals;
-    const int64_t blocks = sizes->own_column_blocks * sizes->row_blocks;
+    const int64_t bytes = sizes->needs.batch * sizes->own_columns * store_bytes(sizes->store);
+    const int count = sizes->needs.residuals;
 
-    *residuals = (struct residuals){
-        .squares = allocate(count * blocks, sizeof(double)),
-        .column_sums = allocate(sizes->row_blocks * sizes->own_columns, sizeof(double)),
-    };
-    for (int r = 0; r < count; r++)
-        residuals->rows[r] = (struct packed_rows){
-            .memory = allocate_big(batch * sizes->own_columns, store_bytes(sizes->store)),
-            .store = sizes->store,
-            .factor = 1,
-        };
+    for (int r = 0; r < count; r++) {
+        struct packed_rows *rows = &residuals->rows[r];
+        rows->memory = storage_aligned(storage, rows->memory, bytes);
+        rows->store = sizes->store;
+        rows->factor = 1;
+    }
+    STORAGE(storage, residuals->squares, count * sizes->own_column_blocks * sizes->row_blocks);
+    STORAGE(storage, residuals->column_sums, sizes->row_blocks * sizes->own_columns);
 }
 
-void residuals_free(struct residuals *residuals)
-{
-    for (int r = 0; r < RESIDUALS_MOST; r++)
-        free(residuals->rows[r].memory);
-    free(residuals->column_sums);
-    free(residuals->squares);
-    *residuals = (struct residuals){0};
-}
-
-int64_t residuals_bytes(const struct step_sizes *sizes)
-{
-    const int64_t count = sizes->needs.residuals;
-    const int64_t blocks = sizes->own_column_blocks * sizes->row_blocks;
-
-    return count * sizes->needs.batch * sizes->own_columns * store_bytes(sizes->store)
-           + (count * blocks + sizes->row_blocks * sizes->own_columns) * (int64_t)sizeof(double);
-}
-
+/* A second reconstruction of the row, with the decoder held fixed, only needs dot products. */
 void residuals_begin(struct residuals *residuals, const struct training *training,
-                     bool auxiliary_decoded)
+                     bool auxiliary_decoded, bool dots_complete)
 {
+    const bool only_dots = auxiliary_decoded && training->architecture->auxiliary == AUXILIARY_ROW;
+
     residuals->groups = training_groups(training);
     residuals->count = residuals->groups + auxiliary_decoded;
+    residuals->stored = residuals->count - (only_dots && dots_complete);
     for (int r = 0; r < residuals->count; r++)
         residuals->rows[r].width = training_own_columns(training);
 }
@@ -80,7 +64,7 @@ struct residual_block residuals_block(const struct residuals *residuals,
 {
     const int64_t each = ROW_BLOCK * SLICE_COLUMNS;
     struct residual_block block = { .rows = rows, .columns = columns, .count = residuals->count };
-    float *own = scratch->own[omp_get_thread_num()];
+    float *own = step_scratch_own(scratch);
 
     for (int r = 0; r < block.count; r++)
         block.value[r] = own + r * each;
@@ -98,7 +82,7 @@ void residuals_load(const struct residuals *residuals, const struct residual_blo
 
 void residuals_store(const struct residuals *residuals, const struct residual_block *block)
 {
-    for (int r = 0; r < block->count; r++)
+    for (int r = 0; r < residuals->stored; r++)
         packed_rows_store(&residuals->rows[r], block->value[r], SLICE_COLUMNS, block->rows,
                           block->columns);
 }

@@ -20,19 +20,21 @@ enum { RESIDUALS_MOST = PREFIXES_MOST + 1 };
 
 struct residuals {
     int    groups, count;       /* of latents; of residuals: one more with auxiliary entries */
-    struct packed_rows rows[RESIDUALS_MOST];    /* [batch, own columns] in the precision in which
-                                                   they are multiplied */
+    int    stored;              /* the first ones, which others than decode() need */
+    struct packed_rows rows[RESIDUALS_MOST];    /* [batch, own columns] in the precision of
+                                                   products */
     double *squares;            /* [count, own column blocks, row blocks] sums of squares */
     double *column_sums;        /* [row blocks, own columns] of number 0 */
 };
 
-void residuals_make(struct residuals *residuals, const struct step_sizes *sizes);
-void residuals_free(struct residuals *residuals);
-int64_t residuals_bytes(const struct step_sizes *sizes);
+void residuals_storage(struct residuals *residuals, const struct step_sizes *sizes,
+                       struct storage *storage);
 
-/* Begin a batch of this training.  Local. */
+/* Begin a batch of this training.
+ *   dots_complete   decode() makes all dot products of the residuals, on this rank in this pass
+ * Local. */
 void residuals_begin(struct residuals *residuals, const struct training *training,
-                     bool auxiliary_decoded);
+                     bool auxiliary_decoded, bool dots_complete);
 
 /* Is it the residual of auxiliary entries?  The entries that are added in it.  Local. */
 bool           residuals_is_auxiliary(const struct residuals *residuals, int r);

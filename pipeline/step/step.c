@@ -19,44 +19,47 @@ static struct scratch_size scratch_size(const struct step_sizes *sizes)
     return sizes->needs.dense ? step_scratch_widest(size, dense_scratch(sizes)) : size;
 }
 
+/* All arrays of the step. */
+static void visit_storage(struct step *step, struct storage *storage)
+{
+    const struct step_sizes *sizes = &step->sizes;
+
+    step_scratch_storage(&step->scratch, scratch_size(sizes), sizes->threads, storage);
+    encode_storage(&step->encoder, sizes, storage);
+    criteria_storage(&step->criteria, sizes, storage);
+    lists_storage(&step->lists, sizes, storage);
+    residuals_storage(&step->residuals, sizes, storage);
+    loss_storage(&step->penalty, &step->errors, sizes, storage);
+    gradients_storage(&step->gradients, sizes, storage);
+    norms_storage(&step->norms, sizes, storage);
+}
+
 void step_make(struct step *step, MPI_Comm comm, const struct step_needs *needs)
 {
     int ranks;
 
     MPI_Comm_size(comm, &ranks);
-    const struct step_sizes sizes = step_sizes_of(needs, ranks, omp_get_max_threads());
-    step_scratch_make(&step->scratch, scratch_size(&sizes), sizes.threads, needs->precision);
-    encoder_make(&step->encoder, &sizes);
-    criteria_make(&step->criteria, &sizes);
-    lists_make(&step->lists, &sizes);
-    penalty_make(&step->penalty, &sizes);
-    residuals_make(&step->residuals, &sizes);
-    errors_make(&step->errors, &sizes);
-    gradients_make(&step->gradients, &sizes);
-    norms_make(&step->norms, &sizes);
+    *step = (struct step){ .sizes = step_sizes_of(needs, ranks, omp_get_max_threads()) };
+    visit_storage(step, &(struct storage){ .action = STORAGE_ALLOCATE });
+    square_make(&step->scratch.square, needs->precision);
 }
 
 void step_free(struct step *step)
 {
-    norms_free(&step->norms);
-    gradients_free(&step->gradients);
-    errors_free(&step->errors);
-    residuals_free(&step->residuals);
-    penalty_free(&step->penalty);
-    lists_free(&step->lists);
-    criteria_free(&step->criteria);
-    encoder_free(&step->encoder);
-    step_scratch_free(&step->scratch);
+    if (step->sizes.threads == 0)
+        return;
+    square_free(&step->scratch.square);
+    visit_storage(step, &(struct storage){ .action = STORAGE_FREE });
+    *step = (struct step){0};
 }
 
 int64_t step_bytes(const struct step_needs *needs, int ranks, int threads)
 {
-    const struct step_sizes sizes = step_sizes_of(needs, ranks, threads);
+    struct step step = { .sizes = step_sizes_of(needs, ranks, threads) };
+    struct storage storage = { .action = STORAGE_COUNT };
 
-    return step_scratch_bytes(scratch_size(&sizes), threads) + encoder_bytes(&sizes)
-           + criteria_bytes(&sizes) + lists_bytes(&sizes) + penalty_bytes(&sizes)
-           + residuals_bytes(&sizes) + errors_bytes(&sizes) + gradients_bytes(&sizes)
-           + norms_bytes(&sizes);
+    visit_storage(&step, &storage);
+    return storage.bytes;
 }
 
 /* ---- passes -------------------------------------------------------------------------- */
@@ -76,6 +79,13 @@ static bool begins_dots(const struct training *training, struct pass pass)
     return pass.count == 1 && agree_is_root(training->comm);
 }
 
+/* Does it make all of them?  Other ranks add theirs, and dense products are made by block. */
+static bool dots_are_complete(const struct step *step, const struct training *training,
+                              int64_t passes)
+{
+    return passes == 1 && step->sizes.ranks == 1 && !dense_is_used(training);
+}
+
 /* The first sweep: list all latents, pass by pass, and make the residuals.  Collective. */
 static void reconstruct(struct step *step, const struct training *training,
                         const struct batch *batch, int64_t passes)
@@ -90,9 +100,10 @@ static void reconstruct(struct step *step, const struct training *training,
         const struct pass pass = { p, passes };
         list_pass(step, training, batch, pass);
         since = omp_get_wtime();
-        penalty_count(&step->penalty, training, &step->lists);
+        loss_count(&step->penalty, training, &step->lists);
         if (p == 0)
-            residuals_begin(&step->residuals, training, step->criteria.auxiliary_decoded);
+            residuals_begin(&step->residuals, training, step->criteria.auxiliary_decoded,
+                            dots_are_complete(step, training, passes));
         since = step_timer_part(timer, PART_SCAN, 1, since);
         decode(training, batch, &step->lists, &step->scratch, &step->residuals,
                begins_dots(training, pass) ? step->gradients.dots : NULL);
@@ -165,25 +176,6 @@ static void move(struct step *step, struct training *training, const struct batc
 
 /* ---- all of it ----------------------------------------------------------------------- */
 
-/* The loss, and what it depends on.  Collective. */
-static void find_loss(struct step *step, const struct training *training,
-                      struct step_report *report)
-{
-    const double batch = (double)training->batch;
-    struct penalty *penalty = &step->penalty;
-
-    errors_sum(&step->errors, training, &step->criteria, &step->residuals);
-    report->step = training->step;
-    report->threshold = step->errors.threshold;
-    report->mse = errors_mean(&step->errors, training);
-    report->l0 = (double)penalty->active / batch;
-    report->near = (double)penalty->auxiliary / batch;
-    report->rate = recipe_rate(&training->recipe, training->step);
-    report->loss = errors_mean_of_groups(&step->errors, training);
-    training->architecture->penalise(training, &step->errors, penalty, report);
-    report->loss += report->auxiliary;
-}
-
 static void count_rows_since_active(struct training *training, const int32_t *fired)
 {
     for (int32_t i = 0; i < training->latents; i++)
@@ -199,12 +191,12 @@ enum status step_run(struct step *step, struct training *training, const struct 
     const struct batch batch = { training->batch, x, target };
     const int64_t passes = pass_count(training);
 
-    *report = (struct step_report){0};
     step->lists.pass.number = step->gradients.pass.number = -1;
-    penalty_begin(&step->penalty, training);
+    loss_begin(&step->penalty, training);
     reconstruct(step, training, &batch, passes);
     const double since = omp_get_wtime();
-    find_loss(step, training, report);
+    loss_sum_errors(&step->errors, training, &step->criteria, &step->residuals);
+    loss_find(&step->penalty, training, &step->errors, report);
     step_timer_part(&step->scratch.timer, PART_EXCHANGE, 1, since);
     if (!isfinite(report->loss))
         return refuse(E_NUMERIC, "the loss of step %lld is not finite", (long long)report->step);

@@ -22,17 +22,17 @@
  *
  *   phase               reads                        makes
  *   encode()            parameters, batch            criteria, lists: entries of each row
- *   penalty_count()     lists                        penalty: counts of all passes
+ *   loss_count()        lists                        penalty: counts of all passes
  *   decode()            parameters, batch, lists     residuals
- *   errors_sum()        residuals, criteria          errors: sums over ranks
- *   penalise()          errors, penalty              the loss, and its derivatives in penalty
+ *   loss_sum_errors()   residuals, criteria          errors: sums over ranks
+ *   loss_find()         errors, penalty              the loss, and its derivatives in penalty
  *   backpropagate()     parameters, lists,           gradients: entries by latent, their
  *                       residuals, penalty           coefficients, the vectors' gradients
  *   clip_...()          gradients, residuals, batch  their common factor
  *   update_...()        gradients, residuals, batch  the next parameters and moments
  *
- * While many latents are active encode(), penalty_count() and decode() run in several passes over
- * the latents, and after penalise() encode(), backpropagate() and update_weights() (pass.h).
+ * While many latents are active encode(), loss_count() and decode() run in several passes over the
+ * latents, and after loss_find() encode(), backpropagate() and update_weights() (pass.h).
  */
 #ifndef STEP_H
 #define STEP_H
@@ -43,6 +43,7 @@
 
 /* The memory of a step, shared by all trainings of a stream. */
 struct step {
+    struct step_sizes   sizes;
     struct step_scratch scratch;
     struct encoder   encoder;
     struct criteria  criteria;
@@ -54,11 +55,11 @@ struct step {
     struct norms     norms;
 };
 
-/* Make it for all trainings whose needs are added.  Local. */
+/* Make it for all trainings whose needs are added (step_memory.h).  Local. */
 void step_make(struct step *step, MPI_Comm comm, const struct step_needs *needs);
 void step_free(struct step *step);
 
-/* Bytes of it that are used, at most, on the rank that gets most (step_memory.h). */
+/* Bytes of it that are used, at most, on the rank that gets most. */
 int64_t step_bytes(const struct step_needs *needs, int ranks, int threads);
 
 /* Train on one batch of normalised rows, the same on every rank.

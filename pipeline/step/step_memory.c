@@ -6,15 +6,6 @@
 
 #include <math.h>
 
-/* The number of residuals, that of auxiliary entries included. */
-static int residuals_of(const struct recipe *recipe)
-{
-    const bool auxiliary = architecture_of(recipe->architecture)->auxiliary == AUXILIARY_ROW
-                           || architecture_has_auxk(recipe);
-
-    return (recipe->prefixes > 0 ? recipe->prefixes : 1) + auxiliary;
-}
-
 /* Entries of a pass.  It has as many as lists may hold, unless a single tile has more. */
 static double entries_of_pass(const struct recipe *recipe, struct shape shape, double all)
 {
@@ -54,14 +45,17 @@ static void add_entries(struct step_needs *needs, const struct recipe *recipe, s
 void step_needs_add(struct step_needs *needs, const struct recipe *recipe, struct shape shape)
 {
     const struct architecture *architecture = architecture_of(recipe->architecture);
+    const bool decoded = architecture->auxiliary == AUXILIARY_ROW || architecture_has_auxk(recipe);
+    const int groups = recipe->prefixes > 0 ? recipe->prefixes : 1;
     struct shape *widest = &needs->shape;
 
     needs->batch = max_int64(needs->batch, recipe->train.batch);
     widest->inputs = (int32_t)max_int64(widest->inputs, shape.inputs);
     widest->outputs = (int32_t)max_int64(widest->outputs, shape.outputs);
     widest->latents = (int32_t)max_int64(widest->latents, shape.latents);
-    needs->residuals = (int)max_int64(needs->residuals, residuals_of(recipe));
-    needs->overlaps |= architecture->auxiliary == AUXILIARY_ROW || architecture_has_auxk(recipe);
+    needs->groups = (int)max_int64(needs->groups, groups);
+    needs->residuals = (int)max_int64(needs->residuals, groups + decoded);
+    needs->overlaps |= decoded;
     needs->dense |= !architecture->traits->keeps_k;
     needs->skip |= recipe->skip;
     needs->short_tile |= shape.latents % LATENT_TILE != 0;
@@ -92,14 +86,4 @@ struct step_sizes step_sizes_of(const struct step_needs *needs, int ranks, int t
     s.own_entries = lists * batch * min_int64(s.own_latents, latents);
     s.own_share = (double)min_int64(s.own_latents, latents) / (double)latents;
     return s;
-}
-
-int64_t step_starts_bytes(int64_t groups)
-{
-    return (2 * groups + 1) * (int64_t)sizeof(int32_t);
-}
-
-int64_t step_entries_bytes(double entries)
-{
-    return (int64_t)(entries * (double)(sizeof(int32_t) + sizeof(float)));
 }

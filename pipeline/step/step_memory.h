@@ -16,7 +16,7 @@
 struct step_needs {
     int64_t      batch;
     struct shape shape;         /* the widest of each */
-    int          residuals;
+    int          groups, residuals;     /* the most of each */
     bool         dense;         /* some training takes dense products, at least when it starts */
     bool         skip;          /* some transcoder has a skip matrix */
     bool         short_tile;    /* some dictionary does not end with a whole tile */
@@ -42,9 +42,5 @@ struct step_sizes {
 };
 
 struct step_sizes step_sizes_of(const struct step_needs *needs, int ranks, int threads);
-
-/* Bytes of where the groups of a list begin, and of so many entries. */
-int64_t step_starts_bytes(int64_t groups);
-int64_t step_entries_bytes(double entries);
 
 #endif

@@ -4,13 +4,15 @@
 
 #include "kernels/square.h"
 #include "step/step_timer.h"
+#include "step/storage.h"
 
 #include <stdint.h>
 
 struct step_scratch {
     int     threads;
     void   *shared;         /* by all threads of a phase */
-    float **own;            /* [threads] for each thread by itself */
+    char   *own;            /* [threads, own_bytes] for each thread by itself */
+    int64_t own_bytes;
     struct square square;   /* of dense products (dense.h) */
     struct step_timer timer;
 };
@@ -23,10 +25,13 @@ struct scratch_size {
 /* What is enough for either. */
 struct scratch_size step_scratch_widest(struct scratch_size a, struct scratch_size b);
 
-/* Memory is aligned to 64 bytes.  Local. */
-void step_scratch_make(struct step_scratch *scratch, struct scratch_size size, int threads,
-                       enum precision precision);
-void step_scratch_free(struct step_scratch *scratch);
-int64_t step_scratch_bytes(struct scratch_size size, int threads);
+void step_scratch_storage(struct step_scratch *scratch, struct scratch_size size, int threads,
+                          struct storage *storage);
+
+/* The calling thread's own.  Local, called by all threads. */
+static inline void *step_scratch_own(const struct step_scratch *scratch)
+{
+    return scratch->own + omp_get_thread_num() * scratch->own_bytes;
+}
 
 #endif

@@ -1,4 +1,4 @@
-/* TopK autoencoders (Gao et al., arXiv:2406.04093): f is the k largest p of each row (keeps_k.h). */
+/* TopK autoencoders (Gao et al., arXiv:2406.04093): f is the k largest p of a row (keeps_k.h). */
 #include "step/keeps_k.h"
 
 static void select_entries(const struct training *training, const struct criteria *criteria,

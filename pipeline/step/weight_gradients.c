@@ -2,7 +2,7 @@
 #include "kernels/gemm.h"
 #include "kernels/values.h"
 #include "step/architecture.h"
-#include "step/decoder_blocks.h"
+#include "step/decode.h"
 
 #include <omp.h>
 #include <string.h>
@@ -47,7 +47,7 @@ static void pack_slice(const struct matrix *m, const struct packed_rows *x, stru
     #pragma omp parallel for schedule(dynamic)
     for (int64_t b = 0; b < split_blocks(batch, ROW_BLOCK); b++) {
         const struct range rows = split_block(batch, ROW_BLOCK, b);
-        float *values = m->sources->scratch->own[omp_get_thread_num()];
+        float *values = step_scratch_own(m->sources->scratch);
         packed_rows_load(values, SLICE_COLUMNS, x, rows, columns);
         slice_pack(slice + slice_bytes(precision, rows.first, width), precision, values,
                    SLICE_COLUMNS, range_length(rows), width);
@@ -78,7 +78,7 @@ static void visit_latents(const struct matrix *m, struct range latents, struct r
     const int64_t each = slice_size(m, width);
     const struct step_scratch *scratch = m->sources->scratch;
     const char *slices = scratch->shared;
-    float *gradient = scratch->own[omp_get_thread_num()];
+    float *gradient = step_scratch_own(scratch);
 
     for (int t = 0; t < m->groups; t++) {
         const struct range group = overlap(latents, m->terms[t].latents);
@@ -187,7 +187,7 @@ float *weight_gradients_skip(const struct weight_sources *sources, struct range 
 {
     const int64_t inputs = sources->training->inputs, width = range_length(columns);
     const int64_t batch = sources->batch->rows;
-    float *gradient = sources->scratch->own[omp_get_thread_num()];
+    float *gradient = step_scratch_own(sources->scratch);
     float *x = gradient + COLUMNS * inputs, *residual = x + ROW_BLOCK * inputs;
 
     for (int64_t b = 0; b < split_blocks(batch, ROW_BLOCK); b++) {
@@ -203,8 +203,8 @@ float *weight_gradients_skip(const struct weight_sources *sources, struct range 
     return gradient;
 }
 
-/* Shared are slices of the terms.  Each thread has a block of one, or of gradients, or what a skip
- * matrix's gradient is made of. */
+/* Shared are slices of the terms.  Each thread has a block of one, or of gradients, or the
+ * operands and the gradient of a block of a skip matrix. */
 struct scratch_size weight_gradients_scratch(const struct step_sizes *sizes)
 {
     const struct step_needs *needs = &sizes->needs;
@@ -214,7 +214,7 @@ struct scratch_size weight_gradients_scratch(const struct step_sizes *sizes)
 
     return (struct scratch_size){
         .shared = needs->residuals * slice_bytes(needs->precision, needs->batch,
-                                                 decoder_blocks_widest(sizes)),
+                                                 decode_widest_slice(sizes)),
         .own = (needs->skip && skip > block ? skip : block) * (int64_t)sizeof(float),
     };
 }

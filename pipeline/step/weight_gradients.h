@@ -6,7 +6,7 @@
 #include "step/gradients.h"
 #include "step/residuals.h"
 
-/* What they are made of. */
+/* What they are computed from. */
 struct weight_sources {
     const struct training  *training;
     const struct batch     *batch;

@@ -1,4 +1,4 @@
-/* keys.h -- the sections of a suite file as structs: struct suite_model, suite_train, ...
+/* keys.h -- a suite file as structs: struct suite, and its sections suite_model, suite_train, ...
  *
  * Each key of keys.def is the member of its name: text is a char *, layers too; integers and
  * bytes are int64_t, numbers double, a choice is its enumeration.  A list is an array with its
@@ -36,5 +36,16 @@ enum { PREFIXES_MOST = 8 };     /* of train.prefixes */
 #define END(section)                        };
 #include "suite/keys.def"
 #undef ENUM
+
+/* A section is the member of its name, such as struct suite_train train; the groups of
+ * autoencoders are an array, struct suite_saes *saes, with its length in saes_count. */
+struct suite {
+#define TOP(name, type, ...)         TYPE_##type name;
+#define SECTION(part, made, meaning) struct suite_##part part;
+#define GROUPS(part, made, meaning)  struct suite_##part *part; unsigned part##_count;
+#include "suite/keys.def"
+    char *text;                 /* the effective suite as YAML: what results depend on */
+    char *path, *source;        /* the file it was read from, and that file's text */
+};
 
 #endif

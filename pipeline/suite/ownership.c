@@ -1,15 +1,18 @@
 #include "suite/ownership.h"
+#include "base/checksum.h"
 #include "base/die.h"
 #include "base/file.h"
 #include "suite/schema.h"
 #include "suite/stages.h"
 
-#include <errno.h>
-#include <glob.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+static const char UNFINISHED[] = "suite.yaml.claim-";   /* and the number of the process */
 
 /* The folders of `first` and the stages after it, those that exist: "train, release". */
 static void list_made(char list[128], const char *run, const char *first)
@@ -87,93 +90,181 @@ done:
     return st;
 }
 
+/* Move *line on to the line that equals `until`, or to the end. */
+static void skip_groups(char **line, char **text, const char *until)
+{
+    while (*line != NULL && strcmp(*line, until) != 0)
+        *line = strsep(text, "\n");
+}
+
 /* Compare two effective suites line by line; both are written from the same table.  Overwrites
  * both texts. */
 static enum status compare(const char *run, char *before, char *now)
 {
     const struct section *section = &SUITE_SECTIONS[0];
-    char *was, *is;
+    char *was = strsep(&before, "\n"), *is = strsep(&now, "\n");
     enum status st = OK;
 
-    while ((was = strsep(&before, "\n")) != NULL && (is = strsep(&now, "\n")) != NULL) {
+    while (was != NULL && is != NULL) {
         if (section_begun(was) != NULL && strncmp(is, "- ", 2) == 0) {
             TRY(check_addition(run));
-            while (is != NULL && strcmp(was, is) != 0)
-                is = strsep(&now, "\n");
+            skip_groups(&is, &now, was);
+        } else if (section_begun(is) != NULL && strncmp(was, "- ", 2) == 0) {
+            TRY(check_change(run, section, was, is));
+            skip_groups(&was, &before, is);
         } else if (strcmp(was, is) != 0 && !is_technical(section->name, is)) {
             TRY(check_change(run, section, was, is));
         }
-        section = section_begun(was) != NULL ? section_begun(was) : section;
+        if (was != NULL && section_begun(was) != NULL)
+            section = section_begun(was);
+        was = strsep(&before, "\n");
+        is = strsep(&now, "\n");
     }
+    if (was != is)      /* one text is longer */
+        TRY(check_change(run, section, was != NULL ? was : "", is != NULL ? is : ""));
 done:
     return st;
 }
 
-/* Does RUN/suite.yaml have this text? */
-static bool is_claimed(const char *path, const char *text)
+/* Is this the content of RUN/suite.yaml? */
+static bool is_claimed(const char *path, const char *content)
 {
     char *found = NULL;
     int64_t bytes;
-    const bool same = file_read(path, &found, &bytes) == OK && strcmp(found, text) == 0;
+    const bool same = file_read(path, &found, &bytes) == OK && bytes == (int64_t)strlen(content)
+                      && memcmp(found, content, (size_t)bytes) == 0;
 
-    refuse_clear();
     free(found);
     return same;
 }
 
-/* Remove the unfinished files of claims, of processes that were killed in write_claim().  A process
- * that is still there and misses its file finds the claim already made. */
-static void remove_unfinished(const char *path)
+/* Is this the name of a claim that a process writes: suite.yaml.claim-PID, with .part or without? */
+static bool is_unfinished(const char *name)
 {
-    char pattern[PATH_LENGTH];
-    glob_t found;
+    const size_t prefix = sizeof UNFINISHED - 1;
+    const size_t digits = strncmp(name, UNFINISHED, prefix) == 0
+                        ? strspn(name + prefix, "0123456789") : 0;
 
-    path_print(pattern, "%s.*", path);
-    if (glob(pattern, 0, NULL, &found) == 0) {
-        for (size_t f = 0; f < found.gl_pathc; f++)
-            unlink(found.gl_pathv[f]);
-        globfree(&found);
-    }
+    return digits > 0 && (name[prefix + digits] == '\0'
+                          || strcmp(name + prefix + digits, ".part") == 0);
+}
+
+/* Remove the unfinished files of claims, of processes that were killed in write_claim(), and nothing
+ * else.  A process that is still there and misses its file finds the claim already made.  What
+ * cannot be removed does no harm. */
+static void remove_unfinished(const char *run)
+{
+    char path[PATH_LENGTH];
+    DIR *folder = opendir(run);
+
+    if (folder == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL; )
+        if (is_unfinished(entry->d_name)) {
+            path_print(path, "%s/%s", run, entry->d_name);
+            unlink(path);
+        }
+    closedir(folder);
 }
 
 /* Write RUN/suite.yaml whole, although other processes may do the same at this moment. */
-static enum status write_claim(const char *path, const char *text)
+static enum status write_claim(const char *run, const char *path, const char *content)
 {
     char mine[PATH_LENGTH];
     enum status st;
 
-    path_print(mine, "%s.%ld", path, (long)getpid());
-    TRY(file_write(mine, text, (int64_t)strlen(text)));
-    REQUIRE(rename(mine, path) == 0, E_IO, "cannot rename %s to %s: %s", mine, path,
-            strerror(errno));
+    path_print(mine, "%s/%s%ld", run, UNFINISHED, (long)getpid());
+    TRY(file_write(mine, content, (int64_t)strlen(content)));
+    TRY(rename(mine, path) == 0 ? OK : file_refuse("publish", path));
 done:
-    if (st != OK && is_claimed(path, text)) {
+    if (st != OK)
+        unlink(mine);
+    if (st != OK && is_claimed(path, content)) {
         refuse_clear();
         st = OK;
     }
     return st;
 }
 
+/* Check the checksum of a claim of `bytes` bytes, and cut it off. */
+static enum status check_whole(char *claim, int64_t bytes, const char *path)
+{
+    if (checksum_cut(claim, &bytes, path) == OK && (int64_t)strlen(claim) == bytes)
+        return OK;
+    refuse_clear();
+    return refuse(E_FORMAT, "%s does not end with its checksum: it was cut short, changed, or "
+                  "written by an earlier version, so which suite the folder belongs to is not "
+                  "known; take it from a backup, or remove the folder, or remove this file alone "
+                  "if nothing in the suite has changed", path);
+}
+
+/* Is the claim the same text without a checksum, as earlier versions wrote it? */
+static bool is_earlier(const char *claim, int64_t bytes, const char *text)
+{
+    return bytes == (int64_t)strlen(text) && memcmp(claim, text, (size_t)bytes) == 0;
+}
+
+/* The text with its checksum.  Caller frees. */
+static char *with_checksum(const char *text)
+{
+    char line[CHECKSUM_LINE], *content;
+
+    checksum_line(line, text, (int64_t)strlen(text));
+    if (asprintf(&content, "%s%s", text, line) < 0)
+        die("no memory for the text of a suite");
+    return content;
+}
+
+/* Are these names of one file? */
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev
+           && one.st_ino == other.st_ino;
+}
+
+enum status ownership_check_source(const char *run, const char *text, const char *source)
+{
+    char path[PATH_LENGTH], *content = with_checksum(text);
+    enum status st = OK;
+
+    path_print(path, "%s/suite.yaml", run);
+    if (is_same_file(path, source) && !is_claimed(path, content)) {
+        refuse_clear();
+        st = refuse(E_USAGE, "%s has the name of the file by which its run folder knows the suite "
+                    "that it belongs to, and would be replaced; give the suite file another name, "
+                    "or keep it in another folder", source);
+    }
+    free(content);
+    return st;
+}
+
 enum status ownership_claim(const char *run, const char *text)
 {
-    char path[PATH_LENGTH], *before = NULL, *now = NULL;
+    char path[PATH_LENGTH], *before = NULL, *now = NULL, *content = with_checksum(text);
     int64_t bytes;
     enum status st = OK;
 
     path_print(path, "%s/suite.yaml", run);
+    if (is_claimed(path, content))
+        goto done;
+    refuse_clear();
     if (file_exists(path)) {
         TRY(file_read(path, &before, &bytes));
-        if (strcmp(before, text) == 0)
-            goto done;
-        now = strdup(text);
-        if (now == NULL)
-            die("no memory for the text of a suite");
-        TRY(compare(run, before, now));
+        if (!is_earlier(before, bytes, text)) {
+            TRY(check_whole(before, bytes, path));
+            now = strdup(text);
+            if (now == NULL)
+                die("no memory for the text of a suite");
+            TRY(compare(run, before, now));
+        }
     }
-    TRY(write_claim(path, text));
+    TRY(write_claim(run, path, content));
 done:
     if (st == OK)
-        remove_unfinished(path);
+        remove_unfinished(run);
+    free(content);
     free(now);
     free(before);
     return st;

@@ -1,18 +1,22 @@
 /* ownership.h -- a run folder belongs to one suite.
  *
  * In a run folder, a file that exists is complete; but it is the right one only for the suite that
- * made it.  So the folder keeps the effective suite, RUN/suite.yaml.  A suite that differs is
- * refused while anything exists that depends on the difference.
+ * made it.  So the folder keeps the effective suite, RUN/suite.yaml, and its checksum.  A
+ * suite that differs is refused while anything exists that depends on the difference.
  */
 #ifndef OWNERSHIP_H
 #define OWNERSHIP_H
 
 #include "base/refuse.h"
 
+/* Refuse if the suite file `source`, with the effective text `text`, would itself be replaced by the
+ * claim, that is, if it is RUN/suite.yaml and not the claim of this very suite.  Local.  E_USAGE. */
+enum status ownership_check_source(const char *run, const char *text, const char *source);
+
 /* Claim the run folder `run` for a suite whose effective text is `text`, or refuse.  Technical
  * values may change (schema.h), and groups of autoencoders may be added after the others.
  * Local; one process of a run calls it.  E_USAGE names the value and what was made with it;
- * E_IO, E_SPACE. */
+ * E_FORMAT if RUN/suite.yaml is not whole; E_IO, E_SPACE. */
 enum status ownership_claim(const char *run, const char *text);
 
 #endif

@@ -18,7 +18,7 @@ void paths_shuffle(char path[PATH_LENGTH], const struct suite *suite, struct tap
 }
 
 void paths_sae(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
-              const char *name, const char *ending)
+               const char *name, const char *ending)
 {
     char folder[32];
 
@@ -26,7 +26,7 @@ void paths_sae(char path[PATH_LENGTH], const struct suite *suite, struct tap tap
 }
 
 void paths_scores(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
-                 const char *name)
+                  const char *name)
 {
     char folder[32];
 

@@ -14,10 +14,10 @@ void paths_harvest(char path[PATH_LENGTH], const struct suite *suite, int64_t sh
 void paths_shuffle(char path[PATH_LENGTH], const struct suite *suite, struct tap tap);
                                     /* RUN/shuffle/res.01: folder, 00000.h5, 00001.h5, ... */
 void paths_sae(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
-              const char *name, const char *ending);
+               const char *name, const char *ending);
                                     /* RUN/train/res.01/w1024-l0.0006.h5; endings .h5, .tsv */
 void paths_scores(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
-                 const char *name); /* RUN/evaluate/res.01/w1024-l0.0006.json */
+                  const char *name); /* RUN/evaluate/res.01/w1024-l0.0006.json */
 void paths_release(char path[PATH_LENGTH], const struct suite *suite);
                                     /* RUN/release: folder */
 

@@ -5,7 +5,7 @@
 #ifndef SCHEMA_H
 #define SCHEMA_H
 
-#include "suite/suite.h"
+#include "suite/keys.h"
 
 #include <stddef.h>
 

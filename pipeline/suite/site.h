@@ -27,6 +27,8 @@ struct site_traits {
     enum site_rows rows;
     const char    *hook;    /* TransformerLens's name, after "blocks.LAYER."; its hook_mlp_out lies
                                after a post-norm, as "mlp" does */
+    const char    *before_gain;     /* where TransformerLens has these rows before the gain of an
+                                       RMSNorm, as Gemma Scope's transcoders read them; or NULL */
     int            listed;  /* number among the sites in a release; most people come for res */
     const char    *phrase;  /* for the report of a release, in HTML */
 };

@@ -7,7 +7,8 @@
 #ifndef STAGES_H
 #define STAGES_H
 
-#include "suite/tasks.h"
+#include "base/path.h"
+#include "suite/keys.h"
 
 /* In their order: number, name, folder in RUN, what the stage makes, and what each of its tasks
  * makes a part of; the stage that it waits for, and how: its task t for task t of that stage
@@ -43,6 +44,7 @@ enum status stage_parse(enum stage *stage, const char *name);
 /* --- planning ---------------------------------------------------------------------- */
 
 struct lm_config;
+struct tasks;
 
 /* What a stage runs on, or is planned for: the figures by which it decides what it holds. */
 struct stage_host {
@@ -125,6 +127,8 @@ struct stage_traits {
     /* The path of thing number i that a task makes; false if it makes no more. */
     bool (*path)(char path[PATH_LENGTH], const struct suite *suite, const struct tasks *tasks,
                  int64_t task, int i);
+    /* Is that thing there, but something else of it still to be removed?  NULL: never. */
+    bool (*lingers)(const struct suite *suite, const struct tasks *tasks, int64_t task, int i);
     /* A number that grows whenever what another attempt would go on from grows; NULL: a task
      * starts from its beginning. */
     int64_t (*progress)(const struct suite *suite, const struct tasks *tasks, int64_t task);

@@ -7,6 +7,7 @@
 #include "suite/diagnosis.h"
 #include "suite/ownership.h"
 #include "suite/value.h"
+#include "suite/yaml_limits.h"
 #include "suite/yaml_tree.h"
 
 #include <stdio.h>
@@ -269,7 +270,9 @@ enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path)
     *suite = (struct suite){0};
     TRY_ROOT(comm, suite_check_file(path));
     TRY(comm_read_file(comm, path, &yaml, &bytes));
+    TRY(yaml_limits_check_bytes(yaml, bytes, path));    /* the same bytes on every rank */
     TRY_ALL(comm, suite_parse(suite, yaml, path));
+    TRY_ROOT(comm, ownership_check_source(suite->run, suite->text, path));
     TRY_ROOT(comm, ownership_claim(suite->run, suite->text));
 done:
     free(yaml);

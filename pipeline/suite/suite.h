@@ -14,17 +14,6 @@
 
 enum { SUITE_PLACE = 1100 };
 
-/* A section is the member of its name, such as struct suite_train train; the groups of
- * autoencoders are an array, struct suite_saes *saes, with its length in saes_count. */
-struct suite {
-#define TOP(name, type, ...)         TYPE_##type name;
-#define SECTION(part, made, meaning) struct suite_##part part;
-#define GROUPS(part, made, meaning)  struct suite_##part *part; unsigned part##_count;
-#include "suite/keys.def"
-    char *text;                 /* the effective suite as YAML: what results depend on */
-    char *path, *source;        /* the file it was read from, and that file's text */
-};
-
 /* Refuse what is far too long to be a suite file, before it is read.  Local.  E_IO, E_USAGE. */
 enum status suite_check_file(const char *path);
 

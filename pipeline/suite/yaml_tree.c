@@ -1,6 +1,7 @@
 #include "suite/yaml_tree.h"
 #include "base/die.h"
 #include "suite/diagnosis.h"
+#include "suite/yaml_limits.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -136,6 +137,8 @@ enum status yaml_tree_read(struct yaml_tree *tree, const char *yaml, const char 
 
     *tree = (struct yaml_tree){ .path = path, .yaml = yaml };
     make_schema(tree);
+    if (yaml_limits_check(yaml, path) != OK)
+        return E_USAGE;
     error = cyaml_load_data((const uint8_t *)yaml, strlen(yaml), &how, &tree->schema,
                             (cyaml_data_t **)&tree->top, NULL);
     return error == CYAML_OK ? OK : diagnosis_refuse(&diagnosis, error, path, yaml);

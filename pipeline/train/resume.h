@@ -1,7 +1,8 @@
-/* resume.h -- checkpoints (FORMATS.md, "Checkpoint"), from which a training goes on to the same bits.
+/* resume.h -- checkpoints, from which a training goes on to the same bits.
  *
- * A checkpoint does not depend on the number of ranks: training may go on with another number.
- * The newest checkpoint and the one before it are kept, so that a damaged one costs only time.
+ * FORMATS.md, "Checkpoint".  A checkpoint does not depend on the number of ranks: training may go
+ * on with another number.  The newest checkpoint and the one before it are kept, so that a damaged
+ * one costs only time.
  */
 #ifndef RESUME_H
 #define RESUME_H

@@ -1,5 +1,8 @@
 #include "train/steplog.h"
+#include "base/checksum.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,11 +27,19 @@ done:
     return st;
 }
 
+/* Note the first error of a write; stdio forgets it with the next that succeeds. */
+static void note_error(struct steplog *log, bool written)
+{
+    if (!written && log->error == 0)
+        log->error = errno != 0 ? errno : EIO;
+}
+
 enum status steplog_open(struct steplog *log, const char *path, int64_t steps)
 {
     char part[PATH_LENGTH];
     enum status st;
 
+    *log = (struct steplog){ .lines = 1 + steps };
     path_print(log->path, "%s", path);
     path_print(part, "%s.part", path);
     /* A run that was killed between publishing the log and the autoencoder leaves this. */
@@ -38,7 +49,7 @@ enum status steplog_open(struct steplog *log, const char *path, int64_t steps)
     if (steps > 0)
         TRY(truncate_log(log, steps));
     else
-        fputs(HEADER, log->file);
+        note_error(log, fputs(HEADER, log->file) >= 0);
 done:
     return st;
 }
@@ -46,17 +57,48 @@ done:
 void steplog_add(struct steplog *log, const struct step_report *r, int64_t rows,
                  double variance)
 {
-    fprintf(log->file, "%lld\t%lld\t%.9g\t%.9g\t%.9g\t%.9g\t%lld\t%.9g\t%.9g\t%.9g\t%.9g\t%.9g\n",
-            (long long)r->step, (long long)rows, r->loss, r->mse, r->mse / variance, r->l0,
-            (long long)r->dead, r->rate, r->slope, r->threshold, r->near,
-            r->auxiliary);
+    const int bytes = fprintf(
+        log->file, "%lld\t%lld\t%.9g\t%.9g\t%.9g\t%.9g\t%lld\t%.9g\t%.9g\t%.9g\t%.9g\t%.9g\n",
+        (long long)r->step, (long long)rows, r->loss, r->mse, r->mse / variance, r->l0,
+        (long long)r->dead, r->rate, r->slope, r->threshold, r->near, r->auxiliary);
+
+    note_error(log, bytes >= 0);
+    log->lines++;
 }
 
 enum status steplog_sync(struct steplog *log)
 {
-    if (fflush(log->file) != 0 || fsync(fileno(log->file)) != 0)
-        return refuse(E_IO, "cannot write the log %s.part", log->path);
-    return OK;
+    char part[PATH_LENGTH];
+    enum status st;
+
+    path_print(part, "%s.part", log->path);
+    note_error(log, fflush(log->file) == 0 && !ferror(log->file) && fsync(fileno(log->file)) == 0);
+    errno = log->error;
+    TRY(log->error == 0 ? OK : file_refuse("write", part));
+done:
+    return st;
+}
+
+/* Append the checksum of the log to it.  It is read back for that, since its first lines may be of
+ * a run before. */
+static enum status append_checksum(struct steplog *log)
+{
+    char part[PATH_LENGTH], line[CHECKSUM_LINE], *text = NULL;
+    int64_t bytes, lines = 0;
+    enum status st;
+
+    path_print(part, "%s.part", log->path);
+    TRY(file_read(part, &text, &bytes));
+    for (int64_t i = 0; i < bytes; i++)
+        lines += text[i] == '\n';
+    REQUIRE(lines == log->lines, E_IO, "cannot publish the log %s: %lld lines were written, but it "
+            "has %lld", part, (long long)log->lines, (long long)lines);
+    checksum_line(line, text, bytes);
+    note_error(log, fseek(log->file, 0, SEEK_END) == 0 && fputs(line, log->file) >= 0);
+    TRY(steplog_sync(log));
+done:
+    free(text);
+    return st;
 }
 
 enum status steplog_publish(struct steplog *log)
@@ -64,6 +106,7 @@ enum status steplog_publish(struct steplog *log)
     enum status st;
 
     TRY(steplog_sync(log));
+    TRY(append_checksum(log));
     steplog_close(log);
     TRY(file_publish(log->path));
 done:

@@ -40,7 +40,8 @@ static void place(float *tile, struct range tile_rows, int64_t width, struct ran
  *   received  as large as the tile: scratch
  *   owned     [ranks][2]            rows and columns of every rank */
 static void collect(float *tile, float *received, struct range tile_rows,
-                    const struct tensor *tensor, const float *values, struct range (*owned)[2], MPI_Comm comm)
+                    const struct tensor *tensor, const float *values, struct range (*owned)[2],
+                    MPI_Comm comm)
 {
     int rank, size;
 

@@ -9,6 +9,7 @@
 #include "shard/store.h"
 #include "step/step.h"
 #include "suite/stages.h"
+#include "suite/tasks.h"
 #include "train/batch_reader.h"
 #include "train/steplog.h"
 
@@ -48,9 +49,9 @@ void trainings_free(struct trainings *trainings);
  * that gets most.  Local. */
 int64_t trainings_bytes(const struct trainings *trainings, int ranks, int threads);
 
-/* Open the streams that the unfinished trainings need, and make the memory of
- * a step.  Collective.  E_IO, E_FORMAT, E_NUMERIC; E_USAGE if rows have another width, or streams do
- * not belong together. */
+/* Open the streams that the unfinished trainings need, and make the memory of a step.  Collective.
+ * E_IO, E_FORMAT, E_NUMERIC; E_USAGE if rows have another width, or streams do not belong
+ * together. */
 enum status trainings_open(struct trainings *trainings, MPI_Comm comm);
 
 /* Read batch number t of every open stream.  Collective.  E_IO, E_FORMAT. */

@@ -15,7 +15,8 @@ def training_loss(folder, target):
     """Mean of the last tenth of the steps."""
     path = folder / "train" / "res.01" / f"w1024-t{target}.tsv"
     with open(path) as file:
-        losses = [float(line["loss"]) for line in csv.DictReader(file, delimiter="\t")]
+        losses = [float(line["loss"]) for line in csv.DictReader(file, delimiter="\t")
+                  if not line["step"].startswith("#")]
     return statistics.mean(losses[-len(losses) // 10:])
 
 

@@ -175,7 +175,7 @@ static void check_row(const struct scene *scene, int64_t row)
     free(f);
 }
 
-/* The number of the residual that a latent's gradients are made of. */
+/* The number of the residual that a latent's gradients depend on. */
 static int group_of(const struct training *training, int64_t latent)
 {
     int group = 0;

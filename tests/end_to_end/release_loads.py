@@ -5,12 +5,14 @@
 For every autoencoder of RUN/release: NumPy loads params.npz.  Its forward pass on raw activations
 (RUN/harvest), in float64 from params.npz alone, equals that of RUN/train's parameters in the
 units of training: x / scale, perhaps with the decoder's bias subtracted; and that which
-SAELens's definition of its architecture in cfg.json makes of sae_weights.safetensors.  Rows
-with a latent whose pre-activation is nearer to the threshold than rounding reaches are left
+SAELens's definition of its architecture in cfg.json makes of sae_weights.safetensors; and what the
+lines of Python in README.md and in the release's report make of params.npz.  Rows with a latent whose pre-activation is nearer to the threshold than rounding reaches are left
 out.
 """
 import glob
+import html
 import json
+import re
 import struct
 import sys
 
@@ -76,12 +78,28 @@ def saelens(folder):
     return lambda x: decode(encode(x), x)
 
 
+def snippets(release):
+    """The lines that README.md and the report show, from np.load() on to y."""
+    readme = re.search("```python\n(.*?)```", open("README.md").read(), re.S).group(1)
+    report = re.search("<pre><code>(import numpy.*?)</code>", open(f"{release}/index.html").read(),
+                       re.S).group(1)
+    assert "np.load(" in readme and "np.load(" in report
+    return [re.sub(r"np\.load\(.*\)", "params", re.sub(".*sae_lens.*\n", "", text))
+            for text in (readme, html.unescape(report))]
+
+
+def as_shown(snippet, p, x):
+    names = {"np": np, "params": p, "x": x}
+    exec(snippet, names)
+    return names["f"], names["y"]
+
+
 def rows_of(run, site, layer):
     with h5py.File(f"{run}/harvest/00000/{site}.{layer:02d}.h5", "r") as file:
         return file["activation"][:256].astype(np.float64)
 
 
-def check(run, folder, about):
+def check(run, folder, about, shown):
     stream = f"{about['site']}.{about['layer']:02d}"
     p = {name: values.astype(np.float64) for name, values in np.load(f"{folder}/params.npz").items()}
     x = rows_of(run, about["site"], about["layer"])
@@ -101,13 +119,19 @@ def check(run, folder, about):
     assert ((f > 0) == (want_f > 0))[close].all(), f"{folder}: other latents are active"
     errors = [np.linalg.norm(y[rows] - other[rows]) / np.linalg.norm(y[rows])
               for other in (attributes["target_scale"] * want_y, saelens(folder)(x))]
+    for snippet in shown:
+        shown_f, shown_y = as_shown(snippet, p, x)
+        assert ((shown_f > 0) == (f > 0))[close].all() and (shown_f >= 0).all(), \
+            f"{folder}: as the documents show it, other latents are active, or one is below 0"
+        errors.append(np.linalg.norm(y[rows] - shown_y[rows]) / np.linalg.norm(y[rows]))
     assert max(errors) < TOLERANCE, f"{folder}: reconstructions differ by {errors}"
     return max(errors)
 
 
 def main(run):
     manifest = json.load(open(f"{run}/release/manifest.json"))
-    errors = [check(run, f"{run}/release/{about['folder']}", about)
+    shown = snippets(f"{run}/release")
+    errors = [check(run, f"{run}/release/{about['folder']}", about, shown)
               for about in manifest["autoencoders"]]
     assert len(errors) == len(glob.glob(f"{run}/release/**/params.npz", recursive=True))
     print(f"{len(errors)} autoencoders load; largest difference {max(errors):.2g}")

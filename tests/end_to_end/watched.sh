@@ -34,7 +34,7 @@ warns_of_thresholds_that_stay_and_l0_that_is_far() {
     warns_early_and_late 'the thresholds hardly move: by [0-9.e-]* in the mean, from 0.001; [0-9.e-]* % of the pre-activations lie within half'
     # The log has those below the thresholds only: as many lie above, more or less.
     grep -o 'from 0.001; [0-9.e-]*' "$dir/out" | tail -1 | cut -d' ' -f3 > "$dir/share"
-    tail -1 "$dir"/run/train/*/*.tsv | awk -v share="$(cat "$dir/share")" '
+    grep -h -v '^#' "$dir"/run/train/*/*.tsv | tail -1 | awk -v share="$(cat "$dir/share")" '
         { below = 100 * $11 / 64; print share, below; exit !(share > 1.5 * below && share < 2.5 * below) }'
     warns_early_and_late 'L0 is [0-9.]* where 5 was asked for; train longer, or raise train.target_strength'
 }

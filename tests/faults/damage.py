@@ -1,6 +1,7 @@
 """Damage a file in a way that a disk, a network or a careless copy might.
 
     damage.py flip FILE SET             one bit in the first chunk of a data set
+    damage.py array FILE ATTRIBUTE      a thousand values for one
     damage.py dealt FOLDER              one bit of the first dealt file in the folder of a shuffle
                                         under way
     damage.py truncate FILE             the last hundred bytes are gone
@@ -23,6 +24,11 @@ def flip(path, name):
     with h5py.File(path, "r") as file:
         chunk = file[name].id.get_chunk_info(0)
     flip_at(path, chunk.byte_offset + chunk.size // 2)
+
+
+def array(path, name):
+    with h5py.File(path, "r+") as file:
+        file.attrs[name] = [file.attrs[name]] * 1000
 
 
 def dealt(folder):

@@ -38,8 +38,33 @@ finds_a_flipped_bit_in_train() {
     found train train/res.00/w64-t5.h5 decoder "the file"
 }
 
+# Token shards of a suite with a longer context, copied: nothing is written behind the buffers.
+refuses_tokens_of_another_context() {
+    suite | sed "s,^run:.*,run: $dir/longer,; s,context: 64,context: 96," > "$dir/longer.yaml"
+    suite | sed "s,^run:.*,run: $dir/copied," > "$dir/copied.yaml"
+    stage 1 tokenize "$dir/longer.yaml"
+    mkdir "$dir/copied"
+    cp -r "$dir/longer/tokens" "$dir/copied/tokens"
+    status=0
+    stage 2 harvest "$dir/copied.yaml" > "$dir/refusal" 2>&1 || status=$?
+    [ "$status" = 4 ]
+    grep -q "$dir/copied/tokens/00000.h5 has sequences of 96 ids" "$dir/refusal"
+    grep -q "corpus.context is 64" "$dir/refusal"
+}
+
+# Where one number is read to, a thousand would not fit.
+refuses_an_attribute_of_many_values() {
+    rm -rf "$dir/run/harvest"
+    "$PYTHON" tests/faults/damage.py array "$dir/run/tokens/00001.h5" bos
+    refused "$dir/suite.yaml" "'bos' of $dir/run/tokens/00001.h5" 'wrong type'
+    rm "$dir/run/tokens/00001.h5"
+    stage 1 tokenize "$dir/suite.yaml"
+}
+
 try finds_a_flipped_bit_in_tokens
+try refuses_an_attribute_of_many_values
 try finds_a_flipped_bit_in_harvest
 try finds_a_flipped_bit_in_shuffle
 try finds_a_flipped_bit_in_train
+try refuses_tokens_of_another_context
 finish

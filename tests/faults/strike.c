@@ -16,10 +16,16 @@
  *           disk      each of these
  *           message   calls of MPI that bring something from rank to rank
  *           any       disk and message
+ *           read      open and fopen of a file to read, read and its relatives, fread
+ *           list      readdir
+ *           memory    malloc and its relatives, after MPI_Init_thread(); under any path
  *   N       from 1; 5+ means: at the fifth call and at all later ones
  *   ACTION  KILL, TERM, INT, USR1, STOP   the process sends this signal to itself
- *           ENOSPC, EIO, EINTR            the call does nothing and fails with this error
+ *           KILLALL, TERMALL, STOPALL     ... to all children of its parent: all ranks of mpirun
+ *           KILLPARENT, TERMPARENT, STOPPARENT    ... to its parent: mpirun
+ *           ENOSPC, EDQUOT, EIO, EINTR, ENOMEM    the call does nothing and fails with this error
  *           SHORT                         a write writes half of its bytes
+ *           LIST                          a line of the log, "site N ADDRESS ADDRESS ...": callers
  *
  *   STRIKE_PROGRAM   only processes of this program have points, not mpirun or a shell
  *   STRIKE_RANK      only this rank is struck; each rank if it is not set
@@ -28,10 +34,14 @@
  *                    the end of each process, "counted any 31 disk 20 write 12 ..."; not under
  *                    STRIKE_UNDER
  *   STRIKE_CLOCK     seconds that MPI_Wtime() gains at each call, in place of the time that passes
+ *   STRIKE_PROGRESS  a file of eight bytes that counts the points of all processes, and calls on
+ *                    other files: while it stands still, nothing moves
  *   STRIKE_SERVE     see serve()
  */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <mpi.h>
 #include <signal.h>
@@ -42,23 +52,35 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum kind { ANY, DISK, WRITE, CREATE, RENAME, REMOVE, SYNC, RESIZE, MESSAGE, KINDS };
+enum kind { ANY, DISK, WRITE, CREATE, RENAME, REMOVE, SYNC, RESIZE, MESSAGE, READ, FOLDER, MEMORY,
+            KINDS };
 
 static const char *const KIND[KINDS] = {
-    "any", "disk", "write", "create", "rename", "remove", "sync", "resize", "message",
+    "any", "disk", "write", "create", "rename", "remove", "sync", "resize", "message", "read",
+    "list", "memory",
 };
 
-enum { SHORT = -1 };        /* next to the errors of a call */
+enum { SHORT = -1, LIST = -2 };     /* next to the errors of a call */
 
-static const struct { const char *name; int signal, error; } ACTION[] = {
-    { "KILL", SIGKILL, 0 }, { "TERM", SIGTERM, 0 }, { "INT", SIGINT, 0 }, { "USR1", SIGUSR1, 0 },
-    { "STOP", SIGSTOP, 0 }, { "ENOSPC", 0, ENOSPC }, { "EIO", 0, EIO }, { "EINTR", 0, EINTR },
-    { "SHORT", 0, SHORT },
+enum whom { SELF, ALL, PARENT };
+
+static const struct { const char *name; int signal, error; enum whom whom; } ACTION[] = {
+    { "KILL", SIGKILL, 0, SELF },         { "TERM", SIGTERM, 0, SELF },
+    { "INT", SIGINT, 0, SELF },           { "USR1", SIGUSR1, 0, SELF },
+    { "STOP", SIGSTOP, 0, SELF },         { "KILLALL", SIGKILL, 0, ALL },
+    { "TERMALL", SIGTERM, 0, ALL },       { "STOPALL", SIGSTOP, 0, ALL },
+    { "KILLPARENT", SIGKILL, 0, PARENT }, { "TERMPARENT", SIGTERM, 0, PARENT },
+    { "STOPPARENT", SIGSTOP, 0, PARENT }, { "ENOSPC", 0, ENOSPC, SELF },
+    { "EDQUOT", 0, EDQUOT, SELF },        { "EIO", 0, EIO, SELF },
+    { "EINTR", 0, EINTR, SELF },          { "ENOMEM", 0, ENOMEM, SELF },
+    { "SHORT", 0, SHORT, SELF },          { "LIST", 0, LIST, SELF },
 };
 enum { ACTIONS = sizeof ACTION / sizeof *ACTION };
 
@@ -68,11 +90,17 @@ static bool        counting;        /* this process is of the program and rank t
 static const char *under, *log_path;
 static atomic_long counted[KINDS];
 
+static atomic_long  unwatched, *progress = &unwatched;
+static bool         initialised;    /* MPI is, and allocations are points */
+static _Thread_local bool inside;   /* this library itself allocates */
+
 /* STRIKE, in parts. */
 static char spec[TEXT];             /* "": no strike */
 static int  spec_kind, spec_action;
 static long spec_n;
 static bool spec_on;                /* N+ */
+static bool is_struck;              /* already */
+static bool is_struck;              /* already */
 
 /* --- what the environment asks for --------------------------------------------------- */
 
@@ -90,6 +118,7 @@ static void spec_read(const char *text)
     int k = 0, a = 0;
 
     memset(counted, 0, sizeof counted);
+    is_struck = false;
     snprintf(spec, sizeof spec, "%s", text);
     spec_action = ACTIONS;
     if (*text == '\0')
@@ -120,6 +149,14 @@ __attribute__((constructor)) static void begin(void)
     under = variable("STRIKE_UNDER");
     log_path = variable("STRIKE_LOG");
     spec_read(variable("STRIKE"));
+    if (*variable("STRIKE_PROGRESS") != '\0') {
+        const int fd = open(variable("STRIKE_PROGRESS"), O_RDWR | O_CLOEXEC);
+        progress = mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (progress == MAP_FAILED)
+            _exit(125);
+        close(fd);
+    }
+    backtrace((void *[1]){ NULL }, 1);      /* which loads a library the first time */
 }
 
 /* Add a line to the log, in one piece, since other ranks write there too. */
@@ -148,15 +185,55 @@ __attribute__((destructor)) static void end(void)
     note("%s", text);
 }
 
+/* Who made the n-th call: the addresses behind this library's own. */
+static void note_callers(long n)
+{
+    enum { OWN = 3, CALLERS = 8 };
+    void *callers[OWN + CALLERS];
+    char  text[32 * CALLERS];
+    const int depth = backtrace(callers, OWN + CALLERS);
+
+    snprintf(text, sizeof text, "site %ld", n);
+    for (int i = OWN; i < depth; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), " %p", callers[i]);
+    note("%s", text);
+}
+
 /* --- points -------------------------------------------------------------------------- */
 
 static bool is_now(int kind, const long n[KINDS])
 {
-    const bool of_kind = spec_kind == ANY || spec_kind == kind
-                         || (spec_kind == DISK && kind != MESSAGE);
+    const bool of_kind = spec_kind == kind || (spec_kind == ANY && kind <= MESSAGE)
+                         || (spec_kind == DISK && kind < MESSAGE);
 
     return spec_action < ACTIONS && of_kind
            && (spec_on ? n[spec_kind] >= spec_n : n[spec_kind] == spec_n);
+}
+
+/* The children of the parent, this process last. */
+static void send_to_all(int signal)
+{
+    char path[TEXT];
+    long pid;
+
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", getppid(), getppid());
+    FILE *children = fopen(path, "r");
+    while (children != NULL && fscanf(children, "%ld", &pid) == 1)
+        if (pid != getpid())
+            kill((pid_t)pid, signal);
+    raise(signal);
+    if (children != NULL)
+        fclose(children);
+}
+
+static void send_signal(int signal, enum whom whom)
+{
+    if (whom == ALL)
+        send_to_all(signal);
+    else if (whom == PARENT)
+        kill(getppid(), signal);
+    else
+        raise(signal);
 }
 
 /* A point: count it, and strike if it is the one.  Returns 0 if the call is to be made, else its
@@ -165,18 +242,27 @@ static int point(enum kind kind, const char *call, const char *path)
 {
     long n[KINDS] = {0};
 
-    if (!counting || (kind != MESSAGE && strstr(path, under) == NULL))
+    if (!counting || inside)
         return 0;
-    n[ANY] = ++counted[ANY];
+    ++*progress;
+    if (kind != MESSAGE && kind != MEMORY && strstr(path, under) == NULL)
+        return 0;
     n[kind] = ++counted[kind];
-    if (kind != MESSAGE)
+    if (kind <= MESSAGE)
+        n[ANY] = ++counted[ANY];
+    if (kind < MESSAGE)
         n[DISK] = ++counted[DISK];
     if (!is_now(kind, n))
         return 0;
-    note("struck %s at %s %s", spec, call, path);
+    inside = is_struck = true;
+    if (ACTION[spec_action].error == LIST)
+        note_callers(n[kind]);
+    else
+        note("struck %s at %s %s", spec, call, path);
+    inside = false;
     if (ACTION[spec_action].signal != 0)
-        raise(ACTION[spec_action].signal);
-    return kind == MESSAGE ? 0 : ACTION[spec_action].error;
+        send_signal(ACTION[spec_action].signal, ACTION[spec_action].whom);
+    return kind == MESSAGE || ACTION[spec_action].error == LIST ? 0 : ACTION[spec_action].error;
 }
 
 /* The same for a call on an open file. */
@@ -252,7 +338,7 @@ SYNC_BY(fdatasync)
         if (flags & O_CREAT)                                                                    \
             mode = va_arg(args, mode_t);                                                        \
         va_end(args);                                                                           \
-        const int error = flags & O_CREAT ? point(CREATE, #name, path) : 0;                     \
+        const int error = point(flags & O_CREAT ? CREATE : READ, #name, path);                  \
         FAIL_AS(error, -1);                                                                     \
         return NEXT(name)(path, flags, mode);                                                   \
     }
@@ -262,7 +348,7 @@ OPEN(open64)
 #define FOPEN(name)                                                                             \
     FILE *name(const char *path, const char *mode)                                              \
     {                                                                                           \
-        const int error = *mode != 'r' ? point(CREATE, #name, path) : 0;                        \
+        const int error = point(*mode != 'r' ? CREATE : READ, #name, path);                     \
         FAIL_AS(error, NULL);                                                                   \
         return NEXT(name)(path, mode);                                                          \
     }
@@ -312,10 +398,15 @@ ssize_t writev(int fd, const struct iovec *from, int n)
     return error == SHORT ? write_first(fd, from, -1) : NEXT(writev)(fd, from, n);
 }
 
+/* What glibc notes of a stream that failed: ferror(). */
+enum { SEEN = 0x20 };
+
 size_t fwrite(const void *from, size_t size, size_t count, FILE *file)
 {
     const int error = counting ? point_fd(WRITE, "fwrite", fileno(file)) : 0;
 
+    if (error != 0)
+        file->_flags |= SEEN;
     FAIL_AS(error, 0);
     return NEXT(fwrite)(from, size, error == SHORT ? count / 2 : count, file);
 }
@@ -325,6 +416,8 @@ int fflush(FILE *file)
     const bool writes = counting && file != NULL && __fwriting(file);
     const int error = writes ? point_fd(WRITE, "fflush", fileno(file)) : 0;
 
+    if (error > 0)
+        file->_flags |= SEEN;
     FAIL_AS(error, EOF);
     return NEXT(fflush)(file);
 }
@@ -338,6 +431,94 @@ int fclose(FILE *file)
 
     FAIL_AS(error, EOF);
     return closed;
+}
+
+/* --- reads, which may be short, too ---------------------------------------------------- */
+
+#define READ_BYTES(name, parameters, arguments)                                                 \
+    ssize_t name parameters                                                                     \
+    {                                                                                           \
+        const int error = point_fd(READ, #name, fd);                                            \
+        FAIL_AS(error, -1);                                                                     \
+        if (error == SHORT)                                                                     \
+            size = (size + 1) / 2;                                                              \
+        return NEXT(name) arguments;                                                            \
+    }
+READ_BYTES(read,    (int fd, void *to, size_t size),               (fd, to, size))
+READ_BYTES(pread,   (int fd, void *to, size_t size, off_t at),     (fd, to, size, at))
+READ_BYTES(pread64, (int fd, void *to, size_t size, off64_t at),   (fd, to, size, at))
+
+size_t fread(void *to, size_t size, size_t count, FILE *file)
+{
+    const int error = counting ? point_fd(READ, "fread", fileno(file)) : 0;
+
+    if (error > 0)
+        file->_flags |= SEEN;
+    FAIL_AS(error, 0);
+    return NEXT(fread)(to, size, count, file);
+}
+
+struct dirent *readdir(DIR *folder)
+{
+    const int error = counting ? point_fd(FOLDER, "readdir", dirfd(folder)) : 0;
+
+    FAIL_AS(error, NULL);
+    return NEXT(readdir)(folder);
+}
+
+/* --- memory ----------------------------------------------------------------------------- */
+
+/* glibc's own names, since dlsym() allocates. */
+void *__libc_malloc(size_t bytes);
+void *__libc_calloc(size_t count, size_t bytes);
+void *__libc_realloc(void *old, size_t bytes);
+void *__libc_memalign(size_t alignment, size_t bytes);
+
+static bool fails(const char *call)
+{
+    const bool failed = initialised && point(MEMORY, call, "") > 0;
+
+    if (failed)
+        errno = ENOMEM;
+    return failed;
+}
+
+void *malloc(size_t bytes)
+{
+    return fails("malloc") ? NULL : __libc_malloc(bytes);
+}
+
+void *calloc(size_t count, size_t bytes)
+{
+    return fails("calloc") ? NULL : __libc_calloc(count, bytes);
+}
+
+void *realloc(void *old, size_t bytes)
+{
+    return fails("realloc") ? NULL : __libc_realloc(old, bytes);
+}
+
+void *aligned_alloc(size_t alignment, size_t bytes)
+{
+    return fails("aligned_alloc") ? NULL : __libc_memalign(alignment, bytes);
+}
+
+int posix_memalign(void **block, size_t alignment, size_t bytes)
+{
+    if (fails("posix_memalign"))
+        return ENOMEM;
+    *block = __libc_memalign(alignment, bytes);
+    return *block == NULL ? ENOMEM : 0;
+}
+
+/* A disk that was full is full for those who ask, too. */
+int statvfs(const char *path, struct statvfs *disk)
+{
+    const int status = NEXT(statvfs)(path, disk);
+
+    if (status == 0 && is_struck && ACTION[spec_action].error == ENOSPC)
+        disk->f_bavail = 0;
+    return status;
 }
 
 /* --- messages ------------------------------------------------------------------------ */
@@ -384,10 +565,11 @@ double MPI_Wtime(void)
 
 /* --- thousands of points ------------------------------------------------------------- */
 
-/* A stage takes longer to load and to start MPI than to do a small suite.  So, where STRIKE_SERVE is
- * the number of a socket, a process of one rank (without mpirun) stops after MPI_Init_thread() and
+/* A stage takes longer to load and to start MPI than to do a small suite.  So, where STRIKE_SERVE
+ * is the number of a socket, a process of one rank (without mpirun) stops after MPI_Init_thread() and
  * takes requests.  A request is TEXT bytes: a STRIKE, which may be empty.  For each request a child
- * goes on as the stage, and the answer is how the child ended: the int of wait(). */
+ * goes on as the stage, and the answer is how the child ended: the int of wait().  A child that is
+ * stopped goes on at once. */
 static void serve(int fd)
 {
     char request[TEXT];
@@ -401,7 +583,8 @@ static void serve(int fd)
             spec_read(request);
             return;
         }
-        waitpid(child, &ending, 0);
+        while (waitpid(child, &ending, WUNTRACED) == child && WIFSTOPPED(ending))
+            kill(child, SIGCONT);
         if (NEXT(write)(fd, &ending, sizeof ending) != sizeof ending)
             break;
     }
@@ -414,6 +597,7 @@ int MPI_Init_thread(int *argc, char ***argv, int required, int *provided)
 
     if (counting && *variable("STRIKE_SERVE") != '\0')
         serve(atoi(variable("STRIKE_SERVE")));
+    initialised = true;
     return status;
 }
 

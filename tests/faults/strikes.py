@@ -12,6 +12,7 @@ and nothing of its own; it is left like that.  The exit status is the verdict.
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import socket
@@ -19,9 +20,12 @@ import subprocess
 import sys
 import time
 
+import progress
+
 sys.path.insert(0, "tests/end_to_end")
 import same_run         # noqa: E402  pylint: disable=wrong-import-position
 
+MPI_LEFT = re.compile(r"\.(locktest\.\d+|lock)$")    # files of Open MPI's own
 REQUEST = 128           # bytes, TEXT in strike.c
 ENVIRONMENT = {
     "LD_PRELOAD": "build/tests/strike.so",
@@ -38,19 +42,28 @@ class Stage:
         self.log, self.output = suite + ".strikes", suite + ".output"
         self.socket, theirs = socket.socketpair()
         program = "saemill-" + stage
+        self.progress = progress.Progress(suite + ".progress")
+        self.hung = ""          # the stacks of a stage that hung
         environment = dict(os.environ, **ENVIRONMENT, STRIKE_PROGRAM=program, STRIKE_UNDER=folder,
-                           STRIKE_LOG=self.log, STRIKE_SERVE=str(theirs.fileno()))
+                           STRIKE_LOG=self.log, STRIKE_SERVE=str(theirs.fileno()),
+                           STRIKE_PROGRESS=suite + ".progress")
         with open(self.output, "wb") as output:
+            pass
+        with open(self.output, "ab") as output:
             self.process = subprocess.Popen(
                 ["bin/" + program, suite, *arguments], env=environment, stdout=output,
-                stderr=subprocess.STDOUT, pass_fds=[theirs.fileno()])
+                stderr=subprocess.STDOUT, pass_fds=[theirs.fileno()], start_new_session=True)
         theirs.close()
 
     def do(self, strike=""):
-        """Exit status, or minus the signal that ended it; and what the log says."""
+        """Exit status, or minus the signal that ended it, or None if it hung; and what the log says.
+        What it printed is in the file `output`."""
         if os.path.exists(self.log):
             os.remove(self.log)
+        os.truncate(self.output, 0)
+        self.progress.begin()
         self.socket.sendall(strike.encode().ljust(REQUEST, b"\0"))
+        hung = self.wait()
         answer = self.socket.recv(4)
         if len(answer) < 4:
             sys.exit("the stage ended when it was asked for " + (strike or "a run"))
@@ -58,7 +71,17 @@ class Stage:
         if os.path.exists(self.log):
             with open(self.log, encoding="utf-8") as file:
                 log = file.read()
-        return os.waitstatus_to_exitcode(int.from_bytes(answer, sys.byteorder)), log
+        return None if hung else os.waitstatus_to_exitcode(int.from_bytes(answer, sys.byteorder)), log
+
+    def wait(self):
+        """Until there is an answer, or the child hangs: its stacks are kept, then it is killed."""
+        while not select.select([self.socket], [], [], progress.LOOK)[0]:
+            if self.progress.hangs(self.process.pid):
+                self.hung = progress.stacks(self.process.pid)
+                for child in progress.processes(self.process.pid).keys() - {self.process.pid}:
+                    os.kill(child, signal.SIGKILL)
+                return True
+        return False
 
     def end(self):
         self.socket.close()
@@ -80,7 +103,8 @@ def complete(found):
     """Those of files() that a stage must not touch any more."""
     return {path: what for path, what in found.items()
             if ".part" not in path and ".checkpoint" not in path
-            and not path.endswith((".tsv", "/lock")) and "/logs/" not in path}
+            and not path.endswith((".tsv", "/lock")) and "/logs/" not in path
+            and not re.search(r"/suite\.yaml\.\d+$", path)}
 
 
 def remove_all_but(kept, folder):
@@ -96,7 +120,7 @@ def remove_all_but(kept, folder):
 
 def different(given, folder, whole):
     """Which files that were not given are not those of the undisturbed run?"""
-    names = same_run.files(folder)
+    names = {name for name in same_run.files(folder) if not MPI_LEFT.search(name)}
     if names != same_run.files(whole):
         return sorted(names ^ same_run.files(whole))
     return [name for name in sorted(names) if os.path.join(folder, name) not in given
@@ -151,4 +175,5 @@ def main(points, action, suite, name, *arguments):
     shutil.rmtree(whole)
 
 
-main(int(sys.argv[1]), *sys.argv[2:])
+if __name__ == "__main__":
+    main(int(sys.argv[1]), *sys.argv[2:])

@@ -78,7 +78,7 @@ static void reads_chosen_sequences(const char *path)
         cut_document(&want, d);
     path_print(paths[0], "%s", path);
     path_print(paths[1], "%s", path);
-    CHECK(tokens_open(&tokens, paths, 2) == OK);
+    CHECK(tokens_open(&tokens, paths, 2, CONTEXT) == OK);
     CHECK(tokens.context == CONTEXT && tokens.special.pad == PAD && tokens.special.bos == BOS);
     CHECK(tokens.sequences[TOKENS_TRAIN] == 2 * want.count);
     CHECK(tokens.sequences[TOKENS_HOLDOUT] == 2);
@@ -93,6 +93,23 @@ static void reads_chosen_sequences(const char *path)
     sequences_free(&want);
 }
 
+/* Readers have buffers for the context of the suite. */
+static void refuses_another_context(const char *path)
+{
+    char paths[1][PATH_LENGTH];
+
+    path_print(paths[0], "%s", path);
+    for (int other = -1; other <= 1; other += 2) {
+        struct tokens tokens = {0};
+
+        CHECK(tokens_open(&tokens, paths, 1, CONTEXT + other) == E_FORMAT);
+        CHECK(strstr(refuse_reason(), "corpus.context") != NULL
+              && strstr(refuse_reason(), path) != NULL);
+        refuse_clear();
+        tokens_close(&tokens);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct ranked here = ranked_start(&argc, &argv);
@@ -103,5 +120,6 @@ int main(int argc, char **argv)
     gathers_in_document_order(here, path);
     MPI_Barrier(MPI_COMM_WORLD);
     reads_chosen_sequences(path);
+    refuses_another_context(path);
     return ranked_finish(&here);
 }

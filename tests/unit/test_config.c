@@ -35,6 +35,160 @@ static void check_refused(const char *key, const char *value)
     refuse_clear();
 }
 
+/* The golden config of a family without one key, unless `without` is NULL, and with some others. */
+static enum status read_patched(struct lm_config *config, const char *family, const char *without,
+                                const char *patch)
+{
+    char path[PATH_LENGTH];
+    json_t *root, *keys = json_loads(patch, 0, NULL);
+
+    path_print(path, "tests/golden/%s-random/config.json", family);
+    root = json_load_file(path, 0, NULL);
+    assert_non_null(keys);
+    if (without != NULL)
+        assert_int_equal(json_object_del(root, without), 0);
+    json_object_update(root, keys);
+    path_print(path, "%s/config.json", scratch);
+    assert_int_equal(json_dump_file(root, path, 0), 0);
+    json_decref(keys);
+    json_decref(root);
+    return config_read(config, scratch);
+}
+
+static void check_patch_refused(const char *family, const char *patch, const char *named)
+{
+    struct lm_config config;
+
+    if (read_patched(&config, family, NULL, patch) != E_FORMAT)
+        fail_msg("%s: %s was not refused", family, patch);
+    if (strstr(refuse_reason(), named) == NULL || strstr(refuse_reason(), "config.json") == NULL)
+        fail_msg("\"%s\" lacks the file or %s", refuse_reason(), named);
+    refuse_clear();
+}
+
+/* As transformers 5 writes them, and the older form stretched. */
+static void reads_rotary_positions_in_both_forms(void **state)
+{
+    struct lm_config c;
+
+    (void)state;
+    assert_int_equal(read_patched(&c, "gemma1", "rope_theta", "{\"rope_parameters\": "
+                     "{\"rope_theta\": 20000.0, \"rope_type\": \"default\"}}"), OK);
+    assert_true(c.rope[0].base == 20000 && c.rope[2].factor == 1);
+    assert_int_equal(read_patched(&c, "gemma2", "rope_theta", "{\"dtype\": \"bfloat16\", "
+                     "\"rope_parameters\": {\"rope_theta\": 500, \"rope_type\": \"linear\", "
+                     "\"factor\": 2.0}}"), OK);
+    assert_true(c.rope[0].base == 500 && c.rope[1].factor == 2);
+    assert_int_equal(read_patched(&c, "gemma1", NULL,
+                     "{\"rope_scaling\": {\"type\": \"linear\", \"factor\": 4.0}}"), OK);
+    assert_true(c.rope[0].factor == 4 && c.rope[2].factor == 4);
+    assert_int_equal(read_patched(&c, "gemma2", NULL, "{\"rope_scaling\": null}"), OK);
+    assert_int_equal(read_patched(&c, "gemma2", NULL,
+                     "{\"rope_scaling\": {\"rope_type\": \"default\"}}"), OK);
+    assert_true(c.rope[0].factor == 1);
+}
+
+/* Gemma 3 has two kinds of layers: 0 is local, 3 is global. */
+static void reads_rotary_positions_of_each_kind_of_layer(void **state)
+{
+    static const char BOTH[] =
+        "{\"rope_parameters\": {"
+        "\"full_attention\": {\"rope_theta\": 1e6, \"rope_type\": \"linear\", \"factor\": 8.0},"
+        "\"sliding_attention\": {\"rope_theta\": 10000.0, \"rope_type\": \"default\"}}}";
+    struct lm_config c;
+
+    (void)state;
+    assert_int_equal(read_patched(&c, "gemma3", NULL, BOTH), OK);
+    assert_true(c.rope[3].base == 1e6 && c.rope[3].factor == 8);
+    assert_true(c.rope[0].base == 1e4 && c.rope[0].factor == 1);
+    assert_int_equal(read_patched(&c, "gemma3", "rope_theta", BOTH), OK);
+    assert_int_equal(read_patched(&c, "gemma3", "rope_local_base_freq", BOTH), OK);
+    assert_true(c.rope[0].base == 1e4 && c.rope[3].factor == 8);
+    check_patch_refused("gemma3", "{\"rope_parameters\": {\"full_attention\": {}}}",
+                        "sliding_attention");
+    check_patch_refused("gemma3", "{\"rope_parameters\": {\"rope_theta\": 1e6}}",
+                        "rope_parameters");
+}
+
+static void refuses_rotary_positions_it_cannot_compute(void **state)
+{
+    (void)state;
+    check_patch_refused("gemma2", "{\"rope_parameters\": {\"rope_theta\": 500}}", "rope_theta");
+    check_patch_refused("gemma2", "{\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}, "
+                        "\"rope_parameters\": {\"rope_theta\": 10000}}", "rope_scaling");
+    check_patch_refused("gemma1", "{\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2}}",
+                        "rope_scaling");
+    check_patch_refused("gemma1", "{\"rope_scaling\": {\"factor\": 2}}", "rope_scaling");
+    check_patch_refused("gemma1", "{\"rope_scaling\": {\"type\": \"linear\"}}", "factor");
+    check_patch_refused("gemma1", "{\"rope_scaling\": {\"type\": \"default\", \"factor\": 2}}",
+                        "factor");
+    check_patch_refused("gemma1", "{\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2, "
+                        "\"beta_fast\": 32}}", "beta_fast");
+    check_patch_refused("gemma1", "{\"rope_scaling\": 4}", "rope_scaling");
+    check_patch_refused("gemma1", "{\"rope_parameters\": {\"partial_rotary_factor\": 0.5}}",
+                        "partial_rotary_factor");
+}
+
+/* A key that nobody asked for may be one that changes the arithmetic. */
+static void refuses_a_key_it_does_not_know(void **state)
+{
+    struct lm_config c;
+
+    (void)state;
+    check_patch_refused("gemma3", "{\"use_bidirectional_attention\": true}",
+                        "use_bidirectional_attention");
+    check_patch_refused("gemma1", "{\"quantization_config\": {\"bits\": 4}}",
+                        "quantization_config");
+    check_patch_refused("gemma1", "{\"attn_logit_softcapping\": 50.0}", "attn_logit_softcapping");
+    check_patch_refused("gemma1", "{\"sliding_window\": 16}", "sliding_window");
+    check_patch_refused("gpt2", "{\"rope_theta\": 10000.0}", "rope_theta");
+    check_patch_refused("gpt2", "{\"add_cross_attention\": true}", "add_cross_attention");
+    check_patch_refused("gpt2", "{\"scale_attn_by_inverse_layer_idx\": true}",
+                        "scale_attn_by_inverse_layer_idx");
+    check_patch_refused("gpt2", "{\"scale_attn_weights\": null}", "scale_attn_weights");
+    check_patch_refused("gpt2", "{\"n_ctx\": 63}", "n_ctx");
+    check_patch_refused("gemma2", "{\"sliding_window_size\": 8}", "sliding_window_size");
+    check_patch_refused("gemma2", "{\"hidden_act\": \"relu\"}", "hidden_act");
+    check_patch_refused("gemma1", "{\"layer_types\": [\"full_attention\", \"sliding_attention\", "
+                        "\"full_attention\"]}", "layer_types");
+    assert_int_equal(read_patched(&c, "gemma2", NULL, "{\"some_switch\": null, "
+                     "\"use_bidirectional_attention\": null, \"attention_bias\": null}"), OK);
+}
+
+/* The keys of Gemma 1, 2, 3 and GPT-2 as their makers published them. */
+static void reads_released_files(void **state)
+{
+    static const char COMMON[] =
+        "{\"attention_dropout\": 0.0, \"initializer_range\": 0.02, \"use_cache\": true, "
+        "\"rope_scaling\": null, \"transformers_version\": \"4.38.0\", \"_name_or_path\": \"x\", "
+        "\"attention_bias\": false, \"torch_dtype\": \"bfloat16\", \"hidden_act\": \"gelu\", "
+        "\"hidden_activation\": null, \"cache_implementation\": \"hybrid\"}";
+    struct lm_config c;
+
+    (void)state;
+    assert_int_equal(read_patched(&c, "gemma1", NULL, COMMON), OK);
+    assert_int_equal(read_patched(&c, "gemma1", "hidden_activation", "{}"), OK);
+    assert_int_equal(read_patched(&c, "gemma2", NULL, COMMON), OK);
+    assert_int_equal(read_patched(&c, "gemma2", NULL, "{\"sliding_window_size\": 16}"), OK);
+    assert_int_equal(read_patched(&c, "gemma3", NULL, COMMON), OK);
+    assert_int_equal(read_patched(&c, "gemma3", "sliding_window_pattern",
+                     "{\"_sliding_window_pattern\": 4, \"use_bidirectional_attention\": false, "
+                     "\"layer_types\": null}"), OK);
+    assert_true(c.window[2] == 16 && c.window[3] == 0);
+    assert_int_equal(read_patched(&c, "gpt2", NULL,
+                     "{\"attn_pdrop\": 0.1, \"embd_pdrop\": 0.1, \"resid_pdrop\": 0.1, "
+                     "\"initializer_range\": 0.02, \"n_special\": 0, \"output_past\": true, "
+                     "\"predict_special_tokens\": true, \"summary_activation\": null, "
+                     "\"summary_first_dropout\": 0.1, \"summary_proj_to_labels\": true, "
+                     "\"summary_type\": \"cls_index\", \"summary_use_proj\": true, "
+                     "\"task_specific_params\": {\"text-generation\": {\"max_length\": 50}}, "
+                     "\"id2label\": {\"0\": \"LABEL_0\"}, \"label2id\": {\"LABEL_0\": 0}, "
+                     "\"_num_labels\": 1, \"finetuning_task\": null, \"is_decoder\": false, "
+                     "\"pruned_heads\": {}, \"torchscript\": false, \"use_bfloat16\": false, "
+                     "\"reorder_and_upcast_attn\": false, \"scale_attn_weights\": true, "
+                     "\"scale_attn_by_inverse_layer_idx\": false, \"n_inner\": null}"), OK);
+}
+
 static void reads_a_gemma_2(void **state)
 {
     struct lm_config c;
@@ -178,6 +332,11 @@ int main(void)
         cmocka_unit_test(takes_the_kinds_of_layers_from_a_list),
         cmocka_unit_test(reads_every_family),
         cmocka_unit_test(reads_the_ids_that_are_no_text),
+        cmocka_unit_test(reads_rotary_positions_in_both_forms),
+        cmocka_unit_test(reads_rotary_positions_of_each_kind_of_layer),
+        cmocka_unit_test(refuses_rotary_positions_it_cannot_compute),
+        cmocka_unit_test(refuses_a_key_it_does_not_know),
+        cmocka_unit_test(reads_released_files),
         cmocka_unit_test(refuses_missing_keys),
         cmocka_unit_test(refuses_absurd_values),
         cmocka_unit_test(refuses_other_families_by_name),

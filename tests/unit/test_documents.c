@@ -14,13 +14,16 @@ static const char *put(const char *name, const void *bytes, size_t size)
     return path;
 }
 
+/* The largest share of documents without text. */
+static double bad_share = 0.5;
+
 /* Read all documents of a file; the last status, the texts joined by '|' in `joined`. */
 static enum status read_all(const char *path, char *joined)
 {
     struct documents documents;
     const char *text;
     int64_t bytes;
-    enum status st = documents_open(&documents, path);
+    enum status st = documents_open(&documents, path, bad_share);
 
     joined[0] = '\0';
     while (st == OK && (st = documents_next(&documents, &text, &bytes)) == OK && text != NULL) {
@@ -31,8 +34,9 @@ static enum status read_all(const char *path, char *joined)
     return st;
 }
 
-static const char LINES[] = "{\"text\": \"one\"}\n\n  \n{\"id\": 7, \"text\": \"tw\\u00f6 \\\"q\\\"\"}\n"
-                            "{\"text\": \"\"}\n{\"text\": \"last, no newline\"}";
+static const char LINES[] =
+    "{\"text\": \"one\"}\n\n  \n{\"id\": 7, \"text\": \"tw\\u00f6 \\\"q\\\"\"}\n"
+    "{\"text\": \"\"}\n{\"text\": \"last, no newline\"}";
 static const char WANT[] = "one|tw\u00f6 \"q\"||last, no newline|";
 
 static void reads_lines_of_json(void **state)
@@ -102,9 +106,20 @@ static void refuses_what_is_no_document(void **state)
 {
     static const struct { const char *lines, *words; } CASES[] = {
         { "{\"text\": \"a\"}\n{\"text\": \n", "line 2" },
-        { "{\"txt\": \"a\"}\n", "line 1" },
-        { "{\"text\": 5}\n", "no string member" },
-        { "[1]\n", "no string member" },
+        { "{\"txt\": \"a\"}\n", "1 of 1 lines" },
+        { "{\"text\": 5}\n", "line 1" },
+        { "{\"text\": \"a\"}\n{\"text\": {}}\n", "line 2" },
+        { "[1]\n", "not a JSON object" },
+        { "{\"text\": \"a\"} {}\n", "something follows" },
+        { "{\"a\": 01, \"text\": \"a\"}\n", "lacks a comma" },
+        { "{\"a\": tru, \"text\": \"a\"}\n", "neither a string" },
+        { "{\"a\": \"\\x\", \"text\": \"a\"}\n", "unknown escape" },
+        { "{\"a\": \"\\u12g4\", \"text\": \"a\"}\n", "unknown escape" },
+        { "{\"a\": \"\t\", \"text\": \"a\"}\n", "control character" },
+        { "{\"text\": \"a", "ends too early" },
+        { "{\"a\": [1, {\"b\": 2], \"text\": \"a\"}\n", "lacks a comma" },
+        { "{\"a\" 1, \"text\": \"a\"}\n", "colon" },
+        { "\xff\xfe{", "UTF-16" },
         { "{\"text\": \"\xff\"}\n", "not JSON" },
     };
     char joined[200];
@@ -119,6 +134,120 @@ static void refuses_what_is_no_document(void **state)
     }
     assert_int_equal(read_all(in_scratch("not-there.jsonl"), joined), E_IO);
     refuse_clear();
+}
+
+/* What is not asked for is not decoded: numbers of any size, NaN, halves of characters. */
+static void reads_the_text_next_to_anything(void **state)
+{
+    static const char ODD[] =
+        "{\"text\": \"one\", \"n\": 123456789012345678901234567890, \"h\": -1.5e+999}\n"
+        "{\"meta\": {\"simhash\": 14029467366897019727, \"text\": \"no\"}, \"text\": \"two\"}\n"
+        "{\"perplexity\": NaN, \"s\": [-Infinity, Infinity, [], {}], \"te\\u0078t\": \"three\"}\n"
+        "{\"cut\": \"\\ud83d\", \"bytes\": \"\xff\", \"text\": \"four\"}\n"
+        "{\"text\": \"half \\ud83d of \\uDE00, whole \\ud83d\\ude00, "
+        "\\ud83d\\ud83d\\ude00 \\\\ud83d\"}\n";
+    char joined[400];
+
+    (void)state;
+    assert_int_equal(read_all(put("odd.jsonl", ODD, sizeof ODD - 1), joined), OK);
+    assert_string_equal(joined, "one|two|three|four|half \ufffd of \ufffd, whole \U0001f600, "
+                        "\ufffd\U0001f600 \\ud83d|");
+}
+
+/* They keep their numbers. */
+static void skips_documents_without_text(void **state)
+{
+    static const char LINES_OF_3[] =
+        "{\"text\": \"one\"}\n{\"text\": null}\n{\"text\": \"three\"}\n";
+    struct documents documents;
+    const char *path = put("null.jsonl", LINES_OF_3, sizeof LINES_OF_3 - 1), *text;
+    char joined[100];
+    int64_t bytes;
+
+    (void)state;
+    assert_int_equal(documents_open(&documents, path, 0.5), OK);
+    assert_int_equal(documents_next(&documents, &text, &bytes), OK);
+    assert_int_equal(documents.number, 1);
+    assert_int_equal(documents_next(&documents, &text, &bytes), OK);
+    assert_true(documents.number == 3 && bytes == 5 && documents.without_text == 1);
+    documents_close(&documents);
+    bad_share = 0.3;
+    assert_int_equal(read_all(path, joined), E_FORMAT);
+    assert_non_null(strstr(refuse_reason(), "1 of 3 lines of corpus file"));
+    refuse_clear();
+    bad_share = 0;
+    assert_int_equal(read_all(path, joined), E_FORMAT);
+    assert_non_null(strstr(refuse_reason(), "line 2 of corpus file"));
+    refuse_clear();
+    bad_share = 0.5;
+}
+
+static void drops_byte_order_marks(void **state)
+{
+    char joined[100];
+
+    (void)state;
+    assert_int_equal(read_all(put("m.txt", "\xef\xbb\xbftext", 7), joined), OK);
+    assert_string_equal(joined, "text|");
+    assert_int_equal(read_all(put("m.jsonl",
+                                  "\xef\xbb\xbf\n{\"text\": \"a\"}\n\xef\xbb\xbf{\"text\": \"b\"}",
+                                  34),
+                              joined),
+                     OK);
+    assert_string_equal(joined, "a|b|");
+}
+
+static void refuses_files_that_are_no_text(void **state)
+{
+    static const struct { const char *name, *bytes; size_t size; const char *words; } CASES[] = {
+        { "u.txt", "\xff\xfe" "a\0b\0", 6, "begins as UTF-16" },
+        { "u.txt", "\xfe\xff\0a\0b", 6, "begins as UTF-16" },
+        { "u.txt", "a\0b\0", 4, "byte 1 is NUL" },
+        { "u.jsonl", "{\0\"\0", 4, "byte 1 of line 1 is NUL" },
+    };
+    char joined[100];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        const char *path = put(CASES[i].name, CASES[i].bytes, CASES[i].size);
+        assert_int_equal(read_all(path, joined), E_FORMAT);
+        if (strstr(refuse_reason(), CASES[i].words) == NULL)
+            fail_msg("\"%s\" lacks %s", refuse_reason(), CASES[i].words);
+        assert_non_null(strstr(refuse_reason(), path));
+        refuse_clear();
+    }
+}
+
+/* As zstd --long=31 does: a window of 2 GiB, which the library by itself does not take. */
+static void reads_zstd_of_the_longest_window(void **state)
+{
+    char frame[500], joined[200];
+    ZSTD_CCtx *context = ZSTD_createCCtx();
+    ZSTD_inBuffer in = { LINES, sizeof LINES - 1, 0 };
+    ZSTD_outBuffer out = { frame, sizeof frame, 0 };
+
+    (void)state;
+    ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 0);
+    assert_true(ZSTD_compressStream2(context, &out, &in, ZSTD_e_flush) == 0);
+    assert_true(ZSTD_compressStream2(context, &out, &in, ZSTD_e_end) == 0);
+    frame[5] = (char)0xa8;     /* RFC 8878, window descriptor: (31 - 10) << 3 */
+    assert_int_equal(read_all(put("long.jsonl.zst", frame, out.pos), joined), OK);
+    assert_string_equal(joined, WANT);
+    ZSTD_freeCCtx(context);
+}
+
+/* A name with signs of a wildcard is first of all a name. */
+static void finds_a_file_of_that_very_name(void **state)
+{
+    char first[PATH_LENGTH], *patterns[] = { first };
+    struct corpus corpus;
+
+    (void)state;
+    put("br[1].jsonl", "", 0);
+    path_print(first, "%s/br[1].jsonl", scratch);
+    assert_int_equal(corpus_list(&corpus, patterns, 1), OK);
+    assert_true(corpus.files == 1 && strcmp(corpus.paths[0], first) == 0);
+    corpus_free(&corpus);
 }
 
 static void lists_a_corpus_in_order(void **state)
@@ -159,6 +288,12 @@ int main(void)
         cmocka_unit_test(reads_long_documents),
         cmocka_unit_test(takes_a_text_file_whole),
         cmocka_unit_test(refuses_what_is_no_document),
+        cmocka_unit_test(reads_the_text_next_to_anything),
+        cmocka_unit_test(skips_documents_without_text),
+        cmocka_unit_test(drops_byte_order_marks),
+        cmocka_unit_test(refuses_files_that_are_no_text),
+        cmocka_unit_test(reads_zstd_of_the_longest_window),
+        cmocka_unit_test(finds_a_file_of_that_very_name),
         cmocka_unit_test(lists_a_corpus_in_order),
     };
 

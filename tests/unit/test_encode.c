@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-/* Rows come again after so many, so that none lies where it lay among those of a product. */
+/* The period after which rows repeat.  A repeated row has another place in its product. */
 enum { INPUTS = 40, LATENTS = 300, PERIOD = 601 };
 
 /* More rows than are encoded at a time, and the last of them not a whole block. */
@@ -37,7 +37,7 @@ static struct recipe recipe_of(enum architecture_id architecture, enum precision
     };
 }
 
-/* Multiples of 1/64, of which few are added: their products are exact, in any order. */
+/* Round to multiples of 1/64.  Sums of few of their products are exact, in any order. */
 static void coarsen(float *values, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)

@@ -1,4 +1,6 @@
 /* The autoencoders of a release: order, places, and refusals. */
+#include "base/checksum.h"
+#include "base/file.h"
 #include "release/entries.h"
 #include "suite/paths.h"
 
@@ -30,12 +32,14 @@ static struct tap_task taps[] = {
 };
 static const struct tasks tasks = { .train = taps, .taps_count = 2 };
 
+/* With their checksum; `text` ends with "\n}". */
 static void write_scores(struct tap tap, const char *name, const char *text)
 {
-    char path[PATH_LENGTH];
+    char path[PATH_LENGTH], *whole = checksum_json(text);
 
     paths_scores(path, &suite, tap, name);
-    assert_int_equal(file_write(path, text, (int64_t)strlen(text)), OK);
+    assert_int_equal(file_write(path, whole, (int64_t)strlen(whole)), OK);
+    free(whole);
 }
 
 static void write_good_scores(struct tap tap, const char *name, double l0)
@@ -46,7 +50,7 @@ static void write_good_scores(struct tap tap, const char *name, double l0)
              "{\"tokens\": 2040, \"ce\": 2.8, \"ce_spliced\": 3, \"delta_loss\": 0.2, "
              "\"loss_recovered_zero\": 0.96, \"kl\": 0.1, \"l0\": %g, \"fvu\": null, "
              "\"cosine\": 0.9, \"gamma\": 1, \"never_active\": 7, "
-             "\"dense_above_10_percent\": 4}", l0);
+             "\"dense_above_10_percent\": 4\n}", l0);
     write_scores(tap, name, text);
 }
 
@@ -119,12 +123,33 @@ static void refuses_missing_and_bad_scores(void **state)
 {
     (void)state;
     write_all();
-    write_scores(taps[0].tap, "w1024-t5", "{\"tokens\": 1, ");
+    write_scores(taps[0].tap, "w1024-t5", "{\"tokens\": 1,,\n}");
     assert_refused(E_FORMAT, "evaluate/attn.03/w1024-t5.json, line 1");
-    write_scores(taps[0].tap, "w1024-t5", "{\"tokens\": 1}");
+    write_scores(taps[0].tap, "w1024-t5", "{\"tokens\": 1\n}");
     assert_refused(E_FORMAT, "no number 'ce'");
     assert_int_equal(file_remove("build/scratch/entries/evaluate/attn.03/w1024-t5.json"), OK);
     assert_refused(E_USAGE, "1 of 5 autoencoders have no scores yet");
+}
+
+/* Each bit counts. */
+static void refuses_scores_that_were_changed(void **state)
+{
+    char path[PATH_LENGTH], *text;
+    int64_t size;
+
+    (void)state;
+    write_all();
+    paths_scores(path, &suite, taps[0].tap, "w1024-t5");
+    assert_int_equal(file_read(path, &text, &size), OK);
+    for (int64_t i = 0; i < size; i += 7) {
+        text[i] ^= 1;
+        assert_int_equal(file_write(path, text, size), OK);
+        assert_refused(E_FORMAT, "does not end with the checksum of what is in it");
+        text[i] ^= 1;
+    }
+    assert_int_equal(file_write(path, text, size - 1), OK);
+    assert_refused(E_FORMAT, "damaged, cut short or of an older version");
+    free(text);
 }
 
 static void names_widths_as_gemma_scope_does(void **state)
@@ -152,6 +177,7 @@ int main(void)
         cmocka_unit_test(gives_each_its_place),
         cmocka_unit_test(writes_a_table),
         cmocka_unit_test(refuses_missing_and_bad_scores),
+        cmocka_unit_test(refuses_scores_that_were_changed),
         cmocka_unit_test(names_widths_as_gemma_scope_does),
     };
 

@@ -1,11 +1,41 @@
 /* Files and folders are complete or not there; refusals name the file and the reason. */
 #include "base/allocate.h"
 #include "base/file.h"
+#include "base/walk.h"
 #include "tests/unit/scratch.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* In place of the system's: as soon as an error is set, folders cannot be read or synced. */
+static int listing_error, folder_sync_error;
+
+struct dirent *readdir(DIR *folder)
+{
+    struct dirent *(*next)(DIR *) = dlsym(RTLD_NEXT, "readdir");
+
+    if (listing_error == 0)
+        return next(folder);
+    errno = listing_error;
+    return NULL;
+}
+
+int fsync(int fd)
+{
+    int (*next)(int) = dlsym(RTLD_NEXT, "fsync");
+    struct stat about;
+
+    if (folder_sync_error == 0 || fstat(fd, &about) != 0 || !S_ISDIR(about.st_mode))
+        return next(fd);
+    errno = folder_sync_error;
+    return -1;
+}
 
 static void reads_back_what_was_written(void **state)
 {
@@ -189,6 +219,95 @@ static void a_folder_has_the_bytes_of_all_its_files(void **state)
     assert_int_equal(bytes, 8);
 }
 
+/* A walk that does not see all is a failure, not a folder with less in it. */
+static void a_folder_that_cannot_be_listed_is_an_error(void **state)
+{
+    struct walk_names names;
+    int64_t bytes;
+
+    (void)state;
+    assert_int_equal(file_write(in_scratch("listed/one"), "1", 1), OK);
+    assert_int_equal(file_write(in_scratch("new.part/one"), "1", 1), OK);
+    refuse_clear();
+    listing_error = EIO;
+    assert_int_equal(walk_names(&names, in_scratch("listed")), E_IO);
+    assert_non_null(strstr(refuse_reason(), "listed: Input/output error"));
+    assert_int_equal(file_folder_size(in_scratch("listed"), &bytes), E_IO);
+    assert_int_equal(file_remove(in_scratch("listed")), E_IO);
+    assert_int_equal(file_publish(in_scratch("new")), E_IO);
+    listing_error = 0;
+    refuse_clear();
+    assert_false(file_exists(in_scratch("new")));
+    assert_int_equal(walk_names(&names, in_scratch("listed")), OK);
+    assert_int_equal(names.count, 1);
+    assert_string_equal(names.name[0], "one");
+    walk_names_free(&names);
+}
+
+static void a_file_system_need_not_sync_folders(void **state)
+{
+    (void)state;
+    refuse_clear();
+    folder_sync_error = EINVAL;
+    assert_int_equal(file_write(in_scratch("unsynced/file"), "x", 1), OK);
+    folder_sync_error = EIO;
+    assert_int_equal(file_write(in_scratch("unsynced/file"), "x", 1), E_IO);
+    folder_sync_error = 0;
+    assert_non_null(strstr(refuse_reason(), "unsynced: Input/output error"));
+    refuse_clear();
+}
+
+/* Files may not grow beyond so many bytes. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes == RLIM_INFINITY ? limit.rlim_max : bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* What was begun is removed, and the first reason is kept. */
+static void a_write_that_failed_leaves_nothing(void **state)
+{
+    (void)state;
+    refuse_clear();
+    assert_int_equal(file_make_folder(in_scratch("taken")), OK);
+    assert_int_equal(file_write(in_scratch("taken/below"), "x", 1), OK);
+    assert_int_equal(file_write(in_scratch("taken/below/file"), "x", 1), E_IO);
+    assert_non_null(strstr(refuse_reason(), "below/file.part: Not a directory"));
+    refuse_clear();
+    limit_files(2);
+    assert_int_equal(file_write(in_scratch("large"), "123", 3), E_IO);
+    limit_files(RLIM_INFINITY);
+    assert_non_null(strstr(refuse_reason(), "large.part: File too large"));
+    assert_false(file_exists(in_scratch("large.part")));
+    refuse_clear();
+    folder_sync_error = EIO;
+    assert_int_equal(file_make_folder(in_scratch("a-folder.part")), OK);
+    assert_int_equal(file_publish(in_scratch("a-folder")), E_IO);
+    folder_sync_error = 0;
+    assert_false(file_exists(in_scratch("a-folder")));
+    refuse_clear();
+}
+
+static void slashes_at_the_end_of_a_folder_mean_nothing(void **state)
+{
+    static const char *const ABOVE[][2] = {
+        { "a/b", "a" }, { "a/b//", "a" }, { "a", "." }, { "a/", "." }, { "/a", "/" },
+        { ".", ".." }, { "./", ".." }, { "..", "../.." }, { "a/.", "a/./.." },
+    };
+    char path[PATH_LENGTH] = "//";
+
+    (void)state;
+    path_trim(path);
+    assert_string_equal(path, "/");
+    for (size_t i = 0; i < sizeof ABOVE / sizeof *ABOVE; i++) {
+        path_above(path, ABOVE[i][0]);
+        assert_string_equal(path, ABOVE[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,7 +322,12 @@ int main(void)
         cmocka_unit_test(asks_for_room_with_figures),
         cmocka_unit_test(a_full_disk_is_room_and_leaves_the_old_file),
         cmocka_unit_test(a_folder_has_the_bytes_of_all_its_files),
+        cmocka_unit_test(a_folder_that_cannot_be_listed_is_an_error),
+        cmocka_unit_test(a_file_system_need_not_sync_folders),
+        cmocka_unit_test(a_write_that_failed_leaves_nothing),
+        cmocka_unit_test(slashes_at_the_end_of_a_folder_mean_nothing),
     };
 
+    signal(SIGXFSZ, SIG_IGN);
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

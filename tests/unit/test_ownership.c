@@ -122,6 +122,121 @@ static void a_release_does_not_grow(void **state)
     expect_words("release has fewer autoencoders");
 }
 
+/* The bytes of RUN/suite.yaml.  Caller frees. */
+static char *read_claim(int64_t *bytes)
+{
+    char *claimed;
+
+    assert_int_equal(file_read(in_scratch("run/suite.yaml"), &claimed, bytes), OK);
+    return claimed;
+}
+
+static void write_claim(const char *bytes, int64_t size)
+{
+    assert_int_equal(file_write(in_scratch("run/suite.yaml"), bytes, size), OK);
+}
+
+/* Every prefix, the empty one too, and a page of zeros in it: never "nothing differs". */
+static void a_claim_that_is_not_whole_is_refused(void **state)
+{
+    static const char OTHER[] = "corpus: {files: [a]}\nevaluate: {seed: 7}\n";
+    char *whole;
+    int64_t bytes;
+
+    (void)state;
+    begin();
+    assert_int_equal(claim("evaluate", FIRST, "corpus: {files: [a]}\n"), OK);
+    whole = read_claim(&bytes);
+    for (int64_t keep = 0; keep < bytes; keep += keep < bytes - 100 ? 97 : 1) {
+        write_claim(whole, keep);
+        assert_int_equal(claim(NULL, FIRST, OTHER), E_FORMAT);
+        expect_words("run/suite.yaml does not end with its checksum");
+    }
+    for (int64_t from = 0; from < bytes; from += 512) {
+        char *zeros = malloc((size_t)bytes);
+        memcpy(zeros, whole, (size_t)bytes);
+        memset(zeros + from, 0, (size_t)(bytes - from < 512 ? bytes - from : 512));
+        write_claim(zeros, bytes);
+        assert_int_equal(claim(NULL, FIRST, OTHER), E_FORMAT);
+        free(zeros);
+    }
+    write_claim(whole, bytes);
+    assert_int_equal(claim(NULL, FIRST, OTHER), E_USAGE);
+    expect_words("'seed: 0', but the suite now says 'seed: 7'");
+    free(whole);
+}
+
+/* Claims of earlier versions have no checksum; the same suite may go on, and adds it. */
+static void an_earlier_claim_of_the_same_suite_holds(void **state)
+{
+    char *whole, *again;
+    int64_t bytes, after;
+
+    (void)state;
+    begin();
+    whole = read_claim(&bytes);
+    write_claim(whole, strstr(whole, "# SHA-256") - whole);
+    assert_int_equal(claim("train", FIRST, "corpus: {files: [a]}\n"), OK);
+    again = read_claim(&after);
+    assert_int_equal(after, bytes);
+    assert_memory_equal(again, whole, (size_t)bytes);
+    free(again);
+    free(whole);
+}
+
+static void autoencoders_may_not_be_taken_away(void **state)
+{
+    static const char TWO[] = "- {sites: [res], target_l0: [10]}\n- {sites: [mlp]}\n";
+
+    (void)state;
+    begin();
+    assert_int_equal(claim("evaluate", TWO, "corpus: {files: [a]}\n"), OK);
+    assert_int_equal(claim(NULL, FIRST, "corpus: {files: [a]}\n"), E_USAGE);
+    expect_words("'sites: [mlp]'");
+}
+
+/* A path is no pattern, and a name that only looks like ours is somebody's. */
+static void only_unfinished_claims_are_removed(void **state)
+{
+    static const char *const THEIRS[] = {
+        "run1/suite.yaml.claim-1", "run2/suite.yaml.bak", "run[12]/suite.yaml.bak",
+        "run[12]/suite.yaml.orig", "run[12]/suite.yaml.2026", "run[12]/suite.yaml.claim-",
+        "run[12]/suite.yaml.claim-1.bak",
+    };
+    char run[PATH_LENGTH];
+
+    (void)state;
+    for (size_t f = 0; f < sizeof THEIRS / sizeof *THEIRS; f++)
+        assert_int_equal(file_write(in_scratch(THEIRS[f]), "mine", 4), OK);
+    assert_int_equal(file_write(in_scratch("run[12]/suite.yaml.claim-7"), "", 0), OK);
+    assert_int_equal(file_write(in_scratch("run[12]/suite.yaml.claim-8.part"), "", 0), OK);
+    path_print(run, "%s/run[12]", scratch);
+    assert_int_equal(ownership_claim(run, "name: n\n"), OK);
+    for (size_t f = 0; f < sizeof THEIRS / sizeof *THEIRS; f++)
+        if (!file_exists(in_scratch(THEIRS[f])))
+            fail_msg("%s is gone", THEIRS[f]);
+    assert_false(file_exists(in_scratch("run[12]/suite.yaml.claim-7")));
+    assert_false(file_exists(in_scratch("run[12]/suite.yaml.claim-8.part")));
+}
+
+/* A suite file may not lie where the claim goes; the claim itself may serve as a suite file. */
+static void a_suite_file_is_not_replaced(void **state)
+{
+    char run[PATH_LENGTH], source[PATH_LENGTH];
+
+    (void)state;
+    path_print(run, "%s/own", scratch);
+    path_print(source, "%s/own/./suite.yaml", scratch);
+    assert_int_equal(file_write(in_scratch("own/suite.yaml"), "name: n # mine\n", 15), OK);
+    assert_int_equal(ownership_check_source(run, "name: n\n", source), E_USAGE);
+    expect_words("own/./suite.yaml has the name of the file by which its run folder");
+    refuse_clear();
+    assert_int_equal(ownership_check_source(run, "name: n\n", in_scratch("other.yaml")), OK);
+    assert_int_equal(file_remove(source), OK);
+    assert_int_equal(ownership_claim(run, "name: n\n"), OK);
+    assert_int_equal(ownership_check_source(run, "name: n\n", source), OK);
+}
+
 /* All at once, after one that was killed at it: each claim holds, and nothing but it is left. */
 static void many_may_claim_at_once(void **state)
 {
@@ -135,7 +250,7 @@ static void many_may_claim_at_once(void **state)
         path_print(path, "%s/run", scratch);
         assert_int_equal(file_remove(path), OK);
         assert_int_equal(file_make_folder(path), OK);
-        path_print(path, "%s/run/suite.yaml.1.part", scratch);
+        path_print(path, "%s/run/suite.yaml.claim-1.part", scratch);
         assert_int_equal(file_write(path, "name:", 5), OK);
         assert_int_equal(pipe(gate), 0);
         for (int c = 0; c < CLAIMERS; c++)
@@ -169,6 +284,11 @@ int main(void)
         cmocka_unit_test(technical_values_may_always_change),
         cmocka_unit_test(autoencoders_may_be_added_after_the_others),
         cmocka_unit_test(a_release_does_not_grow),
+        cmocka_unit_test(a_claim_that_is_not_whole_is_refused),
+        cmocka_unit_test(an_earlier_claim_of_the_same_suite_holds),
+        cmocka_unit_test(autoencoders_may_not_be_taken_away),
+        cmocka_unit_test(only_unfinished_claims_are_removed),
+        cmocka_unit_test(a_suite_file_is_not_replaced),
         cmocka_unit_test(many_may_claim_at_once),
     };
 

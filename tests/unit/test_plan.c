@@ -36,7 +36,8 @@ static void make_suite(struct suite *suite, const char *more)
     snprintf(yaml, sizeof yaml,
              "name: s\nrun: %s/run\nmodel: {path: /nowhere, config: jobs/demo/tiny-gemma2}\n"
              "corpus: {files: [/nowhere/*.txt], context: 128, holdout: 0.5}\n"
-             "harvest: {sites: [res, attn], layers: [0-1], tokens: 12800, shard: 30, block: 1, store: f32}\n"
+             "harvest: {sites: [res, attn], layers: [0-1], tokens: 12800, shard: 30, block: 1, "
+             "store: f32}\n"
              "train: {batch: 1000}\n"
              "saes: [{sites: [res], layers: ['1'], widths: [512], target_l0: [1, 2], "
              "tokens: 5500}]\nevaluate: {sequences: 10}\n%s", scratch, more);
@@ -209,6 +210,27 @@ static void says_what_does_not_fit(void **state)
     suite_free(&suite);
 }
 
+/* Gemma Scope's autoencoders of res.12 are 192 GB of parameters, one of a million latents 19.3 GB:
+ * they take a node of 240 GB in groups, with the model's 5.2 GB of matrices in bf16. */
+static void large_autoencoders_are_scored_in_groups_that_fit(void **state)
+{
+    struct suite suite;
+    struct plan of;
+    char *yaml;
+    int64_t bytes;
+
+    (void)state;
+    assert_int_equal(file_read("jobs/gemma2-2b.yaml", &yaml, &bytes), OK);
+    assert_int_equal(suite_parse(&suite, yaml, "jobs/gemma2-2b.yaml"), OK);
+    assert_int_equal(plan_make(&of, &suite), OK);
+    const struct stage_plan *evaluate = &of.stage[STAGE_EVALUATE];
+    assert_true(evaluate->node_memory <= 240e9);
+    assert_true(evaluate->node_memory - evaluate->ranks * evaluate->memory >= 19.3e9 + 5.2e9);
+    assert_true(evaluate->ranks > 32);
+    suite_free(&suite);
+    free(yaml);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +240,7 @@ int main(void)
         cmocka_unit_test(blocks_that_ranks_cannot_share_evenly_cost_time),
         cmocka_unit_test(counts_what_is_on_disk_for_a_while),
         cmocka_unit_test(says_what_does_not_fit),
+        cmocka_unit_test(large_autoencoders_are_scored_in_groups_that_fit),
     };
 
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);

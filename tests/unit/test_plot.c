@@ -1,5 +1,6 @@
 /* Diagrams: the page's colours, the same text for the same numbers, nothing where there is
  * nothing; and training logs thinned out. */
+#include "base/checksum.h"
 #include "base/file.h"
 #include "release/curves.h"
 #include "release/plot.h"
@@ -97,6 +98,16 @@ static void says_that_gnuplot_is_missing(void **state)
     free(path);
 }
 
+/* With its checksum. */
+static void write_log(const char *text)
+{
+    char line[CHECKSUM_LINE], whole[32768 + CHECKSUM_LINE];
+
+    checksum_line(line, text, (int64_t)strlen(text));
+    snprintf(whole, sizeof whole, "%s%s", text, line);
+    assert_int_equal(file_write(LOG, whole, (int64_t)strlen(whole)), OK);
+}
+
 /* 480 steps become 160 points of 3: means, and the last row count. */
 static void thins_out_a_training_log(void **state)
 {
@@ -107,7 +118,7 @@ static void thins_out_a_training_log(void **state)
     (void)state;
     for (int s = 0; s < 480; s++)
         at += sprintf(text + at, "%d\t%d\t%d\t%d\t1e-1\t0.5\n", s, 7, 100 * (s + 1), s % 3);
-    assert_int_equal(file_write(LOG, text, at), OK);
+    write_log(text);
     assert_int_equal(curves_read(&curve, LOG), OK);
     assert_int_equal(curve.points, 160);
     for (int p = 0; p < 160; p++) {
@@ -123,7 +134,7 @@ static void assert_log_refused(const char *text, const char *words)
 {
     static struct curve curve;
 
-    assert_int_equal(file_write(LOG, text, (int64_t)strlen(text)), OK);
+    write_log(text);
     assert_int_equal(curves_read(&curve, LOG), E_FORMAT);
     assert_non_null(strstr(refuse_reason(), LOG));
     assert_non_null(strstr(refuse_reason(), words));

@@ -104,6 +104,20 @@ static void folds_to_raw_units(void **state)
     }
 }
 
+/* Others compare pi with the threshold and do not clip. */
+static void leaves_no_threshold_below_0(void **state)
+{
+    struct sae sae;
+
+    (void)state;
+    make_random(&sae);
+    assert_true(sae.threshold[7] < 0);
+    sae_fold(&sae, (struct sae_units){ 3, 3, false });
+    for (int i = 0; i < F; i++)
+        assert_true(sae.threshold[i] >= 0);
+    sae_free(&sae);
+}
+
 /* The three largest of each row, by sorting. */
 static void keeps_the_largest(void **state)
 {
@@ -191,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(encodes_and_decodes_by_the_definition),
         cmocka_unit_test(folds_to_raw_units),
+        cmocka_unit_test(leaves_no_threshold_below_0),
         cmocka_unit_test(keeps_the_largest),
         cmocka_unit_test(folds_a_transcoder),
         cmocka_unit_test(gives_the_same_bits_on_any_number_of_threads),

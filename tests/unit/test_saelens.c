@@ -100,7 +100,7 @@ static const char *text_of(const json_t *object, const char *name)
 static void says_how_to_use_it(void **state)
 {
     const struct saelens_origin origin = { "tiny-gemma2", { SITE_ATTN, 2 },
-                                           { SITE_ATTN, 2 }, 256 };
+                                           { SITE_ATTN, 2 }, 256, true };
     json_error_t error;
     json_t *config, *metadata;
     struct sae sae;
@@ -123,6 +123,7 @@ static void says_how_to_use_it(void **state)
     assert_true(json_is_null(json_object_get(metadata, "hook_head_index")));
     assert_int_equal(json_integer_value(json_object_get(metadata, "context_size")), 256);
     assert_true(json_is_true(json_object_get(metadata, "prepend_bos")));
+    assert_null(json_object_get(metadata, "hook_name_before_gain"));
     json_decref(config);
     sae_free(&sae);
 }
@@ -151,9 +152,9 @@ static void writes_gates_for_gated_ones(void **state)
 }
 
 /* What cfg.json says of an autoencoder of the given kind.  json_decref() is due. */
-static json_t *config_of(struct sae *sae)
+static json_t *config_of(struct sae *sae, bool rms_norm)
 {
-    const struct saelens_origin origin = { "m", { SITE_MLP_IN, 3 }, { SITE_MLP, 3 }, 8 };
+    const struct saelens_origin origin = { "m", { SITE_MLP_IN, 3 }, { SITE_MLP, 3 }, 8, rms_norm };
     json_error_t error;
     json_t *config;
 
@@ -161,6 +162,44 @@ static json_t *config_of(struct sae *sae)
     config = json_load_file(CONFIG, 0, &error);
     assert_non_null(config);
     return config;
+}
+
+/* The rows are those of the checkpoint's own weights. */
+static void lets_nobody_process_the_weights(void **state)
+{
+    static const char *const OFF[] = { "center_writing_weights", "center_unembed", "fold_ln",
+                                       "fold_value_biases" };
+    json_t *config;
+    struct sae sae;
+
+    (void)state;
+    make_small(&sae);
+    config = config_of(&sae, false);
+    for (size_t i = 0; i < sizeof OFF / sizeof *OFF; i++)
+        assert_true(json_is_false(json_object_get(json_object_get(
+            json_object_get(config, "metadata"), "model_from_pretrained_kwargs"), OFF[i])));
+    json_decref(config);
+    sae_free(&sae);
+}
+
+/* LayerNorm's hook_normalized has the gain, RMSNorm's has not. */
+static void says_where_rows_have_no_gain(void **state)
+{
+    json_t *config;
+    struct sae sae;
+
+    (void)state;
+    make_small(&sae);
+    for (int rms = 0; rms <= 1; rms++) {
+        config = config_of(&sae, rms);
+        const char *hook = text_of(json_object_get(config, "metadata"), "hook_name_before_gain");
+        if (rms)
+            assert_string_equal(hook, "blocks.3.ln2.hook_normalized");
+        else
+            assert_null(hook);
+        json_decref(config);
+    }
+    sae_free(&sae);
 }
 
 static void names_every_kind(void **state)
@@ -189,13 +228,18 @@ static void names_every_kind(void **state)
         sae.transcoder = KINDS[k].transcoder;
         sae.keep = sae.form == FORM_TOPK ? 2 : 0;
         sae.skip = KINDS[k].skip ? allocate(D * D, sizeof *sae.skip) : NULL;
-        json_t *config = config_of(&sae);
+        json_t *config = config_of(&sae, true);
         assert_string_equal(text_of(config, "architecture"), KINDS[k].name);
         assert_int_equal(json_integer_value(json_object_get(config, "k")), sae.keep);
         assert_int_equal(json_integer_value(json_object_get(config, "d_out")),
                          KINDS[k].transcoder ? D : 0);
-        if (KINDS[k].transcoder)
-            assert_string_equal(text_of(config, "hook_name_out"), "blocks.3.hook_mlp_out");
+        const json_t *metadata = json_object_get(config, "metadata");
+        assert_null(json_object_get(config, "hook_name_out"));
+        assert_true((text_of(metadata, "hook_name_out") != NULL) == KINDS[k].transcoder);
+        if (KINDS[k].transcoder) {
+            assert_string_equal(text_of(metadata, "hook_name_out"), "blocks.3.hook_mlp_out");
+            assert_true(json_is_null(json_object_get(metadata, "hook_head_index_out")));
+        }
         json_decref(config);
         saelens_weights_make(&weights, &sae);
         assert_int_equal(weights.count, KINDS[k].tensors);
@@ -256,6 +300,8 @@ int main(void)
         cmocka_unit_test(is_read_by_the_reader_of_checkpoints),
         cmocka_unit_test(says_how_to_use_it),
         cmocka_unit_test(writes_gates_for_gated_ones),
+        cmocka_unit_test(lets_nobody_process_the_weights),
+        cmocka_unit_test(says_where_rows_have_no_gain),
         cmocka_unit_test(names_every_kind),
         cmocka_unit_test(names_the_hooks_of_transformer_lens),
         cmocka_unit_test(refuses_where_it_cannot_write),

@@ -68,6 +68,31 @@ static void reads_each_type_exactly(void **state)
     safetensors_close(&checkpoint);
 }
 
+/* Tensors that nobody asks for may be of any kind. */
+static void reads_next_to_tensors_of_other_kinds(void **state)
+{
+    static const char HEADER[] =
+        "{\"none\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data_offsets\":[8,8]},"
+        "\"deep\":{\"dtype\":\"BF16\",\"shape\":[1,1,2,1,1,2],\"data_offsets\":[8,16]},"
+        "\"empty\":{\"dtype\":\"F64\",\"shape\":[0],\"data_offsets\":[0,0]},"
+        "\"f8\":{\"dtype\":\"F8_E4M3\",\"shape\":[3],\"data_offsets\":[16,19]},"
+        "\"scalar\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[19,27]},"
+        "\"f\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
+    static const char VALUES[27];
+    float values[2];
+    struct safetensors checkpoint;
+
+    (void)state;
+    write_tensors("model.safetensors", strlen(HEADER), HEADER, VALUES, sizeof VALUES);
+    assert_int_equal(safetensors_open(&checkpoint, scratch), OK);
+    assert_int_equal(safetensors_values(values, safetensors_find(&checkpoint, "f")), OK);
+    assert_int_equal(safetensors_find(&checkpoint, "deep")->rank, 6);
+    assert_int_equal(safetensors_find(&checkpoint, "none")->count, 0);
+    assert_int_equal(safetensors_values(values, safetensors_find(&checkpoint, "f8")), E_FORMAT);
+    refuse_clear();
+    safetensors_close(&checkpoint);
+}
+
 /* What is wrong, and a word of the sentence that says so. */
 static const struct {
     const char *header;
@@ -84,7 +109,8 @@ static const struct {
     { "{\"a\":{\"dtype\":\"F32\",\"shape\":[-4],\"data_offsets\":[0,16]}}", 16, "shape" },
     { "{\"a\":{\"dtype\":\"F32\",\"shape\":[4.0],\"data_offsets\":[0,16]}}", 16, "shape" },
     { "{\"a\":{\"dtype\":\"F32\",\"shape\":4,\"data_offsets\":[0,16]}}", 16, "shape" },
-    { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,4],\"data_offsets\":[0,16]}}", 16, "shape" },
+    { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,3],\"data_offsets\":[0,16]}}", 16, "shape" },
+    { "{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,16]}}", 16, "shape" },
     { "{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0,
       "impossible" },
     { "{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387905],\"data_offsets\":[0,4]}}", 4,
@@ -259,6 +285,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_each_type_exactly),
+        cmocka_unit_test(reads_next_to_tensors_of_other_kinds),
         cmocka_unit_test(refuses_headers_that_lie),
         cmocka_unit_test(refuses_files_shorter_than_their_header),
         cmocka_unit_test(refuses_values_that_are_not_finite),

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "suite/explain.h"
 #include "suite/schema.h"
+#include "suite/suite.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -193,6 +194,8 @@ static void refuses_in_words(void **state)
         { "name: a\nmodel: &m {path: p}\ncorpus: *m\n", { "x.yaml:3", "aliases" } },
         { "just words\n", { "x.yaml is not a suite file" } },
         { "name: small\nmodel:\n\tpath: m\n", { "x.yaml:3", "this is not YAML", "token" } },
+        { SMALLEST "run: \"a\\0b\"\n", { "x.yaml:6", "NUL" } },
+        { SMALLEST "train: {batch: [[[[[[[[[[[[[[[[[[[[[[[[[[[[]\n", { "x.yaml:6", "nested" } },
         { "name: a\nmodel: {path: m}\ncorpus: {files: [a]}\nsaes: {}\n",
           { "x.yaml:4", "'saes' must be a list of groups" } },
     };

@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +15,8 @@
 enum { JOBS = 100 };
 
 struct list {
-    int done[JOBS], count;
+    int done[JOBS];
+    atomic_int count;       /* queues_jobs() looks at it while the worker works */
 };
 
 /* One job: append a number to a list, slowly. */

@@ -1,28 +1,52 @@
-#include "step/errors.h"
-#include "base/allocate.h"
-#include "kernels/slice.h"
+#include "step/loss.h"
+#include "step/architecture.h"
 
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
-void errors_make(struct errors *errors, const struct step_sizes *sizes)
+void loss_storage(struct penalty *penalty, struct errors *errors, const struct step_sizes *sizes,
+                  struct storage *storage)
 {
-    *errors = (struct errors){
-        .memory = allocate(errors_bytes(sizes) / (int64_t)sizeof(double), sizeof(double)),
-    };
+    const int64_t batch = sizes->needs.batch, latents = sizes->needs.shape.latents;
+
+    STORAGE(storage, penalty->sparsity, batch);
+    STORAGE(storage, penalty->fired, latents);
+    STORAGE(storage, penalty->decoder_norms, latents);
+    STORAGE(storage, penalty->slope, batch);
+    STORAGE(storage, errors->memory, sizes->needs.shape.outputs
+                                     + sizes->needs.residuals * sizes->column_blocks
+                                     + sizes->tiles);
 }
 
-void errors_free(struct errors *errors)
+/* ---- counts -------------------------------------------------------------------------- */
+
+void loss_begin(struct penalty *penalty, const struct training *training)
 {
-    free(errors->memory);
-    *errors = (struct errors){0};
+    penalty->active = penalty->auxiliary = 0;
+    penalty->auxiliary_scale = 0;
+    memset(penalty->sparsity, 0, (size_t)training->batch * sizeof *penalty->sparsity);
+    memset(penalty->fired, 0, (size_t)training->latents * sizeof *penalty->fired);
 }
 
-int64_t errors_bytes(const struct step_sizes *sizes)
+void loss_count(struct penalty *penalty, const struct training *training,
+                const struct lists *lists)
 {
-    return (sizes->needs.shape.outputs + sizes->needs.residuals * sizes->column_blocks
-            + sizes->tiles) * (int64_t)sizeof(double);
+    const struct architecture *architecture = training->architecture;
+    const struct codes *rows = &lists->rows;
+
+    for (int64_t row = 0; row < rows->groups; row++) {
+        const int32_t first = rows->start[row], middle = rows->middle[row];
+        penalty->active += middle - first;
+        penalty->auxiliary += rows->start[row + 1] - middle;
+        penalty->sparsity[row] += architecture->sparsity != NULL
+                                ? architecture->sparsity(rows, row, penalty->decoder_norms)
+                                : (double)(middle - first);
+        for (int32_t k = first; k < middle; k++)
+            penalty->fired[rows->index[k]]++;
+    }
 }
+
+/* ---- sums over ranks ----------------------------------------------------------------- */
 
 /* Where the sums lie.  One rank finds each number, the owner of the column, block or tile; the
  * others bring 0, so the order in which MPI adds them does not matter. */
@@ -85,8 +109,8 @@ static double sum_of(const double *values, int64_t n)
     return sum;
 }
 
-void errors_sum(struct errors *errors, const struct training *training,
-                const struct criteria *criteria, const struct residuals *residuals)
+void loss_sum_errors(struct errors *errors, const struct training *training,
+                     const struct criteria *criteria, const struct residuals *residuals)
 {
     const struct sums sums = place_sums(errors, training, residuals->count);
 
@@ -101,14 +125,21 @@ void errors_sum(struct errors *errors, const struct training *training,
     errors->threshold = sum_of(sums.thresholds, sums.tiles) / training->latents;
 }
 
-double errors_mean(const struct errors *errors, const struct training *training)
+void loss_find(struct penalty *penalty, const struct training *training,
+               const struct errors *errors, struct step_report *report)
 {
-    return errors->squares[training_groups(training) - 1] / (double)training->batch;
-}
-
-double errors_mean_of_groups(const struct errors *errors, const struct training *training)
-{
+    const double batch = (double)training->batch;
     const int groups = training_groups(training);
 
-    return sum_of(errors->squares, groups) / groups / (double)training->batch;
+    *report = (struct step_report){
+        .step = training->step,
+        .threshold = errors->threshold,
+        .mse = errors->squares[groups - 1] / batch,
+        .l0 = (double)penalty->active / batch,
+        .near = (double)penalty->auxiliary / batch,
+        .rate = recipe_rate(&training->recipe, training->step),
+        .loss = sum_of(errors->squares, groups) / groups / batch,
+    };
+    training->architecture->penalise(training, errors, penalty, report);
+    report->loss += report->auxiliary;
 }
