@@ -12,6 +12,7 @@
 #include "base/output.h"
 >>>>>>> main
 #include "driver/calibrate.h"
+#include "driver/conditions.h"
 #include "driver/cores.h"
 #include "driver/launch.h"
 #include "driver/layout.h"
@@ -142,6 +143,7 @@ static enum status run(const char *path, bool unused)
     TRY(read_suite(&suite, path));
     TRY(config_read(&model, suite.model.path));
     TRY(state_read(&state, &suite));
+    TRY(conditions_check(&suite));
     TRY(lock_take(suite.run));
     TRY(ownership_claim(suite.run, suite.text));
     for (int stage = 0; stage < STAGES; stage++)

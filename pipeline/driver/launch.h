@@ -32,6 +32,9 @@ struct launch {
  * cannot be started or was killed. */
 enum status launch(const struct launch *launch);
 
+/* Is there such a program?  Local.  E_IO. */
+enum status launch_check_starter(enum starter starter);
+
 /* Was one of the signals SIGUSR1, by which Slurm says that the job's time is soon over? */
 bool launch_out_of_time(void);
 
