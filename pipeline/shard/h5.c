@@ -1,6 +1,7 @@
 #include "shard/h5.h"
 #include "base/agree.h"
 #include "base/allocate.h"
+#include "base/comm.h"
 #include "base/phase.h"
 #include "base/version.h"
 #include "shard/filter.h"
@@ -182,8 +183,11 @@ enum status h5_change(hid_t *file, const char *path)
 
 enum status h5_close(hid_t *file, const char *path, enum status st)
 {
-    if (*file >= 0 && H5Fclose(*file) < 0 && st == OK)
-        st = h5_refuse(E_IO, "close", path);
+    /* HDF5 keeps a file that it could not write, and would crash over it at the end. */
+    if (*file >= 0 && H5Fclose(*file) < 0) {
+        comm_broken = true;
+        st = st == OK ? h5_refuse(E_IO, "close", path) : st;
+    }
     *file = -1;
     return st;
 }
