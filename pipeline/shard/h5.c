@@ -1,6 +1,7 @@
 #include "shard/h5.h"
 #include "base/agree.h"
 #include "base/allocate.h"
+#include "base/comm.h"
 #include "base/phase.h"
 #include "base/version.h"
 #include "shard/filter.h"
