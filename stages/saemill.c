@@ -6,11 +6,8 @@
 #include "base/allocate.h"
 #include "base/file.h"
 #include "base/memory.h"
-<<<<<<< HEAD
-#include "corpus/selection.h"
-=======
 #include "base/output.h"
->>>>>>> main
+#include "corpus/selection.h"
 #include "driver/calibrate.h"
 #include "driver/conditions.h"
 #include "driver/cores.h"

@@ -48,6 +48,9 @@ static enum status read_options(struct run *run, int argc, char **argv, bool *he
         } else if (run->suite != NULL) {
             return refuse(E_USAGE, "one suite file at a time, but there are two: %s and %s",
                           run->suite, argv[i]);
+        } else if (strlen(argv[i]) > PATH_LONGEST) {
+            return refuse(E_USAGE, "the path %.60s... has %zu bytes, but may have at most %d",
+                          argv[i], strlen(argv[i]), PATH_LONGEST);
         } else {
             run->suite = argv[i];
         }
