@@ -169,7 +169,8 @@ enum status saefile_check_place(const char *path, struct tap tap, const struct s
 
     TRY(h5_open(&file, path));
     TRY(read_place(&place, file, path));
-    REQUIRE(is_task(&place, tap, task), E_FORMAT, "%s is an autoencoder of %s of layer %lld to %s, of "
+    REQUIRE(is_task(&place, tap, task), E_FORMAT,
+            "%s is an autoencoder of %s of layer %lld to %s, of "
             "architecture %s and %lld latents; %s of %s belongs there: put back the file that was "
             "there, or remove it and train it again", path, place.site, (long long)place.layer,
             place.target, place.architecture, (long long)place.latents, task->name,
