@@ -177,7 +177,7 @@ static enum status release(struct work *work, struct run *run)
     TRY(make_room(work, run));
     TRY(export_all(work, run));
     phase_enter(PHASE_READ);
-    TRY(manifest_make(&manifest, run->comm, &work->suite, work->model.layers, &work->entries));
+    TRY(manifest_make(&manifest, run->comm, &work->suite, &work->model, &work->entries));
     phase_enter(PHASE_COMPUTE);
     TRY_ROOT(run->comm, describe(work, manifest));
     TRY(seal(work, run));

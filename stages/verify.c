@@ -8,6 +8,7 @@
  */
 #include "base/path.h"
 #include "release/checks.h"
+#include "release/remake.h"
 #include "release/rescore.h"
 #include "release/streams.h"
 
@@ -15,7 +16,8 @@ static const char HELP[] =
     "saemill-verify FOLDER [--task N]\n"
     "\n"
     "Check a release: every file against SHA256SUMS, both forms of every autoencoder against\n"
-    "each other, the manifest against the folders.  In the run folder it came from, the hash of\n"
+    "each other, the manifest against the folders; configs, tables and report against those that\n"
+    "parameters, scores and manifest give.  In the run folder it came from, the hash of\n"
     "the shuffled rows of each stream against that of the harvested ones; and, with the model\n"
     "where the suite says, one autoencoder is scored again: number N, from 0, of scores.tsv,\n"
     "or the one in the middle.  The exit status is 0 if all is well.\n";
@@ -39,6 +41,7 @@ int main(int argc, char **argv)
     const int64_t count = (int64_t)json_array_size(json_object_get(manifest, "autoencoders"));
     run_note(&run, "%lld autoencoders load, in both forms with the same numbers",
              (long long)count);
+    TRY(remake_compare(&run, folder, manifest));
     TRY(streams_verify(&run, folder, manifest));
     phase_enter(PHASE_COMPUTE);
     TRY(run_check_task(&run, count));

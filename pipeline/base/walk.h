@@ -1,6 +1,6 @@
 /* walk.h -- what is in a folder.
  *
- * A folder that cannot be read to its end is an error here, which nftw() and glob() do not report;
+ * A folder that cannot be read to its end is an error here, which nftw and glob() do not report;
  * and no path is taken for a pattern.  Everything here is Local.
  */
 #ifndef WALK_H

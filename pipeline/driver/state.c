@@ -22,10 +22,10 @@ static void make_tasks(struct stage_state *state, int64_t tasks)
 }
 
 /* One of the things that a task makes; the task is done when all of them are there. */
-static void count_thing(struct stage_state *state, int64_t task, const char *path)
+static void count_thing(struct stage_state *state, int64_t task, const char *path, bool lingers)
 {
     struct stat about;
-    const bool there = stat(path, &about) == 0;
+    const bool there = stat(path, &about) == 0 && !lingers;
 
     state->total++;
     state->done += there;
@@ -52,7 +52,8 @@ static enum status count_stage(struct state *state, enum stage stage, const stru
     make_tasks(of, count);
     for (int64_t t = 0; t < count; t++)
         for (int i = 0; traits->path(path, suite, tasks, t, i); i++)
-            count_thing(of, t, path);
+            count_thing(of, t, path,
+                        traits->lingers != NULL && traits->lingers(suite, tasks, t, i));
     if (count == 0)
         of->total = -1;
 done:

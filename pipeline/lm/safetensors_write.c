@@ -18,8 +18,7 @@ static int64_t bytes_of(const struct safetensors_array *array)
     return (int64_t)sizeof(float) * safetensors_write_count(array);
 }
 
-/* The JSON header, filled with blanks to a multiple of 8 bytes.  Caller frees. */
-static char *make_header(const struct safetensors_array *arrays, int count)
+char *safetensors_write_header(const struct safetensors_array *arrays, int count)
 {
     json_t *header = json_object();
     int64_t offset = 0;
@@ -67,7 +66,7 @@ static bool write_all(FILE *file, const char *header, const struct safetensors_a
 
 enum status safetensors_write(const char *path, const struct safetensors_array *arrays, int count)
 {
-    char *header = make_header(arrays, count);
+    char *header = safetensors_write_header(arrays, count);
     FILE *file = fopen(path, "wb");
     enum status st = OK;
 

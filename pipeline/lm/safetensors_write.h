@@ -17,6 +17,9 @@ struct safetensors_array {
 /* Values of a tensor. */
 int64_t safetensors_write_count(const struct safetensors_array *array);
 
+/* The JSON header of these tensors, filled with blanks to a multiple of 8 bytes.  Caller frees. */
+char *safetensors_write_header(const struct safetensors_array *arrays, int count);
+
 /* Write the tensors in their order, without gaps.  The header is filled with blanks to a multiple
  * of 8 bytes, so that values lie at multiples of 8 bytes where the shapes allow it.  The same
  * tensors give the same bytes.  Not atomic: write into a .part folder.  Local.  E_IO, E_SPACE. */

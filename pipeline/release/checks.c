@@ -5,6 +5,7 @@
 #include "evaluate/scores.h"
 #include "lm/safetensors.h"
 #include "release/digests.h"
+#include "release/manifest.h"
 #include "sae/saelens.h"
 
 #include <math.h>
@@ -119,8 +120,10 @@ static enum status check_manifest(const json_t *manifest, const char *path)
 
     REQUIRE(format != NULL && strcmp(format, "saemill release") == 0, E_FORMAT,
             "%s is not the manifest of a saemill release", path);
-    REQUIRE(version == 1, E_FORMAT, "%s has version %lld; this program knows version 1", path,
-            (long long)version);
+    REQUIRE(version == MANIFEST_VERSION, E_FORMAT,
+            "%s has version %lld; this program knows version "
+            "%d",
+            path, (long long)version, MANIFEST_VERSION);
     for (size_t i = 0; i < count_of(manifest); i++)
         REQUIRE(folder_of(manifest, i) != NULL && strlen(folder_of(manifest, i)) <= FOLDER_LONGEST,
                 E_FORMAT, "%s names no usable folder for autoencoder %zu", path, i);

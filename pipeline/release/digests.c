@@ -201,6 +201,9 @@ enum status digests_read(struct digests *digests, const char *path)
 
     *digests = (struct digests){0};
     TRY(file_read(path, &text, &size));
+    REQUIRE((int64_t)strlen(text) == size, E_FORMAT, "cannot use %s: byte %zu is a NUL", path,
+            strlen(text));
+    REQUIRE(size == 0 || text[size - 1] == '\n', E_FORMAT, "cannot use %s: it is cut short", path);
     rest = text;
     while ((line = strsep(&rest, "\n")) != NULL && (*line != '\0' || rest != NULL)) {
         number++;

@@ -123,29 +123,81 @@ static void name_folders(struct entries *entries)
     free(twice);
 }
 
+/* Collect the autoencoders of all tasks, without their scores. */
+static void list_all(struct entries *entries, const struct tasks *tasks)
+{
+    int count = 0;
+
+    for (int t = 0; t < tasks->taps_count; t++)
+        count += tasks->train[t].count;
+    *entries = (struct entries){ .entry = allocate(count, sizeof *entries->entry) };
+    for (int t = 0; t < tasks->taps_count; t++)
+        for (int s = 0; s < tasks->train[t].count; s++)
+            entries->entry[entries->count++] = (struct entry){
+                .tap = tasks->train[t].tap, .sae = tasks->train[t].saes[s] };
+}
+
+static void give_places(struct entries *entries)
+{
+    qsort(entries->entry, (size_t)entries->count, sizeof *entries->entry, by_order);
+    name_folders(entries);
+}
+
 enum status entries_read(struct entries *entries, const struct suite *suite,
                          const struct tasks *tasks)
 {
     char path[PATH_LENGTH];
-    int count = 0;
     enum status st;
 
     *entries = (struct entries){0};
     TRY(check_all_scored(suite, tasks));
-    for (int t = 0; t < tasks->taps_count; t++)
-        count += tasks->train[t].count;
-    entries->entry = allocate(count, sizeof *entries->entry);
-    for (int t = 0; t < tasks->taps_count; t++)
-        for (int s = 0; s < tasks->train[t].count; s++) {
-            struct entry *e = &entries->entry[entries->count++];
+    list_all(entries, tasks);
+    for (int i = 0; i < entries->count; i++) {
+        paths_scores(path, suite, entries->entry[i].tap, entries->entry[i].sae.name);
+        TRY(read_scores(&entries->entry[i], path));
+    }
+    give_places(entries);
+done:
+    return st;
+}
 
-            e->tap = tasks->train[t].tap;
-            e->sae = tasks->train[t].saes[s];
-            paths_scores(path, suite, e->tap, e->sae.name);
-            TRY(read_scores(e, path));
-        }
-    qsort(entries->entry, (size_t)count, sizeof *entries->entry, by_order);
-    name_folders(entries);
+/* The folder that a manifest's list gives an autoencoder; NULL if none. */
+static const char *find_folder(const json_t *list, const struct entry *entry)
+{
+    const char *site, *name, *folder;
+    json_t *listed;
+    size_t i;
+    int layer;
+
+    json_array_foreach(list, i, listed)
+        if (json_unpack(listed, "{s:s, s:i, s:s, s:s}", "site", &site, "layer", &layer, "name",
+                        &name, "folder", &folder) == 0
+            && layer == entry->tap.layer && strcmp(site, site_name(entry->tap.site)) == 0
+            && strcmp(name, entry->sae.name) == 0)
+            return folder;
+    return NULL;
+}
+
+enum status entries_read_release(struct entries *entries, const struct tasks *tasks,
+                                 const char *release, const json_t *list)
+{
+    char path[PATH_LENGTH];
+    enum status st = OK;
+
+    list_all(entries, tasks);
+    REQUIRE(entries->count > 0, E_FORMAT, "the suite in %s/manifest.json asks for no autoencoder",
+            release);
+    for (int i = 0; i < entries->count; i++) {
+        const char *folder = find_folder(list, &entries->entry[i]);
+
+        REQUIRE(folder != NULL, E_FORMAT,
+                "%s/manifest.json does not list the autoencoder %s, which "
+                "its suite asks for",
+                release, entries->entry[i].sae.name);
+        path_print(path, "%s/%s/scores.json", release, folder);
+        TRY(read_scores(&entries->entry[i], path));
+    }
+    give_places(entries);
 done:
     return st;
 }
@@ -160,12 +212,11 @@ void entries_free(struct entries *entries)
 
 /* ---- as a table ----------------------------------------------------------------- */
 
-enum status entries_write(const struct entries *entries, const char *path)
+char *entries_text(const struct entries *entries)
 {
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    enum status st;
 
     if (out == NULL)
         die("no memory for a table of scores");
@@ -186,7 +237,14 @@ enum status entries_write(const struct entries *entries, const char *path)
     fputc('\n', out);
     if (fclose(out) != 0)
         die("no memory for a table of scores");
-    st = file_write(path, text, (int64_t)size);
+    return text;
+}
+
+enum status entries_write(const struct entries *entries, const char *path)
+{
+    char *text = entries_text(entries);
+    const enum status st = file_write(path, text, (int64_t)strlen(text));
+
     free(text);
     return st;
 }

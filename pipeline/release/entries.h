@@ -24,14 +24,20 @@ struct entries {
  * message says how many); E_FORMAT. */
 enum status entries_read(struct entries *entries, const struct suite *suite,
                          const struct tasks *tasks);
+
+/* The same from the scores in a release, whose manifest lists the folders of the autoencoders.
+ * Local.  E_IO, E_FORMAT, E_NUMERIC. */
+enum status entries_read_release(struct entries *entries, const struct tasks *tasks,
+                                 const char *release, const json_t *list);
 void        entries_free(struct entries *entries);
 
 /* A score by its name in the file; NAN if it is null there (not finite, or not defined).
  * entries_read() has checked that the file has the names that entries.c lists. */
 double entries_score(const struct entry *entry, const char *name);
 
-/* Write a table (FORMATS.md, scores.tsv): folder, requested parameters and scores of each
- * autoencoder.  Local.  E_IO, E_SPACE. */
+/* A table (FORMATS.md, scores.tsv): folder, requested parameters and scores of each autoencoder.
+ * Caller frees.  entries_write() writes it.  Local.  E_IO, E_SPACE. */
+char       *entries_text(const struct entries *entries);
 enum status entries_write(const struct entries *entries, const char *path);
 
 /* A width as Gemma Scope names it: "512", "16k", "1m" (rounded down). */

@@ -87,7 +87,8 @@ struct fidelity_panel {
 
 /* Draw a score against L0; consecutive entries of one layer and width make a line. */
 static enum status draw_against_l0(FILE *out, const struct entry *entries, int count,
-                                   const int *number, int layers, struct fidelity_panel panel)
+                                   const int *number, int layers, struct fidelity_panel panel,
+                                   bool drawn)
 {
     double *x = scores_of(entries, count, "l0", false);
     double *y = scores_of(entries, count, panel.score, panel.percent);
@@ -95,7 +96,7 @@ static enum status draw_against_l0(FILE *out, const struct entry *entries, int c
     char (*labels)[LABEL] = allocate(count, sizeof *labels), width[16];
     struct plot plot = {
         .title = panel.title, .x_label = "L0: active latents a token", .y_label = panel.label,
-        .log_x = true, .marks = true, .series = series,
+        .log_x = true, .marks = true, .undrawn = !drawn, .series = series,
     };
     enum status st;
 
@@ -118,7 +119,7 @@ static enum status draw_against_l0(FILE *out, const struct entry *entries, int c
     return st;
 }
 
-enum status figures_fidelity(FILE *out, const struct entry *entries, int count)
+enum status figures_fidelity(FILE *out, const struct entry *entries, int count, bool drawn)
 {
     static const struct fidelity_panel PANELS[] = {
         { "fvu", "unexplained variance", "FVU", false },
@@ -139,7 +140,7 @@ enum status figures_fidelity(FILE *out, const struct entry *entries, int count)
     legend_of_widths(out, entries, count);
     fputs("</div>\n<div class=\"panels\">\n", out);
     for (size_t k = 0; k < sizeof PANELS / sizeof *PANELS; k++)
-        TRY(draw_against_l0(out, entries, count, number, layers, PANELS[k]));
+        TRY(draw_against_l0(out, entries, count, number, layers, PANELS[k], drawn));
     fputs("</div>\n</figure>\n", out);
 done:
     free(number);
@@ -179,7 +180,7 @@ static const char *scale_curves(struct curve *scaled, const struct curve *curves
 }
 
 static enum status draw_curves(FILE *out, const struct curve *curves, const int32_t *widths,
-                               char (*labels)[LABEL], int count)
+                               char (*labels)[LABEL], int count, bool drawn)
 {
     static const struct panel {
         enum curve_column column;
@@ -199,7 +200,7 @@ static enum status draw_curves(FILE *out, const struct curve *curves, const int3
     for (size_t k = 0; k < sizeof PANELS / sizeof *PANELS; k++) {
         const struct plot plot = { .title = PANELS[k].title, .x_label = unit,
                                    .y_label = PANELS[k].label, .log_y = PANELS[k].log_y,
-                                   .series = series, .count = count };
+                                   .undrawn = !drawn, .series = series, .count = count };
 
         for (int i = 0; i < count; i++)
             series[i] = (struct plot_series){
@@ -233,12 +234,18 @@ static int read_histogram(double **edges, double **counts, const struct entry *e
 
 /* Draw how many latents are active on which share of the tokens. */
 static enum status draw_histograms(FILE *out, const struct entry *entries,
-                                   char (*labels)[LABEL], int count)
+                                   char (*labels)[LABEL], int count, bool drawn)
 {
     struct plot_series *series = allocate(count, sizeof *series);
     const struct plot plot = {
-        .title = "how often latents fire", .x_label = "share of tokens on which a latent is active",
-        .y_label = "latents", .log_x = true, .steps = true, .series = series, .count = count,
+        .title = "how often latents fire",
+        .x_label = "share of tokens on which a latent is active",
+        .y_label = "latents",
+        .log_x = true,
+        .steps = true,
+        .undrawn = !drawn,
+        .series = series,
+        .count = count,
     };
     double **edges = allocate(count, sizeof *edges), **counts = allocate(count, sizeof *counts);
     enum status st;
@@ -263,14 +270,14 @@ enum { SPANS_MAX = 64 };    /* spans double in length, so there cannot be more *
 
 /* Draw the FVU of each span of positions, at its first position. */
 static enum status draw_positions(FILE *out, const struct entry *entries,
-                                  char (*labels)[LABEL], int count)
+                                  char (*labels)[LABEL], int count, bool drawn)
 {
     struct plot_series *series = allocate(count, sizeof *series);
     double (*x)[SPANS_MAX] = allocate(count, sizeof *x);
     double (*y)[SPANS_MAX] = allocate(count, sizeof *y);
     const struct plot plot = {
         .title = "FVU by position", .x_label = "position of the token", .y_label = "FVU",
-        .log_x = true, .marks = true, .series = series, .count = count,
+        .log_x = true, .marks = true, .undrawn = !drawn, .series = series, .count = count,
     };
     enum status st;
 
@@ -295,7 +302,7 @@ static enum status draw_positions(FILE *out, const struct entry *entries,
 }
 
 enum status figures_tap(FILE *out, const struct suite *suite, const struct entry *entries,
-                        int count)
+                        int count, bool drawn)
 {
     struct curve *curves = allocate(count, sizeof *curves);
     int32_t *widths = allocate(count, sizeof *widths);
@@ -305,7 +312,8 @@ enum status figures_tap(FILE *out, const struct suite *suite, const struct entry
 
     for (int i = 0; i < count; i++) {
         paths_sae(path, suite, entries[i].tap, entries[i].sae.name, ".tsv");
-        TRY(curves_read(&curves[i], path));
+        if (drawn)
+            TRY(curves_read(&curves[i], path));
         widths[i] = entries[i].sae.width;
     }
     fputs("<figure>\n<div class=\"legend\">\n", out);
@@ -315,9 +323,9 @@ enum status figures_tap(FILE *out, const struct suite *suite, const struct entry
         legend_item(out, plot_colour(i, count), labels[i]);
     }
     fputs("</div>\n<div class=\"panels\">\n", out);
-    TRY(draw_curves(out, curves, widths, labels, count));
-    TRY(draw_histograms(out, entries, labels, count));
-    TRY(draw_positions(out, entries, labels, count));
+    TRY(draw_curves(out, curves, widths, labels, count, drawn));
+    TRY(draw_histograms(out, entries, labels, count, drawn));
+    TRY(draw_positions(out, entries, labels, count, drawn));
     fputs("</div>\n</figure>\n", out);
 done:
     free(labels);

@@ -2,9 +2,10 @@
 #include "base/agree.h"
 #include "base/allocate.h"
 #include "base/die.h"
+#include "base/utf8.h"
 #include "base/version.h"
 #include "base/walk.h"
-#include "corpus/corpus.h"
+#include "corpus/provenance.h"
 #include "corpus/tokenizer.h"
 #include "release/digests.h"
 #include "release/plot.h"
@@ -19,7 +20,7 @@
 #include <zip.h>
 #include <zstd.h>
 
-enum { MANIFEST_VERSION = 1 };
+static const char *const NORMS[] = { [LM_NORM_RMS] = "RMSNorm", [LM_NORM_LAYER] = "LayerNorm" };
 
 static const char *base_name(const char *path)
 {
@@ -78,7 +79,23 @@ done:
     return st;
 }
 
-/* [{"name", "bytes", "sha256"}] of files `first` to `end`. */
+/* {"name", "bytes", "sha256"} of a file.  What is no UTF-8 in its name, as JSON demands, becomes
+ * U+FFFD; the sum tells which file it is. */
+static json_t *file_json(const struct digest *file, int64_t bytes)
+{
+    const char *name = base_name(file->name);
+    int64_t length;
+    char *clean = utf8_clean(name, (int64_t)strlen(name), &length);
+    json_t *json = json_pack("{s:s%, s:I, s:s}", "name", clean, (size_t)length, "bytes",
+                             (json_int_t)bytes, "sha256", file->sum);
+
+    free(clean);
+    if (json == NULL)
+        die("bug: the file %s has no place in a manifest", file->name);
+    return json;
+}
+
+/* A list of files `first` to `end`. */
 static json_t *files_json(const struct digests *files, int64_t first, int64_t end)
 {
     json_t *list = json_array();
@@ -88,9 +105,7 @@ static json_t *files_json(const struct digests *files, int64_t first, int64_t en
 
         if (file_size(files->files[i].name, &bytes) != OK)
             refuse_clear();     /* it existed when it was hashed */
-        json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "name",
-                                              base_name(files->files[i].name), "bytes",
-                                              (json_int_t)bytes, "sha256", files->files[i].sum));
+        json_array_append_new(list, file_json(&files->files[i], bytes));
     }
     return list;
 }
@@ -102,6 +117,7 @@ static enum status count_sequences(int64_t sequences[TOKENS_PARTS], const struct
     struct tokens tokens = {0};
     enum status st;
 
+    TRY(provenance_check(suite, corpus));
     for (int i = 0; i < corpus->files; i++)
         paths_tokens(paths[i], suite, i);
     TRY(tokens_open(&tokens, paths, corpus->files, suite->corpus.context));
@@ -170,7 +186,7 @@ static json_t *suite_json(const struct suite *suite)
 
 /* ---- the whole ------------------------------------------------------------------ */
 
-static json_t *autoencoders_json(const struct entries *entries)
+json_t *manifest_autoencoders(const struct entries *entries)
 {
     json_t *list = json_array();
 
@@ -190,11 +206,11 @@ static json_t *autoencoders_json(const struct entries *entries)
 }
 
 enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *suite,
-                          int layers, const struct entries *entries)
+                          const struct lm_config *model, const struct entries *entries)
 {
     struct corpus corpus = {0};
     struct digests inputs = {0};
-    int64_t model = 0, sequences[TOKENS_PARTS] = {0};
+    int64_t of_model = 0, sequences[TOKENS_PARTS] = {0};
     char gnuplot[64] = "", cpu[128], name[256];
     enum status st;
 
@@ -203,26 +219,27 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
     MPI_Bcast(gnuplot, sizeof gnuplot, MPI_CHAR, 0, comm);
     TRY_ALL(comm, corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count));
     TRY_ALL(comm, count_sequences(sequences, suite, &corpus));
-    TRY_ALL(comm, list_inputs(&inputs, &model, suite, &corpus));
+    TRY_ALL(comm, list_inputs(&inputs, &of_model, suite, &corpus));
     TRY(digests_compute(&inputs, comm, NULL));
 
     cpu_name(cpu);
     manifest_model_name(name, suite);
     *manifest = json_pack(
-        "{s:s, s:i, s:s, s:{s:s, s:i, s:o}, s:{s:I, s:I, s:I, s:o}, s:{s:I, s:I, s:I, s:I}, "
+        "{s:s, s:i, s:s, s:{s:s, s:i, s:s, s:o}, s:{s:I, s:I, s:I, s:o}, s:{s:I, s:I, s:I, s:I}, "
         "s:{s:s, s:s}, s:o, s:o, s:o}",
         "format", "saemill release", "version", MANIFEST_VERSION, "name", suite->name,
-        "model", "name", name, "layers", layers, "files", files_json(&inputs, 0, model),
+        "model", "name", name, "layers", (int)model->layers, "norm",
+        NORMS[model->norm], "files", files_json(&inputs, 0, of_model),
         "corpus", "context", (json_int_t)suite->corpus.context,
         "sequences_train", (json_int_t)sequences[TOKENS_TRAIN],
         "sequences_holdout", (json_int_t)sequences[TOKENS_HOLDOUT],
-        "files", files_json(&inputs, model, inputs.count),
+        "files", files_json(&inputs, of_model, inputs.count),
         "seeds", "harvest", (json_int_t)suite->harvest.seed,
         "shuffle", (json_int_t)suite->shuffle.seed, "train", (json_int_t)suite->train.seed,
         "evaluate", (json_int_t)suite->evaluate.seed,
         "build", "commit", version_commit(), "cpu", cpu,
         "libraries", libraries_json(gnuplot), "suite", suite_json(suite),
-        "autoencoders", autoencoders_json(entries));
+        "autoencoders", manifest_autoencoders(entries));
     if (*manifest == NULL)
         die("bug: a manifest that JSON cannot hold, or no memory");
 done:
@@ -231,14 +248,20 @@ done:
     return st;
 }
 
-enum status manifest_write(const json_t *manifest, const char *path)
+char *manifest_text(const json_t *manifest)
 {
     char *text = json_dumps(manifest, JSON_INDENT(1));
-    enum status st;
 
     if (text == NULL)
         die("no memory for a manifest");
-    st = file_write(path, text, (int64_t)strlen(text));
+    return text;
+}
+
+enum status manifest_write(const json_t *manifest, const char *path)
+{
+    char *text = manifest_text(manifest);
+    const enum status st = file_write(path, text, (int64_t)strlen(text));
+
     free(text);
     return st;
 }
@@ -259,6 +282,28 @@ enum status manifest_suite(struct suite *suite, const char *folder, const json_t
     suite->run = strdup(path);
     if (suite->run == NULL)
         die("no memory for the path %s", path);
+done:
+    return st;
+}
+
+enum status manifest_origin(struct saelens_origin *origin, const json_t *manifest,
+                            const struct entry *entry)
+{
+    const json_t *model = json_object_get(manifest, "model");
+    const char *norm = json_string_value(json_object_get(model, "norm"));
+    enum status st;
+
+    *origin = (struct saelens_origin){
+        .model = json_string_value(json_object_get(model, "name")),
+        .tap = entry->tap,
+        .target = entry->sae.target,
+        .context = json_integer_value(json_object_get(json_object_get(manifest, "corpus"),
+                                                      "context")),
+    };
+    REQUIRE(origin->model != NULL && norm != NULL
+            && (strcmp(norm, NORMS[LM_NORM_RMS]) == 0 || strcmp(norm, NORMS[LM_NORM_LAYER]) == 0),
+            E_FORMAT, "the manifest does not say the model's name and norm");
+    origin->rms_norm = strcmp(norm, NORMS[LM_NORM_RMS]) == 0;
 done:
     return st;
 }

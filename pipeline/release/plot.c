@@ -292,10 +292,15 @@ static enum status write_svg(FILE *out, const char *svg)
 
 enum status plot_draw(FILE *out, const struct plot *plot)
 {
-    FILE *script = memory_file();
+    FILE *script;
     char *svg = NULL;
     enum status st = OK;
 
+    if (plot->undrawn) {
+        fputs(PLOT_UNDRAWN, out);
+        return OK;
+    }
+    script = memory_file();
     write_settings(script, plot);
     if (write_series(script, plot)) {
         TRY(run_gnuplot(&svg, script));

@@ -24,11 +24,15 @@ struct plot_series {
     const char   *label;        /* browsers show it when the pointer is on the line */
 };
 
+/* In place of a plot. */
+#define PLOT_UNDRAWN "<svg></svg>\n"
+
 struct plot {
     const char               *title, *x_label, *y_label;
     bool                      log_x, log_y;
     bool                      marks;    /* draw a mark at each point */
     bool                      steps;    /* draw a histogram: y is valid from x to the next x */
+    bool                      undrawn;  /* write PLOT_UNDRAWN and no plot */
     const struct plot_series *series;
     int                       count;
 };

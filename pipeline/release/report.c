@@ -15,7 +15,7 @@ extern const char _binary_pipeline_release_style_css_end[];
 
 static void put_escaped(FILE *out, const char *text)
 {
-    for (; *text != '\0'; text++)
+    for (; text != NULL && *text != '\0'; text++)
         switch (*text) {
         case '<': fputs("&lt;", out); break;
         case '>': fputs("&gt;", out); break;
@@ -171,7 +171,7 @@ static void write_top(FILE *out, const struct suite *suite, const struct entries
 /* ---- the sections --------------------------------------------------------------- */
 
 /* A figure for each site. */
-static enum status write_fidelity(FILE *out, const struct entries *entries)
+static enum status write_fidelity(FILE *out, const struct entries *entries, bool drawn)
 {
     enum status st = OK;
 
@@ -185,7 +185,7 @@ static enum status write_fidelity(FILE *out, const struct entries *entries)
 
         end = end_of_site(entries, from);
         fprintf(out, "<h3><code>%s</code>: %s</h3>\n", site_name(site), site_traits(site)->phrase);
-        TRY(figures_fidelity(out, entries->entry + from, end - from));
+        TRY(figures_fidelity(out, entries->entry + from, end - from, drawn));
     }
 done:
     return st;
@@ -298,7 +298,7 @@ static void write_usage(FILE *out, const struct entries *entries)
 
 /* A figure for each tap, of which the first is open. */
 static enum status write_taps(FILE *out, const struct suite *suite,
-                              const struct entries *entries)
+                              const struct entries *entries, bool drawn)
 {
     enum status st = OK;
 
@@ -315,7 +315,7 @@ static enum status write_taps(FILE *out, const struct suite *suite,
                 "autoencoder%s</span></summary>\n", site_name(tap.site), tap.layer,
                 from == 0 ? " open" : "", site_name(tap.site), tap.layer, end - from,
                 end - from == 1 ? "" : "s");
-        TRY(figures_tap(out, suite, entries->entry + from, end - from));
+        TRY(figures_tap(out, suite, entries->entry + from, end - from, drawn));
         fputs("</details>\n", out);
     }
 done:
@@ -352,9 +352,10 @@ static void write_files(FILE *out, const json_t *files)
     json_array_foreach(files, i, file) {
         fputs("<tr><td class=\"text\">", out);
         put_escaped(out, json_string_value(json_object_get(file, "name")));
-        fprintf(out, "</td><td>%s</td><td class=\"text sum\"><code>%s</code></td></tr>\n",
-                human_bytes(json_number_value(json_object_get(file, "bytes"))),
-                json_string_value(json_object_get(file, "sha256")));
+        fprintf(out, "</td><td>%s</td><td class=\"text sum\"><code>",
+                human_bytes(json_number_value(json_object_get(file, "bytes"))));
+        put_escaped(out, json_string_value(json_object_get(file, "sha256")));
+        fputs("</code></td></tr>\n", out);
     }
 }
 
@@ -381,36 +382,51 @@ static void write_provenance(FILE *out, const json_t *manifest)
     fputs("</table></div></details>\n<details><summary>Libraries</summary>\n<div class=\"wide\">"
           "<table>\n", out);
     json_object_foreach(libraries, name, version) {
-        fprintf(out, "<tr><td class=\"text\">%s</td><td class=\"text\">", name);
+        fputs("<tr><td class=\"text\">", out);
+        put_escaped(out, name);
+        fputs("</td><td class=\"text\">", out);
         put_escaped(out, json_string_value(version));
         fputs("</td></tr>\n", out);
     }
     fputs("</table></div></details>\n</body>\n</html>\n", out);
 }
 
-enum status report_write(const char *path, const struct suite *suite,
-                         const struct entries *entries, const json_t *manifest)
+enum status report_text(char **text, const struct suite *suite, const struct entries *entries,
+                        const json_t *manifest, bool drawn)
 {
-    char *text = NULL;
     size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = open_memstream(text, &size);
     enum status st;
 
     if (out == NULL)
         die("no memory for the report");
     write_head(out, suite);
     write_top(out, suite, entries, manifest);
-    TRY(write_fidelity(out, entries));
+    TRY(write_fidelity(out, entries, drawn));
     write_table(out, entries);
     write_usage(out, entries);
-    TRY(write_taps(out, suite, entries));
+    TRY(write_taps(out, suite, entries, drawn));
     write_terms(out);
     write_provenance(out, manifest);
 done:
     if (fclose(out) != 0)
         die("no memory for the report");
-    if (st == OK)
-        st = file_write(path, text, (int64_t)size);
+    if (st != OK) {
+        free(*text);
+        *text = NULL;
+    }
+    return st;
+}
+
+enum status report_write(const char *path, const struct suite *suite,
+                         const struct entries *entries, const json_t *manifest)
+{
+    char *text = NULL;
+    enum status st;
+
+    TRY(report_text(&text, suite, entries, manifest, true));
+    TRY(file_write(path, text, (int64_t)strlen(text)));
+done:
     free(text);
     return st;
 }

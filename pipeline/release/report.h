@@ -7,6 +7,11 @@
 
 #include "release/entries.h"
 
+/* The text of the report; unless `drawn`, without plots (figures.h).  Caller frees.
+ * Local.  E_IO, E_FORMAT. */
+enum status report_text(char **text, const struct suite *suite, const struct entries *entries,
+                        const json_t *manifest, bool drawn);
+
 /* Write the report.  `manifest` is that of the release (manifest.h); training logs are read from
  * the run folder.  The same inputs give the same bytes.  Local; starts gnuplot for each
  * plot.  E_IO, E_FORMAT, E_SPACE. */

@@ -1,11 +1,47 @@
 #include "sae/saefile.h"
 #include "base/allocate.h"
+#include "base/human.h"
+#include "base/memory.h"
 #include "kernels/adam.h"
 #include "kernels/values.h"
 #include "shard/h5.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+static enum status check_shape(hid_t file, const char *path, const char *name, int64_t rows,
+                               int64_t columns)
+{
+    int64_t found_rows, found_columns;
+    enum status st;
+
+    TRY(h5_shape(file, path, name, &found_rows, &found_columns));
+    REQUIRE(found_rows == rows && found_columns == columns, E_FORMAT,
+            "data set '%s' of %s is %lld x "
+            "%lld, but its attributes say %lld x %lld",
+            name, path, (long long)found_rows, (long long)found_columns, (long long)rows,
+            (long long)columns);
+done:
+    return st;
+}
+
+/* Before memory is allocated: the matrices must have the sizes that the attributes say, and fit. */
+static enum status check_sizes(hid_t file, const char *path, int64_t latents, int64_t inputs,
+                               int64_t outputs, bool skip)
+{
+    const double bytes = 4 * ((double)latents * (double)(inputs + outputs)
+                              + (skip ? (double)inputs * (double)outputs : 0));
+    enum status st;
+
+    TRY(check_shape(file, path, "encoder", latents, inputs));
+    TRY(check_shape(file, path, "decoder", latents, outputs));
+    if (skip)
+        TRY(check_shape(file, path, "skip", outputs, inputs));
+    REQUIRE(bytes <= (double)memory_limit(), E_SPACE, "%s needs %s of memory, but there are %s",
+            path, human_bytes(bytes), human_bytes((double)memory_limit()));
+done:
+    return st;
+}
 
 /* Read all but the arrays, and allocate these. */
 static enum status read_attributes(struct sae *sae, struct sae_units *units, hid_t file,
@@ -35,6 +71,7 @@ static enum status read_attributes(struct sae *sae, struct sae_units *units, hid
             E_FORMAT, "%s has impossible sizes: %lld inputs, %lld outputs, %lld latents of which "
             "it keeps %lld, scales %g and %g", path, (long long)inputs, (long long)outputs,
             (long long)latents, (long long)keep, units->scale, units->target_scale);
+    TRY(check_sizes(file, path, latents, inputs, outputs, skip != 0));
     units->centred = centred != 0;
     sae_make(sae, (int32_t)inputs, (int32_t)outputs, (int32_t)latents);
     sae->form = ARCHITECTURES[architecture].form;

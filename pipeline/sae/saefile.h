@@ -11,7 +11,7 @@
 enum { SAEFILE_VERSION = 2 };
 
 /* Read it and fold the scales into the parameters, so that it takes raw activations.  On failure
- * `sae` is empty.  Local.  E_IO, E_FORMAT. */
+ * `sae` is empty.  Local.  E_IO, E_FORMAT, E_SPACE. */
 enum status saefile_read(struct sae *sae, const char *path);
 
 #endif

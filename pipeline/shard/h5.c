@@ -194,8 +194,10 @@ enum status h5_close(hid_t *file, const char *path, enum status st)
 
 enum status h5_close_set(hid_t *set, const char *path, enum status st)
 {
-    if (*set >= 0 && H5Dclose(*set) < 0 && st == OK)
-        st = h5_refuse(E_IO, "write", path);
+    if (*set >= 0 && H5Dclose(*set) < 0) {
+        comm_broken = true;
+        st = st != OK ? st : h5_refuse(E_IO, "write", path);
+    }
     *set = -1;
     return st;
 }

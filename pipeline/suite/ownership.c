@@ -138,7 +138,7 @@ static bool is_claimed(const char *path, const char *content)
     return same;
 }
 
-/* Is this the name of a claim that a process writes: suite.yaml.claim-PID, with .part or without? */
+/* Is this the name of an unfinished claim: suite.yaml.claim-PID, with .part or without? */
 static bool is_unfinished(const char *name)
 {
     const size_t prefix = sizeof UNFINISHED - 1;
@@ -149,9 +149,9 @@ static bool is_unfinished(const char *name)
                           || strcmp(name + prefix + digits, ".part") == 0);
 }
 
-/* Remove the unfinished files of claims, of processes that were killed in write_claim(), and nothing
- * else.  A process that is still there and misses its file finds the claim already made.  What
- * cannot be removed does no harm. */
+/* Remove the unfinished files of claims, of processes that were killed in write_claim(), and
+ * nothing else.  A process that is still there and misses its file finds the claim already made.
+ * What cannot be removed does no harm. */
 static void remove_unfinished(const char *run)
 {
     char path[PATH_LENGTH];

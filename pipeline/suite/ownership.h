@@ -9,8 +9,9 @@
 
 #include "base/refuse.h"
 
-/* Refuse if the suite file `source`, with the effective text `text`, would itself be replaced by the
- * claim, that is, if it is RUN/suite.yaml and not the claim of this very suite.  Local.  E_USAGE. */
+/* Refuse if the suite file `source`, with the effective text `text`, would itself be replaced by
+ * the claim, that is, if it is RUN/suite.yaml and not the claim of this very suite.  Local.
+ * E_USAGE. */
 enum status ownership_check_source(const char *run, const char *text, const char *source);
 
 /* Claim the run folder `run` for a suite whose effective text is `text`, or refuse.  Technical

@@ -127,6 +127,8 @@ struct stage_traits {
     /* The path of thing number i that a task makes; false if it makes no more. */
     bool (*path)(char path[PATH_LENGTH], const struct suite *suite, const struct tasks *tasks,
                  int64_t task, int i);
+    /* Is that thing there, but something else of it still to be removed?  NULL: never. */
+    bool (*lingers)(const struct suite *suite, const struct tasks *tasks, int64_t task, int i);
     /* A number that grows whenever what another attempt would go on from grows; NULL: a task
      * starts from its beginning. */
     int64_t (*progress)(const struct suite *suite, const struct tasks *tasks, int64_t task);

@@ -133,6 +133,22 @@ static bool path_made(char path[PATH_LENGTH], const struct suite *suite, const s
     return i < stream->count;
 }
 
+/* A run that is killed after it has published an autoencoder leaves its checkpoints, which the next
+ * run of the stage removes. */
+static bool lingers(const struct suite *suite, const struct tasks *tasks, int64_t task, int i)
+{
+    const struct tap_task *stream = &tasks->train[task];
+    char path[PATH_LENGTH], stem[PATH_LENGTH];
+    bool there = false;
+
+    paths_sae(stem, suite, stream->tap, stream->saes[i].name, "");
+    for (int age = 0; age < CHECKPOINTS; age++) {
+        resume_path(path, stem, age);
+        there = there || file_exists(path);
+    }
+    return there;
+}
+
 /* Steps of one autoencoder that need not be done again: those of its newest checkpoint, or, if
  * that cannot be read, of the one before. */
 static int64_t steps_of(const struct suite *suite, struct tap tap, const struct sae_task *sae)
@@ -180,5 +196,5 @@ const struct stage_traits TRAIN_STAGE = {
     .rate = 35e9, .rate_unit = 1e9, .rate_name = "GFLOP/s",
     .less_memory = ", or more resources.nodes", .less_time = "", .given = given_rate,
     .ranks = ranks, .bytes = bytes, .cost = cost, .count = count_tasks, .path = path_made,
-    .progress = progress, .crosses_streams = crosses_streams,
+    .lingers = lingers, .progress = progress, .crosses_streams = crosses_streams,
 };

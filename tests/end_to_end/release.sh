@@ -48,19 +48,47 @@ notices_a_flipped_bit() {
     grep -F "1 of" "$dir/err"
 }
 
-# Everything fits together, but one score is better than it was.
-notices_a_wrong_score() {
-    mv "$release" "$dir/honest"
-    cp -r "$dir/honest" "$release"
-    find "$release" -name scores.json -exec sed -i 's/^ "fvu": .*/ "fvu": 0.01,/' {} +
-    (cd "$release" && find -- * -type f ! -name SHA256SUMS | LC_ALL=C sort \
-        | xargs sha256sum > SHA256SUMS)
-    if bin/saemill verify "$release" > "$dir/out" 2> "$dir/err"; then
+# A copy of the release, changed, with sums that are right; verify refuses it with these words:
+# is_found COPY WHAT WORD...
+is_found() {
+    rm -rf "$1"
+    cp -r "$release" "$1"
+    "$PYTHON" tests/end_to_end/tamper.py "$1" "$2"
+    if bin/saemill verify "$1" > "$dir/out" 2> "$dir/err"; then
         return 1
     fi
-    grep -F 'says fvu 0.01, but scoring it again gives' "$dir/err"
-    rm -r "$release"
-    mv "$dir/honest" "$release"
+    grep -F "$3" "$dir/err"
+}
+
+# Everything fits together, but one score is better than it was.
+notices_a_wrong_score() {
+    mkdir "$dir/scored"
+    cp -r "$dir/run/tokens" "$dir/scored"
+    is_found "$dir/scored/release" score:gamma:0.5 ' says gamma 0.5'
+}
+
+# The sums cannot tell; parameters, scores and manifest can.
+notices_what_was_changed_before_it_was_summed() {
+    for what in apply normalise hook dtype; do
+        is_found "$dir/tampered" $what 'cfg.json is not what release makes of the other files'
+    done
+    is_found "$dir/tampered" table 'scores.tsv is not what release makes'
+    for what in script words; do
+        is_found "$dir/tampered" $what 'index.html is not what release makes'
+    done
+    for what in plot-script plot-event plot-link; do
+        is_found "$dir/tampered" $what 'does more than draw'
+    done
+    is_found "$dir/tampered" manifest 'lists other autoencoders'
+    is_found "$dir/tampered" score:name:'"w1"' 'has the scores of another autoencoder'
+}
+
+# Those of one that is not scored again.
+notices_scores_that_are_not_the_runs() {
+    mkdir "$dir/evaluated"
+    cp -r "$dir/run/evaluate" "$dir/evaluated"
+    last=$(basename "$(find "$release" -name 'average_*' | LC_ALL=C sort | tail -n 1)")
+    is_found "$dir/evaluated/release" "score:gamma:0.5:$last" "$last/scores.json is not what release makes"
 }
 
 # The shards' sums are compared, without the rows: of one a harvested shard has another, and of one
@@ -109,7 +137,8 @@ is_verified_elsewhere() {
 for claim in is_made has_the_sums_it_lists is_verified loads_in_numpy_as_trained \
         does_not_tell_where_it_was has_a_report_that_needs_nothing_else \
         is_left_alone_when_it_is_there is_the_same_elsewhere notices_a_flipped_bit \
-        notices_a_wrong_score notices_rows_that_were_not_harvested is_verified_wherever_it_is_named_from \
+        notices_a_wrong_score notices_what_was_changed_before_it_was_summed \
+        notices_scores_that_are_not_the_runs notices_rows_that_were_not_harvested is_verified_wherever_it_is_named_from \
         is_not_sealed_when_its_files_cannot_be_listed is_verified_elsewhere; do
     try $claim
 done

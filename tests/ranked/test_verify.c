@@ -1,5 +1,6 @@
 /* Verification finds whatever is wrong with a release, and nothing else. */
 #include "base/agree.h"
+#include "base/checksum.h"
 #include "release/checks.h"
 #include "release/digests.h"
 #include "sae/saelens.h"
@@ -23,6 +24,15 @@ static void write_text(const char *path, const char *text)
     CHECK(file_write(path, text, (int64_t)strlen(text)) == OK);
 }
 
+/* With their checksum; `text` ends with "\n}". */
+static void write_scores(const char *path, const char *text)
+{
+    char *whole = checksum_json(text);
+
+    write_text(path, whole);
+    free(whole);
+}
+
 static void write_one(const char *name, float first)
 {
     struct sae sae;
@@ -36,9 +46,9 @@ static void write_one(const char *name, float first)
     CHECK(sae_write_npz(&sae, at(name, "params.npz")) == OK);
     CHECK(saelens_write_weights(&sae, at(name, "sae_weights.safetensors")) == OK);
     CHECK(saelens_write_config(&sae, (struct saelens_origin){ "m", { SITE_RES, 0 },
-                                                          { SITE_RES, 0 }, 8 },
+                                                          { SITE_RES, 0 }, 8, true },
                                at(name, "cfg.json")) == OK);
-    write_text(at(name, "scores.json"), "{\"l0\": 2.6}");
+    write_scores(at(name, "scores.json"), "{\"l0\": 2.6\n}");
     sae_free(&sae);
 }
 
@@ -64,7 +74,7 @@ static void make_release(struct ranked here)
         write_one(FOLDERS[0], 1);
         write_one(FOLDERS[1], 1000);
         write_text(at("", "manifest.json"),
-                   "{\"format\": \"saemill release\", \"version\": 1, \"autoencoders\": ["
+                   "{\"format\": \"saemill release\", \"version\": 2, \"autoencoders\": ["
                    "{\"folder\": \"res/layer_0/width_8/average_l0_3\"},"
                    "{\"folder\": \"res/layer_1/width_8/average_l0_3\"}]}");
     }
@@ -117,6 +127,21 @@ static void finds_changed_missing_and_extra_files(struct ranked here)
     CHECK_FINDS("2 of 9 files differ");
 }
 
+/* Text functions end at a NUL, files do not. */
+static void finds_bytes_behind_the_list(struct ranked here)
+{
+    static const char MORE[] = "\0more";
+    FILE *list;
+
+    make_release(here);
+    if (here.rank == 0) {
+        list = fopen(at("", "SHA256SUMS"), "a");
+        CHECK(list != NULL && fwrite(MORE, 1, sizeof MORE, list) == sizeof MORE
+              && fclose(list) == 0);
+    }
+    CHECK_FINDS("is a NUL");
+}
+
 /* Sums can be right and the release wrong all the same. */
 static void finds_forms_that_differ(struct ranked here)
 {
@@ -145,7 +170,7 @@ static void finds_forms_that_differ(struct ranked here)
     CHECK_FINDS("skip_transcoder, that does not match");
     make_release(here);
     if (here.rank == 0)
-        write_text(at(FOLDERS[0], "scores.json"), "{\"l0\": 3.6}");
+        write_scores(at(FOLDERS[0], "scores.json"), "{\"l0\": 3.6\n}");
     seal(here);
     CHECK_FINDS("says L0 3.60, but its folder is average_l0_3");
 }
@@ -154,12 +179,12 @@ static void finds_a_manifest_of_something_else(struct ranked here)
 {
     make_release(here);
     if (here.rank == 0)
-        write_text(at("", "manifest.json"), "{\"format\": \"saemill release\", \"version\": 2}");
+        write_text(at("", "manifest.json"), "{\"format\": \"saemill release\", \"version\": 1}");
     seal(here);
-    CHECK_FINDS("version 2; this program knows version 1");
+    CHECK_FINDS("version 1; this program knows version 2");
     if (here.rank == 0)
         write_text(at("", "manifest.json"),
-                   "{\"format\": \"saemill release\", \"version\": 1, \"autoencoders\": ["
+                   "{\"format\": \"saemill release\", \"version\": 2, \"autoencoders\": ["
                    "{\"folder\": \"res/layer_0/width_8/average_l0_3\"}]}");
     seal(here);
     CHECK_FINDS("res/layer_1/width_8/average_l0_3/params.npz is not in the manifest");
@@ -176,6 +201,7 @@ int main(int argc, char **argv)
 
     path_print(folder, "%s/release", here.folder);
     finds_changed_missing_and_extra_files(here);
+    finds_bytes_behind_the_list(here);
     finds_forms_that_differ(here);
     finds_a_manifest_of_something_else(here);
     return ranked_finish(&here);

@@ -126,6 +126,15 @@ static void counts_what_exists(void **unused)
     assert_true(state_stage_complete(&state.stage[STAGE_TOKENIZE]));
     assert_int_equal(state.leftovers, 2);
 
+    /* Killed between publishing it and removing its checkpoint. */
+    paths_sae(path, &suite, tap, "w64-t2", ".checkpoint-before.h5");
+    touch(path);
+    look(&state, &suite);
+    expect(&state, STAGE_TRAIN, 0, 3);
+    assert_int_equal(file_remove(path), OK);
+    look(&state, &suite);
+    expect(&state, STAGE_TRAIN, 1, 3);
+
     paths_release(path, &suite);
     assert_int_equal(file_make_folder(path), OK);
     look(&state, &suite);
