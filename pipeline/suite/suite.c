@@ -268,11 +268,12 @@ done:
 
 enum status suite_check_file(const char *path)
 {
+    const size_t length = strlen(path);
     struct stat about;
     enum status st;
 
-    REQUIRE(strlen(path) <= PATH_LONGEST, E_USAGE, "the path %.60s... has %zu bytes, but may have "
-            "at most %d", path, strlen(path), PATH_LONGEST);
+    REQUIRE(length <= PATH_LONGEST, E_USAGE, "the suite's path has %zu bytes, but may have at most "
+            "%d", length, PATH_LONGEST);
     if (stat(path, &about) != 0)
         return file_refuse("read", path);
     REQUIRE(!S_ISDIR(about.st_mode), E_USAGE, "%s is a folder; give the suite file in it", path);
