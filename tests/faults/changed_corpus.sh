@@ -6,7 +6,8 @@
 # changed WORD...: tokenize and harvest refuse, in one sentence with all the words.
 changed() {
     for stage in tokenize harvest; do
-        if stage 1 $stage "$dir/suite.yaml" > "$dir/out" 2> "$dir/err"; then return 1; fi
+        if stage 1 $stage "$dir/suite.yaml" > "$dir/out" 2> "$dir/all"; then return 1; fi
+        grep "^saemill-$stage: " "$dir/all" > "$dir/err"
         refusal "$@"
     done
 }
