@@ -98,7 +98,7 @@ enum status h5_refuse(enum status code, const char *action, const char *path)
                       "command again, it continues where it stopped", action, path);
     if (strstr(told.message, "filter returned failure during read"))
         return refuse(E_FORMAT, "%s is damaged: a chunk cannot be decompressed to what was "
-                      "written; if a stage made the file, remove it, and the same command "
+                      "written; if a stage made the file, remove the file: the same command "
                       "makes it again", path);
     return refuse(told.unreadable ? E_IO : code, "cannot %s %s: %s", action, path,
                   told.message[0] ? told.message : "HDF5 refuses");
