@@ -7,7 +7,8 @@ exchanged() {
     stage=$1 a=$2 b=$3
     shift 3
     mv "$a" "$dir/away"; mv "$b" "$a"; mv "$dir/away" "$b"
-    if stage 1 "$stage" "$dir/suite.yaml" > "$dir/out" 2> "$dir/err"; then return 1; fi
+    if stage 1 "$stage" "$dir/suite.yaml" > "$dir/out" 2> "$dir/all"; then return 1; fi
+    grep "^saemill-$stage: " "$dir/all" > "$dir/err"
     mv "$a" "$dir/away"; mv "$b" "$a"; mv "$dir/away" "$b"
     refusal "$@"
 }
