@@ -51,11 +51,12 @@ static void make_tokens(const struct suite *suite, int64_t file, int64_t sequenc
     const int32_t ids[16 * CONTEXT] = { 2 };
     const struct sequence_origin origins[16] = {0};
     struct tokens_writer writer = {0};
-    char path[PATH_LENGTH];
+    char path[PATH_LENGTH], source[PATH_LENGTH];
 
     paths_tokens(path, suite, file);
+    path_print(source, "%s/text/%lld.txt", scratch, (long long)file);
     assert_int_equal(tokens_create(&writer, path, CONTEXT, (struct special_tokens){ 2, 1, 0 },
-                                   "text", "suite"), OK);
+                                   source, "suite"), OK);
     assert_int_equal(tokens_append(&writer, TOKENS_TRAIN, sequences, ids, origins), OK);
     assert_int_equal(tokens_publish(&writer, OK), OK);
 }
