@@ -118,6 +118,7 @@ four_megabytes_of_anything() {
 
 # A suite file that lies where the run folder keeps its own copy, and files next to it.
 a_suite_file_in_the_place_of_the_claim() {
+    rm -rf "$dir/run"
     mkdir "$dir/run"
     sed 's/^name:.*/& # mine/' "$dir/suite.yaml" > "$dir/run/suite.yaml"
     cp "$dir/run/suite.yaml" "$dir/run/suite.yaml.bak"
