@@ -1,4 +1,5 @@
 #include "base/checksum.h"
+#include "base/die.h"
 #include "base/allocate.h"
 
 #include <openssl/sha.h>
@@ -15,7 +16,8 @@ static void digits_of(char digits[DIGITS + 1], const char *text, int64_t bytes)
 {
     unsigned char sum[SHA256_DIGEST_LENGTH];
 
-    SHA256((const unsigned char *)text, (size_t)bytes, sum);
+    if (SHA256((const unsigned char *)text, (size_t)bytes, sum) == NULL)
+        die("no memory for a SHA-256 sum");
     for (int i = 0; i < SHA256_DIGEST_LENGTH; i++)
         snprintf(digits + 2 * i, 3, "%02x", sum[i]);
 }

@@ -109,9 +109,11 @@ static enum status sum_file(unsigned char sum[BYTES], const char *path)
         die("libcrypto has no SHA-256");
     REQUIRE(file != NULL, E_IO, "cannot open %s: %s", path, strerror(errno));
     while ((got = fread(block, 1, BLOCK, file)) > 0)
-        EVP_DigestUpdate(context, block, got);
+        if (EVP_DigestUpdate(context, block, got) != 1)
+            die("no memory for a SHA-256 sum");
     REQUIRE(!ferror(file), E_IO, "cannot read %s: %s", path, strerror(errno));
-    EVP_DigestFinal_ex(context, sum, NULL);
+    if (EVP_DigestFinal_ex(context, sum, NULL) != 1)
+        die("no memory for a SHA-256 sum");
 done:
     if (file != NULL)
         fclose(file);
