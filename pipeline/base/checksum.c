@@ -1,6 +1,6 @@
 #include "base/checksum.h"
-#include "base/die.h"
 #include "base/allocate.h"
+#include "base/die.h"
 
 #include <openssl/sha.h>
 #include <stdio.h>
