@@ -91,6 +91,8 @@ static enum status check_trained(const struct evaluate *evaluate)
             paths_sae(path, &evaluate->suite, placed->place.read, placed->saes[i]->name, ".h5");
             REQUIRE(file_exists(path), E_USAGE, "cannot evaluate %s: it is not there; run train "
                     "first", path);
+            TRY(saefile_check_place(path, placed->place.read, placed->saes[i],
+                                    evaluate->suite.text));
         }
     }
 done:

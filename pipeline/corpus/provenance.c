@@ -34,7 +34,7 @@ done:
     return st;
 }
 
-/* Compare one shard with its file.  *files becomes at least the number of files it was made with. */
+/* Compare one shard with its file.  *files becomes at least the number of files that made it. */
 static enum status check_file(const char *shard, const char *path, int64_t *files)
 {
     struct tokens_source source = {0};
@@ -43,15 +43,17 @@ static enum status check_file(const char *shard, const char *path, int64_t *file
     enum status st;
 
     TRY(tokens_read_source(&source, shard));
-    REQUIRE(strcmp(source.path, path) == 0, E_USAGE, "%s was made from %s, but corpus.files now has "
+    REQUIRE(strcmp(source.path, path) == 0, E_USAGE,
+            "%s was made from %s, but corpus.files now has "
             "%s in its place: a file arrived, went or was renamed; put the files back as they were "
             "(more may only come behind them), or remove what was made and begin again", shard,
             source.path, path);
     TRY(provenance_of(path, &bytes, &hash));
-    REQUIRE(source.bytes < 0 || (source.bytes == bytes && source.hash == hash), E_USAGE,
-            "%s was made from %s, which has changed since (it had %lld bytes and has %lld); put the "
-            "file back as it was, or remove what was made and begin again", shard, path,
-            (long long)source.bytes, (long long)bytes);
+    REQUIRE(
+        source.bytes < 0 || (source.bytes == bytes && source.hash == hash), E_USAGE,
+        "%s was made from %s, which has changed since (it had %lld bytes and has %lld); put the "
+        "file back as it was, or remove what was made and begin again",
+        shard, path, (long long)source.bytes, (long long)bytes);
     *files = source.files > *files ? source.files : *files;
 done:
     tokens_free_source(&source);
@@ -90,8 +92,10 @@ enum status provenance_check(const struct suite *suite, const struct corpus *cor
     paths_tokens(shard, suite, corpus->files);
     if (file_exists(shard)) {
         TRY(tokens_read_source(&source, shard));
-        REQUIRE(false, E_USAGE, "%s was made from %s, which corpus.files no longer has; put the file "
-                "back, or remove what was made and begin again", shard, source.path);
+        REQUIRE(false, E_USAGE,
+                "%s was made from %s, which corpus.files no longer has; put the file "
+                "back, or remove what was made and begin again",
+                shard, source.path);
     }
     TRY(check_addition(suite, corpus, files));
 done:

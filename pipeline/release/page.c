@@ -14,8 +14,8 @@ static const char *const ELEMENTS[] = {
     "feComposite", "text", "tspan", "title", "use",    "polygon", "polyline", "line",
 };
 
-/* The end, with its line ends, of the first plot, or empty one, at or after *from, which becomes its
- * beginning; NULL if there is no more. */
+/* The end, with its line ends, of the first plot, or empty one, at or after *from, which becomes
+ * its beginning; NULL if there is no more. */
 static const char *find_plot(const char **from)
 {
     const char *plot = strstr(*from, PLOT), *empty = strstr(*from, EMPTY), *end;

@@ -183,10 +183,9 @@ enum status h5_change(hid_t *file, const char *path)
 
 enum status h5_close(hid_t *file, const char *path, enum status st)
 {
-    /* HDF5 keeps a file that it could not write, and would crash over it at the end. */
     if (*file >= 0 && H5Fclose(*file) < 0) {
         comm_broken = true;
-        st = st == OK ? h5_refuse(E_IO, "close", path) : st;
+        st = st != OK ? st : h5_refuse(E_IO, "close", path);
     }
     *file = -1;
     return st;

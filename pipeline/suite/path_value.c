@@ -16,8 +16,10 @@ static enum status write_variable(FILE *out, const char *name, const char *place
     const char *value = getenv(name);
     enum status st;
 
-    REQUIRE(value != NULL && value[0] != '\0', E_USAGE, "%s: the variable %s is not set; set it, or "
-            "write the path out", place, name);
+    REQUIRE(value != NULL && value[0] != '\0', E_USAGE,
+            "%s: the variable %s is not set; set it, or "
+            "write the path out",
+            place, name);
     fputs(value, out);
 done:
     return st;
@@ -54,9 +56,10 @@ static enum status expand(FILE *out, const char *text, const char *place)
     enum status st = OK;
 
     if (text[0] == '~') {
-        REQUIRE(text[1] == '/' || text[1] == '\0', E_USAGE, "%s: the home folder of another user is "
-                "not known here; write the path out, or ./%.*s if the name begins with ~", place,
-                60, text);
+        REQUIRE(text[1] == '/' || text[1] == '\0', E_USAGE,
+                "%s: the home folder of another user is "
+                "not known here; write the path out, or ./%.*s if the name begins with ~",
+                place, 60, text);
         TRY(write_variable(out, "HOME", place));
         text++;
     }

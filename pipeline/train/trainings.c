@@ -152,6 +152,7 @@ static enum status open_stream(struct trainings *trainings, struct batch_reader 
 
     paths_shuffle(folder, trainings->suite, tap);
     TRY(batch_reader_open(reader, comm, folder, trainings->suite->train.batch));
+    TRY_ALL(comm, activations_check_tap(&reader->activations, tap));
     REQUIRE(reader->activations.stream.width == trainings->width[tap.site], E_USAGE,
             "the rows in %s have %d values, those of the model have %d: they are another model's",
             folder, reader->activations.stream.width, trainings->width[tap.site]);

@@ -178,8 +178,11 @@ static void paths_are_expanded(void **state)
 static void refuses_long_paths(void **state)
 {
     static const char *const KEYS[] = {
-        "run: %s\n" SMALLEST, "name: n\nmodel: {path: %s}\n", "name: %s\n" ,
-        "name: n\nmodel: {path: m, tokenizer: %s}\n", "name: n\nmodel: {path: m, config: %s}\n",
+        "run: %s\n" SMALLEST,
+        "name: n\nmodel: {path: %s}\n",
+        "name: %s\n",
+        "name: n\nmodel: {path: m, tokenizer: %s}\n",
+        "name: n\nmodel: {path: m, config: %s}\n",
         "name: n\nmodel: {path: m}\ncorpus: {files: [%s]}\nsaes: [{}]\n",
     };
     char longest[1101], yaml[2048];
