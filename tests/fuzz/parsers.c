@@ -27,7 +27,10 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-enum { ROWS = 64 };     /* that are read of a shard */
+enum {
+    ROWS = 64,          /* that are read of a shard */
+    CONTEXT = 32,       /* that of the campaign's suite */
+};
 
 static char folder[64] = "/tmp/saemill-fuzz-XXXXXX";
 static char path[PATH_LENGTH];
@@ -93,7 +96,7 @@ static enum status parse_documents(void)
     int64_t bytes;
     enum status st;
 
-    TRY(documents_open(&documents, path));
+    TRY(documents_open(&documents, path, 0.5));
     while (text != NULL)
         TRY(documents_next(&documents, &text, &bytes));
 done:
@@ -235,9 +238,8 @@ static enum status parse_tokens(void)
     int64_t chosen[ROWS];
     enum status st;
 
-    TRY(tokens_open(&tokens, &path, 1));
-    REQUIRE(tokens.context <= 1 << 20, E_FORMAT, "longer than any suite's context");
-    ids = calloc((size_t)(ROWS * tokens.context), sizeof *ids);
+    TRY(tokens_open(&tokens, &path, 1, CONTEXT));
+    ids = calloc((size_t)(ROWS * CONTEXT), sizeof *ids);
     origins = calloc(ROWS, sizeof *origins);
     for (int part = 0; part < TOKENS_PARTS; part++) {
         int64_t count = 0;
