@@ -210,14 +210,29 @@ static bool is_now(int kind, const long n[KINDS])
            && (spec_on ? n[spec_kind] >= spec_n : n[spec_kind] == spec_n);
 }
 
-/* The children of the parent, this process last. */
+/* Is the parent still mpirun, or did someone else inherit this process? */
+static bool of_mpirun(void)
+{
+    char path[TEXT], name[TEXT] = "";
+
+    snprintf(path, sizeof path, "/proc/%d/comm", getppid());
+    FILE *file = fopen(path, "r");
+    if (file != NULL) {
+        if (fscanf(file, "%20s", name) != 1)
+            *name = '\0';
+        fclose(file);
+    }
+    return strcmp(name, "mpirun") == 0 || strcmp(name, "orterun") == 0;
+}
+
+/* The children of mpirun, this process last. */
 static void send_to_all(int signal)
 {
     char path[TEXT];
     long pid;
 
     snprintf(path, sizeof path, "/proc/%d/task/%d/children", getppid(), getppid());
-    FILE *children = fopen(path, "r");
+    FILE *children = of_mpirun() ? fopen(path, "r") : NULL;
     while (children != NULL && fscanf(children, "%ld", &pid) == 1)
         if (pid != getpid())
             kill((pid_t)pid, signal);
@@ -230,7 +245,7 @@ static void send_signal(int signal, enum whom whom)
 {
     if (whom == ALL)
         send_to_all(signal);
-    else if (whom == PARENT)
+    else if (whom == PARENT && of_mpirun())
         kill(getppid(), signal);
     else
         raise(signal);
