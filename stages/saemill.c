@@ -5,11 +5,8 @@
  */
 #include "base/file.h"
 #include "base/memory.h"
-<<<<<<< HEAD
-#include "corpus/selection.h"
-=======
 #include "base/output.h"
->>>>>>> main
+#include "corpus/selection.h"
 #include "driver/calibrate.h"
 #include "driver/cores.h"
 #include "driver/launch.h"
