@@ -285,6 +285,7 @@ fuzz: all $(BUILD)/fuzz/parsers | build/setup.check
 
 check-slurm: all | build/setup.check build/setup.slurm
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground $(LIMIT) sh tests/slurm/check.sh
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground $(LIMIT) sh tests/slurm/sites.sh
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground $(LIMIT) sh tests/slurm/demo.sh
 
 # What the demo says at its end, which it says again when all is there, next to what README.md shows.

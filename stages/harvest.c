@@ -152,6 +152,7 @@ static enum status set_up(struct harvest *harvest)
     taps_list(&harvest->taps, harvest->tasks.taps, harvest->tasks.taps_count, &config,
               suite->harvest.store);
     TRY(memory_check(comm, bytes_needed(harvest, &config, precision), "harvest"));
+    TRY(memory_check_shared(comm, weights_bytes(&config, precision), "harvest"));
     TRY_ROOT(comm, check_disk(harvest));
     start = MPI_Wtime();
     TRY(weights_read(&harvest->weights, &config, precision, suite->model.path, comm));

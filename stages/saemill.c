@@ -3,11 +3,13 @@
  * It is no MPI program; each stage is one, and is started under mpirun.  What it knows of
  * a run it sees from the files in the run folder, so that it needs no memory of its own.
  */
+#include "base/allocate.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/output.h"
 #include "corpus/selection.h"
 #include "driver/calibrate.h"
+#include "driver/conditions.h"
 #include "driver/cores.h"
 #include "driver/launch.h"
 #include "driver/layout.h"
@@ -138,6 +140,7 @@ static enum status run(const char *path, bool unused)
     TRY(read_suite(&suite, path));
     TRY(config_read(&model, suite.model.path));
     TRY(state_read(&state, &suite));
+    TRY(conditions_check(&suite));
     TRY(lock_take(suite.run));
     TRY(ownership_claim(suite.run, suite.text));
     for (int stage = 0; stage < STAGES; stage++)
@@ -322,6 +325,7 @@ static enum status command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    allocate_for_json();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     enum status st = command(argc, argv);
 

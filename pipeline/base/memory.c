@@ -4,10 +4,12 @@
 #include "base/die.h"
 #include "base/file.h"
 #include "base/human.h"
+#include "base/limits.h"
 #include "base/minmax.h"
 
 #include <inttypes.h>
 #include <malloc.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +73,7 @@ enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose)
 {
     int64_t needed = each + MEMORY_BASE;
     const int64_t limit = memory_limit();
-    enum status st = OK;
+    enum status st = limits_check_address_space(each, omp_get_max_threads(), purpose);
     MPI_Comm node = comm_of_node(comm);
     int ranks;
 
@@ -83,6 +85,23 @@ enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose)
                     "only %s; give it more memory or fewer ranks a node, or make it smaller",
                     purpose, human_bytes((double)needed), ranks, ranks == 1 ? "" : "s",
                     human_bytes((double)limit));
+    return agree(comm, st);
+}
+
+enum status memory_check_shared(MPI_Comm comm, int64_t bytes, const char *purpose)
+{
+    MPI_Comm node = comm_of_node(comm);
+    enum status st = OK;
+    int ranks;
+
+    MPI_Comm_size(node, &ranks);
+    MPI_Comm_free(&node);
+    if (ranks > 1 && bytes > limits_shared(ranks))
+        st = refuse(E_SPACE, "%s needs %s of shared memory for its %d ranks of a node, but "
+                    "/dev/shm has only %s for it; make it larger (docker run --shm-size), or use "
+                    "one rank and more threads (OMP_NUM_THREADS), which shares nothing", purpose,
+                    human_bytes((double)bytes), ranks,
+                    human_bytes((double)limits_shared(ranks)));
     return agree(comm, st);
 }
 

@@ -16,10 +16,15 @@ enum { MEMORY_BASE = 38 << 20 };
 /* Bytes that the processes of this job may use together on this node.  Local. */
 int64_t memory_limit(void);
 
-/* Refuse if the ranks of some node need more than its limit; the message has both figures.
+/* Refuse if the ranks of some node need more than its limit, or a rank more than its limit of
+ * address space (limits.h); the message has both figures.
  *   each    bytes that this rank will allocate
  * Collective.  E_SPACE. */
 enum status memory_check(MPI_Comm comm, int64_t each, const char *purpose);
+
+/* Refuse if the ranks of some node cannot share `bytes` in its /dev/shm.  One rank shares with
+ * nobody.  Collective.  E_SPACE. */
+enum status memory_check_shared(MPI_Comm comm, int64_t bytes, const char *purpose);
 
 /* From now on let malloc() reuse freed blocks, except large ones, instead of returning them to the
  * kernel.  Libraries allocate and free buffers of some megabytes for each chunk that they compress,

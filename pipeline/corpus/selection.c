@@ -1,7 +1,7 @@
 #include "corpus/selection.h"
 #include "base/allocate.h"
 #include "base/random.h"
-#include "corpus/corpus.h"
+#include "corpus/provenance.h"
 #include "suite/paths.h"
 #include "suite/tasks.h"
 
@@ -17,6 +17,7 @@ static enum status list_shards(const struct suite *suite, char (**paths)[PATH_LE
     TRY(corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count));
     *paths = allocate(corpus.files, sizeof **paths);
     *count = corpus.files;
+    TRY(provenance_check(suite, &corpus));
     for (int file = 0; file < corpus.files; file++) {
         paths_tokens((*paths)[file], suite, file);
         REQUIRE(file_exists((*paths)[file]), E_USAGE, "%s is not there yet: run tokenize first",

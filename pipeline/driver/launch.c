@@ -1,6 +1,7 @@
 #include "driver/launch.h"
 #include "base/die.h"
 #include "base/file.h"
+#include "base/limits.h"
 #include "driver/command.h"
 #include "driver/complaints.h"
 #include "driver/environment.h"
@@ -122,6 +123,7 @@ static _Noreturn void become_starter(const struct launch *launch, struct command
 {
     if (!launch->one_task)
         environment_of_one_machine();
+    limits_raise();
     setenv("OMP_NUM_THREADS", line->threads, 1);
     sigprocmask(SIG_SETMASK, unblocked, NULL);
     setpgid(0, 0);
@@ -230,19 +232,27 @@ static enum status run_child(const struct launch *launch, char *program)
     return st;
 }
 
+enum status launch_check_starter(enum starter starter)
+{
+    const bool srun = starter == STARTER_SRUN;
+    enum status st;
+
+    REQUIRE(command_exists(srun ? "srun" : "mpirun"), E_IO, "there is no %s in PATH; %s",
+            srun ? "srun" : "mpirun", srun ? "set start=mpirun in slurm/site.sh"
+            : "install Open MPI (Debian: openmpi-bin) or load its module");
+done:
+    return st;
+}
+
 enum status launch(const struct launch *launch)
 {
-    const char *starter = launch->starter == STARTER_SRUN ? "srun" : "mpirun";
     const struct sigaction on_stops = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
     struct sigaction before[sizeof STOPS / sizeof *STOPS];
     char program[PATH_LENGTH];
     enum status st;
 
     TRY(find_beside(program, launch->program));
-    REQUIRE(command_exists(starter), E_IO, "there is no %s in PATH; %s", starter,
-            launch->starter == STARTER_SRUN
-            ? "set start=mpirun in slurm/site.sh"
-            : "install Open MPI (Debian: openmpi-bin) or load its module");
+    TRY(launch_check_starter(launch->starter));
     for (size_t s = 0; s < sizeof STOPS / sizeof *STOPS; s++)
         sigaction(STOPS[s], &on_stops, &before[s]);
     st = run_child(launch, program);

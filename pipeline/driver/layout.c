@@ -1,5 +1,7 @@
 #include "driver/layout.h"
+#include "base/limits.h"
 #include "base/memory.h"
+#include "base/minmax.h"
 #include "base/threads.h"
 #include "driver/cores.h"
 #include "driver/stage.h"
@@ -8,7 +10,10 @@
 
 struct nodes layout_nodes_here(void)
 {
-    return (struct nodes){ .count = 1, .cores = cores_available(), .memory = memory_limit() };
+    const int cores = cores_available();
+
+    return (struct nodes){ .count = 1, .cores = cores, .memory = memory_limit(),
+                           .shared = max_int64(1, limits_shared(cores)) };
 }
 
 struct nodes layout_nodes_of_task(enum stage stage, const struct suite *suite)
@@ -41,7 +46,9 @@ struct stage_host layout_host(enum stage stage, const struct suite *suite,
     host.ranks = traits->ranks != NULL ? traits->ranks(&host) : nodes.cores;
     for (;; host.ranks--) {
         host.threads = threads_within_limit(nodes.cores / host.ranks);
-        if (host.ranks == 1 || stage_node_bytes(&host, bytes_of(stage, &host)) <= nodes.memory)
+        const struct stage_memory need = bytes_of(stage, &host);
+        const bool shares = nodes.shared == 0 || need.node <= nodes.shared;
+        if (host.ranks == 1 || (shares && stage_node_bytes(&host, need) <= nodes.memory))
             return host;
     }
 }

@@ -13,6 +13,7 @@ struct nodes {
     int     count;
     int     cores;      /* of each */
     int64_t memory;     /* of each, bytes */
+    int64_t shared;     /* of it, bytes that ranks may share (/dev/shm); 0: not known */
 };
 
 struct layout {

@@ -1,4 +1,5 @@
 #include "base/human.h"
+#include "driver/conditions.h"
 #include "driver/plan.h"
 #include "driver/stage.h"
 
@@ -68,6 +69,9 @@ static void print_problems(FILE *out, const struct plan *plan, const struct suit
     else if (plan->free_disk > 0 && plan->peak_of_jobs > plan->free_disk)
         fprintf(out, "May not fit with saemill submit: the disk of %s has %s free; give a smaller "
                 "resources.at_once.\n", suite->run, human_bytes(plan->free_disk));
+    if (conditions_check(suite) != OK)
+        fprintf(out, "Cannot run here: %s.\n", refuse_reason());
+    refuse_clear();
 }
 
 void plan_print(FILE *out, const struct plan *plan, const struct suite *suite)

@@ -48,6 +48,23 @@ static void add_options(FILE *out, const struct suite *suite)
         add_word(out, "%s", suite->resources.options[o]);
 }
 
+/* Do the suite's own options say how much memory, in one of the ways that exclude each other? */
+static bool says_memory(const struct suite *suite)
+{
+    static const char *const OPTIONS[] = { "--mem", "--mem-per-cpu", "--mem-per-gpu" };
+
+    for (unsigned o = 0; o < suite->resources.options_count; o++) {
+        const char *option = suite->resources.options[o];
+        for (size_t w = 0; w < sizeof OPTIONS / sizeof *OPTIONS; w++) {
+            const size_t length = strlen(OPTIONS[w]);
+            if (strncmp(option, OPTIONS[w], length) == 0
+                && (option[length] == '=' || option[length] == '\0'))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* What a task of the stage gets. */
 static void add_resources(FILE *out, const struct sbatch *sbatch, enum stage stage)
 {
@@ -58,7 +75,8 @@ static void add_resources(FILE *out, const struct sbatch *sbatch, enum stage sta
     add_word(out, "--nodes=%d", nodes.count);
     add_word(out, "--ntasks-per-node=%d", ranks);
     add_word(out, "--cpus-per-task=%d", nodes.cores / ranks);
-    add_word(out, "--mem=%lldM", (long long)suite->resources.memory >> 20);
+    if (!says_memory(suite))
+        add_word(out, "--mem=%lldM", (long long)suite->resources.memory >> 20);
     add_word(out, "--time=%lld", (long long)suite->resources.time);
     add_options(out, suite);
 }
@@ -98,11 +116,11 @@ char *sbatch_array(const struct sbatch *sbatch, enum stage stage, const bool *ch
                    struct range chunk, const char *dependency)
 {
     const struct suite *suite = sbatch->suite;
-    char *command, comment[PATH_LENGTH];
+    char *command, comment[QUEUE_COMMENT];
     size_t length;
     FILE *out = open_memstream(&command, &length);
 
-    queue_comment(comment, suite, chunk.first);
+    queue_comment(comment, suite, stage_name(stage), chunk.first);
     fputs("sbatch --parsable", out);
     add_word(out, "--job-name=%s.%s", suite->name, stage_name(stage));
     add_word(out, "--comment=%s", comment);
@@ -126,12 +144,14 @@ char *sbatch_array(const struct sbatch *sbatch, enum stage stage, const bool *ch
 
 char *sbatch_rest(const struct sbatch *sbatch, const char *dependency)
 {
-    char *command;
+    char *command, comment[QUEUE_COMMENT];
     size_t length;
     FILE *out = open_memstream(&command, &length);
 
+    queue_comment(comment, sbatch->suite, QUEUE_REST, 0);
     fputs("sbatch --parsable", out);
-    add_word(out, "--job-name=%s.submit", sbatch->suite->name);
+    add_word(out, "--job-name=%s." QUEUE_REST, sbatch->suite->name);
+    add_word(out, "--comment=%s", comment);
     add_dependency(out, dependency);
     add_word(out, "--ntasks=1");
     add_word(out, "--time=10");

@@ -3,6 +3,8 @@
 #include "base/die.h"
 #include "corpus/selection.h"
 #include "driver/command.h"
+#include "driver/conditions.h"
+#include "driver/environment.h"
 #include "driver/sbatch.h"
 #include "driver/stage.h"
 #include "driver/suite_model.h"
@@ -183,6 +185,11 @@ done:
 /* A job that submits the rest when it can be counted. */
 static enum status submit_rest(struct submission *s, enum stage stage)
 {
+    if (s->survey.queue.rest[0] != '\0') {
+        if (!s->dry)
+            printf("the rest: job %s submits it, and waits already\n", s->survey.queue.rest);
+        return OK;
+    }
     char *dependency = dependency_on_all(s, stage_row(stage)->after), job[JOB];
     char *command = sbatch_rest(&s->sbatch, dependency);
     enum status st;
@@ -238,17 +245,20 @@ static enum status prepare(struct submission *s)
     TRY(survey_make(&s->survey, s->sbatch.suite));
     TRY(selection_check_parts(s->sbatch.suite));
     TRY(find_digits(s));
-    if (s->dry)
+    environment_of_submission();
+    if (s->dry) {
+        environment_print_submission(stdout);
         return OK;
+    }
     REQUIRE(command_exists("sbatch") && !s->survey.queue.silent, E_USAGE, "there is no Slurm here "
             "(no sbatch, or it does not answer); on one machine use saemill run %s",
             s->sbatch.path);
     REQUIRE(s->survey.holder == 0, E_USAGE, "a `saemill run` (process %ld) is at work in %s; stop "
             "it first, or let it finish", s->survey.holder, s->sbatch.suite->run);
+    TRY(conditions_check_programs(s->sbatch.suite));
     TRY(ownership_claim(s->sbatch.suite->run, s->sbatch.suite->text));
     path_print(folder, "%s/logs", s->sbatch.suite->run);
     TRY(file_make_folder(folder));
-    unsetenv("SLURM_RESTART_COUNT");    /* of the job in which the rest is submitted */
 done:
     return st;
 }

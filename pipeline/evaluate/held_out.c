@@ -15,6 +15,7 @@ enum status held_out_open(struct held_out *text, struct run *run, const struct s
     *text = (struct held_out){ .run = run, .suite = suite };
     TRY_ALL(run->comm, selection_of_evaluate(&text->selection, suite));
     TRY(memory_check(run->comm, bytes, purpose));
+    TRY(memory_check_shared(run->comm, weights_bytes(config, precision), purpose));
     TRY(weights_read(&text->weights, config, precision, suite->model.path, run->comm));
     text->ids = allocate(block * suite->corpus.context, sizeof *text->ids);
     text->origins = allocate(block, sizeof *text->origins);

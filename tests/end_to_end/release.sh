@@ -64,7 +64,7 @@ is_found() {
 notices_a_wrong_score() {
     mkdir "$dir/scored"
     cp -r "$dir/run/tokens" "$dir/scored"
-    is_found "$dir/scored/release" score:gamma:0.5 ' says gamma 0.5'
+    is_found "$dir/scored/release" score:mse:0.5 ' says mse 0.5'
 }
 
 # The sums cannot tell; parameters, scores and manifest can.
@@ -88,7 +88,7 @@ notices_scores_that_are_not_the_runs() {
     mkdir "$dir/evaluated"
     cp -r "$dir/run/evaluate" "$dir/evaluated"
     last=$(basename "$(find "$release" -name 'average_*' | LC_ALL=C sort | tail -n 1)")
-    is_found "$dir/evaluated/release" "score:gamma:0.5:$last" "$last/scores.json is not what release makes"
+    is_found "$dir/evaluated/release" "score:mse:0.5:$last" "$last/scores.json is not what release makes"
 }
 
 # The shards' sums are compared, without the rows: of one a harvested shard has another, and of one

@@ -114,6 +114,65 @@ output_that_cannot_be_written_is_an_error() {
     full_output bin/saemill-tokenize "$dir/suite.yaml"
 }
 
+# refused_as STATUS WORD COMMAND...: in one sentence.
+refused_as() {
+    wanted=$1 word=$2 status=0
+    shift 2
+    timeout -s KILL "$hung" "$@" > "$dir/out" 2> "$dir/all" || status=$?
+    cat "$dir/out" "$dir/all"
+    [ "$status" = "$wanted" ]
+    grep "^saemill" "$dir/all" > "$dir/err"
+    refusal "$word"
+}
+
+a_missing_gnuplot_is_said_at_the_start() {
+    rm -rf "$dir/run" "$dir/path"
+    mkdir "$dir/path"
+    ln -s "$(command -v mpirun)" "$dir/path/mpirun"
+    refused_as 3 "no gnuplot in PATH" "$(command -v env)" PATH="$dir/path" \
+        "$PWD/bin/saemill" run "$dir/suite.yaml"
+    [ ! -e "$dir/run" ]
+    env PATH="$dir/path" bin/saemill plan "$dir/suite.yaml" | tee "$dir/out" \
+        | grep "^Cannot run here: there is no gnuplot"
+}
+
+limits_are_known_before_the_start() {
+    rm -rf "$dir/run"
+    refused_as 6 "open files, but the limit is 32" \
+        prlimit --nofile=32:32 bin/saemill run "$dir/suite.yaml"
+    refused_as 6 "files may have 102 kB at most" \
+        prlimit --fsize=102400:102400 bin/saemill run "$dir/suite.yaml"
+    prlimit --fsize=102400:102400 bin/saemill plan "$dir/suite.yaml" \
+        | grep "^Cannot run here: files may have 102 kB"
+    [ ! -e "$dir/run" ]
+}
+
+soft_limits_are_raised() {
+    rm -rf "$dir/run"
+    prlimit --nofile=32: --fsize=102400: bin/saemill run "$dir/suite.yaml"
+}
+
+address_space_is_a_limit() {
+    [ -e "$dir/run/shuffle" ]
+    rm -rf "$dir/run/train" "$dir/run/evaluate" "$dir/run/release"
+    refused_as 6 "of address space in each rank of 2 threads" \
+        env OMP_NUM_THREADS=2 prlimit --as=440000000 bin/saemill-train "$dir/suite.yaml"
+    OMP_NUM_THREADS=2 timeout -s KILL "$hung" \
+        prlimit --as=1000000000 bin/saemill-train "$dir/suite.yaml"
+}
+
+# Under it: with so much /dev/shm; the model has 17 MB of weights.
+with_shared="unshare --mount --propagation private sh -c 'mount -t tmpfs -o size=16m tmpfs /dev/shm
+    exec \"\$@\"' sh"
+
+a_small_dev_shm_is_said_or_done_without() {
+    rm -rf "$dir/run"
+    stage 1 tokenize "$dir/suite.yaml"
+    eval refused_as 6 "'of shared memory for its 2 ranks'" "$with_shared" \
+        "$MPIRUN -n 2 bin/saemill-harvest $dir/suite.yaml"
+    eval timeout -s KILL "$hung" "$with_shared" bin/saemill run "$dir/suite.yaml"
+}
+
 try ordinary_threads
 try dynamic_teams_are_switched_off
 try fewer_threads_are_allowed_than_asked_for
@@ -122,4 +181,11 @@ try a_run_stays_on_its_machine_in_a_batch_job
 try mpirun_says_why_it_cannot_start
 try mpirun_is_silent_when_a_rank_said_why
 try output_that_cannot_be_written_is_an_error
+try a_missing_gnuplot_is_said_at_the_start
+try limits_are_known_before_the_start
+try soft_limits_are_raised
+try address_space_is_a_limit
+if [ "$(id -u)" = 0 ]; then
+    try a_small_dev_shm_is_said_or_done_without
+fi
 finish
