@@ -2,6 +2,7 @@
  * definition in Python, tests/golden/gpt2-random/tokenizer.py), and take any bytes. */
 #include "base/allocate.h"
 #include "corpus/tokenizer.h"
+#include "corpus/tokenizer_kind.h"
 #include "tests/unit/scratch.h"
 
 #include <jansson.h>
@@ -42,6 +43,57 @@ static void gives_the_ids_of_the_reference(void **state)
     }
     tokenizer_close(&tokenizer);
     json_decref(cases);
+}
+
+/* The licence of this project, again and again, with lines of other scripts and of odd bytes. */
+static char *long_text(int64_t *bytes)
+{
+    static const char ODD[] = "\n\xe2\x96\x81 \xc3\xa9t\xc3\xa9\n\xe6\x96\x87\xe5\xad\x97\n\xff\n \n\n\n\t  x";
+    char *licence, *text;
+    int64_t size;
+
+    assert_int_equal(file_read("LICENSE", &licence, &size), OK);
+    text = allocate(8 * (size + 32), 1);
+    *bytes = 0;
+    for (int i = 0; i < 8; i++) {
+        memcpy(text + *bytes, licence + i, (size_t)(size - i));
+        memcpy(text + *bytes + size - i, ODD, sizeof ODD - 1);
+        *bytes += size - i + (int64_t)sizeof ODD - 1;
+    }
+    free(licence);
+    return text;
+}
+
+/* Long texts are cut, since the library takes much memory; the text here is short enough for it to
+ * be encoded as a whole, and is cut by hand. */
+static void gives_the_same_ids_to_a_text_that_is_cut(void **state)
+{
+    int64_t bytes, whole_count, at_id = 0, parts = 0;
+    char *text = long_text(&bytes);
+    struct tokenizer tokenizer;
+    int32_t *whole;
+
+    (void)state;
+    assert_true(bytes < 1 << 20);
+    assert_int_equal(tokenizer_open(&tokenizer, MODEL), OK);
+    assert_int_equal(tokenizer_encode(&tokenizer, text, bytes, &whole, &whole_count), OK);
+    for (int64_t at = 0, part; at < bytes; at += part, parts++) {
+        int32_t *ids;
+        int64_t count;
+
+        part = sentencepiece_cut(tokenizer.model, text + at, bytes - at, 50);
+        assert_int_equal(tokenizer_encode(&tokenizer, text + at, part, &ids, &count), OK);
+        assert_true(at_id + count <= whole_count);
+        assert_memory_equal(ids, whole + at_id, (size_t)count * sizeof *ids);
+        at_id += count;
+        free(ids);
+    }
+    assert_int_equal(at_id, whole_count);
+    if (parts < bytes / 400)
+        fail_msg("only %lld parts of %lld bytes", (long long)parts, (long long)bytes);
+    free(whole);
+    free(text);
+    tokenizer_close(&tokenizer);
 }
 
 /* Bytes of a string of hexadecimal digits.  Caller frees. */
@@ -313,6 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_the_ids_of_the_reference),
+        cmocka_unit_test(gives_the_same_ids_to_a_text_that_is_cut),
         cmocka_unit_test(gives_the_ids_of_gpt2s_definition),
         cmocka_unit_test(reads_merges_in_both_forms),
         cmocka_unit_test(finds_the_longest_added_token),
