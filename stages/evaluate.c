@@ -91,6 +91,8 @@ static enum status check_trained(const struct evaluate *evaluate)
             paths_sae(path, &evaluate->suite, placed->place.read, placed->saes[i]->name, ".h5");
             REQUIRE(file_exists(path), E_USAGE, "cannot evaluate %s: it is not there; run train "
                     "first", path);
+            TRY(saefile_check_place(path, placed->place.read, placed->saes[i],
+                                    evaluate->suite.text));
         }
     }
 done:
@@ -296,14 +298,28 @@ done:
 
 /* --- all of it ----------------------------------------------------------------------- */
 
+/* Autoencoders without scores. */
+static int64_t count_missing(const struct evaluate *evaluate)
+{
+    int64_t count = 0;
+
+    for (int t = 0; t < evaluate->places; t++)
+        count += evaluate->missing[t].placed.count;
+    return count;
+}
+
 /* Collective. */
 static enum status evaluate_all(struct evaluate *evaluate)
 {
+    char path[PATH_LENGTH];
     enum status st;
 
     evaluate->host = find_host(evaluate);
     TRY(held_out_open(&evaluate->text, evaluate->run, &evaluate->suite, &evaluate->config,
                       evaluate->precision, bytes_needed(evaluate), "evaluate"));
+    paths_scores(path, &evaluate->suite, evaluate->missing[0].placed.place.read, "");
+    TRY_ROOT(evaluate->run->comm,
+             file_check_disk(path, EVALUATE_SCORES_BYTES * count_missing(evaluate), "evaluate"));
     evaluate->text.planned = count_passes(evaluate);
     run_note(evaluate->run, "%d place%s, %lld held-out sequences, %lld passes over them",
              evaluate->places, evaluate->places == 1 ? "" : "s",

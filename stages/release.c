@@ -101,6 +101,7 @@ static enum status export_entry(const struct work *work, const struct entry *ent
     enum status st;
 
     paths_sae(from, &work->suite, entry->tap, entry->sae.name, ".h5");
+    TRY(saefile_check_place(from, entry->tap, &entry->sae, work->suite.text));
     TRY(saefile_read(&sae, from));
     path_print(to, "%s/%s/params.npz", work->part, entry->folder);
     TRY(file_make_folder_above(to));

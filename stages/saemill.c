@@ -3,9 +3,11 @@
  * It is no MPI program; each stage is one, and is started under mpirun.  What it knows of
  * a run it sees from the files in the run folder, so that it needs no memory of its own.
  */
+#include "base/allocate.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/output.h"
+#include "corpus/selection.h"
 #include "driver/calibrate.h"
 #include "driver/conditions.h"
 #include "driver/cores.h"
@@ -113,6 +115,7 @@ static enum status complete_stage(enum stage stage, const char *path, const stru
                stage_row(stage)->makes);
         return OK;
     }
+    TRY(selection_check_parts(suite));
     TRY(run_stage(stage, path, suite, layout_of(stage, suite, model, layout_nodes_here())));
     state_free(state);
     TRY(state_read(state, suite));
@@ -323,6 +326,7 @@ static enum status command(int argc, char **argv)
 int main(int argc, char **argv)
 {
     setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);     /* as in run_start() */
+    allocate_for_json();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     enum status st = command(argc, argv);
 

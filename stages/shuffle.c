@@ -68,6 +68,7 @@ static enum status open_stream(struct activations *input, const struct work *wor
                 "saemill-harvest finish first", name, paths[shard]);
     }
     TRY(activations_open(input, paths, (int)work->shards));
+    TRY(activations_check_tap(input, tap));
 done:
     free(paths);
     return st;

@@ -14,7 +14,9 @@
 #include "base/split.h"
 #include "corpus/corpus.h"
 #include "corpus/documents.h"
+#include "corpus/provenance.h"
 #include "corpus/sequences.h"
+#include "corpus/tokenize_stage.h"
 #include "corpus/tokenizer.h"
 #include "lm/config.h"
 #include "suite/paths.h"
@@ -209,6 +211,33 @@ done:
     return st;
 }
 
+/* Local. */
+static enum status check_disk(const char *path, const char *shard)
+{
+    int64_t bytes;
+    enum status st;
+
+    TRY(file_size(path, &bytes));
+    TRY(file_check_disk(shard, tokenize_stage_least_bytes(bytes), "tokenize"));
+done:
+    return st;
+}
+
+/* Begin the shard of a corpus file.  For rank 0. */
+static enum status create_shard(struct work *work, struct tokens_writer *writer, const char *shard,
+                                const char *path)
+{
+    struct tokens_source source = { .files = work->corpus.files };
+    enum status st;
+
+    TRY(provenance_of(path, &source.bytes, &source.hash));
+    TRY(tokens_create(writer, shard, work->suite.corpus.context, work->special, path,
+                      work->suite.text));
+    TRY(tokens_tell_source(writer, &source));
+done:
+    return st;
+}
+
 /* One corpus file to one token shard.  Collective. */
 static enum status tokenize_file(struct work *work, const char *path, int file)
 {
@@ -219,12 +248,11 @@ static enum status tokenize_file(struct work *work, const char *path, int file)
     paths_tokens(shard, &work->suite, file);
     if (comm_file_exists(work->run->comm, shard))
         return OK;
+    TRY_ROOT(work->run->comm, check_disk(path, shard));
     for (int part = 0; part < TOKENS_PARTS; part++)
         work->parts[part] = (struct sequences){ .context = work->suite.corpus.context,
                                                 .special = work->special };
-    TRY_ALL(work->run->comm, work->run->rank != 0 ? OK
-            : tokens_create(&writer, shard, work->suite.corpus.context, work->special, path,
-                            work->suite.text));
+    TRY_ROOT(work->run->comm, create_shard(work, &writer, shard, path));
     TRY(corpus_is_ids(path) ? tokenize_ids(work, &writer, path, file)
                             : tokenize_text(work, &writer, path, file));
     run_note(work->run, "%s: %lld sequences for training, %lld held out", path,
@@ -290,6 +318,7 @@ int main(int argc, char **argv)
     work.holdout_below = (uint64_t)ldexp(work.suite.corpus.holdout, 64);
     TRY_ALL(run.comm, corpus_list(&work.corpus, work.suite.corpus.files,
                                   work.suite.corpus.files_count));
+    TRY_ROOT(run.comm, provenance_check(&work.suite, &work.corpus));
     TRY_ALL(run.comm, read_model(&work));
     TRY_ALL(run.comm, open_tokenizer(&work));
     TRY(run_check_task(&run, work.corpus.files));

@@ -89,10 +89,13 @@ done:
 static enum status start_stream(struct train *train, struct trainings *trainings)
 {
     struct run *run = &train->run;
+    char folder[PATH_LENGTH];
     enum status st;
 
     TRY(memory_check(run->comm, trainings_bytes(trainings, run->size, omp_get_max_threads()),
                      "train"));
+    trainings_path(folder, trainings, &trainings->members[0], "");
+    TRY_ROOT(run->comm, file_check_disk(folder, trainings_disk_bytes(trainings), "train"));
     TRY(trainings_open(trainings, run->comm));
     for (int i = 0; i < trainings->count; i++)
         if (trainings->members[i].unfinished)

@@ -80,7 +80,8 @@ static inline double planted_recovered(const struct planted *planted, const floa
     for (int64_t i = 0; i < planted->atoms; i++) {
         float best = 0;
         for (int64_t k = 0; k < latents; k++) {
-            const double norm = sqrt(values_sum_squares(decoder + k * planted->inputs, planted->inputs));
+            const double norm = sqrt(
+                values_sum_squares(decoder + k * planted->inputs, planted->inputs));
             best = fmaxf(best, cosine[i * latents + k] / (float)norm);
         }
         recovered += best > 0.95f;

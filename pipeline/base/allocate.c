@@ -1,6 +1,7 @@
 #include "base/allocate.h"
 #include "base/die.h"
 
+#include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -18,7 +19,7 @@ void *allocate(long long count, long long bytes)
     return memory;
 }
 
-/* Ask for huge pages, in the whole pages of this memory.  A failure is ignored: it is only advice. */
+/* Ask for huge pages in the whole pages of this memory.  A failure of this advice is ignored. */
 static void *in_huge_pages(char *memory, long long bytes)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -27,6 +28,20 @@ static void *in_huge_pages(char *memory, long long bytes)
     if (all > skipped + page)
         madvise(memory + skipped, (all - skipped) / page * page, MADV_HUGEPAGE);
     return memory;
+}
+
+static void *json_block(size_t bytes)
+{
+    void *block = malloc(bytes > 0 ? bytes : 1);
+
+    if (block == NULL)
+        die("no memory for %zu bytes of JSON", bytes);
+    return block;
+}
+
+void allocate_for_json(void)
+{
+    json_set_alloc_funcs(json_block, free);
 }
 
 void *allocate_big(long long count, long long bytes)

@@ -38,9 +38,12 @@ static void make_member(char member[MEMBER_BYTES + 1], const char *text, int64_t
 
 static enum status refuse_file(const char *path)
 {
-    return refuse(E_FORMAT, "%s is damaged, cut short or of an older version: it does not end with "
-                  "the checksum of what is in it; remove it, and what was made from it, and run the "
-                  "same command again", path);
+    return refuse(
+        E_FORMAT,
+        "%s is damaged, cut short or of an older version: it does not end with "
+        "the checksum of what is in it; remove it, and what was made from it, and run the "
+        "same command again",
+        path);
 }
 
 enum status checksum_cut(char *text, int64_t *bytes, const char *path)

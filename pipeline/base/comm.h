@@ -11,9 +11,10 @@
  * later than others: a rank that waits inside MPI keeps its core busy.  Collective. */
 void comm_meet(MPI_Comm comm);
 
-/* Set when a write to a file of several ranks has failed.  The ranks may then be in different
- * collective calls inside the library, so neither the file can be closed nor MPI be finalised:
- * run_finish() ends the job without. */
+/* Set when a write to a file of several ranks has failed: the ranks may then be in different
+ * collective calls inside the library, so neither the file can be closed nor MPI be finalised.
+ * Also set when HDF5 could not close a file, for a full disk, say: it would try again, and
+ * crash, when MPI is finalised.  run_finish() ends the job without. */
 extern bool comm_broken;
 
 /* A count for MPI, which takes ints.  Dies if `n` does not fit: that is a bug, since exchanges are

@@ -6,6 +6,9 @@
 
 enum { PATH_LENGTH = 1024 };
 
+/* Most bytes of a path that a person gives: names in that folder fit into PATH_LENGTH. */
+enum { PATH_LONGEST = 767 };
+
 /* snprintf() into a path; dies if it does not fit. */
 void path_print(char path[PATH_LENGTH], const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -1,4 +1,5 @@
 #include "base/run.h"
+#include "base/allocate.h"
 #include "base/die.h"
 #include "base/file.h"
 #include "base/human.h"
@@ -47,6 +48,9 @@ static enum status read_options(struct run *run, int argc, char **argv, bool *he
         } else if (run->suite != NULL) {
             return refuse(E_USAGE, "one suite file at a time, but there are two: %s and %s",
                           run->suite, argv[i]);
+        } else if (strlen(argv[i]) > PATH_LONGEST) {
+            return refuse(E_USAGE, "the path %.60s... has %zu bytes, but may have at most %d",
+                          argv[i], strlen(argv[i]), PATH_LONGEST);
         } else {
             run->suite = argv[i];
         }
@@ -95,6 +99,7 @@ enum status run_start(struct run *run, const char *stage, const char *help,
     int provided;
 
     memory_keep();
+    allocate_for_json();
     threads_settle();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
     die_handler = abort_all_ranks;

@@ -29,8 +29,9 @@ struct run {
 };
 
 /* Start MPI, settle the number of threads, switch off HDF5's own messages, read the command line,
- * catch SIGTERM, SIGINT and SIGUSR1.  --help prints `help` and ends the program.  E_USAGE if the command line is wrong, or
- * not the same on all ranks; run_finish() must be called then, too.  Collective. */
+ * catch SIGTERM, SIGINT and SIGUSR1.  --help prints `help` and ends the program.  E_USAGE if the
+ * command line is wrong, or not the same on all ranks; run_finish() must be called then, too.
+ * Collective. */
 enum status run_start(struct run *run, const char *stage, const char *help,
                       int argc, char **argv);
 

@@ -16,6 +16,8 @@ static enum status add_file(struct corpus *corpus, const char *path)
     struct stat found;
     enum status st = OK;
 
+    REQUIRE(strlen(path) <= PATH_LONGEST, E_USAGE, "corpus file %.60s... has a path of %zu bytes, "
+            "but may have at most %d", path, strlen(path), PATH_LONGEST);
     REQUIRE(path_ends(path, ".txt") || path_ends(path, ".jsonl") || path_ends(path, ".jsonl.zst")
             || corpus_is_ids(path), E_USAGE, "corpus file %s: a corpus is made of .txt, .jsonl, "
             ".jsonl.zst and .h5 files", path);

@@ -1,7 +1,7 @@
 #include "corpus/selection.h"
 #include "base/allocate.h"
 #include "base/random.h"
-#include "corpus/corpus.h"
+#include "corpus/provenance.h"
 #include "suite/paths.h"
 #include "suite/tasks.h"
 
@@ -17,6 +17,7 @@ static enum status list_shards(const struct suite *suite, char (**paths)[PATH_LE
     TRY(corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count));
     *paths = allocate(corpus.files, sizeof **paths);
     *count = corpus.files;
+    TRY(provenance_check(suite, &corpus));
     for (int file = 0; file < corpus.files; file++) {
         paths_tokens((*paths)[file], suite, file);
         REQUIRE(file_exists((*paths)[file]), E_USAGE, "%s is not there yet: run tokenize first",
@@ -44,6 +45,55 @@ enum status selection_open(struct selection *selection, const struct suite *suit
     selection->sequences = wanted > 0 && wanted < there ? wanted : there;
     permute_make(&selection->order, there, (uint64_t)seed, RANDOM_SEQUENCES, (uint64_t)part);
 done:
+    free(paths);
+    return st;
+}
+
+/* Before the text is tokenized. */
+static enum status check_corpus(const struct suite *suite)
+{
+    struct corpus corpus = {0};
+    enum status st;
+
+    REQUIRE(suite->corpus.holdout > 0, E_USAGE,
+            "%s: corpus.holdout is 0, so evaluate would have no "
+            "text to score autoencoders on; give it a share above 0, as 0.01",
+            suite->path);
+    if (corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count) != OK) {
+        refuse_clear();     /* whoever needs the corpus now says that it is not here */
+        return OK;
+    }
+    REQUIRE(corpus.files != 1 || !path_ends(corpus.paths[0], ".txt"), E_USAGE, "corpus file %s is "
+            "one document, which cannot be both trained on and held out for evaluate; cut it into "
+            "several .txt files, or lines of a .jsonl file", corpus.paths[0]);
+done:
+    corpus_free(&corpus);
+    return st;
+}
+
+enum status selection_check_parts(const struct suite *suite)
+{
+    char (*paths)[PATH_LENGTH] = NULL;
+    struct tokens tokens = {0};
+    int shards = 0;
+    enum status st;
+
+    if (list_shards(suite, &paths, &shards) != OK) {
+        refuse_clear();
+        free(paths);
+        return check_corpus(suite);
+    }
+    TRY(tokens_open(&tokens, paths, shards, suite->corpus.context));
+    const int64_t train = tokens.sequences[TOKENS_TRAIN];
+    const int64_t held_out = tokens.sequences[TOKENS_HOLDOUT];
+    REQUIRE(train > 0 && held_out > 0, E_USAGE,
+            "%s/tokens has %lld sequences for training and %lld "
+            "held out, but both are needed; set corpus.holdout (now %g) %s, or give the text as "
+            "more documents (a .txt file is one), then remove %s/tokens and go on", suite->run,
+            (long long)train, (long long)held_out, suite->corpus.holdout,
+            train > 0 ? "higher" : "lower", suite->run);
+done:
+    tokens_close(&tokens);
     free(paths);
     return st;
 }

@@ -31,6 +31,12 @@ void        selection_close(struct selection *selection);
 enum status selection_read(struct selection *selection, struct range range,
                            int32_t *ids, struct sequence_origin *origins);
 
+/* Can the whole suite be done, from training to scores?  Both parts of its tokens must hold
+ * sequences; before the tokens are there, what is known of the corpus must not exclude it.  For the
+ * driver: a harvest by itself needs no held-out text.  Local.  E_USAGE with a remedy that works;
+ * E_IO, E_FORMAT. */
+enum status selection_check_parts(const struct suite *suite);
+
 /* The training sequences that harvest takes, by suite.harvest.  As selection_open(). */
 enum status selection_of_harvest(struct selection *selection, const struct suite *suite);
 

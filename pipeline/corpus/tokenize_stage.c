@@ -11,6 +11,12 @@ double tokenize_stage_bytes(const struct stage_amounts *amounts)
     return ID_BYTES * amounts->all;
 }
 
+/* English has 4 to 5 bytes a token; ready ids take 4. */
+int64_t tokenize_stage_least_bytes(int64_t bytes)
+{
+    return (int64_t)(ID_BYTES / 5 * (double)bytes);
+}
+
 static double given_rate(const struct suite *suite)
 {
     return suite->rates.tokenize;

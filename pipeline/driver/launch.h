@@ -23,13 +23,13 @@ struct launch {
                                    NULL: no file */
 };
 
-/* Run it to its end and return its exit status; what it has to say of a failure it says
- * itself.  If it cannot, since the ranks did not start, the words of mpirun or srun are shown, and
- * the command to repeat by hand.  What is not one task of a batch job runs on this machine alone,
- * whatever batch job is around it.  The first SIGINT, SIGTERM or SIGUSR1 that this process gets meanwhile asks the
- * ranks to stop after the work in hand (SIGUSR1, which mpirun and srun pass on), the next ends
- * them at once.
- * Local.  E_STOPPED after a signal; E_IO, with words, if it cannot be started or was killed. */
+/* Run it to its end and return its exit status; what it has to say of a failure it says itself.
+ * If it cannot, since the ranks did not start, the words of mpirun or srun are shown, and the
+ * command to repeat by hand.  What is not one task of a batch job runs on this machine alone,
+ * whatever batch job is around it.  The first SIGINT, SIGTERM or SIGUSR1 that this process gets
+ * meanwhile asks the ranks to stop after the work in hand (SIGUSR1, which mpirun and srun pass
+ * on), the next ends them at once. Local.  E_STOPPED after a signal; E_IO, with words, if it
+ * cannot be started or was killed. */
 enum status launch(const struct launch *launch);
 
 /* Is there such a program?  Local.  E_IO. */

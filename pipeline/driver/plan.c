@@ -1,6 +1,7 @@
 #include "driver/plan.h"
 #include "base/memory.h"
 #include "base/split.h"
+#include "corpus/selection.h"
 #include "driver/cores.h"
 #include "driver/layout.h"
 #include "driver/suite_model.h"
@@ -107,6 +108,7 @@ enum status plan_make(struct plan *plan, const struct suite *suite)
 
     *plan = (struct plan){ .cores = cores_available() };
     TRY(suite_model_read(&model, suite));
+    TRY(selection_check_parts(suite));
     rates_of(&plan->rates, suite);
     TRY(cost_of(&plan->cost, suite, &model, &plan->rates));
     plan_memory(plan, suite, &model);

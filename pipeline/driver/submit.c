@@ -1,6 +1,7 @@
 #include "driver/submit.h"
 #include "base/allocate.h"
 #include "base/die.h"
+#include "corpus/selection.h"
 #include "driver/command.h"
 #include "driver/conditions.h"
 #include "driver/environment.h"
@@ -242,6 +243,7 @@ static enum status prepare(struct submission *s)
     dirname(dirname(s->sbatch.root));
     TRY(suite_model_read(&s->sbatch.model, s->sbatch.suite));
     TRY(survey_make(&s->survey, s->sbatch.suite));
+    TRY(selection_check_parts(s->sbatch.suite));
     TRY(find_digits(s));
     environment_of_submission();
     if (s->dry) {

@@ -1,4 +1,5 @@
 #include "driver/task.h"
+#include "corpus/selection.h"
 #include "driver/command.h"
 #include "driver/lock.h"
 #include "driver/record.h"
@@ -47,6 +48,7 @@ static enum status is_there(const struct suite *suite, const struct tasks *tasks
     int64_t count;
     enum status st;
 
+    TRY(selection_check_parts(suite));
     TRY(stage_traits(stage)->count(suite, tasks, true, &count));
     *there = task < count;
 done:

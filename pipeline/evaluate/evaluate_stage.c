@@ -161,9 +161,6 @@ static double task_work(const struct stage_host *host, const struct tap_task *ta
 
 /* --- time and disk ------------------------------------------------------------------- */
 
-/* On disk, of a score file (scores.c): 3.6 kB for contexts of 64 tokens, more with more spans. */
-static const double SCORES_BYTES = 10e3;
-
 static double given_rate(const struct suite *suite)
 {
     return suite->rates.evaluate;
@@ -188,7 +185,7 @@ static struct stage_cost cost(const struct stage_host *host, const struct stage_
     }
     cost.work = amounts->held_out / (double)suite->corpus.context * (work + means);
     cost.longest = cost.tasks > 0 ? 1 / (double)cost.tasks : 1;
-    cost.written = cost.left = SCORES_BYTES * cost.files;
+    cost.written = cost.left = EVALUATE_SCORES_BYTES * cost.files;
     return cost;
 }
 

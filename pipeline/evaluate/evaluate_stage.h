@@ -34,6 +34,9 @@ struct placed evaluate_rest(const struct placed *placed, int count);
 struct stage_memory evaluate_placed_bytes(const struct stage_host *host,
                                           const struct placed *placed);
 
+/* On disk, of a score file (scores.c): 3.6 kB for contexts of 64 tokens, more with more spans. */
+enum { EVALUATE_SCORES_BYTES = 10000 };
+
 /* The same of all of a suite's tasks. */
 struct stage_memory evaluate_bytes(const struct stage_host *host);
 

@@ -295,6 +295,8 @@ enum status safetensors_open(struct safetensors *checkpoint, const char *folder)
     checkpoint->file = allocate((long long)json_object_size(files), sizeof *checkpoint->file);
     json_object_foreach(files, name, unused) {
         struct mapped_file *file = &checkpoint->file[checkpoint->files++];
+        REQUIRE(strlen(name) < PATH_LENGTH - PATH_LONGEST - 1, E_FORMAT, "%s names a file by %zu "
+                "bytes, which is too long: %.60s...", index, strlen(name), name);
         path_print(file->path, "%s/%s", folder, name);
         REQUIRE(file_exists(file->path), E_IO, "%s names the file %s, which is not there; fetch "
                 "it", index, name);

@@ -120,8 +120,10 @@ static enum status check_manifest(const json_t *manifest, const char *path)
 
     REQUIRE(format != NULL && strcmp(format, "saemill release") == 0, E_FORMAT,
             "%s is not the manifest of a saemill release", path);
-    REQUIRE(version == MANIFEST_VERSION, E_FORMAT, "%s has version %lld; this program knows version "
-            "%d", path, (long long)version, MANIFEST_VERSION);
+    REQUIRE(version == MANIFEST_VERSION, E_FORMAT,
+            "%s has version %lld; this program knows version "
+            "%d",
+            path, (long long)version, MANIFEST_VERSION);
     for (size_t i = 0; i < count_of(manifest); i++)
         REQUIRE(folder_of(manifest, i) != NULL && strlen(folder_of(manifest, i)) <= FOLDER_LONGEST,
                 E_FORMAT, "%s names no usable folder for autoencoder %zu", path, i);

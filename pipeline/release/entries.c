@@ -190,8 +190,10 @@ enum status entries_read_release(struct entries *entries, const struct tasks *ta
     for (int i = 0; i < entries->count; i++) {
         const char *folder = find_folder(list, &entries->entry[i]);
 
-        REQUIRE(folder != NULL, E_FORMAT, "%s/manifest.json does not list the autoencoder %s, which "
-                "its suite asks for", release, entries->entry[i].sae.name);
+        REQUIRE(folder != NULL, E_FORMAT,
+                "%s/manifest.json does not list the autoencoder %s, which "
+                "its suite asks for",
+                release, entries->entry[i].sae.name);
         path_print(path, "%s/%s/scores.json", release, folder);
         TRY(read_scores(&entries->entry[i], path));
     }

@@ -238,8 +238,14 @@ static enum status draw_histograms(FILE *out, const struct entry *entries,
 {
     struct plot_series *series = allocate(count, sizeof *series);
     const struct plot plot = {
-        .title = "how often latents fire", .x_label = "share of tokens on which a latent is active",
-        .y_label = "latents", .log_x = true, .steps = true, .undrawn = !drawn, .series = series, .count = count,
+        .title = "how often latents fire",
+        .x_label = "share of tokens on which a latent is active",
+        .y_label = "latents",
+        .log_x = true,
+        .steps = true,
+        .undrawn = !drawn,
+        .series = series,
+        .count = count,
     };
     double **edges = allocate(count, sizeof *edges), **counts = allocate(count, sizeof *counts);
     enum status st;

@@ -5,7 +5,7 @@
 #include "base/utf8.h"
 #include "base/version.h"
 #include "base/walk.h"
-#include "corpus/corpus.h"
+#include "corpus/provenance.h"
 #include "corpus/tokenizer.h"
 #include "release/digests.h"
 #include "release/plot.h"
@@ -117,6 +117,7 @@ static enum status count_sequences(int64_t sequences[TOKENS_PARTS], const struct
     struct tokens tokens = {0};
     enum status st;
 
+    TRY(provenance_check(suite, corpus));
     for (int i = 0; i < corpus->files; i++)
         paths_tokens(paths[i], suite, i);
     TRY(tokens_open(&tokens, paths, corpus->files, suite->corpus.context));

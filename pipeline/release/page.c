@@ -10,12 +10,12 @@ static const char EMPTY[] = "<p class=\"empty\">", EMPTY_END[] = "</p>";
 
 /* What gnuplot draws with. */
 static const char *const ELEMENTS[] = {
-    "svg", "g", "path", "rect", "circle", "defs", "filter", "feFlood", "feComposite", "text", "tspan",
-    "title", "use", "polygon", "polyline", "line",
+    "svg",         "g",    "path",  "rect",  "circle", "defs",    "filter",   "feFlood",
+    "feComposite", "text", "tspan", "title", "use",    "polygon", "polyline", "line",
 };
 
-/* The end, with its line ends, of the first plot, or empty one, at or after *from, which becomes its beginning; NULL if
- * there is no more. */
+/* The end, with its line ends, of the first plot, or empty one, at or after *from, which becomes
+ * its beginning; NULL if there is no more. */
 static const char *find_plot(const char **from)
 {
     const char *plot = strstr(*from, PLOT), *empty = strstr(*from, EMPTY), *end;
@@ -94,8 +94,10 @@ enum status page_check_plots(const char *page, int64_t bytes, const char *path)
 
     REQUIRE((int64_t)strlen(page) == bytes, E_FORMAT, "%s holds a NUL", path);
     for (const char *from = page; (end = find_plot(&from)) != NULL; from = end)
-        REQUIRE(is_words(from, end) || plot_is_harmless(from, end), E_FORMAT, "%s: the plot at byte "
-                "%lld does more than draw; fetch it again", path, (long long)(from - page));
+        REQUIRE(is_words(from, end) || plot_is_harmless(from, end), E_FORMAT,
+                "%s: the plot at byte "
+                "%lld does more than draw; fetch it again",
+                path, (long long)(from - page));
 done:
     return st;
 }

@@ -11,12 +11,12 @@
 
 #include <stdint.h>
 
-/* Check that a page holds no NUL, and that its plots draw only: known elements, no handlers of events,
- * references to themselves only.  E_FORMAT names `path`. */
+/* Check that a page holds no NUL, and that its plots draw only: known elements, no handlers of
+ * events, references to themselves only.  E_FORMAT names `path`. */
 enum status page_check_plots(const char *page, int64_t bytes, const char *path);
 
-/* The text with PLOT_UNDRAWN in place of each plot, or of the words that say that there is nothing to
- * draw.  Caller frees. */
+/* The text with PLOT_UNDRAWN in place of each plot, or of the words that say that there is
+ * nothing to draw.  Caller frees. */
 char *page_without_plots(const char *page);
 
 #endif

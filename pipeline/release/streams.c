@@ -40,6 +40,8 @@ static enum status open_harvested(struct activations *harvested, const struct su
     }
     if (shards > 0)
         st = activations_open(harvested, paths, shards);
+    if (shards > 0 && st == OK)
+        st = activations_check_tap(harvested, tap);
     free(paths);
     return st;
 }
@@ -55,6 +57,7 @@ static enum status verify_stream(const struct suite *suite, struct tap tap, int6
     if (!file_exists(folder))
         return OK;
     TRY(activations_open_folder(&shuffled, folder));    /* compares it with the shuffle's input */
+    TRY(activations_check_tap(&shuffled, tap));
     TRY(open_harvested(&harvested, suite, tap));
     const struct row_statistics *out = &shuffled.statistics, *in = &harvested.statistics;
     REQUIRE(in->rows == 0 || (in->rows == out->rows && in->hash == out->hash), E_FORMAT,

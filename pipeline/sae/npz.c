@@ -2,6 +2,8 @@
  * the dictionary with type, order and shape, the numbers.  The format is described in
  * NumPy's documentation, "numpy.lib.format". */
 #include "base/allocate.h"
+#include "base/human.h"
+#include "base/memory.h"
 #include "sae/sae.h"
 
 #include <errno.h>
@@ -151,6 +153,18 @@ done:
     return st;
 }
 
+static enum status check_shape(const struct member *member, int64_t rows, int64_t columns)
+{
+    enum status st;
+
+    REQUIRE(member->rows == rows && member->columns == columns, E_FORMAT, "cannot read %s: its "
+            "array %s has the shape (%lld, %lld), but W_dec asks for (%lld, %lld); 0 stands for "
+            "no second dimension", member->path, member->name, (long long)member->rows,
+            (long long)member->columns, (long long)rows, (long long)columns);
+done:
+    return st;
+}
+
 /* Read one array of rows x columns; with `transpose` into values [columns, rows].
  * columns is 0 for a one-dimensional one. */
 static enum status read_array(zip_t *archive, const char *path, const char *name, float *values,
@@ -162,10 +176,7 @@ static enum status read_array(zip_t *archive, const char *path, const char *name
     enum status st;
 
     TRY(member_open(&member, archive, path, name));
-    REQUIRE(member.rows == rows && member.columns == columns, E_FORMAT, "cannot read %s: its "
-            "array %s has the shape (%lld, %lld), but W_dec asks for (%lld, %lld); 0 stands for "
-            "no second dimension", path, name, (long long)member.rows,
-            (long long)member.columns, (long long)rows, (long long)columns);
+    TRY(check_shape(&member, rows, columns));
     if (columns == 0 || transpose == member.fortran)
         TRY(read_bytes(&member, values, count * 4));
     else if (member.fortran)
@@ -191,18 +202,60 @@ static bool has_array(zip_t *archive, const char *name)
     return zip_name_locate(archive, file, 0) >= 0;
 }
 
+/* Read an array's header only. */
+static enum status read_shape(struct member *member, zip_t *archive, const char *path,
+                              const char *name)
+{
+    const enum status st = member_open(member, archive, path, name);
+
+    if (st == OK)
+        member_close(member);
+    return st;
+}
+
+/* Check the shapes of all arrays against those of W_dec and W_enc, before memory is allocated for
+ * them: a small archive may declare what no computer has. */
+static enum status check_shapes(zip_t *archive, const char *path, const struct member *decoder,
+                                const struct member *encoder)
+{
+    const int64_t latents = decoder->rows, inputs = encoder->rows, outputs = decoder->columns;
+    const bool skip = has_array(archive, "affine_skip_connection");
+    const struct { const char *name; int64_t rows, columns; bool there; } SHAPES[] = {
+        { "W_enc", inputs, latents, true },
+        { "b_enc", latents, 0, true },
+        { "b_dec", outputs, 0, true },
+        { "threshold", latents, 0, true },
+        { "affine_skip_connection", inputs, outputs, skip },
+        { "k", 1, 0, has_array(archive, "k") },
+    };
+    struct member member;
+    enum status st = OK;
+
+    for (size_t i = 0; i < sizeof SHAPES / sizeof *SHAPES; i++) {
+        if (!SHAPES[i].there)
+            continue;
+        TRY(read_shape(&member, archive, path, SHAPES[i].name));
+        TRY(check_shape(&member, SHAPES[i].rows, SHAPES[i].columns));
+    }
+    const double bytes = 4 * ((double)latents * (double)(inputs + outputs)
+                              + (skip ? (double)inputs * (double)outputs : 0));
+    REQUIRE(bytes <= (double)memory_limit(), E_SPACE, "%s needs %s of memory, but there are %s",
+            path, human_bytes(bytes), human_bytes((double)memory_limit()));
+done:
+    return st;
+}
+
 static enum status read_arrays(struct sae *sae, zip_t *archive, const char *path)
 {
     struct member decoder, encoder;
     float keep = 0;
     enum status st;
 
-    TRY(member_open(&decoder, archive, path, "W_dec"));
-    member_close(&decoder);
+    TRY(read_shape(&decoder, archive, path, "W_dec"));
     if (decoder.columns == 0)
         TRY(refuse_array(&decoder, "has one dimension; latents x inputs are needed"));
-    TRY(member_open(&encoder, archive, path, "W_enc"));
-    member_close(&encoder);
+    TRY(read_shape(&encoder, archive, path, "W_enc"));
+    TRY(check_shapes(archive, path, &decoder, &encoder));
     const int64_t latents = decoder.rows, inputs = encoder.rows, outputs = decoder.columns;
     sae_make(sae, (int32_t)inputs, (int32_t)outputs, (int32_t)latents);
     TRY(read_array(archive, path, "W_dec", sae->decoder, latents, outputs, false));

@@ -81,8 +81,9 @@ void sae_decode(const struct sae *sae, float *y, const float *f, const float *x,
  * 2 calls it; k [1], if only the k largest latents stay.  For raw activations.  Both are Local.
  *
  * Reading accepts either order of a matrix in memory (NumPy's fortran_order) and refuses
- * missing arrays, other types, shapes that do not fit together, and numbers that are not
- * finite.  Fills `sae`, which is empty on failure.  E_IO, E_FORMAT, E_NUMERIC.
+ * missing arrays, other types, shapes that do not fit together or into memory, before it
+ * allocates any, and numbers that are not finite.  Fills `sae`, which is empty on failure.
+ * E_IO, E_FORMAT, E_NUMERIC, E_SPACE.
  *
  * Writing stores the arrays uncompressed, as numpy.savez does, with one fixed date: the same
  * parameters give the same bytes.  It is not atomic: write into a .part folder, or publish

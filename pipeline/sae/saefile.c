@@ -1,11 +1,48 @@
 #include "sae/saefile.h"
 #include "base/allocate.h"
+#include "base/human.h"
+#include "base/memory.h"
 #include "kernels/adam.h"
 #include "kernels/values.h"
 #include "shard/h5.h"
+#include "suite/ownership.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+static enum status check_shape(hid_t file, const char *path, const char *name, int64_t rows,
+                               int64_t columns)
+{
+    int64_t found_rows, found_columns;
+    enum status st;
+
+    TRY(h5_shape(file, path, name, &found_rows, &found_columns));
+    REQUIRE(found_rows == rows && found_columns == columns, E_FORMAT,
+            "data set '%s' of %s is %lld x "
+            "%lld, but its attributes say %lld x %lld",
+            name, path, (long long)found_rows, (long long)found_columns, (long long)rows,
+            (long long)columns);
+done:
+    return st;
+}
+
+/* Before memory is allocated: the matrices must have the sizes that the attributes say, and fit. */
+static enum status check_sizes(hid_t file, const char *path, int64_t latents, int64_t inputs,
+                               int64_t outputs, bool skip)
+{
+    const double bytes = 4 * ((double)latents * (double)(inputs + outputs)
+                              + (skip ? (double)inputs * (double)outputs : 0));
+    enum status st;
+
+    TRY(check_shape(file, path, "encoder", latents, inputs));
+    TRY(check_shape(file, path, "decoder", latents, outputs));
+    if (skip)
+        TRY(check_shape(file, path, "skip", outputs, inputs));
+    REQUIRE(bytes <= (double)memory_limit(), E_SPACE, "%s needs %s of memory, but there are %s",
+            path, human_bytes(bytes), human_bytes((double)memory_limit()));
+done:
+    return st;
+}
 
 /* Read all but the arrays, and allocate these. */
 static enum status read_attributes(struct sae *sae, struct sae_units *units, hid_t file,
@@ -35,6 +72,7 @@ static enum status read_attributes(struct sae *sae, struct sae_units *units, hid
             E_FORMAT, "%s has impossible sizes: %lld inputs, %lld outputs, %lld latents of which "
             "it keeps %lld, scales %g and %g", path, (long long)inputs, (long long)outputs,
             (long long)latents, (long long)keep, units->scale, units->target_scale);
+    TRY(check_sizes(file, path, latents, inputs, outputs, skip != 0));
     units->centred = centred != 0;
     sae_make(sae, (int32_t)inputs, (int32_t)outputs, (int32_t)latents);
     sae->form = ARCHITECTURES[architecture].form;
@@ -89,4 +127,59 @@ done:
     if (st != OK)
         sae_free(sae);
     return st;
+}
+
+/* What a file says that it is. */
+struct place {
+    char   *site, *target, *architecture, *suite;
+    int64_t layer, latents, skip;
+};
+
+static enum status read_place(struct place *place, hid_t file, const char *path)
+{
+    enum status st;
+
+    TRY(h5_check_format(file, path, SAEFILE_FORMAT, SAEFILE_VERSION));
+    TRY(h5_read_text(file, path, "site", &place->site));
+    TRY(h5_read_text(file, path, "target", &place->target));
+    TRY(h5_read_text(file, path, "architecture", &place->architecture));
+    TRY(h5_read_text(file, path, "suite", &place->suite));
+    TRY(h5_read_int(file, path, "layer", &place->layer));
+    TRY(h5_read_int(file, path, "latents", &place->latents));
+    TRY(h5_read_int(file, path, "skip", &place->skip));
+done:
+    return st;
+}
+
+static bool is_task(const struct place *place, struct tap tap, const struct sae_task *task)
+{
+    return strcmp(place->site, site_name(tap.site)) == 0 && place->layer == tap.layer
+           && strcmp(place->target, site_name(task->target.site)) == 0
+           && strcmp(place->architecture, ARCHITECTURES[task->architecture].name) == 0
+           && place->latents == task->width && (place->skip != 0) == task->skip;
+}
+
+enum status saefile_check_place(const char *path, struct tap tap, const struct sae_task *task,
+                                const char *suite)
+{
+    struct place place = {0};
+    char name[32];
+    hid_t file = -1;
+    enum status st;
+
+    TRY(h5_open(&file, path));
+    TRY(read_place(&place, file, path));
+    REQUIRE(is_task(&place, tap, task), E_FORMAT,
+            "%s is an autoencoder of %s of layer %lld to %s, of "
+            "architecture %s and %lld latents; %s of %s belongs there: put back the file that was "
+            "there, or remove it and train it again", path, place.site, (long long)place.layer,
+            place.target, place.architecture, (long long)place.latents, task->name,
+            site_tap_name(name, tap));
+    TRY(ownership_check_made(path, place.suite, suite, "saes"));
+done:
+    free(place.suite);
+    free(place.architecture);
+    free(place.target);
+    free(place.site);
+    return h5_close(&file, path, st);
 }

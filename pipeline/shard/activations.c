@@ -171,6 +171,19 @@ done:
     return st;
 }
 
+enum status activations_check_tap(const struct activations *activations, struct tap tap)
+{
+    const struct tap found = activations->stream.tap;
+    char name[32], wanted[32];
+
+    if (found.site == tap.site && found.layer == tap.layer)
+        return OK;
+    return refuse(E_FORMAT, "%s holds rows of %s, but %s belongs there; put back the file that was "
+                  "there, or remove it and run the same command again",
+                  activations->shards.paths[0], site_tap_name(name, found),
+                  site_tap_name(wanted, tap));
+}
+
 static void free_sets(struct activations *activations)
 {
     for (int set = 0; set < ACTIVATION_SETS; set++)

@@ -33,6 +33,9 @@ enum status activations_open(struct activations *activations, char (*paths)[PATH
 /* The same for all shards of a folder: 00000.h5, 00001.h5, ...  E_USAGE if there are none. */
 enum status activations_open_folder(struct activations *activations, const char *folder);
 
+/* Refuse a stream of another site or layer than belongs at this place.  Local.  E_FORMAT. */
+enum status activations_check_tap(const struct activations *activations, struct tap tap);
+
 void        activations_close(struct activations *activations);
 
 /* Close the shard that was read last and free its memory.  The next read opens it again.  Local. */

@@ -1,6 +1,7 @@
 #include "shard/h5.h"
 #include "base/agree.h"
 #include "base/allocate.h"
+#include "base/comm.h"
 #include "base/phase.h"
 #include "base/version.h"
 #include "shard/filter.h"
@@ -182,16 +183,20 @@ enum status h5_change(hid_t *file, const char *path)
 
 enum status h5_close(hid_t *file, const char *path, enum status st)
 {
-    if (*file >= 0 && H5Fclose(*file) < 0 && st == OK)
-        st = h5_refuse(E_IO, "close", path);
+    if (*file >= 0 && H5Fclose(*file) < 0) {
+        comm_broken = true;
+        st = st != OK ? st : h5_refuse(E_IO, "close", path);
+    }
     *file = -1;
     return st;
 }
 
 enum status h5_close_set(hid_t *set, const char *path, enum status st)
 {
-    if (*set >= 0 && H5Dclose(*set) < 0 && st == OK)
-        st = h5_refuse(E_IO, "write", path);
+    if (*set >= 0 && H5Dclose(*set) < 0) {
+        comm_broken = true;
+        st = st != OK ? st : h5_refuse(E_IO, "write", path);
+    }
     *set = -1;
     return st;
 }

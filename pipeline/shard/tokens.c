@@ -69,6 +69,18 @@ done:
     return st;
 }
 
+enum status tokens_tell_source(struct tokens_writer *writer, const struct tokens_source *source)
+{
+    enum status st;
+
+    TRY(h5_write_int(writer->file, writer->path, "source_bytes", source->bytes));
+    TRY(h5_write_int(writer->file, writer->path, "source_hash",
+                     (int64_t)source->hash));
+    TRY(h5_write_int(writer->file, writer->path, "source_files", source->files));
+done:
+    return st;
+}
+
 /* Extend the three data sets of a part. */
 static enum status lengthen(const struct tokens_writer *writer, const struct tokens_sets *sets,
                             int64_t sequences)
@@ -123,6 +135,32 @@ enum status tokens_publish(struct tokens_writer *writer, enum status st)
 }
 
 /* --- reading ----------------------------------------------------------------------- */
+
+enum status tokens_read_source(struct tokens_source *source, const char *path)
+{
+    int64_t hash = 0;
+    hid_t file = -1;
+    enum status st;
+
+    *source = (struct tokens_source){ .bytes = -1 };
+    TRY(h5_open(&file, path));
+    TRY(h5_check_format(file, path, FORMAT, VERSION));
+    TRY(h5_read_text(file, path, "source", &source->path));
+    if (H5Aexists(file, "source_bytes") > 0) {
+        TRY(h5_read_int(file, path, "source_bytes", &source->bytes));
+        TRY(h5_read_int(file, path, "source_hash", &hash));
+        TRY(h5_read_int(file, path, "source_files", &source->files));
+    }
+    source->hash = (uint64_t)hash;
+done:
+    return h5_close(&file, path, st);
+}
+
+void tokens_free_source(struct tokens_source *source)
+{
+    free(source->path);
+    source->path = NULL;
+}
 
 static enum status read_special(struct special_tokens *special, hid_t file, const char *path)
 {

@@ -44,6 +44,22 @@ struct tokens_writer {
 enum status tokens_create(struct tokens_writer *writer, const char *path, int64_t context,
                           struct special_tokens special, const char *source, const char *suite);
 
+/* The corpus file that a shard was made from. */
+struct tokens_source {
+    char    *path;
+    int64_t  bytes;     /* -1 if the shard is of a version that does not say */
+    uint64_t hash;
+    int64_t  files;     /* how many corpus files there were */
+};
+
+/* Keep bytes, hash and files of the source.  Local.  E_IO, E_SPACE. */
+enum status tokens_tell_source(struct tokens_writer *writer, const struct tokens_source *source);
+
+/* Read it from the shard `path`.  tokens_free_source() accepts an empty one.
+ * Local.  E_IO, E_FORMAT. */
+enum status tokens_read_source(struct tokens_source *source, const char *path);
+void        tokens_free_source(struct tokens_source *source);
+
 /* Append sequences to a part.  Local.  E_IO, E_SPACE.
  *   ids      [sequences, context]
  *   origins  [sequences] */
@@ -64,8 +80,8 @@ struct tokens {
     int64_t *before[TOKENS_PARTS];  /* [shards.count + 1] sequences in earlier shards */
 };
 
-/* Read the headers of all shards, whose sequences must be `context` ids long: buffers of the suite's
- * context hold what is read.  `paths` is copied.  Local.  E_IO, E_FORMAT (unknown version,
+/* Read the headers of all shards, whose sequences must be `context` ids long: buffers of the
+ * suite's context hold what is read.  `paths` is copied.  Local.  E_IO, E_FORMAT (unknown version,
  * sequences of another length, shards of different special tokens). */
 enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH], int shards,
                         int64_t context);

@@ -196,7 +196,10 @@ static void put_away(struct encoder *encoder, struct codes *piece)
     int64_t at;
 
     #pragma omp atomic capture
-    { at = encoder->found.count; encoder->found.count += count; }
+    {
+        at = encoder->found.count;
+        encoder->found.count += count;
+    }
     piece->index = memcpy(encoder->found.index + at, piece->index,
                           (size_t)count * sizeof *piece->index);
     piece->value = memcpy(encoder->found.value + at, piece->value,

@@ -50,11 +50,11 @@ void loss_begin(struct penalty *penalty, const struct training *training);
 
 /* Count the entries of a pass.  Local. */
 void loss_count(struct penalty *penalty, const struct training *training,
-                   const struct lists *lists);
+                const struct lists *lists);
 
 /* Sum up, when the residuals are complete.  Collective. */
 void loss_sum_errors(struct errors *errors, const struct training *training,
-                const struct criteria *criteria, const struct residuals *residuals);
+                     const struct criteria *criteria, const struct residuals *residuals);
 
 /* The loss, and in `penalty` its derivatives.  Local, the same on every rank. */
 void loss_find(struct penalty *penalty, const struct training *training,

@@ -29,9 +29,9 @@ void step_scratch_storage(struct step_scratch *scratch, struct scratch_size size
                           struct storage *storage);
 
 /* The calling thread's own.  Local, called by all threads. */
-static inline void *step_scratch_own(const struct step_scratch *scratch)
+static inline void *step_scratch_own(const struct step_scratch *of)
 {
-    return scratch->own + omp_get_thread_num() * scratch->own_bytes;
+    return of->own + omp_get_thread_num() * of->own_bytes;
 }
 
 #endif

@@ -35,10 +35,16 @@ static void write_comment(FILE *out, const char *indent, const char *text)
     fputc('\n', out);
 }
 
+/* May the value be anything? */
+static bool is_free(const struct key *key)
+{
+    return key->type == KEY_TEXT || key->type == KEY_PATH;
+}
+
 /* After the value: what is allowed there. */
 static void write_note(FILE *out, const struct key *key)
 {
-    const char *expects = key->type == KEY_TEXT ? "" : schema_key_expects(key);
+    const char *expects = is_free(key) ? "" : schema_key_expects(key);
 
     fprintf(out, "  # %s%s%s%s%s", key->required ? "must be given" : "",
             key->required && expects[0] != '\0' ? "; " : "", expects,
@@ -49,7 +55,7 @@ static void explain_key(FILE *out, const struct key *key, const char *indent, co
 {
     write_comment(out, indent, key->meaning);
     const int column = fprintf(out, "%s%s: %s", lead, key->name, key->value);
-    if (key->type != KEY_TEXT || key->required) {
+    if (!is_free(key) || key->required) {
         fprintf(out, "%*s", column < NOTES ? NOTES - column : 0, "");
         write_note(out, key);
     }

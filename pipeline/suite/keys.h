@@ -20,6 +20,7 @@ enum { PREFIXES_MOST = 8 };     /* of train.prefixes */
 
 /* The types of keys in C. */
 #define TYPE_TEXT    char *
+#define TYPE_PATH    char *
 #define TYPE_NAME    char *
 #define TYPE_LAYERS  char *
 #define TYPE_INTEGER int64_t

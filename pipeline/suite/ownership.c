@@ -126,6 +126,42 @@ done:
     return st;
 }
 
+/* The number of a section whose line this is, or 0. */
+static int section_of_line(const char *line)
+{
+    const struct section *section = section_begun(line);
+
+    return section == NULL ? 0 : (int)(section - SUITE_SECTIONS);
+}
+
+enum status ownership_check_made(const char *path, const char *made, const char *text,
+                                 const char *until)
+{
+    char *before = strdup(made), *now = strdup(text), *was_at = before, *is_at = now;
+    int section = 0;
+    enum status st = OK;
+
+    if (before == NULL || now == NULL)
+        die("no memory for the text of a suite");
+    for (;;) {
+        const char *was = strsep(&was_at, "\n"), *is = strsep(&is_at, "\n");
+        if (was == NULL || is == NULL)
+            break;
+        section = section_of_line(is) > 0 ? section_of_line(is) : section;
+        if (strcmp(SUITE_SECTIONS[section].name, until) == 0)
+            break;
+        REQUIRE(section == 0 || strcmp(was, is) == 0
+                || is_technical(SUITE_SECTIONS[section].name, is), E_FORMAT,
+                "%s was made with '%s', but the suite says '%s': it is a file of another run; put "
+                "back the one that was there, or remove it and run the same command again", path,
+                skip_indent(was), skip_indent(is));
+    }
+done:
+    free(now);
+    free(before);
+    return st;
+}
+
 /* Is this the content of RUN/suite.yaml? */
 static bool is_claimed(const char *path, const char *content)
 {
@@ -138,7 +174,7 @@ static bool is_claimed(const char *path, const char *content)
     return same;
 }
 
-/* Is this the name of a claim that a process writes: suite.yaml.claim-PID, with .part or without? */
+/* Is this the name of an unfinished claim: suite.yaml.claim-PID, with .part or without? */
 static bool is_unfinished(const char *name)
 {
     const size_t prefix = sizeof UNFINISHED - 1;
@@ -149,9 +185,9 @@ static bool is_unfinished(const char *name)
                           || strcmp(name + prefix + digits, ".part") == 0);
 }
 
-/* Remove the unfinished files of claims, of processes that were killed in write_claim(), and nothing
- * else.  A process that is still there and misses its file finds the claim already made.  What
- * cannot be removed does no harm. */
+/* Remove the unfinished files of claims, of processes that were killed in write_claim(), and
+ * nothing else.  A process that is still there and misses its file finds the claim already made.
+ * What cannot be removed does no harm. */
 static void remove_unfinished(const char *run)
 {
     char path[PATH_LENGTH];

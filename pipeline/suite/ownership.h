@@ -9,9 +9,16 @@
 
 #include "base/refuse.h"
 
-/* Refuse if the suite file `source`, with the effective text `text`, would itself be replaced by the
- * claim, that is, if it is RUN/suite.yaml and not the claim of this very suite.  Local.  E_USAGE. */
+/* Refuse if the suite file `source`, with the effective text `text`, would itself be replaced by
+ * the claim, that is, if it is RUN/suite.yaml and not the claim of this very suite.  Local.
+ * E_USAGE. */
 enum status ownership_check_source(const char *run, const char *text, const char *source);
+
+/* Refuse the file `path` if the effective suite `made` that it was made with differs from `text` in
+ * a value that is not technical, in the sections from "model" to the one before `until`.
+ * Local.  E_FORMAT. */
+enum status ownership_check_made(const char *path, const char *made, const char *text,
+                                 const char *until);
 
 /* Claim the run folder `run` for a suite whose effective text is `text`, or refuse.  Technical
  * values may change (schema.h), and groups of autoencoders may be added after the others.

@@ -61,8 +61,10 @@ const char *schema_key_expects(const struct key *key)
     switch (key->type) {
     case KEY_TEXT:
         return "a text";
+    case KEY_PATH:
+        return "a path";
     case KEY_NAME:
-        return "made of letters, digits, '.', '_' and '-'";
+        return "made of at most 100 letters, digits, '.', '_' and '-'";
     case KEY_LAYERS:
         return "all, a layer like 7, or a range like 3-9";
     case KEY_CHOICE:

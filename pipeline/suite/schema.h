@@ -11,6 +11,7 @@
 
 enum key_type {
     KEY_TEXT,       /* char *: anything */
+    KEY_PATH,       /* char *: a path, expanded (path_value.h) */
     KEY_NAME,       /* char *: fit for a file name */
     KEY_LAYERS,     /* char *: "all", "7", "3-9" */
     KEY_CHOICE,     /* an enumeration: the number of one of `words`, from 0 */

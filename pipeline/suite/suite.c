@@ -6,6 +6,7 @@
 #include "base/human.h"
 #include "suite/diagnosis.h"
 #include "suite/ownership.h"
+#include "suite/path_value.h"
 #include "suite/value.h"
 #include "suite/yaml_limits.h"
 #include "suite/yaml_tree.h"
@@ -55,12 +56,30 @@ static int line_of(const struct yaml_tree *tree, const struct key *key, unsigned
     return diagnosis_line(tree->yaml, key->section, entry, key->name);
 }
 
+/* Keep a path with its ~ and variables expanded. */
+static enum status read_path(char **at, const struct yaml_tree *tree, const struct key *key,
+                             unsigned entry, const char *text)
+{
+    const bool plain = strpbrk(text, "~$") == NULL && strlen(text) <= PATH_LONGEST;
+    const int line = plain ? 0 : line_of(tree, key, entry);     /* takes a pass over the file */
+    char *place;
+    enum status st;
+
+    if (asprintf(&place, "%s:%d: '%s'", tree->path, line, key->name) < 0)
+        die("no memory for the text of a suite");
+    st = path_value_expand(at, text, place);
+    free(place);
+    return st;
+}
+
 static enum status read_value(void *at, const struct yaml_tree *tree, const struct key *key,
                               unsigned entry, const char *text)
 {
+    if (key->type == KEY_PATH)
+        return read_path(at, tree, key, entry, text);
     if (value_read(at, key, text))
         return OK;
-    return refuse(E_USAGE, "%s:%d: '%s' is %s%s%s, but must be %s", tree->path,
+    return refuse(E_USAGE, "%s:%d: '%s' is %s%.100s%s, but must be %s", tree->path,
                   line_of(tree, key, entry), key->name, text[0] ? "'" : "empty", text,
                   text[0] ? "'" : "", schema_key_expects(key));
 }
@@ -252,6 +271,8 @@ enum status suite_check_file(const char *path)
     struct stat about;
     enum status st;
 
+    REQUIRE(strlen(path) <= PATH_LONGEST, E_USAGE, "the path %.60s... has %zu bytes, but may have "
+            "at most %d", path, strlen(path), PATH_LONGEST);
     if (stat(path, &about) != 0)
         return file_refuse("read", path);
     REQUIRE(!S_ISDIR(about.st_mode), E_USAGE, "%s is a folder; give the suite file in it", path);

@@ -109,6 +109,8 @@ done:
 
 /* ---- which autoencoders ---- */
 
+enum { MOST_SAES = 4096 };  /* of a stream; each has files of its own */
+
 static void name_sae(struct sae_task *task)
 {
     const bool target = task->target_l0 > 0;
@@ -123,25 +125,59 @@ static void name_sae(struct sae_task *task)
              task->transcoder ? site_name(task->target.site) : "", task->skip ? "-skip" : "");
 }
 
-static enum status add_sae(struct tap_task *task, struct sae_task sae,
-                           const struct suite *suite, unsigned group)
+static void add_sae(struct tap_task *task, struct sae_task sae)
 {
-    char name[32], place[SUITE_PLACE];
-
     name_sae(&sae);
-    for (int s = 0; s < task->count; s++)
-        if (strcmp(task->saes[s].name, sae.name) == 0)
-            return refuse(E_USAGE, "%s: the suite asks twice for the autoencoder %s of %s; "
-                          "each must differ in width, sparsity, recipe or target",
-                          suite_place(place, suite, "saes", group, "widths"), sae.name,
-                          site_tap_name(name, task->tap));
     task->saes[task->count++] = sae;
-    return OK;
 }
 
-static unsigned saes_of(const struct suite_saes *group)
+/* By name, and those of one name as in the suite. */
+static int compare_saes(const void *a, const void *b)
 {
-    return group->widths_count * (group->sparsities_count + group->target_l0_count);
+    const struct sae_task *one = *(const struct sae_task *const *)a;
+    const struct sae_task *other = *(const struct sae_task *const *)b;
+    const int order = strcmp(one->name, other->name);
+
+    return order != 0 ? order : (one > other) - (one < other);
+}
+
+/* Refuse two autoencoders of one name. */
+static enum status check_names(const struct tap_task *task, const struct suite *suite)
+{
+    const struct sae_task **sorted = allocate(task->count, sizeof *sorted);
+    char name[32], place[SUITE_PLACE];
+    enum status st = OK;
+
+    for (int s = 0; s < task->count; s++)
+        sorted[s] = &task->saes[s];
+    qsort(sorted, (size_t)task->count, sizeof *sorted, compare_saes);
+    for (int s = 1; s < task->count; s++)
+        REQUIRE(strcmp(sorted[s - 1]->name, sorted[s]->name) != 0, E_USAGE, "%s: the suite asks "
+                "twice for the autoencoder %s of %s; each must differ in width, sparsity, recipe "
+                "or target", suite_place(place, suite, "saes",
+                                         (unsigned)(sorted[s]->group - suite->saes), "widths"),
+                sorted[s]->name, site_tap_name(name, task->tap));
+done:
+    free(sorted);
+    return st;
+}
+
+/* The number of a group's autoencoders of a tap: less than 2^44. */
+static int64_t saes_of(const struct suite_saes *group)
+{
+    return (int64_t)group->widths_count * (group->sparsities_count + group->target_l0_count);
+}
+
+/* Can a stream have `count` autoencoders, with those of this group? */
+static enum status check_count(const struct suite *suite, unsigned group, int64_t count)
+{
+    char place[SUITE_PLACE];
+
+    if (count <= MOST_SAES)
+        return OK;
+    return refuse(E_USAGE, "%s: the suite asks for %lld autoencoders of a stream, but a stream can "
+                  "have %d; make several suites of it",
+                  suite_place(place, suite, "saes", group, "widths"), (long long)count, MOST_SAES);
 }
 
 /* What a group's autoencoders of a tap have in common. */
@@ -161,11 +197,12 @@ static struct sae_task sae_of(struct tap tap, const struct suite_saes *group)
 static enum status add_group(struct tap_task *task, const struct suite *suite, unsigned number)
 {
     const struct suite_saes *group = &suite->saes[number];
+    const int64_t count = task->count + saes_of(group);
     struct sae_task sae = sae_of(task->tap, group);
-    enum status st = OK;
+    enum status st;
 
-    task->saes = realloc(task->saes, (size_t)(task->count + (int)saes_of(group))
-                                     * sizeof *task->saes);
+    TRY(check_count(suite, number, count));
+    task->saes = realloc(task->saes, (size_t)count * sizeof *task->saes);
     if (task->saes == NULL)
         die("no memory for a list of autoencoders");
     for (unsigned w = 0; w < group->widths_count; w++) {
@@ -173,12 +210,12 @@ static enum status add_group(struct tap_task *task, const struct suite *suite, u
         sae.target_l0 = 0;
         for (unsigned s = 0; s < group->sparsities_count; s++) {
             sae.sparsity = group->sparsities[s];
-            TRY(add_sae(task, sae, suite, number));
+            add_sae(task, sae);
         }
         sae.sparsity = 0;
         for (unsigned t = 0; t < group->target_l0_count; t++) {
             sae.target_l0 = group->target_l0[t];
-            TRY(add_sae(task, sae, suite, number));
+            add_sae(task, sae);
         }
     }
 done:
@@ -194,6 +231,8 @@ enum status tasks_make(struct tasks *tasks, const struct suite *suite, int layer
 
     *tasks = (struct tasks){ .taps = allocate(flags, sizeof *tasks->taps),
                              .train = allocate(flags, sizeof *tasks->train) };
+    for (unsigned g = 0; g < suite->saes_count; g++)
+        TRY(check_count(suite, g, saes_of(&suite->saes[g])));
     TRY(recipes_check(suite));
     TRY(flag_harvest(harvested, suite, layers));
     for (unsigned g = 0; g < suite->saes_count; g++)
@@ -207,6 +246,7 @@ enum status tasks_make(struct tasks *tasks, const struct suite *suite, int layer
         for (unsigned g = 0; g < suite->saes_count; g++)
             if (wanted[g * flags + t])
                 TRY(add_group(task, suite, g));
+        TRY(check_names(task, suite));
     }
 done:
     free(wanted);

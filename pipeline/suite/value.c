@@ -1,11 +1,14 @@
 #include "suite/value.h"
 #include "base/die.h"
 #include "suite/layers.h"
+#include "suite/path_value.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { LONGEST_NAME = 100 };    /* bytes; it becomes part of a path */
 
 static const char *const UNITS[] = { "kB", "MB", "GB", "TB" };
 
@@ -47,7 +50,7 @@ static void write_word(FILE *out, const char *words, unsigned number)
 
 static bool is_name(const char *text)
 {
-    if (!isalnum((unsigned char)text[0]))
+    if (!isalnum((unsigned char)text[0]) || strlen(text) > LONGEST_NAME)
         return false;
     for (; *text != '\0'; text++)
         if (!isalnum((unsigned char)*text) && strchr("._-", *text) == NULL)
@@ -110,6 +113,7 @@ bool value_read(void *at, const struct key *key, const char *text)
             return false;
         break;
     case KEY_TEXT:
+    case KEY_PATH:
         break;
     }
     *(char **)at = strdup(text);
@@ -120,7 +124,8 @@ bool value_read(void *at, const struct key *key, const char *text)
 
 static bool is_text(const struct key *key)
 {
-    return key->type == KEY_TEXT || key->type == KEY_NAME || key->type == KEY_LAYERS;
+    return key->type == KEY_TEXT || key->type == KEY_PATH || key->type == KEY_NAME
+           || key->type == KEY_LAYERS;
 }
 
 void value_free(void *at, const struct key *key)
@@ -150,6 +155,22 @@ static void write_text(FILE *out, const char *text)
     fputc('"', out);
 }
 
+/* As a suite file has it: its dollars doubled. */
+static void write_path(FILE *out, const char *path)
+{
+    size_t length;
+    char *text;
+    FILE *doubled = open_memstream(&text, &length);
+
+    if (doubled == NULL)
+        die("no memory for a path");
+    path_value_write(doubled, path);
+    if (fclose(doubled) != 0)
+        die("no memory for a path");
+    write_text(out, text);
+    free(text);
+}
+
 const char *value_number_text(char text[32], double number)
 {
     for (int digits = 15; digits <= 17; digits++) {
@@ -165,7 +186,9 @@ void value_write(FILE *out, const struct key *key, const void *at)
     char digits[32];
     unsigned choice;
 
-    if (is_text(key)) {
+    if (key->type == KEY_PATH) {
+        write_path(out, *(char *const *)at);
+    } else if (is_text(key)) {
         write_text(out, *(char *const *)at);
     } else if (key->type == KEY_CHOICE) {
         memcpy(&choice, at, sizeof choice);

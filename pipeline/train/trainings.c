@@ -2,8 +2,10 @@
 #include "base/agree.h"
 #include "base/allocate.h"
 #include "base/minmax.h"
+#include "sae/sae.h"
 #include "shard/store.h"
 #include "suite/paths.h"
+#include "train/resume.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +95,38 @@ static struct step_needs needs_of(const struct trainings *trainings)
     return needs;
 }
 
+enum { LOG_LINE = 130 };    /* bytes of a step in a log, at most */
+
+/* Of one training, whose checkpoints have the moments, too. */
+static int64_t disk_bytes(const struct trainings *trainings, const struct member *member)
+{
+    const struct shape shape = trainings_shape(trainings, member);
+    const int64_t parameters = (int64_t)sizeof(float) * sae_parameters(
+        shape.inputs, shape.outputs, shape.latents, member->task->skip);
+    const int64_t arrays = trainings->suite->train.beta1 > 0 ? 3 : 2;
+    char stem[PATH_LENGTH], path[PATH_LENGTH];
+    int64_t there = 0, bytes;
+
+    trainings_path(stem, trainings, member, "");
+    for (int age = 0; age < CHECKPOINTS; age++) {
+        resume_path(path, stem, age);
+        if (file_exists(path) && file_size(path, &bytes) == OK)
+            there += bytes;
+    }
+    bytes = (1 + CHECKPOINTS * arrays) * parameters + LOG_LINE * member->recipe.steps - there;
+    return bytes > 0 ? bytes : 0;
+}
+
+int64_t trainings_disk_bytes(const struct trainings *trainings)
+{
+    int64_t bytes = 0;
+
+    for (int i = 0; i < trainings->count; i++)
+        if (trainings->members[i].unfinished)
+            bytes += disk_bytes(trainings, &trainings->members[i]);
+    return bytes;
+}
+
 int64_t trainings_bytes(const struct trainings *trainings, int ranks, int threads)
 {
     const struct step_needs needs = needs_of(trainings);
@@ -118,6 +152,7 @@ static enum status open_stream(struct trainings *trainings, struct batch_reader 
 
     paths_shuffle(folder, trainings->suite, tap);
     TRY(batch_reader_open(reader, comm, folder, trainings->suite->train.batch));
+    TRY_ALL(comm, activations_check_tap(&reader->activations, tap));
     REQUIRE(reader->activations.stream.width == trainings->width[tap.site], E_USAGE,
             "the rows in %s have %d values, those of the model have %d: they are another model's",
             folder, reader->activations.stream.width, trainings->width[tap.site]);

@@ -49,6 +49,10 @@ void trainings_free(struct trainings *trainings);
  * that gets most.  Local. */
 int64_t trainings_bytes(const struct trainings *trainings, int ranks, int threads);
 
+/* Disk that the unfinished trainings will take at most, next to their checkpoints of now: logs,
+ * autoencoders, checkpoints.  Local. */
+int64_t trainings_disk_bytes(const struct trainings *trainings);
+
 /* Open the streams that the unfinished trainings need, and make the memory of a step.  Collective.
  * E_IO, E_FORMAT, E_NUMERIC; E_USAGE if rows have another width, or streams do not belong
  * together. */

@@ -67,7 +67,8 @@ static enum status write_shard(const char *path, struct range shard, struct acti
     enum status st;
 
     path_print(part, "%s.part", path);
-    TRY(activation_writer_create(&writer, MPI_COMM_SELF, part, STREAM, shard.end - shard.first, ""));
+    TRY(activation_writer_create(&writer, MPI_COMM_SELF, part, STREAM, shard.end - shard.first,
+                                 ""));
     for (int64_t first = shard.first; first < shard.end; first += step) {
         const struct range rows = { first, first + step < shard.end ? first + step : shard.end };
 

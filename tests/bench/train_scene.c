@@ -99,7 +99,8 @@ static int descending(const void *a, const void *b)
 }
 
 /* What the products of a row with `l0` latents exceed, on average. */
-static double find_threshold(const struct training *whole, const struct packed_rows *rows, double l0)
+static double find_threshold(const struct training *whole, const struct packed_rows *rows,
+                             double l0)
 {
     const int64_t inputs = whole->inputs, latents = whole->latents;
     float *pre = allocate(PROBE * latents, sizeof *pre);

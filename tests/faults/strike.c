@@ -566,10 +566,10 @@ double MPI_Wtime(void)
 /* --- thousands of points ------------------------------------------------------------- */
 
 /* A stage takes longer to load and to start MPI than to do a small suite.  So, where STRIKE_SERVE
- * is the number of a socket, a process of one rank (without mpirun) stops after MPI_Init_thread() and
- * takes requests.  A request is TEXT bytes: a STRIKE, which may be empty.  For each request a child
- * goes on as the stage, and the answer is how the child ended: the int of wait().  A child that is
- * stopped goes on at once. */
+ * is the number of a socket, a process of one rank (without mpirun) stops after MPI_Init_thread()
+ * and takes requests.  A request is TEXT bytes: a STRIKE, which may be empty.  For each request a
+ * child goes on as the stage, and the answer is how the child ended: the int of wait().  A child
+ * that is stopped goes on at once. */
 static void serve(int fd)
 {
     char request[TEXT];

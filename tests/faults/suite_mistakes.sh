@@ -64,6 +64,31 @@ a_missing_model()  { mistake 's,path: .*,path: /nowhere/model,' /nowhere/model/c
 a_missing_corpus() { mistake "s,files: .*,files: [$dir/nowhere/*.txt]," "$dir/nowhere" \
                          corpus.files; }
 
+# Without held-out text days of work would end in evaluate; the remedy that is named works.
+nothing_held_out() {
+    mkdir -p "$dir/one"
+    cat LICENSE LICENSE > "$dir/one/book.txt"
+    sed "s,run: .*,run: $dir/unheld,; s,files: .*,files: [$dir/one/book.txt]," "$dir/suite.yaml" \
+        > "$dir/unheld.yaml"
+    not_started() {
+        for verb in plan submit run; do
+            if timeout "$hung" bin/saemill $verb "$1" > "$dir/out" 2> "$dir/err"; then return 1; fi
+            refusal "$2" "$3"
+        done
+    }
+    not_started "$dir/unheld.yaml" "$dir/one/book.txt" "cut it into"
+    sed 's/holdout: .*/holdout: 0/' "$dir/suite.yaml" > "$dir/wrong.yaml"
+    not_started "$dir/wrong.yaml" corpus.holdout "above 0"
+    sed "s,run: .*,run: $dir/unheld,; s/holdout: .*/holdout: 1e-9/" "$dir/suite.yaml" \
+        > "$dir/wrong.yaml"
+    stage 1 tokenize "$dir/wrong.yaml"
+    not_started "$dir/wrong.yaml" "0 held out" "remove $dir/unheld/tokens"
+    rm -r "$dir/unheld/tokens"
+    sed -i 's/holdout: .*/holdout: 0.1/' "$dir/wrong.yaml"
+    stage 1 tokenize "$dir/wrong.yaml"
+    bin/saemill plan "$dir/wrong.yaml" > /dev/null
+}
+
 # A path that leads back to itself.
 a_circle_of_links() {
     ln -s circle "$dir/circle"
@@ -106,7 +131,7 @@ for claim in an_unknown_key a_wrong_type a_list_for_a_scalar a_scalar_for_a_list
     a_number_beyond_all a_layer_out_of_range a_layer_of_autoencoders_out_of_range \
     two_of_one_name a_site_not_harvested tabs a_key_twice no_autoencoders an_empty_file \
     a_file_that_is_no_yaml a_file_of_a_gigabyte a_file_that_is_not_there a_folder \
-    a_missing_model a_missing_corpus a_circle_of_links \
+    a_missing_model a_missing_corpus nothing_held_out a_circle_of_links \
     a_suite_file_in_the_place_of_the_claim a_page_of_zeros four_megabytes_of_anything; do
     try $claim
 done

@@ -55,7 +55,8 @@ static enum status write_shard(MPI_Comm comm, const char *path, enum store store
 
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &size);
-    TRY(activation_writer_create(&writer, comm, path, (struct stream){ TAP, WIDTH, store }, rows, "s"));
+    TRY(activation_writer_create(&writer, comm, path, (struct stream){ TAP, WIDTH, store }, rows,
+                                 "s"));
     for (int64_t first = 0; first < chunks; first += 2 * size) {
         int64_t from = (first + 2 * rank) * CHUNK_ROWS, to = from + 2 * CHUNK_ROWS;
         from = from < rows ? from : rows;
@@ -191,8 +192,9 @@ static void refuses_nan(const char *path)
 
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     values[WIDTH + 2] = NAN;
-    CHECK(activation_writer_create(&writer, MPI_COMM_WORLD, path, (struct stream){ TAP, WIDTH, STORE_F32 },
-                            3, "") == OK);
+    CHECK(activation_writer_create(&writer, MPI_COMM_WORLD, path,
+                                   (struct stream){ TAP, WIDTH, STORE_F32 }, 3, "")
+          == OK);
     CHECK(activation_writer_write(&writer, (struct range){ 0, rank == 0 ? 3 : 0 }, values, origins)
           == E_NUMERIC);
     CHECK(activation_writer_close(&writer, E_NUMERIC) == E_NUMERIC);

@@ -59,7 +59,8 @@ static void write_input(char paths[3][PATH_LENGTH], const struct trial *t)
         CHECK(activation_writer_create(&writer, MPI_COMM_SELF, paths[shard],
                                 (struct stream){ TAP, WIDTH, t->store }, rows, "") == OK);
         CHECK(activation_writer_write(&writer, (struct range){ 0, rows }, values + first * bytes,
-                               origins + first) == OK);
+                                      origins + first)
+              == OK);
         CHECK(activation_writer_close(&writer, OK) == OK);
     }
     free(origins);

@@ -283,8 +283,10 @@ static void feeds_the_rows_in_order(const struct ranked *here)
         const struct range mine = { 0, here->rank == 0 ? count : 0 };
         path_print(path, "%s/%05d.h5", here->folder, shard);
         CHECK(activation_writer_create(&writer, MPI_COMM_WORLD, path, stream, count, "none") == OK);
-        CHECK(activation_writer_write(&writer, here->rank == 0 ? mine : (struct range){ count, count },
-                               rows + first * INPUTS, origins + first) == OK);
+        CHECK(activation_writer_write(&writer,
+                                      here->rank == 0 ? mine : (struct range){ count, count },
+                                      rows + first * INPUTS, origins + first)
+              == OK);
         CHECK(activation_writer_close(&writer, OK) == OK);
     }
     CHECK(batch_reader_open(&feed, MPI_COMM_WORLD, here->folder, 700) == OK);

@@ -83,7 +83,8 @@ done:
 
 static void check_stream(const char *folder, struct stream stream)
 {
-    const int64_t rows = rows_before(BLOCKS_COUNT), bytes = stream.width * store_bytes(stream.store);
+    const int64_t rows = rows_before(BLOCKS_COUNT),
+                  bytes = stream.width * store_bytes(stream.store);
     char path[1][PATH_LENGTH], name[32], *values = allocate(rows, bytes), row[160];
     struct row_origin *origins = allocate(rows, sizeof *origins);
     struct activations got = {0};
@@ -130,7 +131,7 @@ int main(int argc, char **argv)
     for (int failing = 0; failing < 2; failing++) {
         spool_make(&spool, MPI_COMM_WORLD, LIST, STREAMS, LONGEST);
         (failing ? brings_a_failure_to_all_ranks : writes_every_row_in_its_place)(&spool,
-                                                                                 here.folder);
+                                                                                  here.folder);
         spool_free(&spool);
     }
     return ranked_finish(&here);

@@ -324,7 +324,8 @@ static void follow_in_bf16(const char *path)
     const struct packed_rows stored = { x, STORE_F32, golden.inputs, 1, NULL };
 
     start_as_golden(&training, &golden);
-    step_needs_add(&needs, &golden.recipe, (struct shape){ golden.inputs, golden.inputs, golden.latents });
+    step_needs_add(&needs, &golden.recipe,
+                   (struct shape){ golden.inputs, golden.inputs, golden.latents });
     step_make(&memory, MPI_COMM_SELF, &needs);
     for (int64_t step = 0; step < golden.recipe.steps; step++) {
         training.density = step % 2 == 0;   /* dense and sparse in turn */

@@ -412,8 +412,8 @@ static void ranks_are_as_many_as_cores_and_memory_allow(void **state)
     suite.saes[0].widths[0] = 16384;
     expect_layout(layout_of(STAGE_TRAIN, &suite, &model, with_memory(plenty)), 8, 1);
     expect_layout(layout_of(STAGE_TRAIN, &suite, &model, with_memory(1e8)), 1, 8);
-    expect_layout(layout_of(STAGE_TRAIN, &suite, &model, (struct nodes){ 16, 8, plenty }), 2, 4);
-    expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, (struct nodes){ 16, 8, 2500000000 }),
+    expect_layout(layout_of(STAGE_TRAIN, &suite, &model, (struct nodes){ 16, 8, plenty, 0 }), 2, 4);
+    expect_layout(layout_of(STAGE_SHUFFLE, &suite, &model, (struct nodes){ 16, 8, 2500000000, 0 }),
                   2, 4);
     suite_free(&suite);
 }

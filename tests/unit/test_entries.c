@@ -92,8 +92,8 @@ static void writes_a_table(void **state)
         "folder\tsite\ttarget\tlayer\trecipe\twidth\tsparsity\ttarget_l0\ttrained_on\ttokens\tce\t"
         "ce_spliced\tdelta_loss\tloss_recovered_zero\tkl\tl0\tfvu\tcosine\tgamma\tnever_active\t"
         "dense_above_10_percent\n"
-        "res/layer_11/width_512/average_l0_70\tres\tres\t11\tgemma_scope\t512\t0\t70\t0\t2040\t2.8\t3\t0.2\t0.96\t"
-        "0.1\t70.2\tnan\t0.9\t1\t7\t4\n";
+        "res/layer_11/width_512/average_l0_70\tres\tres\t11\tgemma_scope\t512\t0\t70\t0\t"
+        "2040\t2.8\t3\t0.2\t0.96\t0.1\t70.2\tnan\t0.9\t1\t7\t4\n";
     struct entries entries;
     char *text;
     int64_t size;

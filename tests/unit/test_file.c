@@ -164,7 +164,8 @@ static void asks_for_room_with_figures(void **state)
     path_print(disk, "of disk under %s, which has", scratch);
     refuse_clear();
     assert_int_equal(file_check_disk(in_scratch("not/yet/there"), 1, "the test"), OK);
-    assert_int_equal(file_check_disk(in_scratch("not/yet/there"), (int64_t)1e18, "the test"), E_SPACE);
+    assert_int_equal(file_check_disk(in_scratch("not/yet/there"), (int64_t)1e18, "the test"),
+                     E_SPACE);
     assert_non_null(strstr(refuse_reason(), "the test needs 1e+03 PB of disk"));
     assert_non_null(strstr(refuse_reason(), disk));
     refuse_clear();

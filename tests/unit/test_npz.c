@@ -1,6 +1,7 @@
 /* params.npz: NumPy's own file is read, ours is read back, and damaged ones are refused. */
 #include "base/allocate.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "sae/sae.h"
 
@@ -277,6 +278,31 @@ static void refuses_damaged_archives(void **state)
     sae_free(&want);
 }
 
+/* Of 64 MB, 64 kB are read before an array is missed. */
+static void allocates_nothing_for_arrays_that_do_not_fit(void **state)
+{
+    enum { WIDTH = 64, LATENTS = 1 << 17, LITTLE = 16 << 20 };
+    zip_t *archive;
+    struct sae sae;
+    int code;
+
+    (void)state;
+    sae_make(&sae, WIDTH, WIDTH, LATENTS);
+    assert_int_equal(sae_write_npz(&sae, SCRATCH), OK);
+    sae_free(&sae);
+    archive = zip_open(SCRATCH, 0, &code);
+    assert_non_null(archive);
+    assert_int_equal(zip_delete(archive,
+                                (zip_uint64_t)zip_name_locate(archive, "threshold.npy", 0)),
+                     0);
+    assert_int_equal(zip_close(archive), 0);
+    const int64_t before = memory_start_peak();
+    assert_int_equal(sae_read_npz(&sae, SCRATCH), E_FORMAT);
+    assert_non_null(strstr(refuse_reason(), "it has no array threshold"));
+    assert_true(memory_peak() - before < LITTLE);
+    refuse_clear();
+}
+
 static void refuses_what_is_not_there(void **state)
 {
     struct sae sae;
@@ -314,6 +340,7 @@ int main(void)
         cmocka_unit_test(reads_matrices_in_fortran_order),
         cmocka_unit_test(refuses_arrays_that_are_not_an_autoencoder),
         cmocka_unit_test(refuses_damaged_archives),
+        cmocka_unit_test(allocates_nothing_for_arrays_that_do_not_fit),
         cmocka_unit_test(refuses_what_is_not_there),
     };
 

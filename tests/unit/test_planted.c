@@ -26,8 +26,8 @@ static void assert_recovers(enum architecture_id architecture, struct recipe rec
     planted_make(&planted, INPUTS, ATOMS, ACTIVE);
     const struct planted_result result = planted_train(&planted, &recipe, ATOMS);
     free(planted.atom);
-    print_message("    %-12s %5.1f %% recovered, FVU %.3f, L0 %.2f\n", ARCHITECTURES[architecture].name,
-                  100 * result.recovered, result.fvu, result.l0);
+    print_message("    %-12s %5.1f %% recovered, FVU %.3f, L0 %.2f\n",
+                  ARCHITECTURES[architecture].name, 100 * result.recovered, result.fvu, result.l0);
     assert_true(result.recovered >= 0.9);
     assert_true(result.l0 > 0.8 * ACTIVE && result.l0 < 1.5 * ACTIVE);
 }

@@ -268,7 +268,10 @@ static void the_histogram_begins_at_one_row(void **state)
 static void counts_latents_by_their_frequency(void **state)
 {
     const int64_t fired[] = { 0, 1, 2, 100, 101, 1000, 0 };
-    const struct { int bin; int64_t latents; } expected[] = { { 0, 1 }, { 1, 1 }, { 8, 2 }, { 11, 1 } };
+    const struct {
+        int bin;
+        int64_t latents;
+    } expected[] = { { 0, 1 }, { 1, 1 }, { 8, 2 }, { 11, 1 } };
     struct score_sums sums;
     int64_t all = 0;
 

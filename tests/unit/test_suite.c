@@ -142,6 +142,66 @@ static void explained_shows_every_default(void **state)
     free(file);
 }
 
+/* As in a shell; the effective text has the outcome, which is read as it is. */
+static void paths_are_expanded(void **state)
+{
+    static const struct { const char *written, *path; } CASES[] = {
+        { "~/x", "/home/u/x" }, { "'~'", "/home/u" }, { "$SCRATCH/x", "/s c/$x" "/x" },
+        { "a/${SCRATCH}b$SCRATCH", "a//s c/$xb/s c/$x" }, { "a/~/$$HOME", "a/~/$HOME" },
+        { "./~x", "./~x" },
+    };
+    struct suite suite, again;
+
+    (void)state;
+    setenv("HOME", "/home/u", 1);
+    setenv("SCRATCH", "/s c/$x", 1);
+    for (size_t c = 0; c < sizeof CASES / sizeof *CASES; c++) {
+        char yaml[512];
+        snprintf(yaml, sizeof yaml, "name: n\nrun: %s\nmodel: {path: \"%s\", tokenizer: \"%s\", "
+                 "config: \"%s\"}\ncorpus: {files: [\"%s\"]}\nsaes: [{}]\n", CASES[c].written,
+                 CASES[c].path[0] == '/' && CASES[c].written[0] == '\'' ? "~" : CASES[c].written,
+                 "$$", "~/c", "$SCRATCH/*.txt");
+        parse(&suite, yaml);
+        assert_string_equal(suite.run, CASES[c].path);
+        assert_string_equal(suite.model.path, CASES[c].path);
+        assert_string_equal(suite.model.tokenizer, "$");
+        assert_string_equal(suite.model.config, "/home/u/c");
+        assert_string_equal(suite.corpus.files[0], "/s c/$x/*.txt");
+        parse(&again, suite.text);
+        assert_string_equal(again.run, suite.run);
+        assert_string_equal(again.text, suite.text);
+        suite_free(&again);
+        suite_free(&suite);
+    }
+}
+
+static void refuses_long_paths(void **state)
+{
+    static const char *const KEYS[] = {
+        "run: %s\n" SMALLEST,
+        "name: n\nmodel: {path: %s}\n",
+        "name: %s\n",
+        "name: n\nmodel: {path: m, tokenizer: %s}\n",
+        "name: n\nmodel: {path: m, config: %s}\n",
+        "name: n\nmodel: {path: m}\ncorpus: {files: [%s]}\nsaes: [{}]\n",
+    };
+    char longest[1101], yaml[2048];
+
+    (void)state;
+    for (size_t k = 0; k < sizeof KEYS / sizeof *KEYS; k++)
+        for (size_t length = 768; length <= 1100; length += 83) {
+            struct suite suite;
+            memset(longest, 'x', length);
+            longest[length] = '\0';
+            snprintf(yaml, sizeof yaml, KEYS[k], longest);
+            refuse_clear();
+            assert_int_equal(suite_parse(&suite, yaml, "x.yaml"), E_USAGE);
+            assert_non_null(strstr(refuse_reason(), "at most"));
+            suite_free(&suite);
+        }
+    refuse_clear();
+}
+
 /* One clear sentence each: the file, the line, what was found, what would be right. */
 static void refuses_in_words(void **state)
 {
@@ -194,6 +254,10 @@ static void refuses_in_words(void **state)
         { "name: a\nmodel: &m {path: p}\ncorpus: *m\n", { "x.yaml:3", "aliases" } },
         { "just words\n", { "x.yaml is not a suite file" } },
         { "name: small\nmodel:\n\tpath: m\n", { "x.yaml:3", "this is not YAML", "token" } },
+        { SMALLEST "run: $NOT_SET_HERE/x\n", { "x.yaml:6", "'run'", "NOT_SET_HERE is not set" } },
+        { SMALLEST "run: ${HOME\n", { "x.yaml:6", "'run'", "$$" } },
+        { SMALLEST "run: ~root/x\n", { "x.yaml:6", "another user", "./~root/x" } },
+        { SMALLEST "run: a$/x\n", { "x.yaml:6", "write $$" } },
         { SMALLEST "run: \"a\\0b\"\n", { "x.yaml:6", "NUL" } },
         { SMALLEST "train: {batch: [[[[[[[[[[[[[[[[[[[[[[[[[[[[]\n", { "x.yaml:6", "nested" } },
         { "name: a\nmodel: {path: m}\ncorpus: {files: [a]}\nsaes: {}\n",
@@ -222,6 +286,8 @@ int main(void)
         cmocka_unit_test(explained_is_up_to_date),
         cmocka_unit_test(explained_shows_every_default),
         cmocka_unit_test(refuses_in_words),
+        cmocka_unit_test(paths_are_expanded),
+        cmocka_unit_test(refuses_long_paths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -17,13 +18,14 @@ enum { LAYERS = 4 };
 /* A suite around the given lines of "harvest" and "saes". */
 static enum status make(struct tasks *tasks, struct suite *suite, const char *rest)
 {
-    char yaml[1024];
+    char *yaml;
 
     refuse_clear();
-    snprintf(yaml, sizeof yaml, "name: s\nrun: R\nmodel: {path: m}\ncorpus: {files: [a]}\n%s",
-             rest);
+    assert_true(asprintf(&yaml, "name: s\nrun: R\nmodel: {path: m}\ncorpus: {files: [a]}\n%s",
+                         rest) > 0);
     if (suite_parse(suite, yaml, "x.yaml") != OK)
         fail_msg("%s", refuse_reason());
+    free(yaml);
     return tasks_make(tasks, suite, LAYERS);
 }
 
@@ -166,6 +168,47 @@ static void refuses_what_does_not_fit_together(void **state)
     refuse_clear();
 }
 
+/* "saes: [{widths: [1, 2, ..., n], sparsities: [1, 2, ..., n]}]".  Caller frees. */
+static char *square(int n)
+{
+    size_t length;
+    char *text;
+    FILE *out = open_memstream(&text, &length);
+
+    for (int list = 0; list < 2; list++) {
+        fputs(list == 0 ? "saes: [{widths: [" : "], sparsities: [", out);
+        for (int i = 1; i <= n; i++)
+            fprintf(out, "%s%d", i > 1 ? "," : "", i);
+    }
+    fputs("]}]\n", out);
+    fclose(out);
+    return text;
+}
+
+/* 65536 * 65536 is 0 in 32 bits. */
+static void refuses_more_autoencoders_than_a_stream_can_have(void **state)
+{
+    static const int SIZES[] = { 65, 1000, 65536 };
+    struct tasks tasks;
+    struct suite suite;
+    char *text;
+
+    (void)state;
+    for (size_t s = 0; s < sizeof SIZES / sizeof *SIZES; s++) {
+        text = square(SIZES[s]);
+        assert_int_equal(make(&tasks, &suite, text), E_USAGE);
+        assert_non_null(strstr(refuse_reason(), "but a stream can have 4096"));
+        forget(&tasks, &suite);
+        refuse_clear();
+        free(text);
+    }
+    text = square(64);
+    assert_int_equal(make(&tasks, &suite, text), OK);
+    assert_int_equal(tasks.train[0].count, 4096);
+    forget(&tasks, &suite);
+    free(text);
+}
+
 static void paths_are_those_of_the_header(void **state)
 {
     const struct tap tap = { SITE_RES, 1 };
@@ -215,6 +258,7 @@ int main(void)
         cmocka_unit_test(all_layers_of_autoencoders_are_those_harvested),
         cmocka_unit_test(refuses_what_does_not_fit_together),
         cmocka_unit_test(paths_are_those_of_the_header),
+        cmocka_unit_test(refuses_more_autoencoders_than_a_stream_can_have),
         cmocka_unit_test(layers_are_read_by_three_forms_only),
     };
 
