@@ -241,7 +241,13 @@ $(STRIKE): tests/faults/strike.c | build/setup.build
 	@mkdir -p $(@D)
 	$(Q)$(MPICC) $(CPPFLAGS) -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
 
-$(SCRIPTS:=.ok): build/%.ok: %.sh tests/lib.sh LICENSE $(PROGRAMS) $(PLUGIN) $(STRIKE) \
+# A file system without locks.
+NO_LOCKS := build/tests/no_locks.so
+$(NO_LOCKS): tests/faults/no_locks.c | build/setup.build
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
+
+$(SCRIPTS:=.ok): build/%.ok: %.sh tests/lib.sh LICENSE $(PROGRAMS) $(PLUGIN) $(STRIKE) $(NO_LOCKS) \
                              $$(call data_of,$$*.sh tests/lib.sh)
 	@mkdir -p $(@D)
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' $(ALONE) timeout $(LIMIT) sh $<

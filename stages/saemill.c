@@ -325,6 +325,7 @@ static enum status command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);     /* as in run_start() */
     allocate_for_json();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     enum status st = command(argc, argv);

@@ -103,6 +103,7 @@ enum status run_start(struct run *run, const char *stage, const char *help,
     threads_settle();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
     die_handler = abort_all_ranks;
+    setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);     /* a file is .part until it is complete */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     *run = (struct run){ .stage = stage, .task = -1, .comm = MPI_COMM_WORLD };
     MPI_Comm_rank(run->comm, &run->rank);

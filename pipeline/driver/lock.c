@@ -35,6 +35,13 @@ static enum status refuse_held(int fd, struct flock wanted, const char *folder)
                   "status` shows how far it is", written_in(fd), folder);
 }
 
+/* Does the error of a call for a lock mean that the file system has none?  NFS without its daemon,
+ * Lustre without -o flock, FUSE; 524 is the kernel's own ENOTSUPP, which escapes from some. */
+static bool has_no_locks(int error)
+{
+    return error == ENOSYS || error == EOPNOTSUPP || error == ENOLCK || error == 524;
+}
+
 /* Lock part of RUN/lock and leave it open: *fd. */
 static enum status take(int *fd, const char *folder, struct flock part)
 {
@@ -46,7 +53,12 @@ static enum status take(int *fd, const char *folder, struct flock part)
     *fd = open(path, O_RDWR | O_CREAT, 0666);
     if (*fd < 0)
         return refuse(E_IO, "cannot create %s: %s", path, strerror(errno));
-    if (fcntl(*fd, F_OFD_SETLK, &part) != 0 && errno != ENOSYS && errno != EOPNOTSUPP) {
+    if (fcntl(*fd, F_OFD_SETLK, &part) == 0)
+        goto done;
+    if (has_no_locks(errno)) {
+        fprintf(stderr, "saemill: warning: the disk of %s has no locks (%s), so nobody is kept "
+                "out: start only one run there at a time\n", path, strerror(errno));
+    } else {
         st = errno == EAGAIN || errno == EACCES
            ? refuse_held(*fd, part, folder)
            : refuse(E_IO, "cannot lock %s: %s", path, strerror(errno));

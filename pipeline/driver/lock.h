@@ -6,7 +6,8 @@
  * `saemill submit` one byte of it: so a run and tasks exclude each other, and two tasks only
  * if they are the same.
  *
- * Where the disk has no locks, as some parallel file systems, nobody is kept out.
+ * Where the disk has no locks, as some parallel file systems, nobody is kept out; a warning says
+ * so.
  */
 #ifndef LOCK_H
 #define LOCK_H

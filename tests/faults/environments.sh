@@ -173,6 +173,17 @@ a_small_dev_shm_is_said_or_done_without() {
     eval timeout -s KILL "$hung" "$with_shared" bin/saemill run "$dir/suite.yaml"
 }
 
+# ENOLCK and the kernel's ENOTSUPP, to whoever asks for a lock.
+a_file_system_without_locks_does() {
+    for error in 37 524; do
+        rm -rf "$dir/run"
+        LD_PRELOAD=build/tests/no_locks.so NO_LOCKS=$error timeout -s KILL "$hung" \
+            bin/saemill run "$dir/suite.yaml" > "$dir/out" 2> "$dir/err"
+        grep "^saemill: warning: the disk of $dir/run/lock has no locks" "$dir/err"
+        same_run "$dir/ordinary" "$dir/run"
+    done
+}
+
 try ordinary_threads
 try dynamic_teams_are_switched_off
 try fewer_threads_are_allowed_than_asked_for
@@ -181,6 +192,7 @@ try a_run_stays_on_its_machine_in_a_batch_job
 try mpirun_says_why_it_cannot_start
 try mpirun_is_silent_when_a_rank_said_why
 try output_that_cannot_be_written_is_an_error
+try a_file_system_without_locks_does
 try a_missing_gnuplot_is_said_at_the_start
 try limits_are_known_before_the_start
 try soft_limits_are_raised
