@@ -2,7 +2,9 @@
 #include "kernels/product.h"
 
 #include <oneapi/dnnl/dnnl.h>
+#include <oneapi/dnnl/dnnl_debug.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct product {
     int64_t          outputs, inputs;
@@ -75,6 +77,14 @@ bool product_offered(void)
         dnnl_primitive_desc_destroy(small.description);
     dnnl_engine_destroy(small.engine);
     return offered;
+}
+
+const char *product_isa(void)
+{
+    static const char COMMON[] = "cpu_isa_";
+    const char *name = dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa());
+
+    return strncmp(name, COMMON, strlen(COMMON)) == 0 ? name + strlen(COMMON) : name;
 }
 
 struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs, bool add)

@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "shard/filter.h"
 #include "shard/frame.h"
+#include "shard/maker.h"
 #include "shard/store.h"
 
 #include <errno.h>
@@ -337,6 +338,8 @@ enum status h5_write_format(hid_t file, const char *path, const char *format, in
     TRY(h5_write_text(file, path, "format", format));
     TRY(h5_write_int(file, path, "version", version));
     TRY(h5_write_text(file, path, "commit", version_commit()));
+    TRY(h5_write_text(file, path, "kernels", maker_kernels()));
+    TRY(h5_write_text(file, path, "cpu", maker_cpu()));
 done:
     return st;
 }
@@ -357,6 +360,28 @@ enum status h5_check_format(hid_t file, const char *path, const char *format, in
 done:
     free(found);
     return st;
+}
+
+void h5_compare_maker(hid_t file, const char *path)
+{
+    char *kernels = NULL;
+
+    if (H5Aexists(file, "kernels") > 0 && h5_read_text(file, path, "kernels", &kernels) == OK)
+        maker_compare(kernels, path);
+    free(kernels);
+}
+
+enum status h5_read_maker(const char *path, char **kernels)
+{
+    hid_t file = -1;
+    enum status st;
+
+    *kernels = NULL;
+    TRY(h5_open(&file, path));
+    if (H5Aexists(file, "kernels") != 0)
+        TRY(h5_read_text(file, path, "kernels", kernels));
+done:
+    return h5_close(&file, path, st);
 }
 
 /* --- data sets --------------------------------------------------------------------- */
