@@ -1,5 +1,6 @@
 #ifdef HAVE_ONEDNN
 #include "kernels/product.h"
+#include "base/die.h"
 
 #include <oneapi/dnnl/dnnl.h>
 #include <oneapi/dnnl/dnnl_debug.h>
@@ -92,7 +93,7 @@ struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs, bool
     struct product *product = calloc(1, sizeof *product);
 
     if (product == NULL)
-        abort();
+        die("no memory for a product");
     product->outputs = outputs;
     product->inputs = inputs;
     describe(product, rows, add);

@@ -92,7 +92,7 @@ static json_t *file_json(const struct digest *file, int64_t bytes)
 
     free(clean);
     if (json == NULL)
-        die("bug: the file %s has no place in a manifest", file->name);
+        die_as(E_IO, "bug: the file %s has no place in a manifest", file->name);
     return json;
 }
 
