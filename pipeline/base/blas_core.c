@@ -1,6 +1,7 @@
 #include "base/blas_core.h"
 
 #include <cblas.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +23,13 @@ static const char *better_core(void)
 void blas_core_settle(char **argv)
 {
     const char *core = better_core();
+    char path[PATH_MAX + 1] = "";
 
     if (core == NULL)
         return;
     setenv(CHOICE, core, 1);
-    execv("/proc/self/exe", argv);
+    if (readlink("/proc/self/exe", path, PATH_MAX) > 0) /* ps shows the name of what is executed */
+        execv(path, argv);
     fprintf(stderr, "%s: warning: OpenBLAS does not know this CPU, and is slow; set %s=%s\n",
             argv[0], CHOICE, core);
 }
