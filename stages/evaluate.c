@@ -12,7 +12,6 @@
  */
 #include "base/agree.h"
 #include "base/allocate.h"
-#include "base/blas_core.h"
 #include "base/memory.h"
 #include "base/run.h"
 #include "evaluate/evaluate_stage.h"
@@ -338,7 +337,6 @@ int main(int argc, char **argv)
     struct evaluate evaluate = { .run = &run };
     enum status st;
 
-    blas_core_settle(argv);
     TRY(run_start(&run, "evaluate", HELP, argc, argv));
     TRY(suite_read(&evaluate.suite, run.comm, run.suite));
     TRY(find_missing(&evaluate));

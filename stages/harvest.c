@@ -13,7 +13,6 @@
  */
 #include "base/agree.h"
 #include "base/allocate.h"
-#include "base/blas_core.h"
 #include "base/human.h"
 #include "base/memory.h"
 #include "base/run.h"
@@ -368,7 +367,6 @@ int main(int argc, char **argv)
     double phases[PHASES], start;
     enum status st;
 
-    blas_core_settle(argv);
     TRY(run_start(&run, "harvest", HELP, argc, argv));
     TRY(suite_read(&harvest.suite, run.comm, run.suite));
     TRY(set_up(&harvest));

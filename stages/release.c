@@ -11,7 +11,6 @@
  * same bytes.  The folder appears when it is complete, with the digests of all its files.
  */
 #include "base/agree.h"
-#include "base/blas_core.h"
 #include "base/memory.h"
 #include "base/run.h"
 #include "lm/forward.h"
@@ -194,7 +193,6 @@ int main(int argc, char **argv)
     struct work work = {0};
     enum status st;
 
-    blas_core_settle(argv);
     TRY(run_start(&run, "release", HELP, argc, argv));
     TRY(prepare(&work, &run));
     if (comm_file_exists(run.comm, work.path))

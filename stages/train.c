@@ -12,7 +12,6 @@
  * number of ranks and threads, and after any interruption.
  */
 #include "base/agree.h"
-#include "base/blas_core.h"
 #include "base/memory.h"
 #include "base/run.h"
 #include "lm/weights.h"
@@ -304,7 +303,6 @@ int main(int argc, char **argv)
     struct lm_config model;
     enum status st;
 
-    blas_core_settle(argv);
     TRY(run_start(&train.run, "train", HELP, argc, argv));
     TRY(suite_read(&train.suite, train.run.comm, train.run.suite));
     TRY_ALL(train.run.comm, weights_check_precision(train.suite.train.precision));
