@@ -408,6 +408,77 @@ static void refuses_other_arithmetic_by_name(void **state)
         check_patch_refused(CHANGES[i][0], CHANGES[i][1], CHANGES[i][2]);
 }
 
+static enum status read_text(struct lm_config *config, const char *text)
+{
+    char path[PATH_LENGTH];
+
+    path_print(path, "%s/config.json", scratch);
+    assert_int_equal(file_write(path, text, (int64_t)strlen(text)), OK);
+    return config_read(config, scratch);
+}
+
+/* Gemma 3 4B and Mistral Small 3.1, as they were published. */
+static void reads_the_text_part_of_models_for_images(void **state)
+{
+    struct lm_config c;
+
+    (void)state;
+    assert_int_equal(read_text(&c,
+        "{\"architectures\": [\"Gemma3ForConditionalGeneration\"], \"boi_token_index\": 255999, "
+        "\"eoi_token_index\": 256000, \"eos_token_id\": [1, 106], \"image_token_index\": 262144, "
+        "\"initializer_range\": 0.02, \"mm_tokens_per_image\": 256, \"model_type\": \"gemma3\", "
+        "\"text_config\": {\"hidden_size\": 2560, \"intermediate_size\": 10240, "
+        "\"model_type\": \"gemma3_text\", \"num_hidden_layers\": 34, \"rope_scaling\": "
+        "{\"factor\": 8.0, \"rope_type\": \"linear\"}, \"sliding_window\": 1024}, "
+        "\"torch_dtype\": \"bfloat16\", \"transformers_version\": \"4.50.0.dev0\", "
+        "\"vision_config\": {\"hidden_size\": 1152}}"), OK);
+    assert_string_equal(c.family->name, "gemma3_text");
+    assert_true(c.width == 2560 && c.layers == 34 && c.heads == 8 && c.kv_heads == 4);
+    assert_true(c.head_width == 256 && c.vocabulary == 262208 && c.tied);
+    assert_true(c.window[4] == 1024 && c.rope[4].base == 1e4 && c.rope[4].factor == 1);
+    assert_true(c.window[5] == 0 && c.rope[5].base == 1e6 && c.rope[5].factor == 8);
+    assert_true(c.bos == 2 && c.eos == 1 && c.pad == 0);
+    assert_int_equal(read_text(&c,
+        "{\"architectures\": [\"Mistral3ForConditionalGeneration\"], \"image_token_index\": 10, "
+        "\"model_type\": \"mistral3\", \"multimodal_projector_bias\": false, "
+        "\"projector_hidden_act\": \"gelu\", \"spatial_merge_size\": 2, \"text_config\": "
+        "{\"attention_dropout\": 0.0, \"head_dim\": 128, \"hidden_act\": \"silu\", "
+        "\"hidden_size\": 5120, \"intermediate_size\": 32768, \"max_position_embeddings\": 131072, "
+        "\"model_type\": \"mistral\", \"num_attention_heads\": 32, \"num_hidden_layers\": 40, "
+        "\"num_key_value_heads\": 8, \"rms_norm_eps\": 1e-05, \"rope_theta\": 1000000000.0, "
+        "\"sliding_window\": null, \"use_cache\": true, \"vocab_size\": 131072}, "
+        "\"vision_config\": {\"model_type\": \"pixtral\"}, \"vision_feature_layer\": -1}"), OK);
+    assert_true(c.head_width == 128 && c.window[0] == 0 && c.rope[0].base == 1e9 && !c.tied);
+    assert_true(c.bos == 1 && c.eos == 2 && c.pad == -1);
+}
+
+static void refuses_wrappers_it_cannot_unwrap(void **state)
+{
+    static const char *const BAD[][2] = {
+        { "{\"model_type\": \"gemma3\"}", "text_config" },
+        { "{\"model_type\": \"gemma3\", \"text_config\": 7}", "text_config" },
+        { "{\"model_type\": \"gemma3\", \"text_config\": {\"model_type\": \"llama\"}}",
+          "gemma3_text" },
+        { "{\"model_type\": \"mllama\", \"text_config\": {}}", "\"mllama\" is not known" },
+        { "{\"model_type\": \"gemma3\", \"tie_word_embeddings\": true, \"text_config\": "
+          "{\"model_type\": \"gemma3_text\", \"tie_word_embeddings\": false}}",
+          "tie_word_embeddings" },
+        { "{\"model_type\": \"gemma3\", \"text_config\": {\"model_type\": \"gemma3_text\", "
+          "\"final_logit_softcapping\": 30.0}}", "final_logit_softcapping" },
+        { "{\"model_type\": \"gemma3\", \"use_bidirectional_attention\": true, \"text_config\": "
+          "{\"model_type\": \"gemma3_text\"}}", "use_bidirectional_attention" },
+    };
+    struct lm_config c;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        assert_int_equal(read_text(&c, BAD[i][0]), E_FORMAT);
+        if (strstr(refuse_reason(), BAD[i][1]) == NULL)
+            fail_msg("\"%s\" lacks %s", refuse_reason(), BAD[i][1]);
+        refuse_clear();
+    }
+}
+
 static void refuses_missing_keys(void **state)
 {
     static const char *const NEEDED[] = {
@@ -489,6 +560,8 @@ int main(void)
         cmocka_unit_test(refuses_rotary_positions_it_cannot_compute),
         cmocka_unit_test(refuses_a_key_it_does_not_know),
         cmocka_unit_test(reads_released_files),
+        cmocka_unit_test(reads_the_text_part_of_models_for_images),
+        cmocka_unit_test(refuses_wrappers_it_cannot_unwrap),
         cmocka_unit_test(refuses_missing_keys),
         cmocka_unit_test(refuses_absurd_values),
         cmocka_unit_test(refuses_other_families_by_name),
