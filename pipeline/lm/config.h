@@ -63,7 +63,8 @@ struct lm_config {
 
 /* Read FOLDER/config.json; of a model that sees images, too, its text part (config_wrapper.h).
  * Local.  E_IO; E_FORMAT names the file, the key, and what was expected; a family that is not known
- * is refused by its name, and so is a key that may change what the model computes (config_keys.h). */
+ * is refused by its name, and so is a key that may change what the model computes
+ * (config_keys.h). */
 enum status config_read(struct lm_config *config, const char *folder);
 
 /* Values of a row at this site, and at the widest one.  Local. */

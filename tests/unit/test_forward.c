@@ -421,6 +421,20 @@ static void stays_near_the_reference_in_bf16(void **state)
     tear_down(&f, &TINY);
 }
 
+/* Qwen3 0.6B has 596,049,920 parameters, as it was published, of which 440,401,920 are in the
+ * matrices of its 28 layers.  A token that sees itself alone takes two operations for each of
+ * these, and four for each of the 2048 values of a layer's heads. */
+static void counts_what_a_published_model_has(void **state)
+{
+    const struct tap last = { .site = SITE_RES, .layer = 27 };
+    struct lm_config c;
+
+    (void)state;
+    assert_int_equal(config_read(&c, "jobs/models/qwen3-0.6b"), OK);
+    assert_int_equal(weights_bytes(&c, PRECISION_F32), 4 * INT64_C(596049920));
+    assert_true(forward_work(&c, last, 1) == 2 * 440401920.0 + 28 * 4 * 2048);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +446,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(stays_near_the_reference_in_bf16),
         cmocka_unit_test(divergence_follows_its_definition),
         cmocka_unit_test(refuses_ids_and_contexts_the_model_does_not_have),
+        cmocka_unit_test(counts_what_a_published_model_has),
     };
 
     MPI_Init(&argc, &argv);
