@@ -112,7 +112,8 @@ static enum status export_entry(const struct work *work, const struct entry *ent
     manifest_model_name(model, &work->suite);
     TRY(saelens_write_config(&sae, (struct saelens_origin){
         .model = model, .tap = entry->tap, .target = entry->sae.target,
-        .context = work->suite.corpus.context, .rms_norm = work->model.norm == LM_NORM_RMS }, to));
+        .context = work->suite.corpus.context,
+        .rms_norm = work->model.pre_norms && work->model.norm == LM_NORM_RMS }, to));
     paths_scores(from, &work->suite, entry->tap, entry->sae.name);
     path_print(to, "%s/%s/scores.json", work->part, entry->folder);
     TRY(copy_file(from, to));

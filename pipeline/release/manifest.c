@@ -20,7 +20,13 @@
 #include <zip.h>
 #include <zstd.h>
 
-static const char *const NORMS[] = { [LM_NORM_RMS] = "RMSNorm", [LM_NORM_LAYER] = "LayerNorm" };
+/* The norm that rows of mlp_in come from. */
+static const char RMS_NORM[] = "RMSNorm", LAYER_NORM[] = "LayerNorm", NO_NORM[] = "none";
+
+static const char *norm_name(const struct lm_config *model)
+{
+    return !model->pre_norms ? NO_NORM : model->norm == LM_NORM_RMS ? RMS_NORM : LAYER_NORM;
+}
 
 static const char *base_name(const char *path)
 {
@@ -229,7 +235,7 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
         "s:{s:s, s:s}, s:o, s:o, s:o}",
         "format", "saemill release", "version", MANIFEST_VERSION, "name", suite->name,
         "model", "name", name, "layers", (int)model->layers, "norm",
-        NORMS[model->norm], "files", files_json(&inputs, 0, of_model),
+        norm_name(model), "files", files_json(&inputs, 0, of_model),
         "corpus", "context", (json_int_t)suite->corpus.context,
         "sequences_train", (json_int_t)sequences[TOKENS_TRAIN],
         "sequences_holdout", (json_int_t)sequences[TOKENS_HOLDOUT],
@@ -301,9 +307,10 @@ enum status manifest_origin(struct saelens_origin *origin, const json_t *manifes
                                                       "context")),
     };
     REQUIRE(origin->model != NULL && norm != NULL
-            && (strcmp(norm, NORMS[LM_NORM_RMS]) == 0 || strcmp(norm, NORMS[LM_NORM_LAYER]) == 0),
+                && (strcmp(norm, RMS_NORM) == 0 || strcmp(norm, LAYER_NORM) == 0
+                    || strcmp(norm, NO_NORM) == 0),
             E_FORMAT, "the manifest does not say the model's name and norm");
-    origin->rms_norm = strcmp(norm, NORMS[LM_NORM_RMS]) == 0;
+    origin->rms_norm = strcmp(norm, RMS_NORM) == 0;
 done:
     return st;
 }
