@@ -18,6 +18,7 @@
 #include "evaluate/score_text.h"
 #include "evaluate/shared_saes.h"
 #include "sae/saefile.h"
+#include "shard/maker.h"
 #include "suite/paths.h"
 
 #include <omp.h>
@@ -239,7 +240,7 @@ static enum status write_scores(struct evaluate *evaluate, const struct scored *
                                 const struct sae_task *task, int i)
 {
     const struct tap tap = scored->place.read;
-    char path[PATH_LENGTH];
+    char path[PATH_LENGTH], *of_training = NULL;
     json_t *scores = scores_json(&scored->sums, i, tap, scored->fired[i], scored->saes[i].latents);
     enum status st;
 
@@ -248,6 +249,10 @@ static enum status write_scores(struct evaluate *evaluate, const struct scored *
     json_object_set_new(scores, "target", json_string(site_name(task->target.site)));
     json_object_set_new(scores, "sequences", json_integer(evaluate->text.selection.sequences));
     paths_sae(path, &evaluate->suite, tap, task->name, ".h5");
+    TRY(h5_read_maker(path, &of_training));
+    json_object_set_new(scores, "kernels", json_string(maker_kernels()));
+    json_object_set_new(scores, "kernels_of_training",
+                        of_training != NULL ? json_string(of_training) : json_null());
     REQUIRE(json_is_number(json_object_get(scores, "ce_spliced")), E_NUMERIC, "cannot score %s: "
             "spliced in, it makes the model's loss infinite or not a number; remove it and train "
             "it again", path);
@@ -256,6 +261,7 @@ static enum status write_scores(struct evaluate *evaluate, const struct scored *
         TRY(scores_write(scores, path));
     note_scores(evaluate, tap, task, scores);
 done:
+    free(of_training);
     json_decref(scores);
     return st;
 }
@@ -339,6 +345,7 @@ int main(int argc, char **argv)
 
     TRY(run_start(&run, "evaluate", HELP, argc, argv));
     TRY(suite_read(&evaluate.suite, run.comm, run.suite));
+    TRY(maker_settle(&run, &evaluate.suite));
     TRY(find_missing(&evaluate));
     if (evaluate.places == 0)
         run_note(&run, "every autoencoder has its scores already");

@@ -20,6 +20,7 @@
 #include "harvest/harvest_stage.h"
 #include "harvest/norm_filter.h"
 #include "harvest/taps.h"
+#include "shard/maker.h"
 #include "shard/store.h"
 #include "suite/paths.h"
 #include "suite/tasks.h"
@@ -369,6 +370,7 @@ int main(int argc, char **argv)
 
     TRY(run_start(&run, "harvest", HELP, argc, argv));
     TRY(suite_read(&harvest.suite, run.comm, run.suite));
+    TRY(maker_settle(&run, &harvest.suite));
     TRY(set_up(&harvest));
     phase_seconds(phases);
     start = MPI_Wtime();

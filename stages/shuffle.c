@@ -13,6 +13,7 @@
 #include "base/run.h"
 #include "corpus/selection.h"
 #include "lm/config.h"
+#include "shard/maker.h"
 #include "shard/store.h"
 #include "shuffle/reorder.h"
 #include "suite/paths.h"
@@ -112,6 +113,7 @@ int main(int argc, char **argv)
 
     TRY(run_start(&run, "shuffle", HELP, argc, argv));
     TRY(suite_read(&work.suite, run.comm, run.suite));
+    TRY(maker_settle(&run, &work.suite));
     TRY_ALL(run.comm, set_up(&work));
     for (int t = 0; t < work.tasks.taps_count; t++)
         if (run_does_task(&run, t))

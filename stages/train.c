@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/run.h"
 #include "lm/weights.h"
+#include "shard/maker.h"
 #include "suite/tasks.h"
 #include "train/monitor.h"
 #include "train/publish.h"
@@ -305,6 +306,7 @@ int main(int argc, char **argv)
 
     TRY(run_start(&train.run, "train", HELP, argc, argv));
     TRY(suite_read(&train.suite, train.run.comm, train.run.suite));
+    TRY(maker_settle(&train.run, &train.suite));
     TRY_ALL(train.run.comm, weights_check_precision(train.suite.train.precision));
     TRY_ALL(train.run.comm, config_read(&model, train.suite.model.path));
     for (int s = 0; s < SITES; s++)

@@ -24,9 +24,9 @@ static void on_stop(int signal)
     stop_asked = 1;
 }
 
-static void abort_all_ranks(void)
+static void abort_all_ranks(int code)
 {
-    MPI_Abort(MPI_COMM_WORLD, E_IO);
+    MPI_Abort(MPI_COMM_WORLD, code);
 }
 
 /* Fill `run` from the command line, or set *help_asked.  E_USAGE. */

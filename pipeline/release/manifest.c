@@ -9,6 +9,7 @@
 #include "corpus/tokenizer.h"
 #include "release/digests.h"
 #include "release/plot.h"
+#include "shard/maker.h"
 #include "shard/tokens.h"
 #include "suite/paths.h"
 
@@ -97,7 +98,7 @@ static json_t *file_json(const struct digest *file, int64_t bytes)
 
     free(clean);
     if (json == NULL)
-        die("bug: the file %s has no place in a manifest", file->name);
+        die_as(E_IO, "bug: the file %s has no place in a manifest", file->name);
     return json;
 }
 
@@ -136,19 +137,6 @@ done:
 }
 
 /* ---- this program and this machine ---------------------------------------------- */
-
-static void cpu_name(char name[128])
-{
-    FILE *info = fopen("/proc/cpuinfo", "r");
-    char line[256];
-
-    snprintf(name, 128, "unknown");
-    while (info != NULL && fgets(line, sizeof line, info) != NULL)
-        if (sscanf(line, "model name : %127[^\n]", name) == 1)
-            break;
-    if (info != NULL)
-        fclose(info);
-}
 
 /* {name: version} of the libraries that the results may depend on. */
 static json_t *libraries_json(const char *gnuplot)
@@ -217,7 +205,7 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
     struct corpus corpus = {0};
     struct digests inputs = {0};
     int64_t of_model = 0, sequences[TOKENS_PARTS] = {0};
-    char gnuplot[64] = "", cpu[128], name[256];
+    char gnuplot[64] = "", name[256];
     enum status st;
 
     *manifest = NULL;
@@ -228,11 +216,10 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
     TRY_ALL(comm, list_inputs(&inputs, &of_model, suite, &corpus));
     TRY(digests_compute(&inputs, comm, NULL));
 
-    cpu_name(cpu);
     manifest_model_name(name, suite);
     *manifest = json_pack(
         "{s:s, s:i, s:s, s:{s:s, s:i, s:s, s:o}, s:{s:I, s:I, s:I, s:o}, s:{s:I, s:I, s:I, s:I}, "
-        "s:{s:s, s:s}, s:o, s:o, s:o}",
+        "s:{s:s, s:s, s:s}, s:o, s:o, s:o}",
         "format", "saemill release", "version", MANIFEST_VERSION, "name", suite->name,
         "model", "name", name, "layers", (int)model->layers, "norm",
         norm_name(model), "files", files_json(&inputs, 0, of_model),
@@ -243,7 +230,8 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
         "seeds", "harvest", (json_int_t)suite->harvest.seed,
         "shuffle", (json_int_t)suite->shuffle.seed, "train", (json_int_t)suite->train.seed,
         "evaluate", (json_int_t)suite->evaluate.seed,
-        "build", "commit", version_commit(), "cpu", cpu,
+        "build", "commit", version_commit(), "cpu", maker_cpu(), "kernels",
+        maker_kernels(),
         "libraries", libraries_json(gnuplot), "suite", suite_json(suite),
         "autoencoders", manifest_autoencoders(entries));
     if (*manifest == NULL)

@@ -176,6 +176,7 @@ enum status saefile_check_place(const char *path, struct tap tap, const struct s
             place.target, place.architecture, (long long)place.latents, task->name,
             site_tap_name(name, tap));
     TRY(ownership_check_made(path, place.suite, suite, "saes"));
+    h5_compare_maker(file, path);
 done:
     free(place.suite);
     free(place.architecture);

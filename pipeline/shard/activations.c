@@ -95,6 +95,7 @@ static enum status add_shard(struct activations *activations, int shard)
 
     TRY(h5_open(&file, path));
     TRY(read_header(&header, file, path));
+    h5_compare_maker(file, path);
     if (shard == 0) {
         activations->stream = header.stream;
         activations->source = header.source;

@@ -173,6 +173,7 @@ static enum status read_all(struct training *training, uint64_t data, const char
             if (values != NULL)
                 TRY(tensorfile_read(&training->tensors[i], values, file, path, name));
         }
+    h5_compare_maker(file, path);
 done:
     return h5_close(&file, path, st);
 }
