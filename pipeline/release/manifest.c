@@ -5,13 +5,12 @@
 #include "base/utf8.h"
 #include "base/version.h"
 #include "base/walk.h"
-#include "corpus/provenance.h"
+#include "corpus/corpus.h"
+#include "corpus/selection.h"
 #include "corpus/tokenizer.h"
 #include "release/digests.h"
 #include "release/plot.h"
 #include "shard/maker.h"
-#include "shard/tokens.h"
-#include "suite/paths.h"
 
 #include <cblas.h>
 #include <gnu/libc-version.h>
@@ -117,25 +116,6 @@ static json_t *files_json(const struct digests *files, int64_t first, int64_t en
     return list;
 }
 
-static enum status count_sequences(int64_t sequences[TOKENS_PARTS], const struct suite *suite,
-                                   const struct corpus *corpus)
-{
-    char (*paths)[PATH_LENGTH] = allocate(corpus->files, sizeof *paths);
-    struct tokens tokens = {0};
-    enum status st;
-
-    TRY(provenance_check(suite, corpus));
-    for (int i = 0; i < corpus->files; i++)
-        paths_tokens(paths[i], suite, i);
-    TRY(tokens_open(&tokens, paths, corpus->files, suite->corpus.context));
-    for (int part = 0; part < TOKENS_PARTS; part++)
-        sequences[part] = tokens.sequences[part];
-done:
-    tokens_close(&tokens);
-    free(paths);
-    return st;
-}
-
 /* ---- this program and this machine ---------------------------------------------- */
 
 /* {name: version} of the libraries that the results may depend on. */
@@ -212,7 +192,7 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
     TRY_ROOT(comm, plot_version(gnuplot));
     MPI_Bcast(gnuplot, sizeof gnuplot, MPI_CHAR, 0, comm);
     TRY_ALL(comm, corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count));
-    TRY_ALL(comm, count_sequences(sequences, suite, &corpus));
+    TRY_ALL(comm, selection_count(sequences, suite));
     TRY_ALL(comm, list_inputs(&inputs, &of_model, suite, &corpus));
     TRY(digests_compute(&inputs, comm, NULL));
 
