@@ -1,6 +1,6 @@
 #ifdef HAVE_ONEDNN
-#include "kernels/product.h"
 #include "base/die.h"
+#include "kernels/product.h"
 
 #include <oneapi/dnnl/dnnl.h>
 #include <oneapi/dnnl/dnnl_debug.h>

@@ -5,13 +5,12 @@
 #include "base/utf8.h"
 #include "base/version.h"
 #include "base/walk.h"
-#include "corpus/provenance.h"
+#include "corpus/corpus.h"
+#include "corpus/selection.h"
 #include "corpus/tokenizer.h"
 #include "release/digests.h"
 #include "release/plot.h"
 #include "shard/maker.h"
-#include "shard/tokens.h"
-#include "suite/paths.h"
 
 #include <cblas.h>
 #include <gnu/libc-version.h>
@@ -21,7 +20,13 @@
 #include <zip.h>
 #include <zstd.h>
 
-static const char *const NORMS[] = { [LM_NORM_RMS] = "RMSNorm", [LM_NORM_LAYER] = "LayerNorm" };
+/* The norm that rows of mlp_in come from. */
+static const char RMS_NORM[] = "RMSNorm", LAYER_NORM[] = "LayerNorm", NO_NORM[] = "none";
+
+static const char *norm_name(const struct lm_config *model)
+{
+    return !model->pre_norms ? NO_NORM : model->norm == LM_NORM_RMS ? RMS_NORM : LAYER_NORM;
+}
 
 static const char *base_name(const char *path)
 {
@@ -111,25 +116,6 @@ static json_t *files_json(const struct digests *files, int64_t first, int64_t en
     return list;
 }
 
-static enum status count_sequences(int64_t sequences[TOKENS_PARTS], const struct suite *suite,
-                                   const struct corpus *corpus)
-{
-    char (*paths)[PATH_LENGTH] = allocate(corpus->files, sizeof *paths);
-    struct tokens tokens = {0};
-    enum status st;
-
-    TRY(provenance_check(suite, corpus));
-    for (int i = 0; i < corpus->files; i++)
-        paths_tokens(paths[i], suite, i);
-    TRY(tokens_open(&tokens, paths, corpus->files, suite->corpus.context));
-    for (int part = 0; part < TOKENS_PARTS; part++)
-        sequences[part] = tokens.sequences[part];
-done:
-    tokens_close(&tokens);
-    free(paths);
-    return st;
-}
-
 /* ---- this program and this machine ---------------------------------------------- */
 
 /* {name: version} of the libraries that the results may depend on. */
@@ -206,7 +192,7 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
     TRY_ROOT(comm, plot_version(gnuplot));
     MPI_Bcast(gnuplot, sizeof gnuplot, MPI_CHAR, 0, comm);
     TRY_ALL(comm, corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count));
-    TRY_ALL(comm, count_sequences(sequences, suite, &corpus));
+    TRY_ALL(comm, selection_count(sequences, suite));
     TRY_ALL(comm, list_inputs(&inputs, &of_model, suite, &corpus));
     TRY(digests_compute(&inputs, comm, NULL));
 
@@ -216,7 +202,7 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
         "s:{s:s, s:s, s:s}, s:o, s:o, s:o}",
         "format", "saemill release", "version", MANIFEST_VERSION, "name", suite->name,
         "model", "name", name, "layers", (int)model->layers, "norm",
-        NORMS[model->norm], "files", files_json(&inputs, 0, of_model),
+        norm_name(model), "files", files_json(&inputs, 0, of_model),
         "corpus", "context", (json_int_t)suite->corpus.context,
         "sequences_train", (json_int_t)sequences[TOKENS_TRAIN],
         "sequences_holdout", (json_int_t)sequences[TOKENS_HOLDOUT],
@@ -289,9 +275,10 @@ enum status manifest_origin(struct saelens_origin *origin, const json_t *manifes
                                                       "context")),
     };
     REQUIRE(origin->model != NULL && norm != NULL
-            && (strcmp(norm, NORMS[LM_NORM_RMS]) == 0 || strcmp(norm, NORMS[LM_NORM_LAYER]) == 0),
+                && (strcmp(norm, RMS_NORM) == 0 || strcmp(norm, LAYER_NORM) == 0
+                    || strcmp(norm, NO_NORM) == 0),
             E_FORMAT, "the manifest does not say the model's name and norm");
-    origin->rms_norm = strcmp(norm, NORMS[LM_NORM_RMS]) == 0;
+    origin->rms_norm = strcmp(norm, RMS_NORM) == 0;
 done:
     return st;
 }

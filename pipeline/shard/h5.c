@@ -25,7 +25,8 @@ hid_t h5_bf16(void)
 
     if (type < 0) {
         type = H5Tcopy(H5T_IEEE_F32LE);
-        if (H5Tset_fields(type, 15, 7, 8, 0, 7) < 0 /* sign, exponent, its bits, mantissa, its bits */
+        /* Bit of the sign; first bit and bits of the exponent, of the mantissa. */
+        if (H5Tset_fields(type, 15, 7, 8, 0, 7) < 0
             || H5Tset_ebias(type, 127) < 0 || H5Tset_precision(type, 16) < 0
             || H5Tset_size(type, 2) < 0)
             die("no memory for a type of HDF5");

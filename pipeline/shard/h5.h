@@ -55,8 +55,8 @@ enum status h5_read_double(hid_t object, const char *path, const char *name, dou
 enum status h5_read_text(hid_t object, const char *path, const char *name, char **value);
 
 /* Write or check what a file is and what made it: attributes `format` ("saemill tokens"),
- * `version`, `commit`, `kernels` and `cpu` (maker.h).  The check refuses another format, and another
- * version by its number. */
+ * `version`, `commit`, `kernels` and `cpu` (maker.h).  The check refuses another format, and
+ * another version by its number. */
 enum status h5_write_format(hid_t file, const char *path, const char *format, int version);
 enum status h5_check_format(hid_t file, const char *path, const char *format, int version);
 

@@ -55,6 +55,17 @@ ranks_with_unlike_command_lines_all_leave() {
     unlike train "$dir/suite.yaml" "./$dir/suite.yaml" "rank 1 was started as"
 }
 
+# Half of the ranks are an older build, as after a make on one node only.
+ranks_of_unlike_builds_all_leave() {
+    sed "s/$(cat build/commit)/$(tr 0-9a-f 1-9a-f0 < build/commit)/" bin/saemill-train > "$dir/older"
+    chmod +x "$dir/older"
+    timeout -s KILL "$hung" $MPIRUN -n 1 bin/saemill-train "$dir/suite.yaml" : \
+        -n 1 "$dir/older" "$dir/suite.yaml" > "$dir/out" 2> "$dir/err" || status=$?
+    [ "$status" = 2 ]
+    grep "^saemill-train: rank 1 was started as 'saemill-train of commit $(
+        tr 0-9a-f 1-9a-f0 < build/commit)" "$dir/err"
+}
+
 # A batch job around us, on hosts that mpirun cannot reach.
 in_a_batch_job() {
     env SLURM_JOB_ID=5 SLURM_JOBID=5 SLURM_NODELIST=n7 SLURM_JOB_NODELIST=n7 SLURM_NNODES=1 \
@@ -212,6 +223,7 @@ try ordinary_threads
 try dynamic_teams_are_switched_off
 try fewer_threads_are_allowed_than_asked_for
 try ranks_with_unlike_command_lines_all_leave
+try ranks_of_unlike_builds_all_leave
 try a_run_stays_on_its_machine_in_a_batch_job
 try mpirun_says_why_it_cannot_start
 try mpirun_is_silent_when_a_rank_said_why
