@@ -7,9 +7,9 @@
  * as many bits are needed, and frequent ids compress. */
 static const double ID_BYTES = 1.5;
 
-/* In memory.  Measured: with SentencePiece 174 bytes for each byte of a part, of at most a MiB, of a
- * document (sentencepiece.cc); 5 for each byte of a text that is read as a whole, of dense text, for
- * itself, its ids and its sequences. */
+/* In memory.  Measured: with SentencePiece 174 bytes for each byte of a part, of at most a MiB, of
+ * a document (sentencepiece.cc); 5 for each byte of a text that is read as a whole, of dense text,
+ * for itself, its ids and its sequences. */
 enum { PART_BYTES = 1 << 20, OF_A_PART = 174, OF_A_TEXT = 6 };
 
 /* What reading and tokenizing a file takes. */
