@@ -10,6 +10,7 @@
  */
 #include "base/agree.h"
 #include "base/allocate.h"
+#include "base/memory.h"
 #include "base/run.h"
 #include "base/split.h"
 #include "corpus/corpus.h"
@@ -33,9 +34,6 @@ static const char HELP[] =
     "for each corpus file: .txt (one document), .jsonl or .jsonl.zst (a document a line, member\n"
     "\"text\"), .h5 (ready ids: data set `tokens`, int32, sequences x context, BOS first).\n"
     "Files that are done are skipped.  --task N does corpus file N alone.\n";
-
-/* In a round each rank takes this many documents or ready sequences, one after another. */
-enum { ROUND = 256 };
 
 struct work {
     struct run       *run;
@@ -69,12 +67,12 @@ static enum status take_documents(struct work *work, struct documents *documents
     int64_t bytes, count;
     enum status st = OK;
 
-    for (int64_t i = 0; i < (int64_t)ROUND * work->run->size; i++) {
+    for (int64_t i = 0; i < (int64_t)TOKENIZE_ROUND * work->run->size; i++) {
         TRY(documents_next(documents, &text, &bytes));
         *more = text != NULL;
         if (!*more)
             break;
-        if (i / ROUND != work->run->rank)
+        if (i / TOKENIZE_ROUND != work->run->rank)
             continue;
         const int64_t id = document_id(file, documents->number - 1);
         TRY(tokenizer_encode(&work->tokenizer, text, bytes, &ids, &count));
@@ -192,7 +190,7 @@ done:
 static enum status tokenize_ids(struct work *work, struct tokens_writer *writer,
                                 const char *path, int file)
 {
-    const int64_t step = (int64_t)ROUND * work->run->size;
+    const int64_t step = (int64_t)TOKENIZE_ROUND * work->run->size;
     const double since = MPI_Wtime();
     hid_t ids = -1, set = -1;
     int64_t sequences = 0;
@@ -295,6 +293,15 @@ done:
     return st;
 }
 
+/* Collective. */
+static enum status check_memory(const struct work *work)
+{
+    const struct run *run = work->run;
+    const struct stage_memory need = tokenize_stage_memory(&work->suite, &work->corpus, run->size);
+
+    return memory_check(run->comm, need.rank + (run->rank == 0 ? need.node : 0), "tokenize");
+}
+
 int main(int argc, char **argv)
 {
     struct run run = {0};
@@ -310,6 +317,7 @@ int main(int argc, char **argv)
     TRY_ALL(run.comm, read_model(&work));
     TRY_ALL(run.comm, open_tokenizer(&work));
     TRY(run_check_task(&run, work.corpus.files));
+    TRY(check_memory(&work));
     for (int file = 0; file < work.corpus.files; file++)
         if (run_does_task(&run, file))
             TRY(tokenize_file(&work, work.corpus.paths[file], file));
