@@ -102,9 +102,8 @@ static enum status read_qwen_windows(struct lm_config *config, const struct conf
         TRY(config_shape_is_local(&local, file, layer, config->layers,
                                   window > 0 && layer >= first));
         REQUIRE(!local || window > 0, E_FORMAT,
-                "%s: \"layer_types\" has windows, but "
-                "\"use_sliding_window\" or \"sliding_window\" says that there are none",
-                file->path);
+                "%s: \"layer_types\" has windows, but \"use_sliding_window\" or "
+                "\"sliding_window\" says that there are none", file->path);
         config->window[layer] = local ? window : 0;
     }
 done:
