@@ -4,9 +4,11 @@
  * a run it sees from the files in the run folder, so that it needs no memory of its own.
  */
 #include "base/allocate.h"
+#include "base/blas_core.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/output.h"
+#include "corpus/inputs.h"
 #include "corpus/selection.h"
 #include "driver/calibrate.h"
 #include "driver/conditions.h"
@@ -143,6 +145,7 @@ static enum status run(const char *path, bool unused)
     TRY(conditions_check(&suite));
     TRY(lock_take(suite.run));
     TRY(ownership_claim(suite.run, suite.text));
+    TRY(inputs_keep(&suite));
     for (int stage = 0; stage < STAGES; stage++)
         TRY(complete_stage((enum stage)stage, path, &suite, &model, &state));
     puts("");
@@ -325,6 +328,7 @@ static enum status command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    blas_core_settle(argv);
     setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);     /* as in run_start() */
     allocate_for_json();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);

@@ -1,5 +1,6 @@
 #include "base/run.h"
 #include "base/allocate.h"
+#include "base/blas_core.h"
 #include "base/die.h"
 #include "base/file.h"
 #include "base/human.h"
@@ -23,9 +24,9 @@ static void on_stop(int signal)
     stop_asked = 1;
 }
 
-static void abort_all_ranks(void)
+static void abort_all_ranks(int code)
 {
-    MPI_Abort(MPI_COMM_WORLD, E_IO);
+    MPI_Abort(MPI_COMM_WORLD, code);
 }
 
 /* Fill `run` from the command line, or set *help_asked.  E_USAGE. */
@@ -98,6 +99,7 @@ enum status run_start(struct run *run, const char *stage, const char *help,
     enum status st;
     int provided;
 
+    blas_core_settle(argv);
     memory_keep();
     allocate_for_json();
     threads_settle();

@@ -163,7 +163,7 @@ static void compile_pattern(struct byte_level *model)
     model->pattern = pcre2_compile((PCRE2_SPTR)WORDS, PCRE2_ZERO_TERMINATED,
                                    PCRE2_UTF | PCRE2_UCP, &error, &offset, NULL);
     if (model->pattern == NULL)
-        die("bug: PCRE2 does not take the pattern of words (error %d)", error);
+        die_as(E_IO, "bug: PCRE2 does not take the pattern of words (error %d)", error);
     pcre2_jit_compile(model->pattern, PCRE2_JIT_COMPLETE);  /* if it can; else it is slower */
 }
 

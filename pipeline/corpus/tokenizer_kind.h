@@ -23,8 +23,9 @@ struct tokenizer_kind {
 
 /* Fill an empty tokenizer, or leave it empty.  E_IO, E_FORMAT. */
 enum status sentencepiece_open(struct tokenizer *tokenizer, const char *path);
-/* Where to cut a text so that its parts, of about `most` bytes, give the ids of the whole: the bytes
- * of the first part.  All of them, if the text is short, or the model does more than to merge. */
+/* Where to cut a text so that its parts, of about `most` bytes, give the ids of the whole: the
+ * bytes of the first part.  All of them, if the text is short, or the model does more than to
+ * merge. */
 int64_t     sentencepiece_cut(const void *model, const char *text, int64_t bytes, int64_t most);
 enum status byte_level_open(struct tokenizer *tokenizer, const char *path);
 

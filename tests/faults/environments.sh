@@ -173,6 +173,24 @@ a_small_dev_shm_is_said_or_done_without() {
     eval timeout -s KILL "$hung" "$with_shared" bin/saemill run "$dir/suite.yaml"
 }
 
+a_full_session_folder_is_said_at_the_start() {
+    rm -rf "$dir/run"
+    mkdir -p "$dir/sessions"
+    refused_as 6 "needs 16.8 MB" unshare --mount --propagation private sh -c '
+        mount -t tmpfs -o size=4m tmpfs "$1" && TMPDIR=$1 exec bin/saemill run "$2"' \
+        sh "$PWD/$dir/sessions" "$dir/suite.yaml"
+    [ ! -e "$dir/run" ]
+}
+
+# As in many containers: 64 MB of /dev/shm, a user's number that no file knows, no home.
+a_container_does() {
+    rm -rf "$dir/run"
+    chmod 777 "$dir"
+    eval timeout -s KILL "$hung" "$with_shared" setpriv --reuid=54321 --regid=54321 --clear-groups \
+        env -u HOME -u USER -u LOGNAME bin/saemill run "$dir/suite.yaml"
+    same_run "$dir/ordinary" "$dir/run"
+}
+
 # ENOLCK and the kernel's ENOTSUPP, to whoever asks for a lock.
 a_file_system_without_locks_does() {
     for error in 37 524; do
@@ -199,5 +217,7 @@ try soft_limits_are_raised
 try address_space_is_a_limit
 if [ "$(id -u)" = 0 ]; then
     try a_small_dev_shm_is_said_or_done_without
+    try a_full_session_folder_is_said_at_the_start
+    try a_container_does
 fi
 finish

@@ -48,7 +48,8 @@ static void gives_the_ids_of_the_reference(void **state)
 /* The licence of this project, again and again, with lines of other scripts and of odd bytes. */
 static char *long_text(int64_t *bytes)
 {
-    static const char ODD[] = "\n\xe2\x96\x81 \xc3\xa9t\xc3\xa9\n\xe6\x96\x87\xe5\xad\x97\n\xff\n \n\n\n\t  x";
+    static const char ODD[] =
+        "\n\xe2\x96\x81 \xc3\xa9t\xc3\xa9\n\xe6\x96\x87\xe5\xad\x97\n\xff\n \n\n\n\t  x";
     char *licence, *text;
     int64_t size;
 
