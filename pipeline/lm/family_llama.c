@@ -53,7 +53,9 @@ done:
     return st;
 }
 
-static const struct config_rope_keys ROPE = { "rope_theta", 10000, "rope_scaling", NULL, NULL, 1 };
+static const struct config_rope_keys ROPE = {
+    .theta = "rope_theta", .absent_theta = 10000, .scaling = "rope_scaling",
+};
 
 static enum status read_llama(struct lm_config *config, const struct config_file *file)
 {
