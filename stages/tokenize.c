@@ -265,7 +265,7 @@ done:
 }
 
 /* config.json gives the longest context and the special ids.  A model without padding gets EOS for
- * it: no token sees what comes after it.  Local. */
+ * it, in settle_special(): no token sees what comes after it.  Local. */
 static enum status read_model(struct work *work)
 {
     const char *folder = work->suite.model.path;
@@ -273,15 +273,29 @@ static enum status read_model(struct work *work)
     enum status st;
 
     TRY(config_read(&config, folder));
-    REQUIRE(config.bos >= 0, E_FORMAT, "%s/config.json has no \"bos_token_id\", the id that every "
-            "sequence must begin with; add it", folder);
     REQUIRE(work->suite.corpus.context <= config.positions, E_USAGE, "corpus.context is %lld, but "
             "the model in %s was made for sequences of at most %d tokens; set corpus.context to "
             "that or less", (long long)work->suite.corpus.context, folder, config.positions);
     work->vocabulary = config.vocabulary;
     work->special = (struct special_tokens){ config.bos, config.eos, config.pad };
-    if (config.pad < 0)
-        work->special.pad = config.eos >= 0 ? config.eos : config.bos;
+done:
+    return st;
+}
+
+/* Sequences begin with the id that the tokenizer's post-processor puts first, or else that of
+ * config.json.  Local. */
+static enum status settle_special(struct work *work)
+{
+    struct special_tokens *special = &work->special;
+    enum status st = OK;
+
+    if (work->tokenizer.kind != NULL && work->tokenizer.bos >= 0)
+        special->bos = work->tokenizer.bos;
+    REQUIRE(special->bos >= 0, E_FORMAT, "%s/config.json has no \"bos_token_id\", the id that "
+            "every sequence must begin with, and the tokenizer names none; add it",
+            work->suite.model.path);
+    if (special->pad < 0)
+        special->pad = special->eos >= 0 ? special->eos : special->bos;
 done:
     return st;
 }
@@ -321,6 +335,7 @@ int main(int argc, char **argv)
     TRY_ROOT(run.comm, provenance_check(&work.suite, &work.corpus));
     TRY_ALL(run.comm, read_model(&work));
     TRY_ALL(run.comm, open_tokenizer(&work));
+    TRY_ALL(run.comm, settle_special(&work));
     TRY(run_check_task(&run, work.corpus.files));
     for (int file = 0; file < work.corpus.files; file++)
         if (run_does_task(&run, file))
