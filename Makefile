@@ -49,7 +49,7 @@ FAST     = -O3 -ffp-contract=fast -fno-math-errno
 CXXFLAGS = -std=c++17 $(OPT) -Wall -Wextra -Wshadow -Wconversion
 ,        = ,
 
-# Compile on all cores, and test there: tests of one rank run next to each other, others one by one.
+# Compile on all cores, and test there.
 ifeq ($(filter-out all demo check unit,$(MAKECMDGOALS)),)
 MAKEFLAGS += -j$(shell nproc) -O
 endif
@@ -58,7 +58,7 @@ ifdef SANITIZE
 # Whole stacks, or the plug-ins of MPI hide who called them.  And libasan up to gcc 13 takes the words
 # before some blocks of thread-local memory for a header of glibc 2.19, and LeakSanitizer then dies
 # of them ("Tracer caught signal 11"), now and then.
-export ASAN_OPTIONS = fast_unwind_on_malloc=0:intercept_tls_get_addr=0
+export ASAN_OPTIONS = fast_unwind_on_malloc=0:intercept_tls_get_addr=0:verify_asan_link_order=0
 export LSAN_OPTIONS = suppressions=tests/foreign_leaks:print_suppressions=0
 export TSAN_OPTIONS = suppressions=tests/foreign_races:print_suppressions=0
 endif
@@ -181,6 +181,15 @@ $(DEMO_TEXT): jobs/demo/corpus.sh | build/setup.demo
 
 # --- tests --------------------------------------------------------------------------
 
+# What tests load before a program: strike.c strikes at a named point of its progress, no_locks.c is a
+# file system without locks, doze.c lets ranks that wait sleep.
+PRELOAD := $(patsubst tests/preload/%.c,build/tests/%.so,$(wildcard tests/preload/*.c))
+$(PRELOAD): build/tests/%.so: tests/preload/%.c | build/setup.build
+	@mkdir -p $(@D)
+	$(Q)$(MPICC) $(CPPFLAGS) -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
+
+DOZING = -x LD_PRELOAD='$(CURDIR)/build/tests/doze.so'
+
 # pml ob1: no search for networks, which takes longer than all else at the start.
 MPIRUN = mpirun --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 --mca pml ob1 \
          $(if $(filter 0,$(shell id -u)),--allow-run-as-root)
@@ -207,9 +216,6 @@ threads: $(patsubst %,$(BUILD)/tests/%.ok,unit/test_worker ranked/test_spool ran
 data_of = $(shell cat $1 | grep -oE '\b(tests|jobs)/[A-Za-z0-9_./-]+' | sort -u | \
                   while read -r path; do [ ! -e "$$path" ] || find "$${path%/}" -type f; done)
 
-# One at a time: a test of several ranks has the machine.
-ALONE = flock build/alone
-
 # Seconds after which a test counts as hanging: more than the slowest takes on a machine that has much
 # else to do.
 LIMIT = 3600
@@ -230,36 +236,25 @@ $(VARIED:=.ok): %.ok: %
 COUNTS = $(if $(SANITIZE),2,1 2 3)
 $(BUILD)/tests/ranked/test_step.ok: COUNTS = $(if $(SANITIZE),2,1 2 3 4)
 $(BUILD)/tests/ranked/test_reorder.ok: COUNTS = $(if $(SANITIZE),2,1 2 3 4 5)
-$(RANKED:=.ok): $(BUILD)/%.ok: $(BUILD)/% $$(call data_of,$$*.c)
+$(RANKED:=.ok): $(BUILD)/%.ok: $(BUILD)/% $(PRELOAD) $$(call data_of,$$*.c)
 	$(Q)export OMP_WAIT_POLICY=passive; \
-	for n in $(COUNTS); do $(ALONE) timeout $(LIMIT) $(MPIRUN) -n $$n $< || exit 1; done
+	for n in $(COUNTS); do timeout $(LIMIT) $(MPIRUN) $(DOZING) -n $$n $< || exit 1; done
 	@touch $@
 
-# Strikes a stage at a named point of its progress.
-STRIKE := build/tests/strike.so
-$(STRIKE): tests/faults/strike.c | build/setup.build
-	@mkdir -p $(@D)
-	$(Q)$(MPICC) $(CPPFLAGS) -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
-
-# A file system without locks.
-NO_LOCKS := build/tests/no_locks.so
-$(NO_LOCKS): tests/faults/no_locks.c | build/setup.build
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
-
-$(SCRIPTS:=.ok): build/%.ok: %.sh tests/lib.sh LICENSE $(PROGRAMS) $(PLUGIN) $(STRIKE) $(NO_LOCKS) \
+$(SCRIPTS:=.ok): build/%.ok: %.sh tests/lib.sh LICENSE $(PROGRAMS) $(PLUGIN) $(PRELOAD) \
                              $$(call data_of,$$*.sh tests/lib.sh)
 	@mkdir -p $(@D)
-	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' $(ALONE) timeout $(LIMIT) sh $<
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout $(LIMIT) sh $<
 	@touch $@
 
 $(patsubst %,%.o,$(UNIT) $(RANKED)) $(SCRIPTS:=.ok): | build/setup.check
 
 # --- the campaign -------------------------------------------------------------------
 
-# POINTS of each attack; the whole campaign has 1000.
+# POINTS of each attack; the whole campaign has 1000.  Links between hosts need root.
 POINTS = 1000
-faults: all $(STRIKE) | build/setup.check
+faults: all $(PRELOAD) | build/setup.check build/setup.slurm
+	$(Q)[ "$$(id -u)" != 0 ] || PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' sh tests/slurm/links.sh
 	$(Q)HDF5_PLUGIN_PATH=lib MPIRUN='$(MPIRUN)' OMP_NUM_THREADS=1 \
 	$(PYTHON) -B tests/faults/campaign.py all $(POINTS) build/faults
 
@@ -289,9 +284,10 @@ fuzz: all $(BUILD)/fuzz/parsers | build/setup.check
 	$(Q)HDF5_PLUGIN_PATH=lib $(PYTHON) -B tests/fuzz/fuzz.py $(BUILD)/fuzz/parsers $(EXECUTIONS) \
 	    build/fuzz/runs $(PARSERS)
 
-check-slurm: all | build/setup.check build/setup.slurm
+check-slurm: all $(PRELOAD) | build/setup.check build/setup.slurm
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground $(LIMIT) sh tests/slurm/check.sh
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground $(LIMIT) sh tests/slurm/sites.sh
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground $(LIMIT) sh tests/slurm/links.sh
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' timeout --foreground $(LIMIT) sh tests/slurm/demo.sh
 
 # What the demo says at its end, which it says again when all is there, next to what README.md shows.

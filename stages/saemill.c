@@ -4,6 +4,7 @@
  * a run it sees from the files in the run folder, so that it needs no memory of its own.
  */
 #include "base/allocate.h"
+#include "base/blas_core.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/output.h"
@@ -325,6 +326,7 @@ static enum status command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    blas_core_settle(argv);
     setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);     /* as in run_start() */
     allocate_for_json();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);

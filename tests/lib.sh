@@ -17,8 +17,11 @@ rm -rf "$dir"
 mkdir -p "$dir/text"
 passed=0
 failed=0
-# One thread a rank: three ranks on two cores are enough.
+# One thread a rank: three ranks on two cores are enough, and those that wait sleep.
 export OMP_NUM_THREADS=1
+export LD_PRELOAD="$PWD/build/tests/doze.so"
+# When a rank fails mpirun ends the others at once.
+export OMPI_MCA_odls_base_sigkill_timeout=0
 hung=1800       # seconds after which a command counts as hanging, on a machine however busy
 stages="tokenize harvest shuffle train evaluate release"
 
@@ -102,8 +105,8 @@ stage() {
 }
 
 # struck STRIKE RANKS RANK STAGE [ARGUMENT...]: a stage on RANKS ranks, one of which is struck at a
-# point of its progress (tests/faults/strike.c).  Fails unless it was struck, and the stage failed,
-# with $status.  The other ranks are ended by mpirun, at once.
+# point of its progress (tests/preload/strike.c).  Fails unless it was struck, and the stage failed,
+# with $status.
 struck() {
     strike=$1 struck_ranks=$2 struck_rank=$3 struck_stage=$4
     shift 4
@@ -119,7 +122,7 @@ struck() {
 # $struck_rank or, if that is empty, in each; points are calls on files whose path contains $under.
 under=$dir/run
 striking() {
-    OMPI_MCA_odls_base_sigkill_timeout=0 LD_PRELOAD=build/tests/strike.so STRIKE="$strike" \
+    LD_PRELOAD="$PWD/build/tests/strike.so:$LD_PRELOAD" STRIKE="$strike" \
         STRIKE_PROGRAM="saemill-$struck_stage" STRIKE_RANK="$struck_rank" STRIKE_UNDER="$under" \
         STRIKE_LOG="$dir/strikes" "$@"
 }

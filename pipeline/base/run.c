@@ -1,5 +1,6 @@
 #include "base/run.h"
 #include "base/allocate.h"
+#include "base/blas_core.h"
 #include "base/die.h"
 #include "base/file.h"
 #include "base/human.h"
@@ -98,6 +99,7 @@ enum status run_start(struct run *run, const char *stage, const char *help,
     enum status st;
     int provided;
 
+    blas_core_settle(argv);
     memory_keep();
     allocate_for_json();
     threads_settle();

@@ -37,8 +37,8 @@ static void count_groups(int64_t counts[BINS], const float *value, const int32_t
 }
 
 /* Invariant: `left` of the k largest have the digits of `prefix`; the others are above. */
-struct cut select_largest(const float *value, const int32_t *start, const int32_t *end,
-                          int64_t groups, int64_t k)
+struct cutoff select_largest(const float *value, const int32_t *start, const int32_t *end,
+                             int64_t groups, int64_t k)
 {
     int64_t counts[BINS], left = k, all = 0;
     uint32_t prefix = 0;
@@ -46,7 +46,7 @@ struct cut select_largest(const float *value, const int32_t *start, const int32_
     for (int64_t g = 0; g < groups; g++)
         all += end[g] - start[g];
     if (all <= k)
-        return (struct cut){ 0, 0 };
+        return (struct cutoff){ 0, 0 };
     for (int shift = ALL_BITS - DIGIT_BITS; shift >= 0; shift -= DIGIT_BITS) {
         uint32_t bin = BINS - 1;
 
@@ -59,9 +59,9 @@ struct cut select_largest(const float *value, const int32_t *start, const int32_
             left -= counts[bin--];
         prefix |= bin << shift;
     }
-    struct cut cut = { .ties = left };
-    memcpy(&cut.value, &prefix, sizeof prefix);
-    return cut;
+    struct cutoff cutoff = { .ties = left };
+    memcpy(&cutoff.value, &prefix, sizeof prefix);
+    return cutoff;
 }
 
 static int descending(const void *a, const void *b)
@@ -71,8 +71,8 @@ static int descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-struct cut select_largest_ref(const float *value, const int32_t *start, const int32_t *end,
-                              int64_t groups, int64_t k, float *sorted)
+struct cutoff select_largest_ref(const float *value, const int32_t *start, const int32_t *end,
+                                 int64_t groups, int64_t k, float *sorted)
 {
     int64_t n = 0, above = 0;
 
@@ -80,30 +80,30 @@ struct cut select_largest_ref(const float *value, const int32_t *start, const in
         for (int64_t i = start[g]; i < end[g]; i++)
             sorted[n++] = value[i];
     if (n <= k)
-        return (struct cut){ 0, 0 };
+        return (struct cutoff){ 0, 0 };
     qsort(sorted, (size_t)n, sizeof *sorted, descending);
     while (sorted[above] > sorted[k - 1])
         above++;
-    return (struct cut){ sorted[k - 1], k - above };
+    return (struct cutoff){ sorted[k - 1], k - above };
 }
 
-void select_all(struct cut *cuts, int64_t count)
+void select_all(struct cutoff *cutoffs, int64_t count)
 {
     for (int64_t g = 0; g < count; g++)
-        cuts[g] = (struct cut){ -INFINITY, 0 };
+        cutoffs[g] = (struct cutoff){ -INFINITY, 0 };
 }
 
-void select_each(struct cut *cuts, struct cut cut, const float *value, const int32_t *start,
-                 const int32_t *end, int64_t groups)
+void select_each(struct cutoff *cutoffs, struct cutoff cutoff, const float *value,
+                 const int32_t *start, const int32_t *end, int64_t groups)
 {
-    int64_t left = cut.ties;
+    int64_t left = cutoff.ties;
 
     for (int64_t g = 0; g < groups; g++) {
         int64_t ties = 0;
         for (int32_t k = start[g]; k < end[g]; k++)
-            ties += (value[k] >= cut.value) & (value[k] <= cut.value);
-        cuts[g] = (struct cut){ cut.value, ties < left ? ties : left };
-        left -= cuts[g].ties;
+            ties += (value[k] >= cutoff.value) & (value[k] <= cutoff.value);
+        cutoffs[g] = (struct cutoff){ cutoff.value, ties < left ? ties : left };
+        left -= cutoffs[g].ties;
     }
 }
 
@@ -111,15 +111,15 @@ void select_each(struct cut *cuts, struct cut cut, const float *value, const int
  * entry is written, and `at` moves only past those that stay: a branch would often be predicted
  * wrong. */
 static int32_t keep(struct codes *out, int32_t at, const struct codes *codes, int32_t start,
-                    int32_t end, struct cut cut)
+                    int32_t end, struct cutoff cutoff)
 {
     for (int32_t k = start; k < end; k++) {
         const float value = codes->value[k];
-        int in = value > cut.value;
+        int in = value > cutoff.value;
 
-        if ((value <= cut.value) & (value >= cut.value) & (cut.ties > 0)) {
+        if ((value <= cutoff.value) & (value >= cutoff.value) & (cutoff.ties > 0)) {
             in = 1;
-            cut.ties--;
+            cutoff.ties--;
         }
         out->index[at] = codes->index[k];
         out->value[at] = value;
@@ -129,7 +129,7 @@ static int32_t keep(struct codes *out, int32_t at, const struct codes *codes, in
 }
 
 void select_keep(struct codes *out, int64_t first, const struct codes *codes,
-                 const struct cut *active, const struct cut *auxiliary)
+                 const struct cutoff *active, const struct cutoff *auxiliary)
 {
     int32_t at = first > 0 ? out->start[first] : 0, start = codes->start[0];
 

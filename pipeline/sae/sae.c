@@ -99,7 +99,7 @@ static void keep_largest(float *f, int32_t latents, int32_t keep, float *active)
     for (int32_t i = 0; i < latents; i++)
         if (f[i] > 0)
             active[n++] = f[i];
-    struct cut cut = select_largest(active, &start, &n, 1, keep);
+    struct cutoff cut = select_largest(active, &start, &n, 1, keep);
     for (int32_t i = 0; i < latents; i++) {
         if (f[i] > cut.value)
             continue;

@@ -66,7 +66,7 @@ struct architecture {
      *   active, auxiliary   out   [batch]  cutoff of each row's section
      * Local. */
     void (*select)(const struct training *training, const struct criteria *criteria,
-                   const struct codes *rows, struct cut *active, struct cut *auxiliary);
+                   const struct codes *rows, struct cutoff *active, struct cutoff *auxiliary);
 
     /* Were lower bounds for collecting too high, so that entries are missing which should have been
      * kept?  Lowers those.  Local, the same on every rank. */

@@ -5,10 +5,11 @@
 #include "step/batch_topk.h"
 
 void batch_topk_select(const struct training *training, const struct criteria *criteria,
-                       const struct codes *rows, struct cut *active, struct cut *auxiliary)
+                       const struct codes *rows, struct cutoff *active, struct cutoff *auxiliary)
 {
-    const struct cut cutoff = select_largest(rows->value, rows->start, rows->middle, rows->groups,
-                                             keeps_k_count(training) * rows->groups);
+    const struct cutoff cutoff = select_largest(rows->value, rows->start, rows->middle,
+                                                rows->groups,
+                                                keeps_k_count(training) * rows->groups);
 
     select_each(active, cutoff, rows->value, rows->start, rows->middle, rows->groups);
     keeps_k_of_dead(training, criteria, rows, auxiliary);

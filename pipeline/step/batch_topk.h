@@ -6,7 +6,7 @@
 
 /* Functions of struct architecture (architecture.h). */
 void batch_topk_select(const struct training *training, const struct criteria *criteria,
-                       const struct codes *rows, struct cut *active, struct cut *auxiliary);
+                       const struct codes *rows, struct cutoff *active, struct cutoff *auxiliary);
 bool batch_topk_lower_bounds(const struct training *training, struct criteria *criteria,
                              const struct codes *rows);
 void batch_topk_penalise(const struct training *training, const struct errors *errors,

@@ -28,7 +28,7 @@ struct encoder {
         float   *value;
         int64_t  count;
     } found;                    /* the pieces' entries, one after the other */
-    struct cut      *active, *auxiliary;    /* [batch] cutoffs of rows whose entries displace
+    struct cutoff      *active, *auxiliary;    /* [batch] cutoffs of rows whose entries displace
                                                each other */
     /* With more ranks than one: */
     struct codes     own;       /* by row, own latents */

@@ -75,7 +75,7 @@ void keeps_k_scan(const struct training *training, const struct criteria *criter
 
 /* ---- which entries stay -------------------------------------------------------------- */
 
-void keeps_k_of_rows(struct cut *cutoffs, const struct codes *rows, const int32_t *start,
+void keeps_k_of_rows(struct cutoff *cutoffs, const struct codes *rows, const int32_t *start,
                      const int32_t *end, int64_t k)
 {
     #pragma omp parallel for
@@ -84,7 +84,7 @@ void keeps_k_of_rows(struct cut *cutoffs, const struct codes *rows, const int32_
 }
 
 void keeps_k_of_dead(const struct training *training, const struct criteria *criteria,
-                     const struct codes *rows, struct cut *cutoffs)
+                     const struct codes *rows, struct cutoff *cutoffs)
 {
     if (criteria->auxiliary_decoded)
         keeps_k_of_rows(cutoffs, rows, rows->middle, rows->start + 1,

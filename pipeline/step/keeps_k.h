@@ -37,12 +37,12 @@ int64_t keeps_k_count(const struct training *training);
 /* Cutoffs that leave the k largest entries of each row, from start to end.
  *   cutoffs   [rows]   out
  * Local. */
-void keeps_k_of_rows(struct cut *cutoffs, const struct codes *rows, const int32_t *start,
+void keeps_k_of_rows(struct cutoff *cutoffs, const struct codes *rows, const int32_t *start,
                      const int32_t *end, int64_t k);
 
 /* Cutoffs of the auxiliary entries.  Local. */
 void keeps_k_of_dead(const struct training *training, const struct criteria *criteria,
-                     const struct codes *rows, struct cut *cutoffs);
+                     const struct codes *rows, struct cutoff *cutoffs);
 
 /* Does some row have fewer entries than k, from start to end?  Local. */
 bool keeps_k_lacks(const struct codes *rows, const int32_t *start, const int32_t *end, int64_t k);

@@ -2,7 +2,8 @@
 #include "step/keeps_k.h"
 
 static void select_entries(const struct training *training, const struct criteria *criteria,
-                           const struct codes *rows, struct cut *active, struct cut *auxiliary)
+                           const struct codes *rows, struct cutoff *active,
+                           struct cutoff *auxiliary)
 {
     keeps_k_of_rows(active, rows, rows->start, rows->middle, keeps_k_count(training));
     keeps_k_of_dead(training, criteria, rows, auxiliary);

@@ -3,17 +3,17 @@
 # with less the stage refuses before it begins.
 . tests/lib.sh
 
-# An autoencoder $1 with batches of $2 rows and the line $3 in train, for $4 cores.  At a learning
-# rate of $5 some of its steps have dense products, and the last ones sparse.
+# An autoencoder $1 with $6 batches (8 if it is not said) of $2 rows and the line $3 in train, for $4
+# cores.  At a learning rate of $5 some of its steps have dense products, and the last ones sparse.
 one() {
     suite | sed -e '/^saes:/,$d' -e 's/sites: .*/sites: [res]/' -e 's/layers: .*/layers: [2]/' \
         -e "s/  batch: 256/  batch: $2\n  $3/" -e "s/learning_rate: .*/learning_rate: ${5:-4e-3}/" \
         -e 's/warmup: 5/warmup: 0/'
     printf 'resources: {cores: %s, memory: 100GB}\n' "$4"
-    printf 'saes:\n  - {sites: [res], tokens: %s, %s}\n' "$((20 * $2))" "$1"
+    printf 'saes:\n  - {sites: [res], tokens: %s, %s}\n' "$((${6:-8} * $2))" "$1"
 }
 
-# What plan says, and twenty steps take.
+# What plan says, and the steps take.
 as_planned() {
     one "$@" > "$dir/suite.yaml"
     rm -rf "$dir/run/train"
@@ -31,10 +31,10 @@ print(train['ranks_of_a_node'], train['bytes_of_a_rank'] / 1e6)" | tee "$dir/pla
 of_jumprelu()       { as_planned 'widths: [8192], target_l0: [50]' 2048 'threshold: 0.001' 1; }
 of_jumprelu_on_two() { as_planned 'widths: [8192], target_l0: [50]' 2048 'threshold: 0.001' 2; }
 of_few_active()     { as_planned 'widths: [16384], target_l0: [50]' 2048 'threshold: 0.1' 1; }
-of_gated()          { as_planned 'widths: [8192], sparsities: [1e-3], recipe: gated' 1024 'beta2: 0.999' 1; }
+of_gated()          { as_planned 'widths: [8192], sparsities: [1e-3], recipe: gated' 1024 'beta2: 0.999' 1 4e-3 20; }
 of_topk_on_two()    { as_planned 'widths: [16384], target_l0: [50], recipe: topk' 2048 'auxk: 0' 2 1e-4; }
-of_dead_latents()   { as_planned 'widths: [16384], target_l0: [50], recipe: topk' 2048 'dead_after: 2048' 1 1e-4; }
-of_dead_on_two()    { as_planned 'widths: [16384], target_l0: [50], recipe: batch_topk' 2048 'dead_after: 2048' 2 1e-4; }
+of_dead_latents()   { as_planned 'widths: [8192], target_l0: [50], recipe: topk' 2048 'dead_after: 2048' 1 1e-4; }
+of_dead_on_two()    { as_planned 'widths: [8192], target_l0: [50], recipe: batch_topk' 2048 'dead_after: 2048' 2 1e-4; }
 of_first_moments()  { as_planned 'widths: [32768], sparsities: [1e-3], recipe: relu_l1' 512 'beta1: 0.9' 1; }
 
 refuses_what_does_not_fit() {

@@ -390,7 +390,8 @@ def job(command, suite, strike, stage, rank):
         os.remove(log)
     environment = dict(os.environ, OMPI_MCA_odls_base_sigkill_timeout="0", OMP_NUM_THREADS="1")
     if strike:
-        environment |= {"LD_PRELOAD": "build/tests/strike.so", "STRIKE": strike,
+        environment |= {"LD_PRELOAD": "build/tests/strike.so:build/tests/doze.so",
+                        "STRIKE": strike,
                         "STRIKE_PROGRAM": "saemill-" + stage, "STRIKE_RANK": str(rank),
                         "STRIKE_UNDER": home + "/run", "STRIKE_LOG": log,
                         "STRIKE_PROGRESS": suite + ".progress"}

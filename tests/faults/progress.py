@@ -1,8 +1,9 @@
 """Does a command still move?  No clock says so: neither the points that its processes pass, which
 strike.c counts in a file, nor the processor time that they have used.
 
-A command hangs if over many looks no point was passed, while its processes all slept, or while
-they used more processor time than any step between two points can need.
+A command hangs if no point is passed while many looks find all its processes asleep, or while they
+use more processor time than any step between two points can need.  (Ranks of MPI that wait sleep at
+most looks, not at all.)
 """
 import mmap
 import os
@@ -55,8 +56,7 @@ class Progress:
         if points != self.points:
             self.points, self.used, self.asleep = points, used, 0
             return False
-        sleeps = all(state == "S" for state, _ in found.values())
-        self.asleep = self.asleep + 1 if sleeps else 0
+        self.asleep += all(state == "S" for state, _ in found.values())
         return self.asleep >= ASLEEP or used - self.used >= SPINNING
 
 

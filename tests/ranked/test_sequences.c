@@ -35,7 +35,7 @@ static void cut_document(struct sequences *to, int64_t d)
     sequences_cut(to, d, ids, d % 13);
 }
 
-/* Documents are dealt to the ranks in runs; rank 0 must get them as if it had cut all. */
+/* Documents are spread over the ranks in runs; rank 0 must get them as if it had cut all. */
 static void gathers_in_document_order(struct ranked here, const char *path)
 {
     struct sequences alone = { .context = CONTEXT, .special = SPECIAL };

@@ -1,5 +1,5 @@
 /* The largest entries of lists: cuts against sorting, on values of every size, with ties, on
- * short and empty groups; and what a cut leaves of a list, by hand and by counting. */
+ * short and empty groups; and what a cutoff leaves of a list, by hand and by counting. */
 #include "base/random.h"
 #include "base/refuse.h"
 #include "kernels/select.h"
@@ -49,15 +49,15 @@ static void cuts_are_those_of_sorting(void **state)
             value[i] = value_of(seed, i, seed % 2 == 0);
         const int64_t count = make_groups(start, end, seed);
         for (int64_t k = 1; k <= count + 1; k++) {
-            const struct cut ours = select_largest(value, start, end, GROUPS, k);
-            const struct cut want = select_largest_ref(value, start, end, GROUPS, k, room);
+            const struct cutoff ours = select_largest(value, start, end, GROUPS, k);
+            const struct cutoff want = select_largest_ref(value, start, end, GROUPS, k, room);
             assert_true(ours.value == want.value);
             assert_int_equal(ours.ties, want.ties);
         }
     }
 }
 
-/* Whatever the ties, a cut for k lets in k. */
+/* Whatever the ties, a cutoff for k lets in k. */
 static void cuts_let_in_k(void **state)
 {
     float value[ENTRIES];
@@ -68,15 +68,15 @@ static void cuts_let_in_k(void **state)
         value[i] = value_of(3, i, true);
     const int64_t count = make_groups(start, end, 3);
     for (int64_t k = 1; k < count; k++) {
-        const struct cut cut = select_largest(value, start, end, GROUPS, k);
+        const struct cutoff cutoff = select_largest(value, start, end, GROUPS, k);
         int64_t above = 0, equal = 0;
         for (int g = 0; g < GROUPS; g++)
             for (int64_t i = start[g]; i < end[g]; i++) {
-                above += value[i] > cut.value;
-                equal += !(value[i] > cut.value) && !(value[i] < cut.value);
+                above += value[i] > cutoff.value;
+                equal += !(value[i] > cutoff.value) && !(value[i] < cutoff.value);
             }
-        assert_int_equal(above + cut.ties, k);
-        assert_in_range(cut.ties, 1, equal);
+        assert_int_equal(above + cutoff.ties, k);
+        assert_in_range(cutoff.ties, 1, equal);
     }
 }
 
@@ -87,7 +87,7 @@ static void keeps_row_by_row(void **state)
     int32_t index[] = { 1, 4, 6, 2, 3,   0, 5, 8, 7 };
     float value[] = { 2, 3, 2, 1, 5,     1, 1, 1, 4 };
     struct codes codes = { 2, start, middle, index, value };
-    struct cut active[2], near[2];
+    struct cutoff active[2], near[2];
     static const int32_t WANT[] = { 1, 4, 3,   0, 5, 7 };
 
     (void)state;
@@ -113,8 +113,8 @@ static void keeps_behind_others(void **state)
     float out_value[] = { 2, 9, 9 };
     const struct codes codes = { 1, start, middle, index, value };
     struct codes out = { 2, out_start, out_middle, out_index, out_value };
-    const struct cut none = { INFINITY, 0 };
-    struct cut all;
+    const struct cutoff none = { INFINITY, 0 };
+    struct cutoff all;
 
     (void)state;
     select_all(&all, 1);
@@ -134,13 +134,13 @@ static void keeps_of_all_rows_together(void **state)
     int32_t index[] = { 1, 4, 6, 2, 3,   0, 5, 8, 7 };
     float value[] = { 2, 3, 2, 1, 5,     1, 2, 1, 4 };
     struct codes codes = { 2, start, middle, index, value };
-    const struct cut cut = select_largest(value, start, middle, 2, 3);
-    struct cut active[2], near[2];
+    const struct cutoff cutoff = select_largest(value, start, middle, 2, 3);
+    struct cutoff active[2], near[2];
     static const int32_t WANT[] = { 1, 4, 6, 2, 3,   7 };
 
     (void)state;
-    assert_true(cut.value == 2 && cut.ties == 2);
-    select_each(active, cut, value, start, middle, 2);
+    assert_true(cutoff.value == 2 && cutoff.ties == 2);
+    select_each(active, cutoff, value, start, middle, 2);
     assert_int_equal(active[0].ties, 2);
     assert_int_equal(active[1].ties, 0);
     select_all(near, 2);
