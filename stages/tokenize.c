@@ -12,6 +12,7 @@
 #include "base/allocate.h"
 #include "base/run.h"
 #include "base/split.h"
+#include "corpus/chat.h"
 #include "corpus/corpus.h"
 #include "corpus/documents.h"
 #include "corpus/provenance.h"
@@ -30,12 +31,14 @@ static const char HELP[] =
     "saemill-tokenize SUITE [--task N]\n"
     "\n"
     "Turn the text of a suite's corpus into sequences of token ids, RUN/tokens/*.h5, one file\n"
-    "for each corpus file: .txt (one document), .jsonl or .jsonl.zst (a document a line, member\n"
-    "\"text\"), .h5 (ready ids: data set `tokens`, int32, sequences x context, BOS first).\n"
+    "for each corpus file: .txt (one document), .jsonl (a document a line, member \"text\", or\n"
+    "with corpus.chat \"messages\"), both also with .gz or .zst, and .h5 (ready ids: data set\n"
+    "`tokens`, int32, sequences x context, BOS first).\n"
     "Files that are done are skipped.  --task N does corpus file N alone.\n";
 
-/* In a round each rank takes this many documents or ready sequences, one after another. */
-enum { ROUND = 256 };
+/* In a round each rank takes this many documents or ready sequences, one after another; or fewer
+ * documents, if they have this much text. */
+enum { ROUND = 256, ROUND_BYTES = 1 << 24 };
 
 struct work {
     struct run       *run;
@@ -44,6 +47,7 @@ struct work {
     int32_t           vocabulary;               /* of the model */
     struct special_tokens special;              /* of the model */
     struct tokenizer  tokenizer;                /* none if all of the corpus is ids */
+    struct chat       chat;                     /* none without corpus.chat */
     uint64_t          holdout_below;            /* hashes below this are held out */
     struct sequences  parts[TOKENS_PARTS];      /* of this round */
     int64_t           sequences;                /* written so far; rank 0 counts */
@@ -59,30 +63,58 @@ static int64_t document_id(int file, int64_t number)
     return (int64_t)file << 32 | number;
 }
 
+static bool is_chat(const struct work *work)
+{
+    return work->suite.corpus.chat != CHAT_NONE;
+}
+
+/* Cut the document that was read last into sequences.  Local. */
+static enum status cut_document(struct work *work, const struct documents *documents, int64_t id,
+                                const char *text, int64_t bytes)
+{
+    struct chat *chat = &work->chat;
+    int32_t *ids = NULL;
+    int64_t count;
+    enum status st;
+
+    if (is_chat(work)) {
+        TRY(chat_read(chat, documents->value));
+        sequences_cut(&work->parts[part_of(work, chat->text, (size_t)chat->bytes)], id, chat->ids,
+                      chat->count);
+    } else {
+        TRY(tokenizer_encode(&work->tokenizer, text, bytes, &ids, &count));
+        sequences_cut(&work->parts[part_of(work, text, (size_t)bytes)], id, ids, count);
+    }
+done:
+    free(ids);
+    return st;
+}
+
 /* Read a round's documents; cut those that are this rank's.  Local. */
 static enum status take_documents(struct work *work, struct documents *documents, int file,
                                   bool *more)
 {
-    int32_t *ids = NULL;
+    int64_t taken = 0, read = 0;        /* documents and bytes of rank `rank` */
     const char *text;
-    int64_t bytes, count;
+    int64_t bytes;
     enum status st = OK;
 
-    for (int64_t i = 0; i < (int64_t)ROUND * work->run->size; i++) {
+    for (int rank = 0; rank < work->run->size; ) {
         TRY(documents_next(documents, &text, &bytes));
         *more = text != NULL;
         if (!*more)
             break;
-        if (i / ROUND != work->run->rank)
-            continue;
-        const int64_t id = document_id(file, documents->number - 1);
-        TRY(tokenizer_encode(&work->tokenizer, text, bytes, &ids, &count));
-        sequences_cut(&work->parts[part_of(work, text, (size_t)bytes)], id, ids, count);
-        free(ids);
-        ids = NULL;
+        if (rank == work->run->rank)
+            TRY(cut_document(work, documents, document_id(file, documents->number - 1), text,
+                             bytes));
+        taken++;
+        read += bytes;
+        if (taken == ROUND || read >= ROUND_BYTES) {
+            taken = read = 0;
+            rank++;
+        }
     }
 done:
-    free(ids);
     return st;
 }
 
@@ -118,7 +150,7 @@ static enum status tokenize_text(struct work *work, struct tokens_writer *writer
     bool more = true;
     enum status st;
 
-    TRY_ALL(work->run->comm, documents_open(&documents, path, bad_share));
+    TRY_ALL(work->run->comm, documents_open(&documents, path, bad_share, is_chat(work)));
     while (more) {
         TRY_ALL(work->run->comm, take_documents(work, &documents, file, &more));
         TRY(write_round(work, writer));
@@ -126,7 +158,7 @@ static enum status tokenize_text(struct work *work, struct tokens_writer *writer
                      documents.bytes >> 10, "kB");
     }
     if (documents.without_text > 0)
-        run_note(work->run, "%s: skipped %lld of %lld lines, which have no text", path,
+        run_note(work->run, "%s: skipped %lld of %lld lines, which have no document", path,
                  (long long)documents.without_text, (long long)documents.number);
 done:
     documents_close(&documents);
@@ -231,8 +263,8 @@ static enum status create_shard(struct work *work, struct tokens_writer *writer,
     enum status st;
 
     TRY(provenance_of(path, &source.bytes, &source.hash));
-    TRY(tokens_create(writer, shard, work->suite.corpus.context, work->special, path,
-                      work->suite.text));
+    TRY(tokens_create(writer, shard, work->suite.corpus.context, work->special, is_chat(work),
+                      path, work->suite.text));
     TRY(tokens_tell_source(writer, &source));
 done:
     return st;
@@ -317,6 +349,8 @@ static enum status open_tokenizer(struct work *work)
     REQUIRE(work->tokenizer.vocabulary <= work->vocabulary, E_USAGE, "tokenizer %s has %d ids, but "
             "the model in %s knows %d: they do not belong together", path,
             work->tokenizer.vocabulary, suite->model.path, work->vocabulary);
+    if (is_chat(work))
+        TRY(chat_open(&work->chat, &suite->corpus, &work->tokenizer));
 done:
     return st;
 }
@@ -344,6 +378,7 @@ int main(int argc, char **argv)
                 (double)(work.sequences * work.suite.corpus.context) * sizeof(int32_t));
 done:
     corpus_free(&work.corpus);
+    chat_close(&work.chat);
     tokenizer_close(&work.tokenizer);
     suite_free(&work.suite);
     return run_finish(&run, st);

@@ -288,7 +288,7 @@ enum status bpe_open(struct tokenizer *tokenizer, const char *path)
 
     TRY(bpe_read(bpe, path));
     *tokenizer = (struct tokenizer){ &KIND, bpe, bpe->vocabulary.count, bpe->bos,
-                                     marks_parts(bpe) };
+                                     marks_parts(bpe), bpe->byte_level };
     return OK;
 done:
     close_model(bpe);

@@ -194,7 +194,7 @@ static enum status load(struct tokenizer *tokenizer, const char *path)
                       loaded.ToString().c_str());
     const int pieces = model->processor.GetPieceSize();
     learn_cuts(model.get());
-    *tokenizer = { &KIND, model.release(), pieces, -1, true };
+    *tokenizer = { &KIND, model.release(), pieces, -1, true, false };
     return OK;
 }
 

@@ -23,6 +23,7 @@ struct tokenizer {
     int32_t vocabulary;         /* ids are below this */
     int32_t bos;                /* the id that it puts before a text; -1: it does not say */
     bool    marks_parts;        /* it puts a mark before each part of a text, not only the first */
+    bool    byte_level;         /* its tokens are of bytes, not of characters */
 };
 
 /* The file of a checkpoint's tokenizer: `given`, unless it is empty; else tokenizer.model in the

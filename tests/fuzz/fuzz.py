@@ -6,6 +6,7 @@ PARSERS is the program (parsers.c), FOLDER is emptied.  The real files are those
 the demo's model and of tests/golden, cut to a few kB.  At the end comes a table; an input that
 crashed a parser, or took far too long, stays in FOLDER.  The exit status is the verdict.
 """
+import gzip
 import io
 import json
 import os
@@ -118,6 +119,9 @@ def seeds(run):
         "tokenizer-model": [tokenizer_model()],
         "suite": [read(os.path.dirname(run) + "/suite.yaml"), read("jobs/demo.yaml")],
         "jsonl": [b"".join(texts[:2])],
+        "chat": [b'{"messages": [{"role": "system", "content": "a"}, {"role": "user", "content": '
+                 b'"b\\n"}, {"role": "assistant", "content": ""}]}\n'],
+        "gz": [gzip.compress(b"".join(texts[:2]), mtime=0)],
         "npz": [npz(release)],
         "manifest": [read(release + "/manifest.json")],
         "sums": [read(release + "/SHA256SUMS")],
