@@ -18,6 +18,7 @@
 #include "evaluate/score_text.h"
 #include "evaluate/shared_saes.h"
 #include "sae/saefile.h"
+#include "shard/maker.h"
 #include "suite/paths.h"
 
 #include <omp.h>
@@ -42,6 +43,7 @@ struct evaluate {
     struct lm_config  config;
     enum precision    precision;    /* of the model's products */
     struct tasks      tasks;
+    struct identities identities;
     struct stage_host host;
     struct held_out   text;
     struct missing   *missing;      /* [places] in the order in which the model comes to them */
@@ -91,8 +93,9 @@ static enum status check_trained(const struct evaluate *evaluate)
             paths_sae(path, &evaluate->suite, placed->place.read, placed->saes[i]->name, ".h5");
             REQUIRE(file_exists(path), E_USAGE, "cannot evaluate %s: it is not there; run train "
                     "first", path);
-            TRY(saefile_check_place(path, placed->place.read, placed->saes[i],
-                                    evaluate->suite.text));
+            const struct identity wanted = identities_sae(&evaluate->identities,
+                                                          placed->place.read, placed->saes[i]);
+            TRY(saefile_check(path, &wanted));
         }
     }
 done:
@@ -117,6 +120,7 @@ static enum status find_missing(struct evaluate *evaluate)
             for (int site = 0; site < SITES; site++)
                 note_missing(evaluate, &tasks->train[t], (enum site)site);
     qsort(evaluate->missing, (size_t)evaluate->places, sizeof *evaluate->missing, by_step);
+    TRY(identities_open(&evaluate->identities, comm, &evaluate->suite));
     TRY_ALL(comm, check_trained(evaluate));
 done:
     return st;
@@ -173,6 +177,7 @@ static void tear_down(struct evaluate *evaluate)
     }
     free(evaluate->missing);
     held_out_close(&evaluate->text);
+    identities_free(&evaluate->identities);
     tasks_free(&evaluate->tasks);
     suite_free(&evaluate->suite);
 }
@@ -239,15 +244,21 @@ static enum status write_scores(struct evaluate *evaluate, const struct scored *
                                 const struct sae_task *task, int i)
 {
     const struct tap tap = scored->place.read;
-    char path[PATH_LENGTH];
+    const struct identity identity = identities_scores(&evaluate->identities, tap, task);
+    char path[PATH_LENGTH], *of_training = NULL;
     json_t *scores = scores_json(&scored->sums, i, tap, scored->fired[i], scored->saes[i].latents);
     enum status st;
 
+    scores_tell_identity(scores, &identity);
     json_object_set_new(scores, "name", json_string(task->name));
     json_object_set_new(scores, "recipe", json_string(ARCHITECTURES[task->architecture].name));
     json_object_set_new(scores, "target", json_string(site_name(task->target.site)));
     json_object_set_new(scores, "sequences", json_integer(evaluate->text.selection.sequences));
     paths_sae(path, &evaluate->suite, tap, task->name, ".h5");
+    TRY(h5_read_maker(path, &of_training));
+    json_object_set_new(scores, "kernels", json_string(maker_kernels()));
+    json_object_set_new(scores, "kernels_of_training",
+                        of_training != NULL ? json_string(of_training) : json_null());
     REQUIRE(json_is_number(json_object_get(scores, "ce_spliced")), E_NUMERIC, "cannot score %s: "
             "spliced in, it makes the model's loss infinite or not a number; remove it and train "
             "it again", path);
@@ -256,6 +267,7 @@ static enum status write_scores(struct evaluate *evaluate, const struct scored *
         TRY(scores_write(scores, path));
     note_scores(evaluate, tap, task, scores);
 done:
+    free(of_training);
     json_decref(scores);
     return st;
 }
@@ -339,6 +351,7 @@ int main(int argc, char **argv)
 
     TRY(run_start(&run, "evaluate", HELP, argc, argv));
     TRY(suite_read(&evaluate.suite, run.comm, run.suite));
+    TRY(maker_settle(&run, &evaluate.suite));
     TRY(find_missing(&evaluate));
     if (evaluate.places == 0)
         run_note(&run, "every autoencoder has its scores already");

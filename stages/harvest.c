@@ -16,10 +16,12 @@
 #include "base/human.h"
 #include "base/memory.h"
 #include "base/run.h"
+#include "corpus/inputs.h"
 #include "corpus/selection.h"
 #include "harvest/harvest_stage.h"
 #include "harvest/norm_filter.h"
 #include "harvest/taps.h"
+#include "shard/maker.h"
 #include "shard/store.h"
 #include "suite/paths.h"
 #include "suite/tasks.h"
@@ -146,6 +148,7 @@ static enum status set_up(struct harvest *harvest)
     TRY_ALL(comm, weights_check_precision(precision));
     TRY_ALL(comm, config_read(&config, suite->model.path));
     TRY_ALL(comm, tasks_make(&harvest->tasks, suite, config.layers));
+    TRY_ROOT(comm, inputs_keep(suite));
     TRY_ALL(comm, selection_of_harvest(&harvest->selection, suite));
     harvest->shards = split_blocks(harvest->selection.sequences, suite->harvest.shard);
     TRY(run_check_task(harvest->run, harvest->shards));
@@ -237,7 +240,8 @@ static void count_rows(struct harvest *harvest, int64_t sequences)
 
 /* Drop the rows of a written shard whose norm stands out, if the suite asks for it.
  * Collective. */
-static enum status filter_rows(struct harvest *harvest, const char *folder)
+static enum status filter_rows(struct harvest *harvest, const char *folder,
+                               const struct identity *identity)
 {
     const struct norm_filter filter = {
         .comm = harvest->run->comm,
@@ -245,7 +249,7 @@ static enum status filter_rows(struct harvest *harvest, const char *folder)
         .streams = harvest->taps.streams,
         .count = harvest->taps.count,
         .most = harvest->suite.harvest.max_norm,
-        .suite = harvest->suite.text,
+        .identity = identity,
     };
     enum status st = OK;
 
@@ -262,6 +266,7 @@ static enum status harvest_shard(struct harvest *harvest, int64_t number, double
                                  int64_t before)
 {
     const struct range shard = shard_range(harvest, number);
+    const struct identity identity = identities_harvest(&harvest->selection.identities, number);
     MPI_Comm comm = harvest->run->comm;
     char folder[PATH_LENGTH], part[PATH_LENGTH];
     enum status st;
@@ -272,14 +277,14 @@ static enum status harvest_shard(struct harvest *harvest, int64_t number, double
     TRY_ALL(comm, selection_read(&harvest->selection, shard, harvest->ids, harvest->sequences));
     count_rows(harvest, shard.end - shard.first);
     TRY(spool_open(&harvest->taps.spool, part, harvest->rows_before[shard.end - shard.first],
-                   harvest->suite.text));
+                   &identity));
     TRY(harvest_rows(harvest, shard, since, before));
 done:
     phase_enter(PHASE_NONE);
     st = spool_close(&harvest->taps.spool, st);
     phase_enter(PHASE_COMPUTE);
     if (st == OK)
-        st = filter_rows(harvest, part);
+        st = filter_rows(harvest, part, &identity);
     if (st == OK)
         st = agree(comm, harvest->run->rank == 0 ? file_publish(folder) : OK);
     return st;
@@ -369,6 +374,7 @@ int main(int argc, char **argv)
 
     TRY(run_start(&run, "harvest", HELP, argc, argv));
     TRY(suite_read(&harvest.suite, run.comm, run.suite));
+    TRY(maker_settle(&run, &harvest.suite));
     TRY(set_up(&harvest));
     phase_seconds(phases);
     start = MPI_Wtime();

@@ -36,6 +36,7 @@ struct work {
     struct suite     suite;
     struct lm_config model;
     struct tasks     tasks;
+    struct identities identities;
     struct entries   entries;
     char             path[PATH_LENGTH];     /* of the release */
     char             part[PATH_LENGTH];     /* where it is built */
@@ -50,7 +51,8 @@ static enum status prepare(struct work *work, struct run *run)
     TRY(suite_read(&work->suite, run->comm, run->suite));
     TRY_ALL(run->comm, config_read(&work->model, work->suite.model.path));
     TRY_ALL(run->comm, tasks_make(&work->tasks, &work->suite, work->model.layers));
-    TRY_ALL(run->comm, entries_read(&work->entries, &work->suite, &work->tasks));
+    TRY(identities_open(&work->identities, run->comm, &work->suite));
+    TRY_ALL(run->comm, entries_read(&work->entries, &work->identities, &work->tasks));
     paths_release(work->path, &work->suite);
     path_print(work->part, "%s.part", work->path);
 done:
@@ -101,7 +103,7 @@ static enum status export_entry(const struct work *work, const struct entry *ent
     enum status st;
 
     paths_sae(from, &work->suite, entry->tap, entry->sae.name, ".h5");
-    TRY(saefile_check_place(from, entry->tap, &entry->sae, work->suite.text));
+    TRY(saefile_check(from, &entry->identity));
     TRY(saefile_read(&sae, from));
     path_print(to, "%s/%s/params.npz", work->part, entry->folder);
     TRY(file_make_folder_above(to));
@@ -112,7 +114,8 @@ static enum status export_entry(const struct work *work, const struct entry *ent
     manifest_model_name(model, &work->suite);
     TRY(saelens_write_config(&sae, (struct saelens_origin){
         .model = model, .tap = entry->tap, .target = entry->sae.target,
-        .context = work->suite.corpus.context, .rms_norm = work->model.norm == LM_NORM_RMS }, to));
+        .context = work->suite.corpus.context,
+        .rms_norm = work->model.pre_norms && work->model.norm == LM_NORM_RMS }, to));
     paths_scores(from, &work->suite, entry->tap, entry->sae.name);
     path_print(to, "%s/%s/scores.json", work->part, entry->folder);
     TRY(copy_file(from, to));
@@ -202,6 +205,7 @@ int main(int argc, char **argv)
     run_summary(&run, work.entries.count, "autoencoders", (double)work.bytes);
 done:
     entries_free(&work.entries);
+    identities_free(&work.identities);
     tasks_free(&work.tasks);
     suite_free(&work.suite);
     return run_finish(&run, st);

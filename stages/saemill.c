@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/output.h"
+#include "corpus/inputs.h"
 #include "corpus/selection.h"
 #include "driver/calibrate.h"
 #include "driver/conditions.h"
@@ -144,6 +145,7 @@ static enum status run(const char *path, bool unused)
     TRY(conditions_check(&suite));
     TRY(lock_take(suite.run));
     TRY(ownership_claim(suite.run, suite.text));
+    TRY(inputs_keep(&suite));
     for (int stage = 0; stage < STAGES; stage++)
         TRY(complete_stage((enum stage)stage, path, &suite, &model, &state));
     puts("");

@@ -11,8 +11,10 @@
 #include "base/agree.h"
 #include "base/allocate.h"
 #include "base/run.h"
+#include "corpus/inputs.h"
 #include "corpus/selection.h"
 #include "lm/config.h"
+#include "shard/maker.h"
 #include "shard/store.h"
 #include "shuffle/reorder.h"
 #include "suite/paths.h"
@@ -31,6 +33,7 @@ struct work {
     struct run   *run;
     struct suite  suite;
     struct tasks  tasks;
+    struct selection selection;     /* of which the harvest was made */
     int64_t       shards;           /* of harvest */
     int64_t       rows;             /* moved by this run */
     struct reorder_rows memory;     /* for those of a stream */
@@ -40,17 +43,15 @@ struct work {
 /* What there is to do.  Local. */
 static enum status set_up(struct work *work)
 {
-    struct selection selection = {0};
     struct lm_config config;
     enum status st;
 
     TRY(config_read(&config, work->suite.model.path));
     TRY(tasks_make(&work->tasks, &work->suite, config.layers));
     TRY(run_check_task(work->run, work->tasks.taps_count));
-    TRY(selection_of_harvest(&selection, &work->suite));
-    work->shards = split_blocks(selection.sequences, work->suite.harvest.shard);
+    TRY(selection_of_harvest(&work->selection, &work->suite));
+    work->shards = split_blocks(work->selection.sequences, work->suite.harvest.shard);
 done:
-    selection_close(&selection);
     return st;
 }
 
@@ -58,18 +59,21 @@ done:
 static enum status open_stream(struct activations *input, const struct work *work, struct tap tap)
 {
     char (*paths)[PATH_LENGTH] = allocate(work->shards, sizeof *paths);
+    struct identity *wanted = allocate(work->shards, sizeof *wanted);
     char folder[PATH_LENGTH], name[32];
     enum status st;
 
     for (int64_t shard = 0; shard < work->shards; shard++) {
         paths_harvest(folder, &work->suite, shard);
         path_print(paths[shard], "%s/%s.h5", folder, site_tap_name(name, tap));
+        const struct identity of = identities_harvest(&work->selection.identities, shard);
+        wanted[shard] = identity_of_stream(&of, tap);
         REQUIRE(file_exists(paths[shard]), E_USAGE, "cannot shuffle %s: %s is not there yet; let "
                 "saemill-harvest finish first", name, paths[shard]);
     }
-    TRY(activations_open(input, paths, (int)work->shards));
-    TRY(activations_check_tap(input, tap));
+    TRY(activations_open(input, paths, wanted, (int)work->shards));
 done:
+    free(wanted);
     free(paths);
     return st;
 }
@@ -89,7 +93,8 @@ static enum status shuffle_stream(struct work *work, struct tap tap)
 
     const int64_t rows = input.statistics.rows;
     const struct reorder job = {
-        .input = &input, .folder = folder, .suite = suite->text,
+        .input = &input, .folder = folder,
+        .identity = identities_shuffle(&work->selection.identities, tap),
         .order = { .rows = rows, .seed = (uint64_t)suite->shuffle.seed,
                    .bucket = suite_bucket(suite, rows) },
         .shard = suite->shuffle.shard, .memory = suite->shuffle.memory,
@@ -112,6 +117,8 @@ int main(int argc, char **argv)
 
     TRY(run_start(&run, "shuffle", HELP, argc, argv));
     TRY(suite_read(&work.suite, run.comm, run.suite));
+    TRY(maker_settle(&run, &work.suite));
+    TRY_ROOT(run.comm, inputs_keep(&work.suite));
     TRY_ALL(run.comm, set_up(&work));
     for (int t = 0; t < work.tasks.taps_count; t++)
         if (run_does_task(&run, t))
@@ -119,6 +126,7 @@ int main(int argc, char **argv)
     run_summary(&run, (double)work.rows, "rows", work.bytes);
 done:
     free(work.memory.memory);
+    selection_close(&work.selection);
     tasks_free(&work.tasks);
     suite_free(&work.suite);
     return run_finish(&run, st);

@@ -15,7 +15,7 @@
 #include "corpus/chat.h"
 #include "corpus/corpus.h"
 #include "corpus/documents.h"
-#include "corpus/provenance.h"
+#include "corpus/identities.h"
 #include "corpus/sequences.h"
 #include "corpus/tokenize_stage.h"
 #include "corpus/tokenizer.h"
@@ -44,6 +44,7 @@ struct work {
     struct run       *run;
     struct suite      suite;
     struct corpus     corpus;
+    struct identities identities;
     int32_t           vocabulary;               /* of the model */
     struct special_tokens special;              /* of the model */
     struct tokenizer  tokenizer;                /* none if all of the corpus is ids */
@@ -255,24 +256,10 @@ done:
     return st;
 }
 
-/* Begin the shard of a corpus file.  For rank 0. */
-static enum status create_shard(struct work *work, struct tokens_writer *writer, const char *shard,
-                                const char *path)
-{
-    struct tokens_source source = { .files = work->corpus.files };
-    enum status st;
-
-    TRY(provenance_of(path, &source.bytes, &source.hash));
-    TRY(tokens_create(writer, shard, work->suite.corpus.context, work->special, is_chat(work),
-                      path, work->suite.text));
-    TRY(tokens_tell_source(writer, &source));
-done:
-    return st;
-}
-
 /* One corpus file to one token shard.  Collective. */
 static enum status tokenize_file(struct work *work, const char *path, int file)
 {
+    const struct identity identity = identities_tokens(&work->identities, file);
     struct tokens_writer writer = {0};
     char shard[PATH_LENGTH];
     enum status st;
@@ -284,7 +271,8 @@ static enum status tokenize_file(struct work *work, const char *path, int file)
     for (int part = 0; part < TOKENS_PARTS; part++)
         work->parts[part] = (struct sequences){ .context = work->suite.corpus.context,
                                                 .special = work->special };
-    TRY_ROOT(work->run->comm, create_shard(work, &writer, shard, path));
+    TRY_ROOT(work->run->comm, tokens_create(&writer, shard, work->suite.corpus.context,
+                                            work->special, is_chat(work), path, &identity));
     TRY(corpus_is_ids(path) ? tokenize_ids(work, &writer, path, file)
                             : tokenize_text(work, &writer, path, file));
     run_note(work->run, "%s: %lld sequences for training, %lld held out", path,
@@ -366,7 +354,7 @@ int main(int argc, char **argv)
     work.holdout_below = (uint64_t)ldexp(work.suite.corpus.holdout, 64);
     TRY_ALL(run.comm, corpus_list(&work.corpus, work.suite.corpus.files,
                                   work.suite.corpus.files_count));
-    TRY_ROOT(run.comm, provenance_check(&work.suite, &work.corpus));
+    TRY(identities_open(&work.identities, run.comm, &work.suite));
     TRY_ALL(run.comm, read_model(&work));
     TRY_ALL(run.comm, open_tokenizer(&work));
     TRY_ALL(run.comm, settle_special(&work));
@@ -377,6 +365,7 @@ int main(int argc, char **argv)
     run_summary(&run, (double)(work.sequences * work.suite.corpus.context), "tokens",
                 (double)(work.sequences * work.suite.corpus.context) * sizeof(int32_t));
 done:
+    identities_free(&work.identities);
     corpus_free(&work.corpus);
     chat_close(&work.chat);
     tokenizer_close(&work.tokenizer);

@@ -14,7 +14,9 @@
 #include "base/agree.h"
 #include "base/memory.h"
 #include "base/run.h"
+#include "corpus/identities.h"
 #include "lm/weights.h"
+#include "shard/maker.h"
 #include "suite/tasks.h"
 #include "train/monitor.h"
 #include "train/publish.h"
@@ -36,6 +38,7 @@ struct train {
     struct run   run;
     struct suite suite;
     struct tasks tasks;
+    struct identities identities;
     int32_t      width[SITES];  /* of the model's rows at each site */
     int64_t      total, done;   /* rows times autoencoders: in all, and up to now */
     int64_t      before;        /* of `done`, not in this run */
@@ -55,7 +58,8 @@ static enum status resume(struct train *train, const struct trainings *trainings
     enum status st;
 
     trainings_path(stem, trainings, member, "");
-    TRY(resume_load(&member->training, trainings_data(trainings, member), stem, &resumption));
+    const struct checkpoint_source source = trainings_source(trainings, member);
+    TRY(resume_load(&member->training, &source, stem, &resumption));
     if (resumption.damage[0] != '\0')
         run_warn(run, "%s; it is left, for the checkpoint before it", resumption.damage);
     if (!resumption.found)
@@ -96,7 +100,7 @@ static enum status start_stream(struct train *train, struct trainings *trainings
                      "train"));
     trainings_path(folder, trainings, &trainings->members[0], "");
     TRY_ROOT(run->comm, file_check_disk(folder, trainings_disk_bytes(trainings), "train"));
-    TRY(trainings_open(trainings, run->comm));
+    TRY(trainings_open(trainings, run->comm, &train->identities));
     for (int i = 0; i < trainings->count; i++)
         if (trainings->members[i].unfinished)
             TRY(start_training(train, trainings, &trainings->members[i]));
@@ -116,7 +120,8 @@ static enum status save(struct train *train, struct trainings *trainings, struct
     trainings_wait(trainings);
     trainings_path(stem, trainings, member, "");
     TRY_ROOT(train->run.comm, steplog_sync(&member->log));
-    TRY(resume_save(&member->training, trainings_data(trainings, member), stem));
+    const struct checkpoint_source source = trainings_source(trainings, member);
+    TRY(resume_save(&member->training, &source, stem));
 done:
     phase_enter(PHASE_COMPUTE);
     return st;
@@ -140,6 +145,7 @@ static enum status finish_training(struct train *train, struct trainings *traini
                                    struct member *member)
 {
     const struct training *training = &member->training;
+    const struct identity identity = trainings_identity(trainings, member);
     const struct sae_origin origin = {
         .tap = trainings->tap,
         .target = member->task->target,
@@ -147,7 +153,7 @@ static enum status finish_training(struct train *train, struct trainings *traini
         .target_scale = trainings_target(trainings, member)->scale,
         .variance = trainings_target(trainings, member)->variance,
         .rows = training->step * training->recipe.train.batch,
-        .suite = train->suite.text,
+        .identity = &identity,
         .last = member->last,
     };
     MPI_Comm comm = train->run.comm;
@@ -156,7 +162,7 @@ static enum status finish_training(struct train *train, struct trainings *traini
 
     phase_enter(PHASE_WRITE);
     trainings_wait(trainings);
-    TRY_ROOT(comm, steplog_publish(&member->log));
+    TRY_ROOT(comm, steplog_publish(&member->log, &identity));
     trainings_path(path, trainings, member, ".h5");
     TRY(publish_sae(training, &origin, path));
     trainings_path(stem, trainings, member, "");
@@ -305,15 +311,18 @@ int main(int argc, char **argv)
 
     TRY(run_start(&train.run, "train", HELP, argc, argv));
     TRY(suite_read(&train.suite, train.run.comm, train.run.suite));
+    TRY(maker_settle(&train.run, &train.suite));
     TRY_ALL(train.run.comm, weights_check_precision(train.suite.train.precision));
     TRY_ALL(train.run.comm, config_read(&model, train.suite.model.path));
     for (int s = 0; s < SITES; s++)
         train.width[s] = lm_site_width(&model, (enum site)s);
     TRY_ALL(train.run.comm, tasks_make(&train.tasks, &train.suite, model.layers));
     TRY(run_check_task(&train.run, train.tasks.taps_count));
+    TRY(identities_open(&train.identities, train.run.comm, &train.suite));
     TRY(train_all(&train));
     run_summary(&train.run, (double)(train.done - train.before), "rows", train.bytes);
 done:
+    identities_free(&train.identities);
     tasks_free(&train.tasks);
     suite_free(&train.suite);
     return run_finish(&train.run, st);

@@ -49,7 +49,7 @@ enum status agree_in_time(MPI_Comm comm, enum status mine)
     for (MPI_Test(&request, &arrived, MPI_STATUS_IGNORE); !arrived && mine != OK;
          MPI_Test(&request, &arrived, MPI_STATUS_IGNORE)) {
         if (MPI_Wtime() - since > patience)
-            die("%s", refuse_reason());
+            die_as(mine, "%s", refuse_reason());
         usleep(1000);
     }
     MPI_Wait(&request, MPI_STATUS_IGNORE);

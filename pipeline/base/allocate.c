@@ -12,7 +12,7 @@ void *allocate(long long count, long long bytes)
     void *memory;
 
     if (count < 0 || bytes < 0)
-        die("bug: asked to allocate %lld x %lld bytes", count, bytes);
+        die_as(E_IO, "bug: asked to allocate %lld x %lld bytes", count, bytes);
     memory = calloc(count > 0 ? (size_t)count : 1, bytes > 0 ? (size_t)bytes : 1);
     if (memory == NULL)
         die("no memory for %lld x %lld bytes", count, bytes);

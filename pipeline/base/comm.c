@@ -25,7 +25,7 @@ void comm_meet(MPI_Comm comm)
 int comm_count(int64_t n)
 {
     if (n < 0 || n > INT_MAX)
-        die("bug: %lld does not fit an MPI count", (long long)n);
+        die_as(E_IO, "bug: %lld does not fit an MPI count", (long long)n);
     return (int)n;
 }
 

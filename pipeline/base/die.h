@@ -2,12 +2,20 @@
 #ifndef DIE_H
 #define DIE_H
 
-/* Print a message and end the whole job at once: for bugs, that is broken promises between our
- * own functions, and for lack of memory.  Outputs are published last, so nothing incomplete
+#include "base/refuse.h"
+
+/* Print a message and end the whole job at once.  Outputs are published last, so nothing incomplete
  * becomes visible. */
+
+/* For lack of memory: the exit status is E_SPACE. */
 void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
-/* What die() calls after it has printed: abort(), until run_start() makes it MPI_Abort(). */
-extern void (*die_handler)(void);
+/* For the rest, with an exit status: bugs, that is broken promises between our own functions
+ * (E_IO); what the system refuses where nobody could go on. */
+void die_as(enum status code, const char *format, ...)
+    __attribute__((noreturn, format(printf, 2, 3)));
+
+/* What they call after they have printed: _exit(), until run_start() makes it end all ranks. */
+extern void (*die_handler)(int code);
 
 #endif

@@ -20,7 +20,8 @@ enum status file_refuse(const char *what, const char *path)
     if (error == ENOSPC || error == EDQUOT)
         return refuse(E_SPACE, "cannot %s %s: %s; free some space and run the same command "
                       "again, it continues where it stopped", what, path, strerror(error));
-    return refuse(E_IO, "cannot %s %s: %s", what, path, strerror(error));
+    return refuse(error == ENOMEM ? E_SPACE : E_IO, "cannot %s %s: %s", what, path,
+                  strerror(error));
 }
 
 bool file_exists(const char *path)

@@ -128,6 +128,6 @@ int64_t memory_start_peak(void)
 
     malloc_trim(0);
     if (file == NULL || fputs("5", file) < 0 || fclose(file) != 0)
-        die("the system does not let a process restart its peak memory");
+        die_as(E_IO, "the system does not let a process restart its peak memory");
     return memory_peak();
 }

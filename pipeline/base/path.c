@@ -15,7 +15,7 @@ void path_print(char path[PATH_LENGTH], const char *format, ...)
     n = vsnprintf(path, PATH_LENGTH, format, args);
     va_end(args);
     if (n < 0 || n >= PATH_LENGTH)
-        die("a path is longer than %d characters: %s...", PATH_LENGTH - 1, path);
+        die_as(E_USAGE, "a path is longer than %d characters: %s...", PATH_LENGTH - 1, path);
 }
 
 void path_trim(char path[PATH_LENGTH])

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/output.h"
 #include "base/threads.h"
+#include "base/version.h"
 
 #include <hdf5.h>
 #include <signal.h>
@@ -24,9 +25,9 @@ static void on_stop(int signal)
     stop_asked = 1;
 }
 
-static void abort_all_ranks(void)
+static void abort_all_ranks(int code)
 {
-    MPI_Abort(MPI_COMM_WORLD, E_IO);
+    MPI_Abort(MPI_COMM_WORLD, code);
 }
 
 /* Fill `run` from the command line, or set *help_asked.  E_USAGE. */
@@ -68,7 +69,8 @@ static enum status compare_lines(const struct run *run, int argc, char **argv)
     char line[2 * PATH_LENGTH] = "", first[2 * PATH_LENGTH];
     size_t length;
 
-    length = (size_t)snprintf(line, sizeof line, "saemill-%s", run->stage);
+    length = (size_t)snprintf(line, sizeof line, "saemill-%s of commit %s:", run->stage,
+                              version_commit());
     for (int i = 1; i < argc && length < sizeof line; i++)
         length += (size_t)snprintf(line + length, sizeof line - length, " %s", argv[i]);
     memcpy(first, line, sizeof first);
@@ -76,7 +78,7 @@ static enum status compare_lines(const struct run *run, int argc, char **argv)
     if (strcmp(line, first) == 0)
         return OK;
     return refuse(E_USAGE, "rank %d was started as '%.300s', but rank 0 as '%.300s'; give all "
-                  "ranks the same command line", run->rank, line, first);
+                  "ranks the same program and command line", run->rank, line, first);
 }
 
 /* Read the command line, of which every rank must have the same.  Collective; *help_asked is the

@@ -51,7 +51,7 @@ void worker_start(struct worker *worker)
     pthread_mutex_init(&worker->lock, NULL);
     pthread_cond_init(&worker->changed, NULL);
     if (pthread_create(&worker->thread, NULL, work, worker) != 0)
-        die("the system cannot start a thread for reading and writing");
+        die_as(E_IO, "the system cannot start a thread for reading and writing");
 }
 
 /* Wait until at most `left` jobs are left to do.  Called with the lock. */

@@ -48,7 +48,7 @@ static const struct chat_template *template_of(const struct chat *chat)
     case CHAT_MISTRAL: return chat->tokenizer->byte_level ? &MISTRAL_TEKKEN : &MISTRAL;
     case CHAT_NONE: break;
     }
-    die("bug: a chat without a format");
+    die_as(E_IO, "bug: a chat without a format");
 }
 
 /* --- messages ------------------------------------------------------------------------ */

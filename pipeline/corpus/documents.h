@@ -7,7 +7,7 @@
  * Both may be compressed (.txt.gz, .jsonl.zst, ...), and .json.gz counts as .jsonl.gz.  A file is
  * streamed: memory is a few times its longest document.  Of a line only that member is decoded
  * (json_member.h).  A line whose member is null or absent, or no chat (chat.h), is a document
- * without text: it keeps its number, and is skipped unless there are too many.  Everything is Local.
+ * without text: it keeps its number, and is skipped unless there are too many.  All is Local.
  */
 #ifndef DOCUMENTS_H
 #define DOCUMENTS_H

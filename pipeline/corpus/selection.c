@@ -1,44 +1,45 @@
 #include "corpus/selection.h"
 #include "base/allocate.h"
 #include "base/random.h"
+#include "corpus/corpus.h"
 #include "corpus/documents.h"
-#include "corpus/provenance.h"
+#include "corpus/inputs.h"
 #include "suite/paths.h"
 #include "suite/tasks.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-/* Paths of the token shards of all corpus files; E_USAGE if one is missing. */
-static enum status list_shards(const struct suite *suite, char (**paths)[PATH_LENGTH], int *count)
+/* Open the token shards of all corpus files; E_USAGE if one is missing. */
+static enum status open_shards(struct tokens *tokens, const struct identities *identities)
 {
-    struct corpus corpus = {0};
-    enum status st;
+    const struct suite *suite = identities->suite;
+    const int count = identities->files;
+    char (*paths)[PATH_LENGTH] = allocate(count, sizeof *paths);
+    struct identity *wanted = allocate(count, sizeof *wanted);
+    enum status st = OK;
 
-    *paths = NULL;
-    TRY(corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count));
-    *paths = allocate(corpus.files, sizeof **paths);
-    *count = corpus.files;
-    TRY(provenance_check(suite, &corpus));
-    for (int file = 0; file < corpus.files; file++) {
-        paths_tokens((*paths)[file], suite, file);
-        REQUIRE(file_exists((*paths)[file]), E_USAGE, "%s is not there yet: run tokenize first",
-                (*paths)[file]);
+    for (int file = 0; file < count; file++) {
+        paths_tokens(paths[file], suite, file);
+        wanted[file] = identities_tokens(identities, file);
+        REQUIRE(file_exists(paths[file]), E_USAGE, "%s is not there yet: run tokenize first",
+                paths[file]);
     }
+    TRY(tokens_open(tokens, paths, wanted, count, suite->corpus.context));
 done:
-    corpus_free(&corpus);
+    free(wanted);
+    free(paths);
     return st;
 }
 
 enum status selection_open(struct selection *selection, const struct suite *suite,
                            enum tokens_part part, int64_t wanted, int64_t seed)
 {
-    char (*paths)[PATH_LENGTH] = NULL;
     enum status st;
-    int shards = 0;
 
     *selection = (struct selection){ .part = part };
-    TRY(list_shards(suite, &paths, &shards));
-    TRY(tokens_open(&selection->tokens, paths, shards, suite->corpus.context));
+    TRY(identities_read(&selection->identities, suite));
+    TRY(open_shards(&selection->tokens, &selection->identities));
     const int64_t there = selection->tokens.sequences[part];
     REQUIRE(there > 0, E_USAGE, "the corpus of %s has no %s sequences; give it more text or a %s "
             "corpus.holdout", suite->name, part == TOKENS_TRAIN ? "training" : "held-out",
@@ -46,7 +47,21 @@ enum status selection_open(struct selection *selection, const struct suite *suit
     selection->sequences = wanted > 0 && wanted < there ? wanted : there;
     permute_make(&selection->order, there, (uint64_t)seed, RANDOM_SEQUENCES, (uint64_t)part);
 done:
-    free(paths);
+    return st;
+}
+
+enum status selection_count(int64_t sequences[TOKENS_PARTS], const struct suite *suite)
+{
+    struct identities identities = {0};
+    struct tokens tokens = {0};
+    enum status st;
+
+    TRY(identities_read(&identities, suite));
+    TRY(open_shards(&tokens, &identities));
+    memcpy(sequences, tokens.sequences, sizeof tokens.sequences);
+done:
+    tokens_close(&tokens);
+    identities_free(&identities);
     return st;
 }
 
@@ -83,21 +98,32 @@ done:
     return st;
 }
 
+/* Does every corpus file have its token shard? */
+static bool is_tokenized(const struct suite *suite)
+{
+    struct corpus corpus = {0};
+    char path[PATH_LENGTH];
+    bool all = corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count) == OK;
+
+    for (int file = 0; all && file < corpus.files; file++) {
+        paths_tokens(path, suite, file);
+        all = file_exists(path);
+    }
+    refuse_clear();
+    corpus_free(&corpus);
+    return all;
+}
+
 enum status selection_check_parts(const struct suite *suite)
 {
-    char (*paths)[PATH_LENGTH] = NULL;
-    struct tokens tokens = {0};
-    int shards = 0;
+    int64_t sequences[TOKENS_PARTS];
     enum status st;
 
-    if (list_shards(suite, &paths, &shards) != OK) {
-        refuse_clear();
-        free(paths);
+    TRY(inputs_check(suite));
+    if (!is_tokenized(suite))
         return check_corpus(suite);
-    }
-    TRY(tokens_open(&tokens, paths, shards, suite->corpus.context));
-    const int64_t train = tokens.sequences[TOKENS_TRAIN];
-    const int64_t held_out = tokens.sequences[TOKENS_HOLDOUT];
+    TRY(selection_count(sequences, suite));
+    const int64_t train = sequences[TOKENS_TRAIN], held_out = sequences[TOKENS_HOLDOUT];
     REQUIRE(train > 0 && held_out > 0, E_USAGE,
             "%s/tokens has %lld sequences for training and %lld "
             "held out, but both are needed; set corpus.holdout (now %g) %s, or give the text as "
@@ -105,14 +131,13 @@ enum status selection_check_parts(const struct suite *suite)
             (long long)train, (long long)held_out, suite->corpus.holdout,
             train > 0 ? "higher" : "lower", suite->run);
 done:
-    tokens_close(&tokens);
-    free(paths);
     return st;
 }
 
 void selection_close(struct selection *selection)
 {
     tokens_close(&selection->tokens);
+    identities_free(&selection->identities);
     *selection = (struct selection){0};
 }
 

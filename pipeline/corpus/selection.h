@@ -7,11 +7,13 @@
 #define SELECTION_H
 
 #include "base/split.h"
+#include "corpus/identities.h"
 #include "kernels/permute.h"
 #include "shard/tokens.h"
 #include "suite/suite.h"
 
 struct selection {
+    struct identities identities;
     struct tokens    tokens;
     enum tokens_part part;
     struct permute   order;
@@ -19,8 +21,8 @@ struct selection {
 };
 
 /* Open the token shards of all corpus files of a suite and choose from one part.  `wanted`
- * 0 means all.  Local.  E_USAGE if tokenize has not finished; E_IO, E_FORMAT; E_USAGE if
- * the part is empty. */
+ * 0 means all.  `suite` must stay.  Local.  E_USAGE if tokenize has not finished, or the part is
+ * empty; E_IO, E_FORMAT; what inputs_read() refuses. */
 enum status selection_open(struct selection *selection, const struct suite *suite,
                            enum tokens_part part, int64_t wanted, int64_t seed);
 void        selection_close(struct selection *selection);
@@ -31,10 +33,13 @@ void        selection_close(struct selection *selection);
 enum status selection_read(struct selection *selection, struct range range,
                            int32_t *ids, struct sequence_origin *origins);
 
+/* How many sequences has each part, of all corpus files?  As selection_open(). */
+enum status selection_count(int64_t sequences[TOKENS_PARTS], const struct suite *suite);
+
 /* Can the whole suite be done, from training to scores?  Both parts of its tokens must hold
- * sequences; before the tokens are there, what is known of the corpus must not exclude it.  For the
- * driver: a harvest by itself needs no held-out text.  Local.  E_USAGE with a remedy that works;
- * E_IO, E_FORMAT. */
+ * sequences; before the tokens are there, what is known of the corpus must not exclude it.  And
+ * nothing may have changed that the run has read (inputs_check()).  For the driver: a harvest by
+ * itself needs no held-out text.  Local.  E_USAGE with a remedy that works; E_IO, E_FORMAT. */
 enum status selection_check_parts(const struct suite *suite);
 
 /* The training sequences that harvest takes, by suite.harvest.  As selection_open(). */

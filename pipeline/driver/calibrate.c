@@ -5,6 +5,7 @@
 #include "base/split.h"
 #include "corpus/corpus.h"
 #include "corpus/documents.h"
+#include "corpus/inputs.h"
 #include "driver/cores.h"
 #include "driver/cost.h"
 #include "driver/launch.h"
@@ -186,7 +187,7 @@ static enum status count_rows(const struct slice *slice, const struct tasks *tas
         if (!file_exists(folder))
             break;
         path_print(paths[0], "%s/%s.h5", folder, site_tap_name(name, tasks->taps[0]));
-        TRY(activations_open(&stream, paths, 1));
+        TRY(activations_open(&stream, paths, NULL, 1));
         *rows += stream.statistics.rows;
         activations_close(&stream);
     }
@@ -247,6 +248,7 @@ static enum status run_slice(struct slice *slice, struct rates *rates, double se
     TRY(file_remove(slice->folder));
     TRY(file_make_folder(slice->folder));
     TRY(cut(slice, rates, seconds));
+    TRY(inputs_keep(&slice->suite));    /* model and text are hashed once, which no rate includes */
     for (int stage = 0; stage < STAGES; stage++)
         TRY(time_stage(slice, (enum stage)stage, &slice->seconds[stage]));
     TRY(time_stage(slice, STAGE_TOKENIZE, &rates->start));      /* nothing is left to do */

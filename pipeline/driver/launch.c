@@ -125,6 +125,7 @@ static _Noreturn void become_starter(const struct launch *launch, struct command
         environment_of_one_machine();
     limits_raise();
     setenv("OMP_NUM_THREADS", line->threads, 1);
+    setenv("HOME", "/", 0);     /* mpirun 4.1 crashes for a user without a home and a name */
     sigprocmask(SIG_SETMASK, unblocked, NULL);
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);

@@ -41,13 +41,15 @@ enum status results_print(FILE *out, const struct suite *suite)
 {
     struct entries entries = {0};
     struct tasks tasks = {0};
+    struct identities identities = {0};
     struct lm_config model;
     enum status st;
     int of_site = 0;
 
     TRY(suite_model_read(&model, suite));
     TRY(tasks_make(&tasks, suite, model.layers));
-    TRY(entries_read(&entries, suite, &tasks));
+    TRY(identities_read(&identities, suite));
+    TRY(entries_read(&entries, &identities, &tasks));
     const int most = lines_of_a_site(&entries);
 
     fprintf(out, "  %-6s  %5s  %7s  %7s  %6s  %14s  %9s  %7s\n", "site", "layer", "width", "L0",
@@ -63,6 +65,7 @@ enum status results_print(FILE *out, const struct suite *suite)
                 entries.count);
 done:
     entries_free(&entries);
+    identities_free(&identities);
     tasks_free(&tasks);
     return st;
 }

@@ -1,6 +1,7 @@
 #include "driver/submit.h"
 #include "base/allocate.h"
 #include "base/die.h"
+#include "corpus/inputs.h"
 #include "corpus/selection.h"
 #include "driver/command.h"
 #include "driver/conditions.h"
@@ -257,6 +258,7 @@ static enum status prepare(struct submission *s)
             "it first, or let it finish", s->survey.holder, s->sbatch.suite->run);
     TRY(conditions_check_programs(s->sbatch.suite));
     TRY(ownership_claim(s->sbatch.suite->run, s->sbatch.suite->text));
+    TRY(inputs_keep(s->sbatch.suite));      /* or each task of the first stage would hash them */
     path_print(folder, "%s/logs", s->sbatch.suite->run);
     TRY(file_make_folder(folder));
 done:

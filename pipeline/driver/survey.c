@@ -1,5 +1,6 @@
 #include "driver/survey.h"
 #include "base/allocate.h"
+#include "corpus/inputs.h"
 #include "driver/lock.h"
 #include "driver/record.h"
 
@@ -86,6 +87,7 @@ enum status survey_make(struct survey *survey, const struct suite *suite)
     enum status st;
 
     *survey = (struct survey){0};
+    TRY(inputs_check(suite));
     TRY(state_read(&survey->state, suite));
     queue_read(&survey->queue, suite);
     survey->holder = lock_holder(suite->run);

@@ -39,7 +39,8 @@ struct survey {
     long                holder;     /* process of a `saemill run` that goes on, or 0 */
 };
 
-/* Look around.  Local.  What state_read() refuses; survey_free() is due then too. */
+/* Look around.  Local.  What inputs_check() and state_read() refuse; survey_free() is due then
+ * too. */
 enum status survey_make(struct survey *survey, const struct suite *suite);
 void        survey_free(struct survey *survey);
 

@@ -5,6 +5,7 @@
 #include "base/file.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,6 +177,29 @@ json_t *scores_json(const struct score_sums *sums, int sae, struct tap tap,
     put_latents(scores, fired, latents, total.model[MODEL_ROWS]);
     json_object_set_new(scores, "by_position", by_position(sums, sae));
     return scores;
+}
+
+void scores_tell_identity(json_t *scores, const struct identity *identity)
+{
+    char hash[32];
+
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)identity->hash);
+    json_object_set_new(scores, "place", json_string(identity->place));
+    json_object_set_new(scores, "identity", json_string(hash));
+}
+
+enum status scores_check_identity(const json_t *scores, const char *path,
+                                  const struct identity *wanted)
+{
+    const char *place = json_string_value(json_object_get(scores, "place"));
+    const char *hash = json_string_value(json_object_get(scores, "identity"));
+    enum status st;
+
+    REQUIRE(place != NULL && hash != NULL, E_FORMAT, "the scores %s do not say what they were made "
+            "from, as those of an earlier version; remove the file and run evaluate again", path);
+    TRY(identity_compare(path, place, strtoull(hash, NULL, 16), NULL, wanted));
+done:
+    return st;
 }
 
 char *scores_text(const json_t *scores)

@@ -8,6 +8,7 @@
 #ifndef SCORES_H
 #define SCORES_H
 
+#include "shard/identity.h"
 #include "suite/site.h"
 
 #include <jansson.h>
@@ -64,6 +65,12 @@ double *scores_sums_of_sae(const struct score_sums *sums, int span, int sae);
  * Caller frees (json_decref).  A score that is not finite is null. */
 json_t *scores_json(const struct score_sums *sums, int sae, struct tap tap,
                     const int64_t *fired, int32_t latents);
+
+/* Add the members `place` and `identity`; refuse the scores of the file `path` if theirs are others
+ * than `wanted`.  Local.  E_USAGE, E_FORMAT. */
+void        scores_tell_identity(json_t *scores, const struct identity *identity);
+enum status scores_check_identity(const json_t *scores, const char *path,
+                                  const struct identity *wanted);
 
 /* Their text: keys sorted, then a checksum (base/checksum.h), so that the same scores are the same
  * bytes.  Caller frees.  Local. */

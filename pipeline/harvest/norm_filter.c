@@ -58,7 +58,7 @@ static enum status open_stream(struct activations *from, const struct work *work
     char paths[1][PATH_LENGTH];
 
     stream_path(paths[0], work, s);
-    return activations_open(from, paths, 1);
+    return activations_open(from, paths, NULL, 1);
 }
 
 /* --- the norms ----------------------------------------------------------------------- */
@@ -189,11 +189,12 @@ done:
 static enum status write_kept(struct work *work, struct activations *from, const char *path)
 {
     const struct norm_filter *filter = work->filter;
+    const struct identity identity = identity_of_stream(filter->identity, from->stream.tap);
     struct activation_writer writer = {0};
     enum status st;
 
     TRY(activation_writer_create(&writer, filter->comm, path, from->stream, work->kept_rows,
-                                 filter->suite));
+                                 &identity));
     for (int64_t first = 0; first < work->kept_rows; first += work->size * PIECE) {
         const int64_t at = first + work->rank * PIECE, rows = work->kept_rows;
         const struct range mine = { at < rows ? at : rows, at + PIECE < rows ? at + PIECE : rows };

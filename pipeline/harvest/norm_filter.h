@@ -11,6 +11,7 @@
 #ifndef NORM_FILTER_H
 #define NORM_FILTER_H
 
+#include "shard/identity.h"
 #include "shard/stream.h"
 
 /* A shard that is written but not yet published: FOLDER/SITE.LL.h5 for each stream. */
@@ -20,7 +21,7 @@ struct norm_filter {
     const struct stream *streams;   /* [count] */
     int                  count;
     double               most;      /* longest norm that stays, in medians */
-    const char          *suite;     /* text of the effective suite */
+    const struct identity *identity;    /* of the folder */
 };
 
 /* Bytes that norm_filter_shard() allocates on each rank for a shard of `rows` rows.  Local. */

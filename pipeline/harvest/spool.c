@@ -147,7 +147,8 @@ void spool_free(struct spool *spool)
 
 /* --- a shard ------------------------------------------------------------------------- */
 
-enum status spool_open(struct spool *spool, const char *folder, int64_t rows, const char *suite)
+enum status spool_open(struct spool *spool, const char *folder, int64_t rows,
+                       const struct identity *identity)
 {
     char path[PATH_LENGTH], name[32];
     enum status st = OK;
@@ -157,7 +158,8 @@ enum status spool_open(struct spool *spool, const char *folder, int64_t rows, co
     for (int s = 0; s < spool->count; s++) {
         struct spool_stream *to = &spool->streams[s];
         path_print(path, "%s/%s.h5", folder, site_tap_name(name, to->stream.tap));
-        TRY(activation_writer_create(&to->writer, spool->comm, path, to->stream, rows, suite));
+        const struct identity own = identity_of_stream(identity, to->stream.tap);
+        TRY(activation_writer_create(&to->writer, spool->comm, path, to->stream, rows, &own));
     }
 done:
     return st;

@@ -66,8 +66,10 @@ void spool_make(struct spool *spool, MPI_Comm comm, const struct stream *streams
                 int64_t rows);
 void spool_free(struct spool *spool);
 
-/* Create the files FOLDER/SITE.LL.h5 of a shard of `rows` rows.  Collective.  E_IO, E_SPACE. */
-enum status spool_open(struct spool *spool, const char *folder, int64_t rows, const char *suite);
+/* Create the files FOLDER/SITE.LL.h5 of a shard of `rows` rows; `identity` is that of the folder.
+ * Collective.  E_IO, E_SPACE. */
+enum status spool_open(struct spool *spool, const char *folder, int64_t rows,
+                       const struct identity *identity);
 
 /* Buffer for the origins of this rank's rows of a round.  Waits until one is free.  Local. */
 struct row_origin *spool_origins(struct spool *spool);

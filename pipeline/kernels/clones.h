@@ -11,6 +11,7 @@
 #elif defined __SANITIZE_ADDRESS__     /* the choice is made before the sanitizer starts */
 #define CLONES
 #else
+#define CLONES_CHOSEN
 #define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #endif
 

@@ -1,7 +1,6 @@
 #include "kernels/linear.h"
 #include "base/minmax.h"
 #include "kernels/bf16.h"
-#include "kernels/gelu.h"
 #include "kernels/gemm.h"
 #include "kernels/product.h"
 
@@ -167,9 +166,17 @@ static void copy_tile(const struct linear *linear, struct tile t, void *y)
                (size_t)t.columns * sizeof *to);
 }
 
-/* Finish a tile: apply GELU or the gates, and convert it to the input of the next product. */
-static void activate_tile(const struct linear *linear, struct tile t, void *h)
+/* What linear_activate() makes. */
+struct hidden {
+    enum activation activation;
+    void           *values;     /* [rows, outputs, or half of them if gated] */
+};
+
+/* Finish a tile: apply the activation or the gates, and convert it to the input of the next
+ * product. */
+static void activate_tile(const struct linear *linear, struct tile t, void *out)
 {
+    const struct hidden *hidden = out;
     const int64_t parts = linear->gated ? 2 : 1, width = linear->outputs / parts;
     const int64_t columns = t.columns / parts;
     float row[LINEAR_COLUMNS];
@@ -178,13 +185,13 @@ static void activate_tile(const struct linear *linear, struct tile t, void *h)
         const int64_t at = (t.from + r) * width + t.first / parts;
         const float *values = t.values + r * t.columns;
         if (linear->gated)
-            gelu_gate(row, values, values + columns, columns);
+            activation_gate(hidden->activation, row, values, values + columns, columns);
         else
-            gelu(row, values, columns);
+            activation_apply(hidden->activation, row, values, columns);
         if (linear->precision == PRECISION_BF16)
-            bf16_from_float((uint16_t *)h + at, row, columns);
+            bf16_from_float((uint16_t *)hidden->values + at, row, columns);
         else
-            memcpy((float *)h + at, row, (size_t)columns * sizeof *row);
+            memcpy((float *)hidden->values + at, row, (size_t)columns * sizeof *row);
     }
 }
 
@@ -218,9 +225,11 @@ void linear_apply(const struct linear *linear, float *y, const void *x, const fl
     for_tiles(linear, y, x, bias, rows, scratch, copy_tile);
 }
 
-void linear_activate(const struct linear *linear, void *h, const void *x, const float *bias,
-                     int64_t rows, void *scratch)
+void linear_activate(const struct linear *linear, enum activation activation, void *h,
+                     const void *x, const float *bias, int64_t rows, void *scratch)
 {
+    struct hidden hidden = { activation, h };
+
     assert(!linear->gated || (linear->outputs % 2 == 0 && bias == NULL));
-    for_tiles(linear, h, x, bias, rows, scratch, activate_tile);
+    for_tiles(linear, &hidden, x, bias, rows, scratch, activate_tile);
 }

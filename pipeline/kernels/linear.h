@@ -13,6 +13,7 @@
 #ifndef LINEAR_H
 #define LINEAR_H
 
+#include "kernels/activation.h"
 #include "kernels/precision.h"
 
 #include <stdbool.h>
@@ -77,11 +78,11 @@ const void *linear_input(enum precision precision, void *rounded, const float *x
 void linear_apply(const struct linear *linear, float *y, const void *x, const float *bias,
                   int64_t rows, void *scratch);
 
-/* The same for the first product of an MLP, followed by GELU or, if gated, by its gates (gelu.h).
+/* The same for the first product of an MLP, followed by its activation or, if gated, by its gates.
  * The output has the precision of the next product's input.
  *   h       [rows, outputs, or half of them if gated]   out, in the precision of W
  *   bias    NULL if gated */
-void linear_activate(const struct linear *linear, void *h, const void *x, const float *bias,
-                     int64_t rows, void *scratch);
+void linear_activate(const struct linear *linear, enum activation activation, void *h,
+                     const void *x, const float *bias, int64_t rows, void *scratch);
 
 #endif

@@ -62,6 +62,13 @@ void norm_rms_heads(float *x, int64_t stride, const float *scale, int64_t rows, 
         }
 }
 
+void norm_copy_rows(float *restrict y, const float *restrict x, int64_t n)
+{
+    #pragma omp parallel for simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i];
+}
+
 void norm_add_rows(float *restrict x, const float *restrict y, int64_t n)
 {
     #pragma omp parallel for simd

@@ -29,7 +29,8 @@ void norm_layer(float *y, const float *x, const float *scale, const float *bias,
 void norm_rms_heads(float *x, int64_t stride, const float *scale, int64_t rows, int32_t heads,
                     int32_t head_width, float epsilon);
 
-/* x[i] += y[i] for n elements; x and y do not overlap. */
+/* y[i] = x[i], and x[i] += y[i], for n elements; x and y do not overlap. */
+void norm_copy_rows(float *restrict y, const float *restrict x, int64_t n);
 void norm_add_rows(float *restrict x, const float *restrict y, int64_t n);
 
 #endif

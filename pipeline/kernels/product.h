@@ -3,7 +3,8 @@
  * Several threads may use the same product at the same time.  Inside a parallel region it runs on
  * the calling thread alone, outside on all threads, with the same bits.
  *
- * Without oneDNN (product_none.c) product_offered() is false, and nothing else may be called.
+ * Without oneDNN (product_none.c) product_offered() is false, product_isa() is "none", and nothing
+ * else may be called.
  */
 #ifndef PRODUCT_H
 #define PRODUCT_H
@@ -19,6 +20,9 @@ struct product;
 
 /* Does this build have such products on this CPU? */
 bool product_offered(void);
+
+/* The instruction set that oneDNN compiles for, such as "avx512_core_bf16"; "none" without it. */
+const char *product_isa(void);
 
 /* Compile a product.  product_free() accepts NULL. */
 struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs, bool add);

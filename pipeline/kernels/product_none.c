@@ -9,6 +9,11 @@ bool product_offered(void)
     return false;
 }
 
+const char *product_isa(void)
+{
+    return "none";
+}
+
 struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs, bool add)
 {
     (void)rows, (void)outputs, (void)inputs, (void)add;

@@ -1,8 +1,11 @@
 #ifdef HAVE_ONEDNN
+#include "base/die.h"
 #include "kernels/product.h"
 
 #include <oneapi/dnnl/dnnl.h>
+#include <oneapi/dnnl/dnnl_debug.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct product {
     int64_t          outputs, inputs;
@@ -77,12 +80,20 @@ bool product_offered(void)
     return offered;
 }
 
+const char *product_isa(void)
+{
+    static const char COMMON[] = "cpu_isa_";
+    const char *name = dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa());
+
+    return strncmp(name, COMMON, strlen(COMMON)) == 0 ? name + strlen(COMMON) : name;
+}
+
 struct product *product_make(int64_t rows, int64_t outputs, int64_t inputs, bool add)
 {
     struct product *product = calloc(1, sizeof *product);
 
     if (product == NULL)
-        abort();
+        die("no memory for a product");
     product->outputs = outputs;
     product->inputs = inputs;
     describe(product, rows, add);

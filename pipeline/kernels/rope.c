@@ -3,18 +3,32 @@
 
 #include <math.h>
 
-void rope_angles(float *cosine, float *sine, int64_t positions, int32_t head_width, double base,
-                 double factor)
+/* Radians that pair i turns a position. */
+static double frequency(const struct rope *rope, int32_t i)
 {
-    const int32_t half = head_width / 2;
+    const double plain = 1 / pow(rope->base, 2.0 * i / rope->width);
+    const double turns = rope->original * plain / (2 * acos(-1));
 
-    for (int64_t t = 0; t < positions; t++)
-        for (int32_t i = 0; i < half; i++) {
-            const float frequency = (float)(1 / pow(base, 2.0 * i / head_width) / factor);
-            const float angle = (float)t * frequency;
+    if (rope->original == 0 || turns < rope->low)
+        return plain / rope->factor;
+    if (turns > rope->high)
+        return plain;
+    const double kept = (turns - rope->low) / (rope->high - rope->low);
+    return (1 - kept) * plain / rope->factor + kept * plain;
+}
+
+void rope_angles(float *cosine, float *sine, int64_t positions, const struct rope *rope)
+{
+    const int32_t half = rope->width / 2;
+
+    for (int32_t i = 0; i < half; i++) {
+        const float each = (float)frequency(rope, i);
+        for (int64_t t = 0; t < positions; t++) {
+            const float angle = (float)t * each;
             cosine[t * half + i] = (float)cos((double)angle);
             sine[t * half + i] = (float)sin((double)angle);
         }
+    }
 }
 
 CLONES static void rotate_head(float *restrict x, const float *restrict cosine,
@@ -29,9 +43,9 @@ CLONES static void rotate_head(float *restrict x, const float *restrict cosine,
 }
 
 void rope_rotate(float *x, int64_t stride, const float *cosine, const float *sine, int64_t rows,
-                 int64_t context, int32_t heads, int32_t head_width)
+                 int64_t context, int32_t heads, int32_t head_width, int32_t width)
 {
-    const int32_t half = head_width / 2;
+    const int32_t half = width / 2;
 
     #pragma omp parallel for
     for (int64_t r = 0; r < rows; r++)

@@ -1,5 +1,5 @@
-/* vectors.h -- exp and tanh without branches and calls, so that the compiler can vectorise loops
- * with them.
+/* vectors.h -- exp, tanh and the normal distribution without branches and calls, so that the
+ * compiler can vectorise loops with them.
  */
 #ifndef VECTORS_H
 #define VECTORS_H
@@ -51,6 +51,27 @@ static inline float vector_tanh(float x)
     p = p * u - 0.33333281f;
     p = p * u * x + x;
     return u < 0.390625f ? p : far;
+}
+
+/* The normal distribution function, (1 + erf(x / sqrt(2))) / 2, for |x| < 10^3 with an error below
+ * 3e-7.  NaN stays NaN.
+ *
+ * With z = |x| / sqrt(2) and t = 1 / (1 + 0.43 z), erfc(z) = t p(t) e^(-z^2); the polynomial was
+ * fitted to 0 <= z <= 8 as above, by relative error. */
+static inline float vector_normal(float x)
+{
+    const float z = __builtin_fabsf(x) * 0.70710678f, t = 1 / (1 + 0.43f * z);
+    float p = 0.0744197367f, tail;
+
+    p = p * t - 0.313448417f;
+    p = p * t + 0.389218688f;
+    p = p * t - 0.0910252273f;
+    p = p * t + 0.249784111f;
+    p = p * t + 0.204013354f;
+    p = p * t + 0.244534229f;
+    p = p * t + 0.242503624f;
+    tail = 0.5f * t * p * vector_exp(-z * z);
+    return x < 0 ? tail : 1 - tail;
 }
 
 #endif

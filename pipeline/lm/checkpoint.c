@@ -1,4 +1,5 @@
 #include "lm/checkpoint.h"
+#include "base/minmax.h"
 #include "base/split.h"
 
 #include <omp.h>
@@ -33,7 +34,10 @@ static enum status refuse_shape(const struct safetensor *tensor, int rank, const
 /* Some programs write names with the name of the module that held the model in front. */
 static const struct safetensor *find(const struct checkpoint *from, const char *name)
 {
-    static const char *const PREFIXES[] = { "", "model.", "transformer." };
+    static const char *const PREFIXES[] = {
+        "", "model.", "transformer.", "gpt_neox.",
+        "language_model.", "language_model.model.", "model.language_model.",    /* next to images */
+    };
     const struct safetensor *tensor = NULL;
     char full[128];
 
@@ -61,16 +65,17 @@ done:
     return st;
 }
 
-enum status checkpoint_find(const struct safetensor **tensor, const struct checkpoint *from,
-                            int64_t rows, int64_t columns, const char *format, ...)
+enum status checkpoint_find(struct matrix_part *part, const struct checkpoint *from, int64_t rows,
+                            int64_t columns, const char *format, ...)
 {
     char name[96];
     va_list args;
 
+    *part = (struct matrix_part){ .count = rows, .run = rows, .stride = rows };
     va_start(args, format);
     vsnprintf(name, sizeof name, format, args);
     va_end(args);
-    return find_named(tensor, from, rows, columns, name);
+    return find_named(&part->tensor, from, rows, columns, name);
 }
 
 /* --- reading ------------------------------------------------------------------------- */
@@ -117,10 +122,20 @@ done:
 /* --- packing ------------------------------------------------------------------------- */
 
 /* Rows of a part, in the precision of the product. */
-static bool read_rows(void *rows, const struct linear *to, const struct safetensor *part,
+static bool read_rows(char *rows, const struct linear *to, const struct matrix_part *part,
                       int64_t first, int64_t count)
 {
-    return safetensors_part(rows, to->precision, part, first * to->inputs, count * to->inputs);
+    const int64_t row_bytes = to->inputs * linear_input_bytes(to->precision);
+    bool finite = true;
+
+    for (int64_t row = first, n; row < first + count; row += n) {
+        const int64_t in_run = row % part->run;
+        const int64_t at = part->first + row / part->run * part->stride + in_run;
+        n = min_int64(first + count - row, part->run - in_run);
+        finite = safetensors_part(rows + (row - first) * row_bytes, to->precision, part->tensor,
+                                  at * to->inputs, n * to->inputs) && finite;
+    }
+    return finite;
 }
 
 /* Outputs [first, first + count) of a matrix whose parts lie one above the other. */
@@ -131,12 +146,12 @@ static bool read_stacked(char *rows, const struct linear *to, const struct matri
     int64_t above = 0;
     bool finite = true;
 
-    for (int p = 0; p < 3 && matrix->part[p] != NULL; p++) {
-        const int64_t height = matrix->part[p]->shape[0];
+    for (int p = 0; p < 3 && matrix->part[p].tensor != NULL; p++) {
+        const int64_t height = matrix->part[p].count;
         const int64_t from = first > above ? first : above;
-        const int64_t end = first + count < above + height ? first + count : above + height;
+        const int64_t end = min_int64(first + count, above + height);
         if (from < end)
-            finite = read_rows(rows + (from - first) * row_bytes, to, matrix->part[p],
+            finite = read_rows(rows + (from - first) * row_bytes, to, &matrix->part[p],
                                from - above, end - from) && finite;
         above += height;
     }
@@ -166,23 +181,23 @@ static bool read_gated(char *rows, const struct linear *to, const struct matrix 
                        int64_t first, int64_t count)
 {
     const int64_t half = count / 2 * to->inputs * linear_input_bytes(to->precision);
-    const bool gates = read_rows(rows, to, matrix->part[0], first / 2, count / 2);
-    const bool ups = read_rows(rows + half, to, matrix->part[1], first / 2, count / 2);
+    const bool gates = read_rows(rows, to, &matrix->part[0], first / 2, count / 2);
+    const bool ups = read_rows(rows + half, to, &matrix->part[1], first / 2, count / 2);
 
     return gates && ups;
 }
 
-/* Name the part with a value that is not finite; the threads only found that there is one. */
+/* Name the tensor with a value that is not finite; the threads only found that there is one. */
 static enum status name_guilty(const struct linear *to, const struct checkpoint *from,
                                const struct matrix *matrix)
 {
+    const struct safetensor *tensor;
     enum status st = OK;
 
-    for (int p = 0; st == OK && p < 3 && matrix->part[p] != NULL; p++)
-        for (int64_t row = 0; st == OK && row < matrix->part[p]->shape[0]; row++)
-            st = safetensors_finite(matrix->part[p], safetensors_part(
-                from->blocks, to->precision, matrix->part[p], row * matrix->part[p]->shape[1],
-                matrix->part[p]->shape[1]));
+    for (int p = 0; st == OK && p < 3 && (tensor = matrix->part[p].tensor) != NULL; p++)
+        for (int64_t row = 0; st == OK && row < tensor->shape[0]; row++)
+            st = safetensors_finite(tensor, safetensors_part(
+                from->blocks, to->precision, tensor, row * tensor->shape[1], tensor->shape[1]));
     return st;
 }
 
@@ -197,8 +212,10 @@ enum status checkpoint_pack(struct linear *to, const struct checkpoint *from,
         const int64_t first = block * LINEAR_COLUMNS, count = linear_block_outputs(to, block);
         char *rows = from->blocks + omp_get_thread_num() * from->block_bytes;
         finite = (to->gated ? read_gated(rows, to, matrix, first, count)
-                  : matrix->transposed ? read_transposed(rows, to, matrix->part[0], first, count)
-                  : read_stacked(rows, to, matrix, first, count)) && finite;
+                  : matrix->transposed
+                      ? read_transposed(rows, to, matrix->part[0].tensor, first, count)
+                      : read_stacked(rows, to, matrix, first, count))
+                 && finite;
         linear_pack(to, block, rows);
     }
     return finite ? OK : name_guilty(to, from, matrix);

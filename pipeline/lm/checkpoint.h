@@ -18,11 +18,19 @@ struct checkpoint {
     int                share, shares;   /* number of this rank's share, and of shares */
 };
 
-/* Find the tensor of this name (printf), with or without "model." or "transformer." in front,
- * and this shape; columns 0: a vector of `rows`.  Local, as all here.  E_FORMAT if it is not there,
- * of another shape, or of a type that cannot be read. */
-enum status checkpoint_find(const struct safetensor **tensor, const struct checkpoint *from,
-                            int64_t rows, int64_t columns, const char *format, ...)
+/* Rows of a tensor that are rows of a matrix: `count` of them from `first` on, in runs of `run`
+ * rows, whose beginnings lie `stride` rows apart. */
+struct matrix_part {
+    const struct safetensor *tensor;
+    int64_t first, count;
+    int64_t run, stride;
+};
+
+/* Find the tensor of this name (printf), with or without the name of a module in front ("model."),
+ * and this shape, and make it one part, with all its rows.  Local, as all here.  E_FORMAT if it is
+ * not there, of another shape, or of a type that cannot be read. */
+enum status checkpoint_find(struct matrix_part *part, const struct checkpoint *from, int64_t rows,
+                            int64_t columns, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
 /* All values of a vector.  E_FORMAT; E_NUMERIC, here and below, if a value is not finite. */
@@ -34,11 +42,11 @@ enum status checkpoint_read(float *values, const struct checkpoint *from, int64_
 enum status checkpoint_read_table(float *values, const struct checkpoint *from, int64_t rows,
                                   int64_t columns, const char *name);
 
-/* A matrix [outputs, inputs] that consists of some tensors. */
+/* A matrix [outputs, inputs] that consists of some parts. */
 struct matrix {
-    const struct safetensor *part[3];   /* one above the other; if the matrix is gated the gates
-                                           and the ups */
-    bool transposed;                    /* the only part is [inputs, outputs] */
+    struct matrix_part part[3];     /* one above the other; if the matrix is gated the gates and
+                                       the ups */
+    bool transposed;                /* the only part is [inputs, outputs] */
 };
 
 /* Pack it, by all threads. */

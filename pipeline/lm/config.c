@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "lm/config_file.h"
 #include "lm/config_keys.h"
+#include "lm/config_wrapper.h"
 #include "lm/families.h"
 
 #include <stdlib.h>
@@ -47,6 +48,7 @@ enum status config_read(struct lm_config *config, const char *folder)
     file.root = json_loadb(bytes, (size_t)size, JSON_REJECT_DUPLICATES, &error);
     REQUIRE(file.root != NULL, E_FORMAT, "%s is not JSON: line %d: %s", path, error.line,
             error.text);
+    TRY(config_wrapper_open(&file));
     TRY(read_family(config, &file));
     TRY(read_specials(config, &file));
     TRY(config_keys_check(&file));

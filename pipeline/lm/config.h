@@ -7,6 +7,8 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
+#include "kernels/activation.h"
+#include "kernels/rope.h"
 #include "suite/site.h"
 
 #include <stdbool.h>
@@ -17,14 +19,9 @@ enum { LM_LAYERS_MAX = 256 };
 /* Normalisation of rows: RMSNorm with a scale, LayerNorm with a scale and a bias. */
 enum lm_norm { LM_NORM_RMS, LM_NORM_LAYER };
 
-/* RMSNorm of queries and keys before they get their positions: none, or each head by itself. */
-enum lm_qk_norm { LM_QK_NORM_NONE, LM_QK_NORM_HEADS };
-
-/* Rotary positions of a layer (RoPE). */
-struct lm_rope {
-    double base;
-    double factor;      /* positions are divided by it */
-};
+/* RMSNorm of queries and keys before they get their positions: none, each head by itself, or all
+ * heads together. */
+enum lm_qk_norm { LM_QK_NORM_NONE, LM_QK_NORM_HEADS, LM_QK_NORM_WHOLE };
 
 /* Which products add a bias. */
 struct lm_biases {
@@ -46,12 +43,15 @@ struct lm_config {
     int32_t positions;          /* the longest context */
     int32_t window[LM_LAYERS_MAX];      /* tokens a query sees, itself included; 0: all */
     bool    learned_positions;  /* a table of positions is added to the embedding; else RoPE */
-    struct lm_rope rope[LM_LAYERS_MAX];
+    struct rope rope[LM_LAYERS_MAX];    /* rotary positions */
     enum lm_norm norm;
     float   norm_epsilon;
-    bool    post_norms;         /* norms after attention and after the MLP, too */
+    bool    pre_norms;          /* norms before attention and before the MLP */
+    bool    post_norms;         /* norms after them */
+    bool    parallel;           /* the MLP reads the stream to which attention is not yet added */
     enum lm_qk_norm qk_norm;
     struct lm_biases bias;
+    enum activation activation; /* of the MLP */
     bool    gated;              /* the MLP has gates and ups */
     bool    tied;               /* the embedding also makes the logits */
     float   embedding_scale;
@@ -61,9 +61,10 @@ struct lm_config {
     int32_t bos, eos, pad;      /* ids that are not text; -1: none */
 };
 
-/* Read FOLDER/config.json.  Local.  E_IO; E_FORMAT names the file, the key, and what was
- * expected; a family that is not known is refused by its name, and so is a key that may change what
- * the model computes (config_keys.h). */
+/* Read FOLDER/config.json; of a model that sees images, too, its text part (config_wrapper.h).
+ * Local.  E_IO; E_FORMAT names the file, the key, and what was expected; a family that is not known
+ * is refused by its name, and so is a key that may change what the model computes
+ * (config_keys.h). */
 enum status config_read(struct lm_config *config, const char *folder);
 
 /* Values of a row at this site, and at the widest one.  Local. */

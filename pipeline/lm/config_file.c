@@ -10,6 +10,11 @@ json_t *config_file_get(const struct config_file *file, const char *key)
     return json_object_get(file->root, key);
 }
 
+void config_file_skip(const struct config_file *file, const char *key)
+{
+    (void)config_file_get(file, key);
+}
+
 enum status config_file_int(int32_t *value, const struct config_file *file, const char *key,
                             int32_t most)
 {
@@ -24,6 +29,14 @@ enum status config_file_int(int32_t *value, const struct config_file *file, cons
     *value = (int32_t)json_integer_value(found);
 done:
     return st;
+}
+
+enum status config_file_int_or(int32_t *value, const struct config_file *file, const char *key,
+                               int32_t most, int32_t absent)
+{
+    *value = absent;
+    return absent > 0 && config_file_get(file, key) == NULL ? OK
+         : config_file_int(value, file, key, most);
 }
 
 enum status config_file_same(const struct config_file *file, const char *key, const char *other,
@@ -50,6 +63,14 @@ enum status config_file_positive(double *value, const struct config_file *file, 
             "%s: \"%s\" must be a number above 0", file->path, key);
 done:
     return st;
+}
+
+enum status config_file_positive_or(double *value, const struct config_file *file, const char *key,
+                                    double absent)
+{
+    *value = absent;
+    return absent > 0 && config_file_get(file, key) == NULL ? OK
+         : config_file_positive(value, file, key);
 }
 
 enum status config_file_optional(double *value, const struct config_file *file, const char *key)

@@ -23,9 +23,16 @@ enum { CONFIG_IDS_MAX = 1 << 24, CONFIG_WIDTH_MAX = 1 << 20, CONFIG_HEADS_MAX = 
 /* The value of a key; NULL if there is none.  All functions here note that a key was asked for. */
 json_t *config_file_get(const struct config_file *file, const char *key);
 
+/* Note a key that does not matter in this family. */
+void config_file_skip(const struct config_file *file, const char *key);
+
 /* A whole number from 1 to `most`. */
 enum status config_file_int(int32_t *value, const struct config_file *file, const char *key,
                             int32_t most);
+
+/* The same, or `absent` if there is no such key; absent 0: it must be there. */
+enum status config_file_int_or(int32_t *value, const struct config_file *file, const char *key,
+                               int32_t most, int32_t absent);
 
 /* A second name of a number that was read as `other`: the same value, `read`. */
 enum status config_file_same(const struct config_file *file, const char *key, const char *other,
@@ -33,6 +40,10 @@ enum status config_file_same(const struct config_file *file, const char *key, co
 
 /* A number above 0. */
 enum status config_file_positive(double *value, const struct config_file *file, const char *key);
+
+/* The same, or `absent` if there is no such key; absent 0: it must be there. */
+enum status config_file_positive_or(double *value, const struct config_file *file, const char *key,
+                                    double absent);
 
 /* The same, or 0 if the key is absent or null. */
 enum status config_file_optional(double *value, const struct config_file *file, const char *key);

@@ -8,7 +8,7 @@ static const char *const HARMLESS[] = {
     /* Names, versions, places. */
     "architectures", "_name_or_path", "_commit_hash", "transformers_version", "model_name",
     "finetuning_task", "tokenizer_class", "prefix", "unsloth_version", "unsloth_fixed",
-    "transformers.js_config", "is_decoder",
+    "transformers.js_config", "is_decoder", "is_llama_config",
     /* How numbers are stored: every tensor says it by itself. */
     "torch_dtype", "dtype", "use_bfloat16",
     /* How it is computed, not what: kernels, caches, precision of intermediate values. */
@@ -28,7 +28,10 @@ static const char *const HARMLESS[] = {
     "predict_special_tokens", "n_special", "classifier_dropout",
     /* Ids that the text of a corpus does not get. */
     "sep_token_id", "cls_token_id", "mask_token_id", "unk_token_id", "decoder_start_token_id",
-    "boi_token_index", "eoi_token_index", "image_token_index", "mm_tokens_per_image",
+    /* Images, which are not in the text of a corpus (config_wrapper.h). */
+    "vision_config", "mm_tokens_per_image", "boi_token_index", "eoi_token_index",
+    "image_token_index", "boi_token_id", "eoi_token_id", "image_token_id", "spatial_merge_size",
+    "vision_feature_layer", "projector_hidden_act", "multimodal_projector_bias",
     /* Generation of text. */
     "task_specific_params", "bad_words_ids", "begin_suppress_tokens", "diversity_penalty",
     "do_sample", "early_stopping", "encoder_no_repeat_ngram_size",
@@ -38,7 +41,7 @@ static const char *const HARMLESS[] = {
     "repetition_penalty", "suppress_tokens", "temperature", "top_k", "top_p", "typical_p",
 };
 
-static bool is_harmless(const char *key)
+bool config_keys_harmless(const char *key)
 {
     for (size_t i = 0; i < sizeof HARMLESS / sizeof *HARMLESS; i++)
         if (strcmp(HARMLESS[i], key) == 0)
@@ -68,7 +71,9 @@ enum status config_keys_check(const struct config_file *file)
     TRY(check_switches(file));
     json_object_foreach(file->root, key, value)
         REQUIRE(json_is_null(value) || json_object_get(file->asked, key) != NULL
-                || is_harmless(key), E_FORMAT, "%s has the key \"%.80s\", which is not known for "
+                    || config_keys_harmless(key),
+                E_FORMAT,
+                "%s has the key \"%.80s\", which is not known for "
                 "this model family, and may change what the model computes; if it certainly does "
                 "not, remove it", file->path, key);
 done:

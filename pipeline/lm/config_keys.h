@@ -13,4 +13,7 @@
  * ones.  To be called when everything has been read.  Local.  E_FORMAT. */
 enum status config_keys_check(const struct config_file *file);
 
+/* Is this key one that says nothing about what a model computes from token ids?  Local. */
+bool config_keys_harmless(const char *key);
+
 #endif

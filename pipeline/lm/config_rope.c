@@ -2,6 +2,15 @@
 
 #include <string.h>
 
+/* What one place says. */
+struct said {
+    bool   any;         /* is the object there? */
+    struct rope rope;   /* base 0: it does not say; no width */
+    double share;       /* of a head that turns; 0: it does not say */
+};
+
+/* --- an object: "rope_scaling", or one of "rope_parameters" -------------------------- */
+
 /* A number of one of the objects: `absent` if it has no such member. */
 static enum status read_number(double *value, const struct config_file *file, const char *key,
                                const json_t *object, const char *member, double absent)
@@ -19,56 +28,86 @@ done:
     return st;
 }
 
-/* The type: "default" and "linear" are computed here. */
-static enum status read_is_linear(bool *linear, const struct config_file *file, const char *key,
-                                  const json_t *object)
+/* The type; "default" if there is none, and nothing that would need one. */
+static enum status read_type(const char **name, const struct config_file *file, const char *key,
+                             const json_t *object)
 {
     const json_t *type = json_object_get(object, "rope_type");
     const json_t *older = json_object_get(object, "type");
-    const char *name;
     enum status st;
 
     REQUIRE(type == NULL || older == NULL || json_equal(type, older), E_FORMAT,
             "%s: \"rope_type\" and \"type\" of \"%s\" differ", file->path, key);
-    name = json_string_value(type != NULL ? type : older);
-    *linear = name != NULL && strcmp(name, "linear") == 0;
-    REQUIRE(*linear || (name != NULL && strcmp(name, "default") == 0)
-            || (type == NULL && older == NULL && json_object_get(object, "factor") == NULL),
-            E_FORMAT, "%s: the \"rope_type\" of \"%s\" must be \"default\" or \"linear\"",
-            file->path, key);
+    type = type != NULL ? type : older;
+    REQUIRE(type == NULL ? json_object_get(object, "factor") == NULL : json_is_string(type),
+            E_FORMAT, "%s: the \"rope_type\" of \"%s\" must be a name", file->path, key);
+    *name = type == NULL ? "default" : json_string_value(type);
+    REQUIRE(strcmp(*name, "default") == 0 || strcmp(*name, "linear") == 0
+            || strcmp(*name, "llama3") == 0, E_FORMAT, "%s: the \"rope_type\" of \"%s\" is "
+            "\"%.40s\", but must be \"default\", \"linear\" or \"llama3\"", file->path, key, *name);
 done:
     return st;
 }
 
-/* The object "rope_scaling", or one of "rope_parameters".  *base is 0 if it has none. */
-static enum status read_object(double *base, double *factor, const struct config_file *file,
-                               const char *key, json_t *object)
+static enum status check_members(const struct config_file *file, const char *key, json_t *object,
+                                 bool llama3)
 {
-    static const char *const KNOWN[] = { "rope_type", "type", "factor", "rope_theta",
-                                         "partial_rotary_factor" };
-    double share;
-    bool linear;
+    static const char *const KNOWN[] = {
+        "rope_type", "type", "factor", "rope_theta", "partial_rotary_factor",
+        "original_max_position_embeddings", "low_freq_factor", "high_freq_factor",  /* llama3 */
+    };
+    const size_t count = sizeof KNOWN / sizeof *KNOWN - (llama3 ? 0 : 3);
     const char *member;
     json_t *value;
-    enum status st;
+    enum status st = OK;
 
-    REQUIRE(json_is_object(object), E_FORMAT, "%s: \"%s\" must be null or an object", file->path,
-            key);
     json_object_foreach(object, member, value) {
         bool known = json_is_null(value);
-        for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
+        for (size_t i = 0; i < count; i++)
             known = known || strcmp(KNOWN[i], member) == 0;
         REQUIRE(known, E_FORMAT, "%s: the member \"%.80s\" of \"%s\" is not known", file->path,
                 member, key);
     }
-    TRY(read_is_linear(&linear, file, key, object));
-    TRY(read_number(base, file, key, object, "rope_theta", 0));
-    TRY(read_number(&share, file, key, object, "partial_rotary_factor", 1));
-    TRY(read_number(factor, file, key, object, "factor", linear ? 0 : 1));
-    REQUIRE(*factor >= 1 && (linear || *factor == 1), E_FORMAT, "%s: \"factor\" of \"%s\" must be "
-            "at least 1, and 1 or absent if the type is \"default\"", file->path, key);
-    REQUIRE(share == 1, E_FORMAT, "%s: \"partial_rotary_factor\" of \"%s\" must be 1", file->path,
+done:
+    return st;
+}
+
+static enum status read_bands(struct rope *rope, const struct config_file *file, const char *key,
+                              const json_t *object)
+{
+    enum status st;
+
+    TRY(read_number(&rope->original, file, key, object, "original_max_position_embeddings", 0));
+    TRY(read_number(&rope->low, file, key, object, "low_freq_factor", 0));
+    TRY(read_number(&rope->high, file, key, object, "high_freq_factor", 0));
+    REQUIRE(rope->original > 0 && rope->low > 0 && rope->high > rope->low, E_FORMAT,
+            "%s: \"%s\" of "
+            "type \"llama3\" must have \"original_max_position_embeddings\", \"low_freq_factor\" "
+            "and a \"high_freq_factor\" above it", file->path, key);
+done:
+    return st;
+}
+
+static enum status read_object(struct said *said, const struct config_file *file, const char *key,
+                               json_t *object)
+{
+    const char *type;
+    enum status st;
+
+    REQUIRE(json_is_object(object), E_FORMAT, "%s: \"%s\" must be null or an object", file->path,
             key);
+    TRY(read_type(&type, file, key, object));
+    const bool divides = strcmp(type, "default") != 0, llama3 = strcmp(type, "llama3") == 0;
+    TRY(check_members(file, key, object, llama3));
+    TRY(read_number(&said->rope.base, file, key, object, "rope_theta", 0));
+    TRY(read_number(&said->share, file, key, object, "partial_rotary_factor", 0));
+    TRY(read_number(&said->rope.factor, file, key, object, "factor", divides ? 0 : 1));
+    REQUIRE(said->rope.factor >= 1 && (divides || said->rope.factor == 1), E_FORMAT, "%s: "
+            "\"factor\" of \"%s\" must be at least 1, and 1 or absent if the type is \"default\"",
+            file->path, key);
+    if (llama3)
+        TRY(read_bands(&said->rope, file, key, object));
+    said->any = true;
 done:
     return st;
 }
@@ -98,34 +137,105 @@ done:
     return st;
 }
 
-enum status config_rope_read(struct lm_rope *rope, const struct config_file *file,
-                             const struct config_rope_keys *keys)
+/* --- both forms ---------------------------------------------------------------------- */
+
+/* Two places may say the same number, but not different ones; 0 says nothing. */
+static enum status join(double *into, double from, const struct config_file *file,
+                        const char *key, const char *other)
 {
-    double base, scaled_base = 0, newer_base = 0, factor = 1, newer_factor = 1;
-    const bool scaled = keys->scaling != NULL && config_file_has(file, keys->scaling);
-    json_t *newer;
     enum status st;
 
-    TRY(config_file_optional(&base, file, keys->theta));
-    if (scaled)
-        TRY(read_object(&scaled_base, &factor, file, keys->scaling,
-                        config_file_get(file, keys->scaling)));
-    TRY(find_parameters(&newer, file, keys->kind));
-    if (newer != NULL)
-        TRY(read_object(&newer_base, &newer_factor, file, "rope_parameters", newer));
-    REQUIRE(scaled_base == 0 || base == 0 || scaled_base == base, E_FORMAT, "%s: \"%s\" is %g, but "
-            "%g in \"%s\"", file->path, keys->theta, base, scaled_base, keys->scaling);
-    base = base > 0 ? base : scaled_base;
-    REQUIRE(base == 0 || newer_base == 0 || base == newer_base, E_FORMAT, "%s: \"%s\" is %g, but "
-            "%g in \"rope_parameters\"; they must be the same", file->path, keys->theta, base,
-            newer_base);
-    REQUIRE(!scaled || newer == NULL || factor == newer_factor, E_FORMAT, "%s: \"%s\" stretches "
-            "positions by %g, but \"rope_parameters\" by %g; they must be the same", file->path,
-            keys->scaling, factor, newer_factor);
-    rope->base = base > 0 ? base : newer_base;
-    rope->factor = scaled ? factor : newer_factor;
-    REQUIRE(rope->base > 0, E_FORMAT, "%s lacks the key \"%s\" (expected: a number above 0), and "
-            "\"rope_parameters\" does not say it either", file->path, keys->theta);
+    REQUIRE(*into == 0 || from == 0 || *into == from, E_FORMAT, "%s: \"%s\" is %g, but %g in "
+            "\"%s\"; they must be the same", file->path, key, *into, from, other);
+    if (*into == 0)
+        *into = from;
+done:
+    return st;
+}
+
+/* The keys outside the objects. */
+static enum status read_plain(struct said *said, const struct config_file *file,
+                              const struct config_rope_keys *keys)
+{
+    enum status st;
+
+    TRY(config_file_optional(&said->rope.base, file, keys->theta));
+    if (keys->share != NULL)
+        TRY(config_file_optional(&said->share, file, keys->share));
+done:
+    return st;
+}
+
+/* Add what an object says; what stretches the positions is in the objects alone. */
+static enum status add_object(struct said *all, const struct said *object,
+                              const struct config_file *file, const struct config_rope_keys *keys,
+                              const char *name)
+{
+    const char *share = keys->share != NULL ? keys->share : "partial_rotary_factor";
+    const struct rope *a = &all->rope, *b = &object->rope;
+    enum status st = OK;
+
+    if (!object->any)
+        goto done;
+    REQUIRE(!all->any
+                || (a->factor == b->factor && a->original == b->original && a->low == b->low
+                    && a->high == b->high),
+            E_FORMAT,
+            "%s: \"%s\" stretches positions in "
+            "another way than \"%s\"; they must be the same",
+            file->path, keys->scaling, name);
+    TRY(join(&all->rope.base, b->base, file, keys->theta, name));
+    TRY(join(&all->share, object->share, file, share, name));
+    const double base = all->rope.base;
+    all->rope = *b;
+    all->rope.base = base;
+    all->any = true;
+done:
+    return st;
+}
+
+static enum status read_said(struct said *said, const struct config_file *file,
+                             const struct config_rope_keys *keys)
+{
+    struct said older = {0}, newer = {0};
+    json_t *object;
+    enum status st;
+
+    TRY(read_plain(said, file, keys));
+    if (keys->scaling != NULL && config_file_has(file, keys->scaling))
+        TRY(read_object(&older, file, keys->scaling, config_file_get(file, keys->scaling)));
+    TRY(find_parameters(&object, file, keys->kind));
+    if (object != NULL)
+        TRY(read_object(&newer, file, "rope_parameters", object));
+    TRY(add_object(said, &older, file, keys, keys->scaling));
+    TRY(add_object(said, &newer, file, keys, "rope_parameters"));
+done:
+    return st;
+}
+
+enum status config_rope_read(struct rope *rope, const struct config_file *file,
+                             const struct config_rope_keys *keys, int32_t head_width)
+{
+    struct said said = { .rope = { .factor = 1 } };
+    enum status st;
+
+    TRY(read_said(&said, file, keys));
+    if (said.rope.base == 0)
+        said.rope.base = keys->absent_theta;
+    if (said.share == 0)
+        said.share = keys->share != NULL ? keys->absent_share : 1;
+    REQUIRE(said.rope.base > 0, E_FORMAT, "%s lacks the key \"%s\" (expected: a number above 0), "
+            "and \"rope_parameters\" does not say it either", file->path, keys->theta);
+    REQUIRE(said.share <= 1 && (keys->share != NULL || said.share == 1), E_FORMAT, "%s: \"%s\" "
+            "must be %s1", file->path, keys->share != NULL ? keys->share : "partial_rotary_factor",
+            keys->share != NULL ? "at most " : "");
+    *rope = said.rope;
+    rope->width = (int32_t)(head_width * said.share);
+    REQUIRE(rope->width > 0 && rope->width % 2 == 0, E_FORMAT,
+            "%s: RoPE turns pairs of dimensions, "
+            "but %d of a head's %d would turn; check \"head_dim\"%s%s",
+            file->path, (int)rope->width, (int)head_width, keys->share != NULL ? " and " : "",
+            keys->share != NULL ? keys->share : "");
 done:
     return st;
 }

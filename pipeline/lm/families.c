@@ -5,12 +5,24 @@
 
 extern const struct family FAMILY_GEMMA, FAMILY_GEMMA_2, FAMILY_GEMMA_3;  /* family_gemma.c */
 extern const struct family FAMILY_GPT2;                                 /* family_gpt2.c */
+extern const struct family FAMILY_GPT_NEOX;                             /* family_gpt_neox.c */
+extern const struct family FAMILY_LLAMA, FAMILY_LLAMA_MISTRAL;          /* family_llama.c */
+extern const struct family FAMILY_LLAMA_QWEN2, FAMILY_LLAMA_QWEN3;      /* family_llama.c */
+extern const struct family FAMILY_OLMO2;                                /* family_olmo2.c */
+extern const struct family FAMILY_PHI3;                                 /* family_phi3.c */
 
 static const struct family *const FAMILIES[] = {
     &FAMILY_GEMMA,
     &FAMILY_GEMMA_2,
     &FAMILY_GEMMA_3,
     &FAMILY_GPT2,
+    &FAMILY_GPT_NEOX,
+    &FAMILY_LLAMA,
+    &FAMILY_LLAMA_MISTRAL,
+    &FAMILY_OLMO2,
+    &FAMILY_PHI3,
+    &FAMILY_LLAMA_QWEN2,
+    &FAMILY_LLAMA_QWEN3,
 };
 
 enum { COUNT = sizeof FAMILIES / sizeof *FAMILIES };

@@ -1,26 +1,11 @@
 /* Gemma 1, 2 and 3 (the text models). */
-#include "lm/checkpoint.h"
-#include "lm/config_file.h"
-#include "lm/config_rope.h"
 #include "lm/families.h"
+#include "lm/family_llama.h"
 
 #include <math.h>
 #include <string.h>
 
 /* --- config.json --------------------------------------------------------------------- */
-
-static enum status check_heads(const struct lm_config *config, const struct config_file *file)
-{
-    enum status st;
-
-    REQUIRE(config->heads % config->kv_heads == 0, E_FORMAT, "%s: \"num_key_value_heads\" (%d) "
-            "must divide \"num_attention_heads\" (%d)", file->path, (int)config->kv_heads,
-            (int)config->heads);
-    REQUIRE(config->head_width % 2 == 0, E_FORMAT, "%s: \"head_dim\" must be even, since RoPE "
-            "turns pairs", file->path);
-done:
-    return st;
-}
 
 /* The MLP's function.  "hidden_act" is the older key, which is not obeyed: the first configs of
  * Gemma 1 said "gelu" there, while the model was trained with the approximation by tanh. */
@@ -38,99 +23,77 @@ done:
     return st;
 }
 
-/* The keys that all three have. */
-static enum status read_shape(struct lm_config *config, const struct config_file *file)
+/* The keys that all three have.  Files of Gemma 3 that have images, too, leave out what the library
+ * takes for granted. */
+static const struct config_shape
+    ALL_THERE = { .tied = true },
+    GEMMA_3 = { .vocabulary = 262208, .heads = 8, .kv_heads = 4, .head_width = 256,
+                .positions = 131072, .epsilon = 1e-6, .tied = true };
+
+static enum status read_shape(struct lm_config *config, const struct config_file *file,
+                              const struct config_shape *absent)
 {
-    double epsilon;
     enum status st;
 
     TRY(check_activation(file));
     TRY(config_file_expect(file, "attention_bias", "false"));
     TRY(config_file_expect(file, "use_bidirectional_attention", "false"));
-    TRY(config_file_flag(&config->tied, file, "tie_word_embeddings", true));
-    TRY(config_file_int(&config->vocabulary, file, "vocab_size", CONFIG_IDS_MAX));
-    TRY(config_file_int(&config->width, file, "hidden_size", CONFIG_WIDTH_MAX));
-    TRY(config_file_int(&config->mlp_width, file, "intermediate_size", CONFIG_WIDTH_MAX));
-    TRY(config_file_int(&config->layers, file, "num_hidden_layers", LM_LAYERS_MAX));
-    TRY(config_file_int(&config->heads, file, "num_attention_heads", CONFIG_HEADS_MAX));
-    TRY(config_file_int(&config->kv_heads, file, "num_key_value_heads", CONFIG_HEADS_MAX));
-    TRY(config_file_int(&config->head_width, file, "head_dim", CONFIG_HEADS_MAX));
-    TRY(config_file_int(&config->positions, file, "max_position_embeddings", CONFIG_IDS_MAX));
-    TRY(check_heads(config, file));
-    TRY(config_file_positive(&epsilon, file, "rms_norm_eps"));
-    config->norm = LM_NORM_RMS;
-    config->norm_epsilon = (float)epsilon;
+    TRY(config_shape_read(config, file, absent));
+    config->pre_norms = true;
+    config->activation = ACTIVATION_GELU_TANH;
     config->embedding_scale = (float)sqrt((double)config->width);
-    config->gated = true;
 done:
     return st;
 }
 
-/* Does this layer see a window only?  Newer files say it layer by layer; in older ones every
- * `period`-th layer sees all. */
-static enum status read_is_local(const struct config_file *file, int layer, int layers,
-                                 int period, bool *local)
-{
-    const json_t *types = config_file_get(file, "layer_types");
-    const char *type = json_string_value(json_array_get(types, (size_t)layer));
-    enum status st = OK;
-
-    *local = (layer + 1) % period != 0;
-    if (!config_file_has(file, "layer_types"))
-        goto done;
-    REQUIRE(json_array_size(types) == (size_t)layers && type != NULL
-            && (strcmp(type, "sliding_attention") == 0 || strcmp(type, "full_attention") == 0),
-            E_FORMAT, "%s: \"layer_types\" must be a list of %d names, each "
-            "\"sliding_attention\" or \"full_attention\"", file->path, layers);
-    *local = strcmp(type, "sliding_attention") == 0;
-done:
-    return st;
-}
-
-/* Local layers see a window and have rotary positions of their own. */
+/* Local layers see a window and have rotary positions of their own, rope[true]; every `period`-th
+ * layer is global, unless the file says it layer by layer. */
 static enum status read_windows(struct lm_config *config, const struct config_file *file,
-                                int period, struct lm_rope of_local, struct lm_rope of_global)
+                                int period, int32_t absent, const struct rope rope[2])
 {
     int32_t window;
     bool local;
     enum status st;
 
-    TRY(config_file_int(&window, file, "sliding_window", CONFIG_IDS_MAX));
+    TRY(config_file_int_or(&window, file, "sliding_window", CONFIG_IDS_MAX, absent));
     if (config_file_has(file, "sliding_window_size"))   /* the older name */
         TRY(config_file_same(file, "sliding_window_size", "sliding_window", window));
     for (int layer = 0; layer < config->layers; layer++) {
-        TRY(read_is_local(file, layer, config->layers, period, &local));
+        TRY(config_shape_is_local(&local, file, layer, config->layers, (layer + 1) % period != 0));
         config->window[layer] = local ? window : 0;
-        config->rope[layer] = local ? of_local : of_global;
+        config->rope[layer] = rope[local];
     }
 done:
     return st;
 }
 
-static enum status read_query_scale(struct lm_config *config, const struct config_file *file)
+static enum status read_query_scale(struct lm_config *config, const struct config_file *file,
+                                    double absent)
 {
     double scalar;
     enum status st;
 
-    TRY(config_file_positive(&scalar, file, "query_pre_attn_scalar"));
+    TRY(config_file_positive_or(&scalar, file, "query_pre_attn_scalar", absent));
     config->score_scale = (float)(1 / sqrt(scalar));
 done:
     return st;
 }
 
 /* In Gemma 1 and 2. */
-static const struct config_rope_keys ALL_LAYERS = { "rope_theta", "rope_scaling", NULL };
+static const struct config_rope_keys ALL_LAYERS = {
+    "rope_theta", 0, "rope_scaling", NULL, NULL, 1
+};
 
 static enum status read_gemma1(struct lm_config *config, const struct config_file *file)
 {
-    struct lm_rope rope;
+    struct rope rope;
     bool local;
     enum status st;
 
-    TRY(read_shape(config, file));
-    TRY(config_rope_read(&rope, file, &ALL_LAYERS));
+    TRY(read_shape(config, file, &ALL_THERE));
+    TRY(config_rope_read(&rope, file, &ALL_LAYERS, config->head_width));
     for (int layer = 0; layer < config->layers; layer++) {
-        TRY(read_is_local(file, layer, config->layers, 1, &local));
+        TRY(config_shape_is_local(&local, file, layer, config->layers, false));
         REQUIRE(!local, E_FORMAT, "%s: \"layer_types\" may only hold \"full_attention\" for this "
                 "model family", file->path);
         config->rope[layer] = rope;
@@ -143,15 +106,16 @@ done:
 static enum status read_gemma2(struct lm_config *config, const struct config_file *file)
 {
     double score_cap, logit_cap;
-    struct lm_rope rope;
+    struct rope rope[2];
     enum status st;
 
-    TRY(read_shape(config, file));
-    TRY(read_query_scale(config, file));
+    TRY(read_shape(config, file, &ALL_THERE));
+    TRY(read_query_scale(config, file, 0));
     TRY(config_file_positive(&score_cap, file, "attn_logit_softcapping"));
     TRY(config_file_positive(&logit_cap, file, "final_logit_softcapping"));
-    TRY(config_rope_read(&rope, file, &ALL_LAYERS));
-    TRY(read_windows(config, file, 2, rope, rope));
+    TRY(config_rope_read(&rope[0], file, &ALL_LAYERS, config->head_width));
+    rope[1] = rope[0];
+    TRY(read_windows(config, file, 2, 0, rope));
     config->score_cap = (float)score_cap;
     config->logit_cap = (float)logit_cap;
     config->post_norms = true;
@@ -177,21 +141,21 @@ done:
 static enum status read_gemma3(struct lm_config *config, const struct config_file *file)
 {
     static const struct config_rope_keys
-        LOCAL = { "rope_local_base_freq", NULL, "sliding_attention" },
-        GLOBAL = { "rope_theta", "rope_scaling", "full_attention" };
-    struct lm_rope of_local, of_global;
+        LOCAL = { "rope_local_base_freq", 1e4, NULL, "sliding_attention", NULL, 1 },
+        GLOBAL = { "rope_theta", 1e6, "rope_scaling", "full_attention", NULL, 1 };
+    struct rope rope[2];
     double score_cap, logit_cap;
     int32_t period;
     enum status st;
 
-    TRY(read_shape(config, file));
-    TRY(read_query_scale(config, file));
+    TRY(read_shape(config, file, &GEMMA_3));
+    TRY(read_query_scale(config, file, 256));
     TRY(config_file_optional(&score_cap, file, "attn_logit_softcapping"));
     TRY(config_file_optional(&logit_cap, file, "final_logit_softcapping"));
-    TRY(config_rope_read(&of_global, file, &GLOBAL));
-    TRY(config_rope_read(&of_local, file, &LOCAL));
+    TRY(config_rope_read(&rope[false], file, &GLOBAL, config->head_width));
+    TRY(config_rope_read(&rope[true], file, &LOCAL, config->head_width));
     TRY(read_period(&period, file));
-    TRY(read_windows(config, file, period, of_local, of_global));
+    TRY(read_windows(config, file, period, 4096, rope));
     config->score_cap = (float)score_cap;
     config->logit_cap = (float)logit_cap;
     config->post_norms = true;
@@ -215,7 +179,7 @@ static enum status read_norm(float *scale, const struct checkpoint *from, int32_
 {
     enum status st;
 
-    TRY(checkpoint_read(scale, from, width, "layers.%d.%s.weight", layer, name));
+    TRY(family_llama_norm(scale, from, width, layer, name));
     add_one(scale, width);
 done:
     return st;
@@ -246,69 +210,25 @@ done:
     return st;
 }
 
-static enum status read_attention(struct layer_weights *to, const struct checkpoint *from,
-                                  const struct lm_config *c, int layer)
-{
-    const int64_t width = c->width, heads = (int64_t)c->heads * c->head_width;
-    const int64_t kv = (int64_t)c->kv_heads * c->head_width;
-    struct matrix qkv = {0}, out = {0};
-    enum status st;
-
-    TRY(checkpoint_find(&qkv.part[0], from, heads, width, "layers.%d.self_attn.q_proj.weight",
-                        layer));
-    TRY(checkpoint_find(&qkv.part[1], from, kv, width, "layers.%d.self_attn.k_proj.weight", layer));
-    TRY(checkpoint_find(&qkv.part[2], from, kv, width, "layers.%d.self_attn.v_proj.weight", layer));
-    TRY(checkpoint_find(&out.part[0], from, width, heads, "layers.%d.self_attn.o_proj.weight",
-                        layer));
-    TRY(checkpoint_pack(&to->qkv, from, &qkv));
-    TRY(checkpoint_pack(&to->attn_out, from, &out));
-done:
-    return st;
-}
-
-static enum status read_mlp(struct layer_weights *to, const struct checkpoint *from,
-                            const struct lm_config *c, int layer)
-{
-    const int64_t width = c->width, hidden = c->mlp_width;
-    struct matrix in = {0}, out = {0};
-    enum status st;
-
-    TRY(checkpoint_find(&in.part[0], from, hidden, width, "layers.%d.mlp.gate_proj.weight", layer));
-    TRY(checkpoint_find(&in.part[1], from, hidden, width, "layers.%d.mlp.up_proj.weight", layer));
-    TRY(checkpoint_find(&out.part[0], from, width, hidden, "layers.%d.mlp.down_proj.weight",
-                        layer));
-    TRY(checkpoint_pack(&to->mlp_in, from, &in));
-    TRY(checkpoint_pack(&to->mlp_out, from, &out));
-done:
-    return st;
-}
-
 static enum status read_layer(struct layer_weights *to, const struct checkpoint *from,
                               const struct lm_config *c, int layer)
 {
     enum status st;
 
     TRY(read_norms(to, from, c, layer));
-    TRY(read_attention(to, from, c, layer));
-    TRY(read_mlp(to, from, c, layer));
+    TRY(family_llama_attention(to, from, c, layer));
+    TRY(family_llama_mlp(to, from, c, layer));
 done:
     return st;
 }
 
 static enum status read_ends(struct weights *to, const struct checkpoint *from)
 {
-    const struct lm_config *c = &to->config;
     enum status st;
 
-    TRY(checkpoint_read_table(to->embedding, from, c->vocabulary, c->width,
-                              "embed_tokens.weight"));
-    if (!c->tied)
-        TRY(checkpoint_read_table(to->unembedding, from, c->vocabulary, c->width,
-                                  "lm_head.weight"));
-    if (from->share == 0) {
-        TRY(checkpoint_read(to->final_norm.scale, from, c->width, "norm.weight"));
-        add_one(to->final_norm.scale, c->width);
-    }
+    TRY(family_llama_ends(to, from));
+    if (from->share == 0)
+        add_one(to->final_norm.scale, to->config.width);
 done:
     return st;
 }

@@ -42,6 +42,8 @@ static enum status read_config(struct lm_config *config, const struct config_fil
     TRY(config_file_positive(&epsilon, file, "layer_norm_epsilon"));
     config->learned_positions = true;
     config->norm = LM_NORM_LAYER;
+    config->pre_norms = true;
+    config->activation = ACTIVATION_GELU_TANH;
     config->norm_epsilon = (float)epsilon;
     config->bias = (struct lm_biases){ .qkv = true, .attn_out = true, .mlp = true };
     config->embedding_scale = 1;

@@ -152,27 +152,48 @@ static void multiply_twice(struct forward *f, float *y, const struct layer_weigh
 {
     const double start = omp_get_wtime();
 
-    linear_activate(&w->mlp_in, f->hidden,
+    linear_activate(&w->mlp_in, f->weights->config.activation, f->hidden,
                     linear_input(w->mlp_in.precision, f->rounded, x, rows, w->mlp_in.inputs),
                     w->mlp_in_bias, rows, f->tiles);
     linear_apply(&w->mlp_out, y, f->hidden, w->mlp_out_bias, rows, f->tiles);
     spend(f, FORWARD_PRODUCTS, start);
 }
 
+/* Normalise queries and keys, each head by itself or all together, if the model does. */
+static void normalise_heads(struct forward *f, const struct layer_weights *w)
+{
+    const struct lm_config *c = &f->weights->config;
+    const bool whole = c->qk_norm == LM_QK_NORM_WHOLE;
+    const int32_t queries = c->heads * c->head_width, keys = c->kv_heads * c->head_width;
+
+    if (c->qk_norm == LM_QK_NORM_NONE)
+        return;
+    norm_rms_heads(f->qkv, qkv_width(c), w->query_norm, f->rows, whole ? 1 : c->heads,
+                   whole ? queries : c->head_width, c->norm_epsilon);
+    norm_rms_heads(f->qkv + queries, qkv_width(c), w->key_norm, f->rows, whole ? 1 : c->kv_heads,
+                   whole ? keys : c->head_width, c->norm_epsilon);
+}
+
+static bool same_rope(const struct rope *a, const struct rope *b)
+{
+    return a->width == b->width && a->base == b->base && a->factor == b->factor
+           && a->original == b->original && a->low == b->low && a->high == b->high;
+}
+
 /* Give queries and keys their positions by RoPE, unless the model has learned ones. */
 static void rotate(struct forward *f)
 {
     const struct lm_config *c = &f->weights->config;
-    const struct lm_rope rope = c->rope[f->tap.layer];
+    const struct rope *rope = &c->rope[f->tap.layer];
 
     if (c->learned_positions)
         return;
-    if (f->rope.base != rope.base || f->rope.factor != rope.factor) {
-        rope_angles(f->cosine, f->sine, f->context, c->head_width, rope.base, rope.factor);
-        f->rope = rope;
+    if (!same_rope(&f->rope, rope)) {
+        rope_angles(f->cosine, f->sine, f->context, rope);
+        f->rope = *rope;
     }
     rope_rotate(f->qkv, qkv_width(c), f->cosine, f->sine, f->rows, f->context,
-                c->heads + c->kv_heads, c->head_width);
+                c->heads + c->kv_heads, c->head_width, rope->width);
 }
 
 static void to_attn(struct forward *f, const struct layer_weights *w)
@@ -180,16 +201,10 @@ static void to_attn(struct forward *f, const struct layer_weights *w)
     const struct lm_config *c = &f->weights->config;
     const struct attention shape = attention_shape(c, f->weights->precision, f->tap.layer,
                                                    f->sequences, f->context);
-    const int64_t stride = qkv_width(c);
 
     weights_normalise(f->normed, f->residual, w->attn_norm, c, f->rows);
     multiply(f, f->qkv, &w->qkv, w->qkv_bias, f->normed, f->rows);
-    if (c->qk_norm == LM_QK_NORM_HEADS) {
-        norm_rms_heads(f->qkv, stride, w->query_norm, f->rows, c->heads, c->head_width,
-                       c->norm_epsilon);
-        norm_rms_heads(f->qkv + heads_width(c), stride, w->key_norm, f->rows, c->kv_heads,
-                       c->head_width, c->norm_epsilon);
-    }
+    normalise_heads(f, w);
     rotate(f);
     const double start = omp_get_wtime();
     attention(f->heads, f->qkv, f->scratch, &shape);
@@ -203,8 +218,11 @@ static void to_mlp_in(struct forward *f, const struct layer_weights *w)
     multiply(f, f->branch, &w->attn_out, w->attn_out_bias, f->heads, f->rows);
     if (c->post_norms)
         weights_normalise(f->branch, f->branch, w->attn_post_norm, c, f->rows);
+    if (c->parallel)
+        weights_normalise(f->normed, f->residual, w->mlp_norm, c, f->rows);
     norm_add_rows(f->residual, f->branch, f->rows * c->width);
-    weights_normalise(f->normed, f->residual, w->mlp_norm, c, f->rows);
+    if (!c->parallel)
+        weights_normalise(f->normed, f->residual, w->mlp_norm, c, f->rows);
 }
 
 static void to_mlp(struct forward *f, const struct layer_weights *w)

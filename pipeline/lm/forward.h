@@ -17,6 +17,9 @@
  *     forward_to(&forward, forward_end(&forward));
  *     ... forward.values is now the last residual stream: head.h makes losses of it ...
  *
+ * A model may have no norm before attention and MLP; "mlp_in" is then the residual stream itself.
+ * And attention and MLP may be parallel: both read the stream as it was before the layer.
+ *
  * Arithmetic is float32.  With weights in bfloat16 the products, those of attention too, round
  * their inputs to bfloat16; norms, softmax, the residual stream and sums stay float32.  The values
  * depend on the sequences of the block and on their number, not on the number of threads.
@@ -54,8 +57,8 @@ struct forward {
     void      *rounded;         /* [rows, widest input] of a product */
     void      *hidden;          /* [piece of rows, mlp_width] in the precision of the products */
     void      *tiles, *scratch; /* of the products, and of attention */
-    float     *cosine, *sine;   /* [context, head_width / 2] of the angles of this RoPE: */
-    struct lm_rope rope;
+    float     *cosine, *sine;   /* [context, rope.width / 2] of the angles of this RoPE: */
+    struct rope rope;
     double     spent[FORWARD_PARTS];    /* seconds since forward_make() */
 };
 

@@ -58,16 +58,20 @@ static void lay_out_layer(struct layer_weights *layer, struct arena *arena,
                           enum precision precision, const struct lm_config *c)
 {
     const int64_t width = c->width, heads = (int64_t)c->heads * c->head_width;
+    const int64_t kv = (int64_t)c->kv_heads * c->head_width;
 
-    layer->attn_norm = take_norm(arena, c);
-    layer->mlp_norm = take_norm(arena, c);
+    if (c->pre_norms) {
+        layer->attn_norm = take_norm(arena, c);
+        layer->mlp_norm = take_norm(arena, c);
+    }
     if (c->post_norms) {
         layer->attn_post_norm = take_norm(arena, c);
         layer->mlp_post_norm = take_norm(arena, c);
     }
-    if (c->qk_norm == LM_QK_NORM_HEADS) {
-        layer->query_norm = take_floats(arena, c->head_width);
-        layer->key_norm = take_floats(arena, c->head_width);
+    if (c->qk_norm != LM_QK_NORM_NONE) {
+        const bool whole = c->qk_norm == LM_QK_NORM_WHOLE;
+        layer->query_norm = take_floats(arena, whole ? heads : c->head_width);
+        layer->key_norm = take_floats(arena, whole ? kv : c->head_width);
     }
     layer->qkv_bias = c->bias.qkv ? take_floats(arena, qkv_rows(c)) : NULL;
     layer->attn_out_bias = c->bias.attn_out ? take_floats(arena, width) : NULL;
@@ -145,7 +149,9 @@ void weights_free(struct weights *weights)
 void weights_normalise(float *y, const float *x, struct norm_weights norm,
                        const struct lm_config *c, int64_t rows)
 {
-    if (norm.bias != NULL)
+    if (norm.scale == NULL)
+        norm_copy_rows(y, x, rows * c->width);
+    else if (norm.bias != NULL)
         norm_layer(y, x, norm.scale, norm.bias, rows, c->width, c->norm_epsilon);
     else
         norm_rms(y, x, norm.scale, rows, c->width, c->norm_epsilon);

@@ -16,12 +16,12 @@
 #include <mpi.h>
 
 struct norm_weights {
-    float *scale;               /* [width] */
+    float *scale;               /* [width]; NULL: there is no norm, rows stay as they are */
     float *bias;                /* [width]; NULL: RMSNorm */
 };
 
 /* Normalise rows of the residual stream.
- *   y [rows, width]  out, may be x
+ *   y [rows, width]  out, may be x if there is a norm
  *   x [rows, width]  in */
 void weights_normalise(float *y, const float *x, struct norm_weights norm,
                        const struct lm_config *c, int64_t rows);
@@ -29,7 +29,7 @@ void weights_normalise(float *y, const float *x, struct norm_weights norm,
 struct layer_weights {
     struct norm_weights attn_norm;      /* before attention */
     struct linear qkv;                  /* [(heads + 2 kv_heads) * head_width, width] */
-    float *query_norm, *key_norm;       /* [head_width] scales; NULL: none */
+    float *query_norm, *key_norm;       /* scales, [head_width] or of all heads; NULL: none */
     struct linear attn_out;             /* [width, heads * head_width] */
     struct norm_weights attn_post_norm; /* after attention */
     struct norm_weights mlp_norm;       /* before the MLP */
@@ -66,8 +66,8 @@ void weights_make(struct weights *weights, const struct lm_config *config,
 void weights_free(struct weights *weights);
 
 /* Make the weights on each node (weights_free() frees them, in any case) and read the checkpoint
- * in `folder`, whose tensors have Hugging Face's names, with or without "model." or "transformer."
- * in front; the ranks of a node share the work (weights_read.c).  Collective.
+ * in `folder`, whose tensors have Hugging Face's names, with or without the name of a module in
+ * front; the ranks of a node share the work (weights_read.c).  Collective.
  * E_IO; E_FORMAT: a tensor is missing or has another shape than `config` says; E_NUMERIC: a
  * value is not finite. */
 enum status weights_read(struct weights *weights, const struct lm_config *config,

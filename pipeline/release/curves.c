@@ -64,7 +64,25 @@ static enum status add_step(struct curve *curve, int64_t point, const int at[CUR
     return OK;
 }
 
-enum status curves_read(struct curve *curve, const char *path)
+/* Check the last line, "# identity HASH PLACE", and cut it off. */
+static enum status check_identity(char *text, const char *path, const struct identity *wanted)
+{
+    static const char BEGIN[] = "\n# identity ";
+    char *line = strstr(text, BEGIN), *place;
+    enum status st;
+
+    REQUIRE(line != NULL, E_FORMAT, "the training log %s does not say which it is, as those of an "
+            "earlier version; remove it and its autoencoder, and train that again", path);
+    const uint64_t hash = strtoull(line + sizeof BEGIN - 1, &place, 16);
+    place += strspn(place, " ");
+    place[strcspn(place, "\n")] = '\0';
+    TRY(identity_compare(path, place, hash, NULL, wanted));
+    line[1] = '\0';
+done:
+    return st;
+}
+
+enum status curves_read(struct curve *curve, const char *path, const struct identity *wanted)
 {
     char *text = NULL, *rest;
     int64_t size, steps;
@@ -74,6 +92,7 @@ enum status curves_read(struct curve *curve, const char *path)
     *curve = (struct curve){0};
     TRY(file_read(path, &text, &size));
     TRY(checksum_cut(text, &size, path));
+    TRY(check_identity(text, path, wanted));
     steps = count_lines(text) - 1;
     rest = text;
     TRY(find_columns(at, strsep(&rest, "\n"), path));

@@ -2,7 +2,7 @@
 #ifndef CURVES_H
 #define CURVES_H
 
-#include "base/refuse.h"
+#include "shard/identity.h"
 
 #include <stdint.h>
 
@@ -15,10 +15,10 @@ struct curve {
     double  column[CURVE_COLUMNS][CURVE_POINTS];
 };
 
-/* Read a training log (FORMATS.md) and check its checksum.  Its columns rows, loss, fvu, l0 and
- * dead are found by their names in the header.  A point is the mean over some consecutive steps,
- * the same number for each point to within one; CURVE_ROWS is that of the last of them.  Local.
- * E_IO, E_FORMAT. */
-enum status curves_read(struct curve *curve, const char *path);
+/* Read a training log (FORMATS.md) and check its checksum and its identity.  Its columns rows,
+ * loss, fvu, l0 and dead are found by their names in the header.  A point is the mean over some
+ * consecutive steps, the same number for each point to within one; CURVE_ROWS is that of the last
+ * of them.  Local.  E_IO, E_FORMAT, E_USAGE. */
+enum status curves_read(struct curve *curve, const char *path, const struct identity *wanted);
 
 #endif

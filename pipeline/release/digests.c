@@ -106,7 +106,7 @@ static enum status sum_file(unsigned char sum[BYTES], const char *path)
     enum status st = OK;
 
     if (context == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
-        die("libcrypto has no SHA-256");
+        die_as(E_IO, "libcrypto has no SHA-256");
     REQUIRE(file != NULL, E_IO, "cannot open %s: %s", path, strerror(errno));
     while ((got = fread(block, 1, BLOCK, file)) > 0)
         if (EVP_DigestUpdate(context, block, got) != 1)

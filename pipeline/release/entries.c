@@ -143,18 +143,23 @@ static void give_places(struct entries *entries)
     name_folders(entries);
 }
 
-enum status entries_read(struct entries *entries, const struct suite *suite,
+enum status entries_read(struct entries *entries, const struct identities *identities,
                          const struct tasks *tasks)
 {
     char path[PATH_LENGTH];
     enum status st;
 
     *entries = (struct entries){0};
-    TRY(check_all_scored(suite, tasks));
+    TRY(check_all_scored(identities->suite, tasks));
     list_all(entries, tasks);
     for (int i = 0; i < entries->count; i++) {
-        paths_scores(path, suite, entries->entry[i].tap, entries->entry[i].sae.name);
-        TRY(read_scores(&entries->entry[i], path));
+        struct entry *entry = &entries->entry[i];
+        const struct identity wanted = identities_scores(identities, entry->tap, &entry->sae);
+
+        entry->identity = identities_sae(identities, entry->tap, &entry->sae);
+        paths_scores(path, identities->suite, entry->tap, entry->sae.name);
+        TRY(read_scores(entry, path));
+        TRY(scores_check_identity(entry->scores, path, &wanted));
     }
     give_places(entries);
 done:

@@ -2,6 +2,7 @@
 #ifndef ENTRIES_H
 #define ENTRIES_H
 
+#include "corpus/identities.h"
 #include "suite/tasks.h"
 
 #include <jansson.h>
@@ -10,6 +11,7 @@
 struct entry {
     struct tap      tap;
     struct sae_task sae;
+    struct identity identity;   /* of its files in the run; not known of a release alone */
     json_t         *scores;     /* as evaluate wrote them */
     char            folder[192];    /* in the release: "res/layer_1/width_16k/average_l0_71" */
 };
@@ -21,8 +23,8 @@ struct entries {
 
 /* Read the scores of all autoencoders of a suite, and sort these by site, layer, width and L0.
  * entries_free() accepts an empty struct.  Local.  E_IO; E_USAGE if some have no scores yet (the
- * message says how many); E_FORMAT. */
-enum status entries_read(struct entries *entries, const struct suite *suite,
+ * message says how many), or those of another run or place; E_FORMAT. */
+enum status entries_read(struct entries *entries, const struct identities *identities,
                          const struct tasks *tasks);
 
 /* The same from the scores in a release, whose manifest lists the folders of the autoencoders.

@@ -313,7 +313,7 @@ enum status figures_tap(FILE *out, const struct suite *suite, const struct entry
     for (int i = 0; i < count; i++) {
         paths_sae(path, suite, entries[i].tap, entries[i].sae.name, ".tsv");
         if (drawn)
-            TRY(curves_read(&curves[i], path));
+            TRY(curves_read(&curves[i], path, &entries[i].identity));
         widths[i] = entries[i].sae.width;
     }
     fputs("<figure>\n<div class=\"legend\">\n", out);

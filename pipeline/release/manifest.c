@@ -5,12 +5,12 @@
 #include "base/utf8.h"
 #include "base/version.h"
 #include "base/walk.h"
-#include "corpus/provenance.h"
+#include "corpus/corpus.h"
+#include "corpus/selection.h"
 #include "corpus/tokenizer.h"
 #include "release/digests.h"
 #include "release/plot.h"
-#include "shard/tokens.h"
-#include "suite/paths.h"
+#include "shard/maker.h"
 
 #include <cblas.h>
 #include <gnu/libc-version.h>
@@ -20,7 +20,13 @@
 #include <zip.h>
 #include <zstd.h>
 
-static const char *const NORMS[] = { [LM_NORM_RMS] = "RMSNorm", [LM_NORM_LAYER] = "LayerNorm" };
+/* The norm that rows of mlp_in come from. */
+static const char RMS_NORM[] = "RMSNorm", LAYER_NORM[] = "LayerNorm", NO_NORM[] = "none";
+
+static const char *norm_name(const struct lm_config *model)
+{
+    return !model->pre_norms ? NO_NORM : model->norm == LM_NORM_RMS ? RMS_NORM : LAYER_NORM;
+}
 
 static const char *base_name(const char *path)
 {
@@ -91,7 +97,7 @@ static json_t *file_json(const struct digest *file, int64_t bytes)
 
     free(clean);
     if (json == NULL)
-        die("bug: the file %s has no place in a manifest", file->name);
+        die_as(E_IO, "bug: the file %s has no place in a manifest", file->name);
     return json;
 }
 
@@ -110,39 +116,7 @@ static json_t *files_json(const struct digests *files, int64_t first, int64_t en
     return list;
 }
 
-static enum status count_sequences(int64_t sequences[TOKENS_PARTS], const struct suite *suite,
-                                   const struct corpus *corpus)
-{
-    char (*paths)[PATH_LENGTH] = allocate(corpus->files, sizeof *paths);
-    struct tokens tokens = {0};
-    enum status st;
-
-    TRY(provenance_check(suite, corpus));
-    for (int i = 0; i < corpus->files; i++)
-        paths_tokens(paths[i], suite, i);
-    TRY(tokens_open(&tokens, paths, corpus->files, suite->corpus.context));
-    for (int part = 0; part < TOKENS_PARTS; part++)
-        sequences[part] = tokens.sequences[part];
-done:
-    tokens_close(&tokens);
-    free(paths);
-    return st;
-}
-
 /* ---- this program and this machine ---------------------------------------------- */
-
-static void cpu_name(char name[128])
-{
-    FILE *info = fopen("/proc/cpuinfo", "r");
-    char line[256];
-
-    snprintf(name, 128, "unknown");
-    while (info != NULL && fgets(line, sizeof line, info) != NULL)
-        if (sscanf(line, "model name : %127[^\n]", name) == 1)
-            break;
-    if (info != NULL)
-        fclose(info);
-}
 
 /* {name: version} of the libraries that the results may depend on. */
 static json_t *libraries_json(const char *gnuplot)
@@ -211,25 +185,24 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
     struct corpus corpus = {0};
     struct digests inputs = {0};
     int64_t of_model = 0, sequences[TOKENS_PARTS] = {0};
-    char gnuplot[64] = "", cpu[128], name[256];
+    char gnuplot[64] = "", name[256];
     enum status st;
 
     *manifest = NULL;
     TRY_ROOT(comm, plot_version(gnuplot));
     MPI_Bcast(gnuplot, sizeof gnuplot, MPI_CHAR, 0, comm);
     TRY_ALL(comm, corpus_list(&corpus, suite->corpus.files, suite->corpus.files_count));
-    TRY_ALL(comm, count_sequences(sequences, suite, &corpus));
+    TRY_ALL(comm, selection_count(sequences, suite));
     TRY_ALL(comm, list_inputs(&inputs, &of_model, suite, &corpus));
     TRY(digests_compute(&inputs, comm, NULL));
 
-    cpu_name(cpu);
     manifest_model_name(name, suite);
     *manifest = json_pack(
         "{s:s, s:i, s:s, s:{s:s, s:i, s:s, s:o}, s:{s:I, s:I, s:I, s:o}, s:{s:I, s:I, s:I, s:I}, "
-        "s:{s:s, s:s}, s:o, s:o, s:o}",
+        "s:{s:s, s:s, s:s}, s:o, s:o, s:o}",
         "format", "saemill release", "version", MANIFEST_VERSION, "name", suite->name,
         "model", "name", name, "layers", (int)model->layers, "norm",
-        NORMS[model->norm], "files", files_json(&inputs, 0, of_model),
+        norm_name(model), "files", files_json(&inputs, 0, of_model),
         "corpus", "context", (json_int_t)suite->corpus.context,
         "sequences_train", (json_int_t)sequences[TOKENS_TRAIN],
         "sequences_holdout", (json_int_t)sequences[TOKENS_HOLDOUT],
@@ -237,7 +210,8 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
         "seeds", "harvest", (json_int_t)suite->harvest.seed,
         "shuffle", (json_int_t)suite->shuffle.seed, "train", (json_int_t)suite->train.seed,
         "evaluate", (json_int_t)suite->evaluate.seed,
-        "build", "commit", version_commit(), "cpu", cpu,
+        "build", "commit", version_commit(), "cpu", maker_cpu(), "kernels",
+        maker_kernels(),
         "libraries", libraries_json(gnuplot), "suite", suite_json(suite),
         "autoencoders", manifest_autoencoders(entries));
     if (*manifest == NULL)
@@ -301,9 +275,10 @@ enum status manifest_origin(struct saelens_origin *origin, const json_t *manifes
                                                       "context")),
     };
     REQUIRE(origin->model != NULL && norm != NULL
-            && (strcmp(norm, NORMS[LM_NORM_RMS]) == 0 || strcmp(norm, NORMS[LM_NORM_LAYER]) == 0),
+                && (strcmp(norm, RMS_NORM) == 0 || strcmp(norm, LAYER_NORM) == 0
+                    || strcmp(norm, NO_NORM) == 0),
             E_FORMAT, "the manifest does not say the model's name and norm");
-    origin->rms_norm = strcmp(norm, NORMS[LM_NORM_RMS]) == 0;
+    origin->rms_norm = strcmp(norm, RMS_NORM) == 0;
 done:
     return st;
 }

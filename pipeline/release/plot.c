@@ -55,7 +55,7 @@ static char *take_text(FILE *file)
     rewind(file);
     text = allocate(size + 1, 1);
     if (fread(text, 1, (size_t)size, file) != (size_t)size)
-        die("lost what gnuplot wrote");
+        die_as(E_IO, "lost what gnuplot wrote");
     fclose(file);
     return text;
 }

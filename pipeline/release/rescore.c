@@ -28,14 +28,18 @@ struct rescore {
 
 /* ---- what is at hand ------------------------------------------------------------ */
 
-/* Are text and model there?  Rank 0 looks.  Collective. */
+/* Are text and model there, and the record that says which they are?  Rank 0 looks.
+ * Collective. */
 static bool at_hand(const struct rescore *r)
 {
-    char tokens[PATH_LENGTH], config[PATH_LENGTH];
+    char tokens[PATH_LENGTH], inputs[PATH_LENGTH], config[PATH_LENGTH];
+    MPI_Comm comm = r->run->comm;
 
     paths_tokens(tokens, &r->suite, 0);
+    paths_inputs(inputs, &r->suite);
     path_print(config, "%s/config.json", r->suite.model.path);
-    return comm_file_exists(r->run->comm, tokens) && comm_file_exists(r->run->comm, config);
+    return comm_file_exists(comm, tokens) && comm_file_exists(comm, inputs)
+           && comm_file_exists(comm, config);
 }
 
 /* Where the manifest says that it is spliced in.  Local. */
@@ -100,6 +104,51 @@ static int64_t bytes_needed(const struct rescore *r)
     return bytes;
 }
 
+/* The autoencoder of this name and tap that the suite asks for.  Local.  E_FORMAT. */
+static enum status find_task(const struct sae_task **found, const struct rescore *r,
+                             const struct tasks *tasks, const char *name)
+{
+    const struct tap tap = r->scored.place.read;
+    enum status st;
+
+    *found = NULL;
+    for (int t = 0; t < tasks->taps_count; t++)
+        for (int i = 0; i < tasks->train[t].count; i++)
+            if (tasks->train[t].tap.site == tap.site && tasks->train[t].tap.layer == tap.layer
+                && strcmp(tasks->train[t].saes[i].name, name) == 0)
+                *found = &tasks->train[t].saes[i];
+    REQUIRE(*found != NULL, E_FORMAT, "%s is said to be the autoencoder %s, which the release's "
+            "suite does not ask for there", r->folder, name);
+done:
+    return st;
+}
+
+/* The scores must be of this autoencoder, of this run, of the model and the text that are there:
+ * only then can they be compared.  Local.  E_USAGE, E_FORMAT, E_IO. */
+static enum status check_identity(const struct rescore *r, const json_t *entry)
+{
+    const char *name = json_string_value(json_object_get(entry, "name"));
+    struct identities identities = {0};
+    struct tasks tasks = {0};
+    const struct sae_task *task;
+    json_t *scores = NULL;
+    char path[PATH_LENGTH];
+    enum status st;
+
+    path_print(path, "%s/scores.json", r->folder);
+    TRY(tasks_make(&tasks, &r->suite, r->config.layers));
+    TRY(find_task(&task, r, &tasks, name == NULL ? "" : name));
+    TRY(identities_read(&identities, &r->suite));
+    const struct identity wanted = identities_scores(&identities, r->scored.place.read, task);
+    TRY(scores_read(&scores, path));
+    TRY(scores_check_identity(scores, path, &wanted));
+done:
+    json_decref(scores);
+    tasks_free(&tasks);
+    identities_free(&identities);
+    return st;
+}
+
 /* Collective. */
 static enum status set_up(struct rescore *r, const char *folder, const json_t *entry)
 {
@@ -110,6 +159,7 @@ static enum status set_up(struct rescore *r, const char *folder, const json_t *e
     r->precision = r->suite.model.precision;
     TRY_ALL(comm, weights_check_precision(r->precision));
     TRY_ALL(comm, find_place(r, folder, entry));
+    TRY_ALL(comm, check_identity(r, entry));
     TRY(read_autoencoder(r));
     TRY(held_out_open(&r->text, r->run, &r->suite, &r->config, r->precision, bytes_needed(r),
                       "scoring again"));
@@ -184,8 +234,8 @@ enum status rescore(struct run *run, const char *folder, const json_t *manifest,
 
     TRY_ALL(run->comm, manifest_suite(&r.suite, folder, manifest));
     if (!at_hand(&r)) {
-        run_note(run, "not scored again: that needs the run's tokens next to the release, and the "
-                 "model");
+        run_note(run, "not scored again: that needs the run's tokens and inputs next to the "
+                 "release, and the model");
         goto done;
     }
     TRY(set_up(&r, folder, json_array_get(list, (size_t)which)));

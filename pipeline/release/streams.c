@@ -22,33 +22,39 @@ static enum status tap_of(struct tap *tap, const json_t *entry, const char *key)
 }
 
 /* Open the harvested stream; leave it empty if there are no shards.  Local. */
-static enum status open_harvested(struct activations *harvested, const struct suite *suite,
-                                  struct tap tap)
+static enum status open_harvested(struct activations *harvested,
+                                  const struct identities *identities, struct tap tap)
 {
     char folder[PATH_LENGTH], name[32], (*paths)[PATH_LENGTH] = NULL;
+    struct identity *wanted = NULL;
     int shards = 0;
     enum status st = OK;
 
     for (;; shards++) {
         paths = realloc(paths, (size_t)(shards + 1) * sizeof *paths);
-        if (paths == NULL)
+        wanted = realloc(wanted, (size_t)(shards + 1) * sizeof *wanted);
+        if (paths == NULL || wanted == NULL)
             die("no memory for a list of shards");
-        paths_harvest(folder, suite, shards);
+        const struct identity of = identities_harvest(identities, shards);
+        wanted[shards] = identity_of_stream(&of, tap);
+        paths_harvest(folder, identities->suite, shards);
         path_print(paths[shards], "%s/%s.h5", folder, site_tap_name(name, tap));
         if (!file_exists(paths[shards]))
             break;
     }
     if (shards > 0)
-        st = activations_open(harvested, paths, shards);
-    if (shards > 0 && st == OK)
-        st = activations_check_tap(harvested, tap);
+        st = activations_open(harvested, paths, wanted, shards);
+    free(wanted);
     free(paths);
     return st;
 }
 
 /* Check one stream, and count it in *compared, unless it is missing.  Local. */
-static enum status verify_stream(const struct suite *suite, struct tap tap, int64_t *compared)
+static enum status verify_stream(const struct identities *identities, struct tap tap,
+                                 int64_t *compared)
 {
+    const struct identity identity = identities_shuffle(identities, tap);
+    const struct suite *suite = identities->suite;
     struct activations shuffled = {0}, harvested = {0};
     char folder[PATH_LENGTH];
     enum status st = OK;
@@ -56,9 +62,8 @@ static enum status verify_stream(const struct suite *suite, struct tap tap, int6
     paths_shuffle(folder, suite, tap);
     if (!file_exists(folder))
         return OK;
-    TRY(activations_open_folder(&shuffled, folder));    /* compares it with the shuffle's input */
-    TRY(activations_check_tap(&shuffled, tap));
-    TRY(open_harvested(&harvested, suite, tap));
+    TRY(activations_open_folder(&shuffled, folder, &identity)); /* and compares it with its input */
+    TRY(open_harvested(&harvested, identities, tap));
     const struct row_statistics *out = &shuffled.statistics, *in = &harvested.statistics;
     REQUIRE(in->rows == 0 || (in->rows == out->rows && in->hash == out->hash), E_FORMAT,
             "the rows in %s are not those in %s/harvest (%lld rows of hash %016llx, not %lld of "
@@ -84,7 +89,7 @@ static bool seen(const json_t *manifest, size_t index, const char *key, struct t
 }
 
 /* Check this rank's share of the streams.  Local. */
-static enum status verify_mine(const struct run *run, const struct suite *suite,
+static enum status verify_mine(const struct run *run, const struct identities *identities,
                                const json_t *manifest, int64_t *compared)
 {
     static const char *const KEYS[] = { "site", "target" };
@@ -97,7 +102,7 @@ static enum status verify_mine(const struct run *run, const struct suite *suite,
             TRY(tap_of(&tap, autoencoder(manifest, i), KEYS[k]));
             TRY(tap_of(&read, autoencoder(manifest, i), "site"));
             if (!(k == 1 && read.site == tap.site) && !seen(manifest, i, KEYS[k], tap))
-                TRY(verify_stream(suite, tap, compared));
+                TRY(verify_stream(identities, tap, compared));
         }
 done:
     return st;
@@ -106,18 +111,23 @@ done:
 enum status streams_verify(struct run *run, const char *folder, const json_t *manifest)
 {
     struct suite suite = {0};
+    struct identities identities = {0};
     int64_t compared = 0;
-    enum status st;
+    enum status st = OK;
 
     TRY_ALL(run->comm, manifest_suite(&suite, folder, manifest));
-    TRY_ALL(run->comm, verify_mine(run, &suite, manifest, &compared));
+    if (identities_recorded(&identities, &suite))
+        st = verify_mine(run, &identities, manifest, &compared);
+    TRY_ALL(run->comm, st);
     MPI_Allreduce(MPI_IN_PLACE, &compared, 1, MPI_INT64_T, MPI_SUM, run->comm);
     if (compared > 0)
         run_note(run, "%lld streams: the shuffled rows are those that were harvested",
                  (long long)compared);
     else
-        run_note(run, "rows not compared: the run's shuffled rows are not next to the release");
+        run_note(run, "rows not compared: the run's shuffled rows, or its inputs, are not next to "
+                 "the release");
 done:
+    identities_free(&identities);
     suite_free(&suite);
     return st;
 }

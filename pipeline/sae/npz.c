@@ -333,9 +333,10 @@ static void make_header(struct written *array)
 static enum status refuse_zip(zip_error_t *error, const char *path)
 {
     const int code = zip_error_system_type(error) == ZIP_ET_SYS ? zip_error_code_system(error) : 0;
-    const bool full = code == ENOSPC || code == EDQUOT;
+    const bool lacking = code == ENOSPC || code == EDQUOT || code == ENOMEM
+                         || zip_error_code_zip(error) == ZIP_ER_MEMORY;
 
-    return refuse(full ? E_SPACE : E_IO, "cannot write %s: %s", path, zip_error_strerror(error));
+    return refuse(lacking ? E_SPACE : E_IO, "cannot write %s: %s", path, zip_error_strerror(error));
 }
 
 static enum status add_array(zip_t *archive, const char *path, struct written *array)

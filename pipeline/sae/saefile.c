@@ -5,7 +5,6 @@
 #include "kernels/adam.h"
 #include "kernels/values.h"
 #include "shard/h5.h"
-#include "suite/ownership.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -129,57 +128,15 @@ done:
     return st;
 }
 
-/* What a file says that it is. */
-struct place {
-    char   *site, *target, *architecture, *suite;
-    int64_t layer, latents, skip;
-};
-
-static enum status read_place(struct place *place, hid_t file, const char *path)
+enum status saefile_check(const char *path, const struct identity *wanted)
 {
-    enum status st;
-
-    TRY(h5_check_format(file, path, SAEFILE_FORMAT, SAEFILE_VERSION));
-    TRY(h5_read_text(file, path, "site", &place->site));
-    TRY(h5_read_text(file, path, "target", &place->target));
-    TRY(h5_read_text(file, path, "architecture", &place->architecture));
-    TRY(h5_read_text(file, path, "suite", &place->suite));
-    TRY(h5_read_int(file, path, "layer", &place->layer));
-    TRY(h5_read_int(file, path, "latents", &place->latents));
-    TRY(h5_read_int(file, path, "skip", &place->skip));
-done:
-    return st;
-}
-
-static bool is_task(const struct place *place, struct tap tap, const struct sae_task *task)
-{
-    return strcmp(place->site, site_name(tap.site)) == 0 && place->layer == tap.layer
-           && strcmp(place->target, site_name(task->target.site)) == 0
-           && strcmp(place->architecture, ARCHITECTURES[task->architecture].name) == 0
-           && place->latents == task->width && (place->skip != 0) == task->skip;
-}
-
-enum status saefile_check_place(const char *path, struct tap tap, const struct sae_task *task,
-                                const char *suite)
-{
-    struct place place = {0};
-    char name[32];
     hid_t file = -1;
     enum status st;
 
     TRY(h5_open(&file, path));
-    TRY(read_place(&place, file, path));
-    REQUIRE(is_task(&place, tap, task), E_FORMAT,
-            "%s is an autoencoder of %s of layer %lld to %s, of "
-            "architecture %s and %lld latents; %s of %s belongs there: put back the file that was "
-            "there, or remove it and train it again", path, place.site, (long long)place.layer,
-            place.target, place.architecture, (long long)place.latents, task->name,
-            site_tap_name(name, tap));
-    TRY(ownership_check_made(path, place.suite, suite, "saes"));
+    TRY(h5_check_format(file, path, SAEFILE_FORMAT, SAEFILE_VERSION));
+    TRY(identity_check(file, path, wanted));
+    h5_compare_maker(file, path);
 done:
-    free(place.suite);
-    free(place.architecture);
-    free(place.target);
-    free(place.site);
     return h5_close(&file, path, st);
 }

@@ -23,7 +23,7 @@ struct saelens_origin {
     struct tap  tap;
     struct tap  target;     /* the rows it reconstructs */
     int64_t     context;    /* tokens of a sequence, BOS included */
-    bool        rms_norm;   /* the model's norms are RMSNorm; else LayerNorm */
+    bool        rms_norm;   /* rows of mlp_in come from an RMSNorm; else LayerNorm, or no norm */
 };
 
 /* The architecture of an autoencoder in cfg.json.  Never freed. */

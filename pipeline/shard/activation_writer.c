@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* Write the attributes that are known from the start, and create the empty data sets. */
-static enum status write_header(struct activation_writer *writer, const char *suite)
+static enum status write_header(struct activation_writer *writer, const struct identity *identity)
 {
     const struct stream stream = writer->stream;
     const char *path = writer->path;
@@ -19,7 +19,8 @@ static enum status write_header(struct activation_writer *writer, const char *su
     TRY(h5_write_format(file, path, ACTIVATION_FORMAT, ACTIVATION_VERSION));
     TRY(h5_write_text(file, path, "site", site_name(stream.tap.site)));
     TRY(h5_write_int(file, path, "layer", stream.tap.layer));
-    TRY(h5_write_text(file, path, "suite", suite));
+    TRY(h5_write_text(file, path, "suite", identity->suite));
+    TRY(identity_write(file, path, identity));
     TRY(h5_make_set(&writer->values, file, path, "activation", h5_store_type(stream.store),
                     writer->rows, stream.width, CHUNK_ROWS));
     TRY(h5_make_set(&writer->documents, file, path, "document", H5T_STD_I64LE, writer->rows, 0,
@@ -43,7 +44,7 @@ int64_t activation_writer_bytes(int64_t rows, struct stream stream)
 
 enum status activation_writer_create(struct activation_writer *writer, MPI_Comm comm,
                                      const char *path, struct stream stream, int64_t rows,
-                                     const char *suite)
+                                     const struct identity *identity)
 {
     const int64_t bytes = activation_writer_bytes(rows, stream);
     char purpose[64], name[32];
@@ -61,7 +62,7 @@ enum status activation_writer_create(struct activation_writer *writer, MPI_Comm 
     TRY_ALL(comm, file_check_disk(path, bytes, purpose));
     TRY(h5_create(&writer->file, path, comm));
     TRY_ROOT(comm, file_reserve(path, bytes));
-    TRY_ALL(comm, write_header(writer, suite));
+    TRY_ALL(comm, write_header(writer, identity));
 done:
     h5_leave();
     return st;

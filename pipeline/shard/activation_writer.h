@@ -21,11 +21,10 @@ struct activation_writer {
 /* The most bytes on disk that a shard of `rows` rows can take. */
 int64_t activation_writer_bytes(int64_t rows, struct stream stream);
 
-/* Create a shard of `rows` rows.  `suite` is the text of the effective suite.
- * Collective over comm.  E_IO, E_SPACE. */
+/* Create a shard of `rows` rows.  Collective over comm.  E_IO, E_SPACE. */
 enum status activation_writer_create(struct activation_writer *writer, MPI_Comm comm,
                                      const char *path, struct stream stream, int64_t rows,
-                                     const char *suite);
+                                     const struct identity *identity);
 
 /* Note the rows of the whole stream of which this is a shard.  A reader refuses a set of shards
  * that do not add up to them.  Call it before the first write.  Collective.  E_IO, E_SPACE. */

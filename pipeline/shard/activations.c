@@ -61,7 +61,6 @@ static enum status read_header(struct shard_header *header, hid_t file, const ch
     char *site = NULL;
     enum status st;
 
-    TRY(h5_check_format(file, path, ACTIVATION_FORMAT, ACTIVATION_VERSION));
     TRY(h5_read_text(file, path, "site", &site));
     TRY(site_parse(&header->stream.tap.site, site));
     TRY(h5_read_int(file, path, "layer", &layer));
@@ -84,7 +83,8 @@ static bool same_stream(struct stream a, struct stream b)
 }
 
 /* Read the header of shard number `shard`, and add its statistics to those of the stream. */
-static enum status add_shard(struct activations *activations, int shard)
+static enum status add_shard(struct activations *activations, int shard,
+                             const struct identity *wanted)
 {
     const char *path = activations->shards.paths[shard];
     struct row_statistics *all = &activations->statistics;
@@ -94,7 +94,11 @@ static enum status add_shard(struct activations *activations, int shard)
     enum status st;
 
     TRY(h5_open(&file, path));
+    TRY(h5_check_format(file, path, ACTIVATION_FORMAT, ACTIVATION_VERSION));
+    if (wanted != NULL)
+        TRY(identity_check(file, path, wanted));
     TRY(read_header(&header, file, path));
+    h5_compare_maker(file, path);
     if (shard == 0) {
         activations->stream = header.stream;
         activations->source = header.source;
@@ -136,7 +140,7 @@ static enum status check_source(const struct activations *activations)
 }
 
 enum status activations_open(struct activations *activations, char (*paths)[PATH_LENGTH],
-                             int shards)
+                             const struct identity *identities, int shards)
 {
     enum status st = OK;
 
@@ -144,15 +148,30 @@ enum status activations_open(struct activations *activations, char (*paths)[PATH
     shards_make(&activations->shards, paths, shards);
     activations->before = allocate(shards + 1, sizeof *activations->before);
     for (int shard = 0; shard < shards; shard++)
-        TRY(add_shard(activations, shard));
+        TRY(add_shard(activations, shard, identities != NULL ? &identities[shard] : NULL));
     TRY(check_source(activations));
 done:
     return st;
 }
 
-enum status activations_open_folder(struct activations *activations, const char *folder)
+/* The identities of the shards of a folder.  Caller frees. */
+static struct identity *list_identities(const struct identity *folder, int shards)
+{
+    struct identity *list = allocate(shards, sizeof *list);
+    char name[PATH_LENGTH];
+
+    for (int shard = 0; shard < shards; shard++) {
+        shards_numbered(name, "", shard);
+        list[shard] = identity_within(folder, name + 1);
+    }
+    return list;
+}
+
+enum status activations_open_folder(struct activations *activations, const char *folder,
+                                    const struct identity *identity)
 {
     char (*paths)[PATH_LENGTH] = NULL;
+    struct identity *identities = NULL;
     int shards = 0;
     enum status st;
 
@@ -165,23 +184,13 @@ enum status activations_open_folder(struct activations *activations, const char 
     }
     REQUIRE(shards > 0, E_USAGE, "there are no shuffled activations in %s: run saemill-shuffle "
             "first", folder);
-    TRY(activations_open(activations, paths, shards));
+    if (identity != NULL)
+        identities = list_identities(identity, shards);
+    TRY(activations_open(activations, paths, identities, shards));
 done:
+    free(identities);
     free(paths);
     return st;
-}
-
-enum status activations_check_tap(const struct activations *activations, struct tap tap)
-{
-    const struct tap found = activations->stream.tap;
-    char name[32], wanted[32];
-
-    if (found.site == tap.site && found.layer == tap.layer)
-        return OK;
-    return refuse(E_FORMAT, "%s holds rows of %s, but %s belongs there; put back the file that was "
-                  "there, or remove it and run the same command again",
-                  activations->shards.paths[0], site_tap_name(name, found),
-                  site_tap_name(wanted, tap));
 }
 
 static void free_sets(struct activations *activations)

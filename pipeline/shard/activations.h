@@ -7,6 +7,7 @@
 #define ACTIVATIONS_H
 
 #include "shard/chunk_reader.h"
+#include "shard/identity.h"
 #include "shard/shards.h"
 #include "shard/statistics.h"
 
@@ -24,17 +25,18 @@ struct activations {
     struct chunk_reader   sets[ACTIVATION_SETS];    /* of the shard that is open */
 };
 
-/* Read the headers of all shards.  `paths` is copied.  Local.  E_IO, E_FORMAT (not our format, an
- * unknown version, shards of different streams; shards of a shuffled stream that do not hold the
- * rows it was made from). */
+/* Read the headers of all shards.
+ *   paths       [shards]  is copied
+ *   identities  [shards]  that they must have; NULL: any
+ * Local.  E_IO, E_FORMAT (not our format, an unknown version, shards of different streams; shards
+ * of a shuffled stream that do not hold the rows it was made from), E_USAGE (another identity). */
 enum status activations_open(struct activations *activations, char (*paths)[PATH_LENGTH],
-                             int shards);
+                             const struct identity *identities, int shards);
 
-/* The same for all shards of a folder: 00000.h5, 00001.h5, ...  E_USAGE if there are none. */
-enum status activations_open_folder(struct activations *activations, const char *folder);
-
-/* Refuse a stream of another site or layer than belongs at this place.  Local.  E_FORMAT. */
-enum status activations_check_tap(const struct activations *activations, struct tap tap);
+/* The same for all shards of a folder, which has this identity: 00000.h5, 00001.h5, ...  E_USAGE if
+ * there are none. */
+enum status activations_open_folder(struct activations *activations, const char *folder,
+                                    const struct identity *identity);
 
 void        activations_close(struct activations *activations);
 

@@ -2,10 +2,12 @@
 #include "base/agree.h"
 #include "base/allocate.h"
 #include "base/comm.h"
+#include "base/die.h"
 #include "base/phase.h"
 #include "base/version.h"
 #include "shard/filter.h"
 #include "shard/frame.h"
+#include "shard/maker.h"
 #include "shard/store.h"
 
 #include <errno.h>
@@ -23,10 +25,11 @@ hid_t h5_bf16(void)
 
     if (type < 0) {
         type = H5Tcopy(H5T_IEEE_F32LE);
-        H5Tset_fields(type, 15, 7, 8, 0, 7);    /* sign, exponent, its bits, mantissa, its bits */
-        H5Tset_ebias(type, 127);
-        H5Tset_precision(type, 16);
-        H5Tset_size(type, 2);
+        /* Bit of the sign; first bit and bits of the exponent, of the mantissa. */
+        if (H5Tset_fields(type, 15, 7, 8, 0, 7) < 0
+            || H5Tset_ebias(type, 127) < 0 || H5Tset_precision(type, 16) < 0
+            || H5Tset_size(type, 2) < 0)
+            die("no memory for a type of HDF5");
     }
     return type;
 }
@@ -56,6 +59,7 @@ void h5_leave(void)
 struct told {
     char message[256];      /* the innermost one, in a line */
     bool full, unreadable;  /* the system said that the disk is full; that it failed */
+    bool no_memory;
 };
 
 /* The innermost message comes first when the stack is walked upward.  That of a system call has the
@@ -76,6 +80,7 @@ static herr_t keep_told(unsigned depth, const H5E_error2_t *error, void *context
     told->full |= strstr(text, "No space left") || strstr(text, "NO_SPACE")
                   || strstr(text, "quota");
     told->unreadable |= strstr(text, strerror(EIO)) != NULL;
+    told->no_memory |= strstr(text, "memory allocation failed") != NULL;
     return 0;
 }
 
@@ -96,6 +101,8 @@ enum status h5_refuse(enum status code, const char *action, const char *path)
     if (told.full || (code == E_IO && disk_is_full(path)))
         return refuse(E_SPACE, "cannot %s %s: the disk is full; free some space and run the same "
                       "command again, it continues where it stopped", action, path);
+    if (told.no_memory)
+        return refuse(E_SPACE, "cannot %s %s: there is no memory for it", action, path);
     if (strstr(told.message, "filter returned failure during read"))
         return refuse(E_FORMAT, "%s is damaged: a chunk cannot be decompressed to what was "
                       "written; if a stage made the file, remove the file: the same command "
@@ -128,16 +135,16 @@ static void register_filter(void)
 
 /* --- files ------------------------------------------------------------------------- */
 
-/* Properties of a file that is opened by all ranks of comm, or by this process alone. */
+/* Properties of a file that is opened by all ranks of comm, or by this process alone.  A property
+ * that is not set would change the file's form, so its failure ends the job: there is no memory. */
 static hid_t access_list(MPI_Comm comm)
 {
     const hid_t list = H5Pcreate(H5P_FILE_ACCESS);
 
-    H5Pset_libver_bounds(list, H5F_LIBVER_V110, H5F_LIBVER_V110);
-    if (comm != MPI_COMM_NULL) {
-        H5Pset_fapl_mpio(list, comm, MPI_INFO_NULL);
-        H5Pset_coll_metadata_write(list, true);
-    }
+    if (H5Pset_libver_bounds(list, H5F_LIBVER_V110, H5F_LIBVER_V110) < 0
+        || (comm != MPI_COMM_NULL && (H5Pset_fapl_mpio(list, comm, MPI_INFO_NULL) < 0
+                                      || H5Pset_coll_metadata_write(list, true) < 0)))
+        die("no memory for the properties of a file");
     return list;
 }
 
@@ -232,9 +239,9 @@ static hid_t text_type(size_t bytes)
 {
     const hid_t type = H5Tcopy(H5T_C_S1);
 
-    H5Tset_size(type, bytes > 0 ? bytes : 1);
-    H5Tset_strpad(type, H5T_STR_NULLPAD);
-    H5Tset_cset(type, H5T_CSET_UTF8);
+    if (H5Tset_size(type, bytes > 0 ? bytes : 1) < 0 || H5Tset_strpad(type, H5T_STR_NULLPAD) < 0
+        || H5Tset_cset(type, H5T_CSET_UTF8) < 0)
+        die("no memory for a type of HDF5");
     return type;
 }
 
@@ -337,6 +344,8 @@ enum status h5_write_format(hid_t file, const char *path, const char *format, in
     TRY(h5_write_text(file, path, "format", format));
     TRY(h5_write_int(file, path, "version", version));
     TRY(h5_write_text(file, path, "commit", version_commit()));
+    TRY(h5_write_text(file, path, "kernels", maker_kernels()));
+    TRY(h5_write_text(file, path, "cpu", maker_cpu()));
 done:
     return st;
 }
@@ -359,6 +368,28 @@ done:
     return st;
 }
 
+void h5_compare_maker(hid_t file, const char *path)
+{
+    char *kernels = NULL;
+
+    if (H5Aexists(file, "kernels") > 0 && h5_read_text(file, path, "kernels", &kernels) == OK)
+        maker_compare(kernels, path);
+    free(kernels);
+}
+
+enum status h5_read_maker(const char *path, char **kernels)
+{
+    hid_t file = -1;
+    enum status st;
+
+    *kernels = NULL;
+    TRY(h5_open(&file, path));
+    if (H5Aexists(file, "kernels") != 0)
+        TRY(h5_read_text(file, path, "kernels", kernels));
+done:
+    return h5_close(&file, path, st);
+}
+
 /* --- data sets --------------------------------------------------------------------- */
 
 enum { ZSTD_LEVEL = 1 };    /* higher levels cost many times the time for a percent of size */
@@ -370,10 +401,11 @@ static hid_t creation_list(int rank, const hsize_t chunk[], hid_t type)
     const int level = H5Tget_class(type) == H5T_FLOAT ? FRAME_ENTROPY_ONLY : ZSTD_LEVEL;
 
     register_filter();
-    H5Pset_chunk(list, rank, chunk);
-    H5Pset_shuffle(list);
-    H5Pset_filter(list, ZSTD_FILTER, H5Z_FLAG_MANDATORY, 1, (const unsigned[]){ (unsigned)level });
-    H5Pset_fill_time(list, H5D_FILL_TIME_NEVER);
+    if (H5Pset_chunk(list, rank, chunk) < 0 || H5Pset_shuffle(list) < 0
+        || H5Pset_filter(list, ZSTD_FILTER, H5Z_FLAG_MANDATORY, 1,
+                         (const unsigned[]){ (unsigned)level }) < 0
+        || H5Pset_fill_time(list, H5D_FILL_TIME_NEVER) < 0)
+        die("no memory for the properties of a data set");
     return list;
 }
 
@@ -404,13 +436,15 @@ hid_t h5_collective(void)
 
     if (list < 0) {
         list = H5Pcreate(H5P_DATASET_XFER);
-        H5Pset_dxpl_mpio(list, H5FD_MPIO_COLLECTIVE);
+        if (H5Pset_dxpl_mpio(list, H5FD_MPIO_COLLECTIVE) < 0)
+            die("no memory for the properties of a transfer");
     }
     return list;
 }
 
-/* Make the selections of some rows in memory and in the file; `count` 0 selects nothing. */
-static void select_rows(hid_t set, int64_t first, int64_t count, int64_t columns,
+/* Make the selections of some rows in memory and in the file; `count` 0 selects nothing.  False if
+ * HDF5 cannot: then what is selected must not be used. */
+static bool select_rows(hid_t set, int64_t first, int64_t count, int64_t columns,
                         hid_t *memory, hid_t *disk)
 {
     const int rank = columns > 0 ? 2 : 1;
@@ -418,12 +452,9 @@ static void select_rows(hid_t set, int64_t first, int64_t count, int64_t columns
 
     *memory = H5Screate_simple(rank, size, NULL);
     *disk = H5Dget_space(set);
-    if (count > 0) {
-        H5Sselect_hyperslab(*disk, H5S_SELECT_SET, start, NULL, size, NULL);
-    } else {
-        H5Sselect_none(*memory);
-        H5Sselect_none(*disk);
-    }
+    if (count > 0)
+        return H5Sselect_hyperslab(*disk, H5S_SELECT_SET, start, NULL, size, NULL) >= 0;
+    return H5Sselect_none(*memory) >= 0 && H5Sselect_none(*disk) >= 0;
 }
 
 enum status h5_write_rows(hid_t set, const char *path, hid_t type, hid_t transfer,
@@ -432,8 +463,8 @@ enum status h5_write_rows(hid_t set, const char *path, hid_t type, hid_t transfe
     hid_t memory, disk;
     enum status st = OK;
 
-    select_rows(set, first, count, columns, &memory, &disk);
-    if (H5Dwrite(set, type, memory, disk, transfer, values) < 0)
+    if (!select_rows(set, first, count, columns, &memory, &disk)
+        || H5Dwrite(set, type, memory, disk, transfer, values) < 0)
         st = h5_refuse(E_IO, "write", path);
     H5Sclose(disk);
     H5Sclose(memory);
@@ -446,8 +477,8 @@ enum status h5_read_rows(hid_t set, const char *path, hid_t type,
     hid_t memory, disk;
     enum status st = OK;
 
-    select_rows(set, first, count, columns, &memory, &disk);
-    if (H5Dread(set, type, memory, disk, H5P_DEFAULT, values) < 0)
+    if (!select_rows(set, first, count, columns, &memory, &disk)
+        || H5Dread(set, type, memory, disk, H5P_DEFAULT, values) < 0)
         st = h5_refuse(E_FORMAT, "read", path);
     H5Sclose(disk);
     H5Sclose(memory);

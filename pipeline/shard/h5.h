@@ -54,11 +54,16 @@ enum status h5_read_int(hid_t object, const char *path, const char *name, int64_
 enum status h5_read_double(hid_t object, const char *path, const char *name, double *value);
 enum status h5_read_text(hid_t object, const char *path, const char *name, char **value);
 
-/* Write or check what a file is and which program made it: attributes `format` ("saemill
- * tokens"), `version` and `commit`.  The check refuses another format, and another version by its
- * number. */
+/* Write or check what a file is and what made it: attributes `format` ("saemill tokens"),
+ * `version`, `commit`, `kernels` and `cpu` (maker.h).  The check refuses another format, and
+ * another version by its number. */
 enum status h5_write_format(hid_t file, const char *path, const char *format, int version);
 enum status h5_check_format(hid_t file, const char *path, const char *format, int version);
+
+/* Warn if other kernels made an open file than this program has (maker.h); find the kernels that
+ * made the file of this path, NULL if it does not say it.  Caller frees. */
+void        h5_compare_maker(hid_t file, const char *path);
+enum status h5_read_maker(const char *path, char **kernels);
 
 /* Create a data set in chunks of `chunk_rows` rows.  With columns 0 it is one-dimensional; with
  * rows -1 it starts empty and may grow.  *set is -1 on failure; otherwise close it with

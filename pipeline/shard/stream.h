@@ -8,7 +8,7 @@
 
 /* `format` and `version` of their files. */
 #define ACTIVATION_FORMAT "saemill activations"
-enum { ACTIVATION_VERSION = 1 };
+enum { ACTIVATION_VERSION = 2 };
 
 /* Rows of a chunk: the unit of compression, of checksums and of writing. */
 enum { CHUNK_ROWS = 512 };

@@ -9,7 +9,7 @@
 static const char FORMAT[] = "saemill tokens";
 /* Shards with ids that are not kept are of a version of their own, which programs that know nothing
  * of these refuse. */
-enum { VERSION = 1, VERSION_UNKEPT = 3 };
+enum { VERSION = 2, VERSION_UNKEPT = 3 };
 
 /* Sequences are read one by one in random order, so chunks are small. */
 enum { CHUNK_SEQUENCES = 16 };
@@ -57,7 +57,7 @@ done:
 
 enum status tokens_create(struct tokens_writer *writer, const char *path, int64_t context,
                           struct special_tokens special, bool unkept, const char *source,
-                          const char *suite)
+                          const struct identity *identity)
 {
     char part[PATH_LENGTH];
     enum status st;
@@ -76,21 +76,10 @@ enum status tokens_create(struct tokens_writer *writer, const char *path, int64_
     TRY(h5_write_int(writer->file, part, "eos", special.eos));
     TRY(h5_write_int(writer->file, part, "pad", special.pad));
     TRY(h5_write_text(writer->file, part, "source", source));
-    TRY(h5_write_text(writer->file, part, "suite", suite));
+    TRY(h5_write_text(writer->file, part, "suite", identity->suite));
+    TRY(identity_write(writer->file, part, identity));
     TRY(create_part(writer, TOKENS_TRAIN));
     TRY(create_part(writer, TOKENS_HOLDOUT));
-done:
-    return st;
-}
-
-enum status tokens_tell_source(struct tokens_writer *writer, const struct tokens_source *source)
-{
-    enum status st;
-
-    TRY(h5_write_int(writer->file, writer->path, "source_bytes", source->bytes));
-    TRY(h5_write_int(writer->file, writer->path, "source_hash",
-                     (int64_t)source->hash));
-    TRY(h5_write_int(writer->file, writer->path, "source_files", source->files));
 done:
     return st;
 }
@@ -150,45 +139,17 @@ enum status tokens_publish(struct tokens_writer *writer, enum status st)
 
 /* --- reading ----------------------------------------------------------------------- */
 
-/* `unkept`, unless it is NULL: may sequences hold ids that are not kept? */
+/* Does a shard hold ids that are not kept? */
 static enum status check_format(hid_t file, const char *path, bool *unkept)
 {
     int64_t version;
     enum status st;
 
     TRY(h5_read_int(file, path, "version", &version));
-    TRY(h5_check_format(file, path, FORMAT,
-                        version == VERSION_UNKEPT ? VERSION_UNKEPT : VERSION));
-    if (unkept != NULL)
-        *unkept = version == VERSION_UNKEPT;
+    *unkept = version == VERSION_UNKEPT;
+    TRY(h5_check_format(file, path, FORMAT, *unkept ? VERSION_UNKEPT : VERSION));
 done:
     return st;
-}
-
-enum status tokens_read_source(struct tokens_source *source, const char *path)
-{
-    int64_t hash = 0;
-    hid_t file = -1;
-    enum status st;
-
-    *source = (struct tokens_source){ .bytes = -1 };
-    TRY(h5_open(&file, path));
-    TRY(check_format(file, path, NULL));
-    TRY(h5_read_text(file, path, "source", &source->path));
-    if (H5Aexists(file, "source_bytes") > 0) {
-        TRY(h5_read_int(file, path, "source_bytes", &source->bytes));
-        TRY(h5_read_int(file, path, "source_hash", &hash));
-        TRY(h5_read_int(file, path, "source_files", &source->files));
-    }
-    source->hash = (uint64_t)hash;
-done:
-    return h5_close(&file, path, st);
-}
-
-void tokens_free_source(struct tokens_source *source)
-{
-    free(source->path);
-    source->path = NULL;
 }
 
 static enum status read_special(struct special_tokens *special, hid_t file, const char *path)
@@ -205,7 +166,7 @@ done:
 }
 
 /* Read the header of a shard, and add its sequences to both parts. */
-static enum status add_shard(struct tokens *tokens, int shard)
+static enum status add_shard(struct tokens *tokens, int shard, const struct identity *identity)
 {
     const char *path = tokens->shards.paths[shard];
     struct special_tokens special;
@@ -217,6 +178,8 @@ static enum status add_shard(struct tokens *tokens, int shard)
 
     TRY(h5_open(&file, path));
     TRY(check_format(file, path, &unkept));
+    if (identity != NULL)
+        TRY(identity_check(file, path, identity));
     TRY(read_special(&special, file, path));
     for (int part = 0; part < TOKENS_PARTS; part++) {
         snprintf(name, sizeof name, "%s/ids", PARTS[part]);
@@ -240,8 +203,8 @@ done:
     return h5_close(&file, path, st);
 }
 
-enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH], int shards,
-                        int64_t context)
+enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH],
+                        const struct identity *identities, int shards, int64_t context)
 {
     enum status st = OK;
 
@@ -250,7 +213,7 @@ enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH], int s
     for (int part = 0; part < TOKENS_PARTS; part++)
         tokens->before[part] = allocate(shards + 1, sizeof *tokens->before[part]);
     for (int shard = 0; shard < shards; shard++)
-        TRY(add_shard(tokens, shard));
+        TRY(add_shard(tokens, shard, identities != NULL ? &identities[shard] : NULL));
 done:
     return st;
 }

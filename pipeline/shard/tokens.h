@@ -7,6 +7,7 @@
 #define TOKENS_H
 
 #include "base/file.h"
+#include "shard/identity.h"
 #include "shard/shards.h"
 
 enum tokens_part { TOKENS_TRAIN, TOKENS_HOLDOUT, TOKENS_PARTS };
@@ -48,27 +49,11 @@ struct tokens_writer {
     struct tokens_sets parts[TOKENS_PARTS];
 };
 
-/* Create PATH.part.  `source` is the corpus file, `suite` the effective suite's text; `unkept`:
- * sequences may hold ids that are not kept.  Local.  E_IO, E_SPACE. */
+/* Create PATH.part.  `source` is the corpus file; `unkept`: sequences may hold ids that are not kept.
+ * Local.  E_IO, E_SPACE. */
 enum status tokens_create(struct tokens_writer *writer, const char *path, int64_t context,
                           struct special_tokens special, bool unkept, const char *source,
-                          const char *suite);
-
-/* The corpus file that a shard was made from. */
-struct tokens_source {
-    char    *path;
-    int64_t  bytes;     /* -1 if the shard is of a version that does not say */
-    uint64_t hash;
-    int64_t  files;     /* how many corpus files there were */
-};
-
-/* Keep bytes, hash and files of the source.  Local.  E_IO, E_SPACE. */
-enum status tokens_tell_source(struct tokens_writer *writer, const struct tokens_source *source);
-
-/* Read it from the shard `path`.  tokens_free_source() accepts an empty one.
- * Local.  E_IO, E_FORMAT. */
-enum status tokens_read_source(struct tokens_source *source, const char *path);
-void        tokens_free_source(struct tokens_source *source);
+                          const struct identity *identity);
 
 /* Append sequences to a part.  Local.  E_IO, E_SPACE.
  *   ids      [sequences, context]
@@ -92,10 +77,13 @@ struct tokens {
 };
 
 /* Read the headers of all shards, whose sequences must be `context` ids long: buffers of the
- * suite's context hold what is read.  `paths` is copied.  Local.  E_IO, E_FORMAT (unknown version,
- * sequences of another length, shards of different special tokens). */
-enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH], int shards,
-                        int64_t context);
+ * suite's context hold what is read.
+ *   paths       [shards]  is copied
+ *   identities  [shards]  that they must have; NULL: any
+ * Local.  E_IO, E_FORMAT (unknown version, sequences of another length, shards of different special
+ * tokens), E_USAGE (another identity). */
+enum status tokens_open(struct tokens *tokens, char (*paths)[PATH_LENGTH],
+                        const struct identity *identities, int shards, int64_t context);
 void        tokens_close(struct tokens *tokens);
 
 /* Read the chosen sequences, in the order of `chosen`; cheapest if consecutive ones are in the same

@@ -416,8 +416,8 @@ static enum status publish(const struct shuffle_state *s)
     char plan[PATH_LENGTH];
     enum status st;
 
-    /* Refuses shards that do not hold each row of the input once. */
-    TRY(activations_open_folder(&output, s->part));
+    /* Refuses shards that do not hold each row of the input once, or are another shuffle's. */
+    TRY(activations_open_folder(&output, s->part, &s->job->identity));
     path_print(plan, "%s/plan.h5", s->part);
     TRY(file_remove(plan));
     TRY(file_publish(s->job->folder));

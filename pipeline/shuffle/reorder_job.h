@@ -20,7 +20,7 @@ struct reorder {
     int64_t             memory;     /* bytes that a rank may use for rows */
     struct reorder_rows *rows;
     const char         *folder;     /* for the output: 00000.h5, 00001.h5, ... */
-    const char         *suite;      /* text of the effective suite */
+    struct identity     identity;   /* of that folder */
 };
 
 #endif

@@ -119,14 +119,16 @@ static enum status write_part(struct shuffle_state *s, const struct window_rows 
     const struct row_statistics *in = &s->job->input->statistics;
     const struct range part = { max_int64(rows.first, window->rows.first),
                                 min_int64(rows.end, window->rows.end) };
-    char path[PATH_LENGTH], draft[PATH_LENGTH];
+    char path[PATH_LENGTH], draft[PATH_LENGTH], name[PATH_LENGTH];
     enum status st = OK;
 
     shards_numbered(path, s->part, shard);
     path_print(draft, "%s.part", path);
     if (part.first == rows.first) {
+        shards_numbered(name, "", shard);
+        const struct identity identity = identity_within(&s->job->identity, name + 1);
         TRY(activation_writer_create(&s->shard, s->holders, draft, s->job->input->stream,
-                                     range_length(rows), s->job->suite));
+                                     range_length(rows), &identity));
         TRY(activation_writer_tell_source(&s->shard, (struct row_digest){ in->rows, in->hash }));
     }
     for (int64_t call = 0; call < shuffle_plan_writes(&s->memory, part); call++) {

@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char UNFINISHED[] = "suite.yaml.claim-";   /* and the number of the process */
+static const char CLAIM[] = "suite.yaml";
+static const char UNFINISHED[] = ".claim-";     /* between a name and the process's number */
 
-/* The folders of `first` and the stages after it, those that exist: "train, release". */
-static void list_made(char list[128], const char *run, const char *first)
+bool ownership_list_made(char list[OWNERSHIP_LIST], const char *run, const char *first)
 {
     char path[PATH_LENGTH];
     bool follows = false;
@@ -27,8 +27,10 @@ static void list_made(char list[128], const char *run, const char *first)
         follows = follows || strcmp(folder, first) == 0;
         path_print(path, "%s/%s", run, folder);
         if (follows && file_exists(path))
-            n += snprintf(list + n, 128 - (size_t)n, "%s%s", n > 0 ? ", " : "", folder);
+            n += snprintf(list + n, OWNERSHIP_LIST - (size_t)n, "%s%s", n > 0 ? ", " : "",
+                          folder);
     }
+    return list[0] != '\0';
 }
 
 /* A line of a suite's text without its indent. */
@@ -66,11 +68,11 @@ static enum status check_change(const char *run, const struct section *section,
                                 const char *before, const char *now)
 {
     const bool saes = strcmp(section->name, "saes") == 0;
-    char made[128];
+    char made[OWNERSHIP_LIST];
     enum status st;
 
-    list_made(made, run, section->made);
-    REQUIRE(made[0] == '\0', E_USAGE, "%s was begun with '%s', but the suite now says '%s'; give "
+    REQUIRE(!ownership_list_made(made, run, section->made), E_USAGE,
+            "%s was begun with '%s', but the suite now says '%s'; give "
             "it another run folder, or remove from this one what was made before (%s)%s",
             run, skip_indent(before), skip_indent(now), made,
             saes ? "; more autoencoders can go into a group after the others" : "");
@@ -80,12 +82,13 @@ done:
 
 static enum status check_addition(const char *run)
 {
-    char made[128];
+    char made[OWNERSHIP_LIST];
     enum status st;
 
-    list_made(made, run, "release");
-    REQUIRE(made[0] == '\0', E_USAGE, "%s/release has fewer autoencoders than the suite now asks "
-            "for; remove it, and the next run makes it again", run);
+    REQUIRE(!ownership_list_made(made, run, "release"), E_USAGE,
+            "%s/release has fewer autoencoders than the suite now asks "
+            "for; remove it, and the next run makes it again",
+            run);
 done:
     return st;
 }
@@ -151,7 +154,7 @@ enum status ownership_check_made(const char *path, const char *made, const char 
         if (strcmp(SUITE_SECTIONS[section].name, until) == 0)
             break;
         REQUIRE(section == 0 || strcmp(was, is) == 0
-                || is_technical(SUITE_SECTIONS[section].name, is), E_FORMAT,
+                || is_technical(SUITE_SECTIONS[section].name, is), E_USAGE,
                 "%s was made with '%s', but the suite says '%s': it is a file of another run; put "
                 "back the one that was there, or remove it and run the same command again", path,
                 skip_indent(was), skip_indent(is));
@@ -174,21 +177,19 @@ static bool is_claimed(const char *path, const char *content)
     return same;
 }
 
-/* Is this the name of an unfinished claim: suite.yaml.claim-PID, with .part or without? */
-static bool is_unfinished(const char *name)
+/* Is this the name of an unfinished `of`: suite.yaml.claim-PID, with .part or without? */
+static bool is_unfinished(const char *name, const char *of)
 {
-    const size_t prefix = sizeof UNFINISHED - 1;
-    const size_t digits = strncmp(name, UNFINISHED, prefix) == 0
+    const size_t length = strlen(of), prefix = length + sizeof UNFINISHED - 1;
+    const size_t digits = strncmp(name, of, length) == 0
+                          && strncmp(name + length, UNFINISHED, sizeof UNFINISHED - 1) == 0
                         ? strspn(name + prefix, "0123456789") : 0;
 
     return digits > 0 && (name[prefix + digits] == '\0'
                           || strcmp(name + prefix + digits, ".part") == 0);
 }
 
-/* Remove the unfinished files of claims, of processes that were killed in write_claim(), and
- * nothing else.  A process that is still there and misses its file finds the claim already made.
- * What cannot be removed does no harm. */
-static void remove_unfinished(const char *run)
+void ownership_sweep(const char *run, const char *name)
 {
     char path[PATH_LENGTH];
     DIR *folder = opendir(run);
@@ -196,29 +197,25 @@ static void remove_unfinished(const char *run)
     if (folder == NULL)
         return;
     for (struct dirent *entry; (entry = readdir(folder)) != NULL; )
-        if (is_unfinished(entry->d_name)) {
+        if (is_unfinished(entry->d_name, name)) {
             path_print(path, "%s/%s", run, entry->d_name);
             unlink(path);
         }
     closedir(folder);
 }
 
-/* Write RUN/suite.yaml whole, although other processes may do the same at this moment. */
-static enum status write_claim(const char *run, const char *path, const char *content)
+enum status ownership_write(const char *run, const char *name, const char *content)
 {
-    char mine[PATH_LENGTH];
+    char mine[PATH_LENGTH], path[PATH_LENGTH];
     enum status st;
 
-    path_print(mine, "%s/%s%ld", run, UNFINISHED, (long)getpid());
+    path_print(path, "%s/%s", run, name);
+    path_print(mine, "%s%s%ld", path, UNFINISHED, (long)getpid());
     TRY(file_write(mine, content, (int64_t)strlen(content)));
     TRY(rename(mine, path) == 0 ? OK : file_refuse("publish", path));
 done:
     if (st != OK)
         unlink(mine);
-    if (st != OK && is_claimed(path, content)) {
-        refuse_clear();
-        st = OK;
-    }
     return st;
 }
 
@@ -265,7 +262,7 @@ enum status ownership_check_source(const char *run, const char *text, const char
     char path[PATH_LENGTH], *content = with_checksum(text);
     enum status st = OK;
 
-    path_print(path, "%s/suite.yaml", run);
+    path_print(path, "%s/%s", run, CLAIM);
     if (is_same_file(path, source) && !is_claimed(path, content)) {
         refuse_clear();
         st = refuse(E_USAGE, "%s has the name of the file by which its run folder knows the suite "
@@ -282,7 +279,7 @@ enum status ownership_claim(const char *run, const char *text)
     int64_t bytes;
     enum status st = OK;
 
-    path_print(path, "%s/suite.yaml", run);
+    path_print(path, "%s/%s", run, CLAIM);
     if (is_claimed(path, content))
         goto done;
     refuse_clear();
@@ -296,10 +293,14 @@ enum status ownership_claim(const char *run, const char *text)
             TRY(compare(run, before, now));
         }
     }
-    TRY(write_claim(run, path, content));
+    st = ownership_write(run, CLAIM, content);
+    if (st != OK && is_claimed(path, content)) {    /* another process was faster */
+        refuse_clear();
+        st = OK;
+    }
 done:
     if (st == OK)
-        remove_unfinished(run);
+        ownership_sweep(run, CLAIM);
     free(content);
     free(now);
     free(before);

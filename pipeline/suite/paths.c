@@ -33,6 +33,11 @@ void paths_scores(char path[PATH_LENGTH], const struct suite *suite, struct tap 
     path_print(path, "%s/evaluate/%s/%s.json", suite->run, site_tap_name(folder, tap), name);
 }
 
+void paths_inputs(char path[PATH_LENGTH], const struct suite *suite)
+{
+    path_print(path, "%s/inputs", suite->run);
+}
+
 void paths_release(char path[PATH_LENGTH], const struct suite *suite)
 {
     path_print(path, "%s/release", suite->run);

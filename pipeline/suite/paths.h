@@ -18,6 +18,8 @@ void paths_sae(char path[PATH_LENGTH], const struct suite *suite, struct tap tap
                                     /* RUN/train/res.01/w1024-l0.0006.h5; endings .h5, .tsv */
 void paths_scores(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
                   const char *name); /* RUN/evaluate/res.01/w1024-l0.0006.json */
+void paths_inputs(char path[PATH_LENGTH], const struct suite *suite);
+                                    /* RUN/inputs: model and text that it reads */
 void paths_release(char path[PATH_LENGTH], const struct suite *suite);
                                     /* RUN/release: folder */
 

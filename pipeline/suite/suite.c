@@ -228,7 +228,7 @@ static void write_section(FILE *out, struct suite *suite, const char *section)
 void suite_write_values(FILE *out, const char *section, const void *values)
 {
     for (const struct key *key = SUITE_KEYS; key < SUITE_KEYS + SUITE_KEYS_COUNT; key++)
-        if (strcmp(key->section, section) == 0 && !key->technical
+        if (strcmp(key->section, section) == 0 && !key->technical && key->type != KEY_PATH
             && !(is_groups(key) && key->list))
             write_key(out, key, values);
 }

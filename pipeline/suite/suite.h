@@ -35,8 +35,9 @@ int64_t suite_bucket(const struct suite *suite, int64_t rows);
 /* Make `text` from the members again.  Local. */
 void suite_render(struct suite *suite);
 
-/* Write the keys of a section on which results depend, "NAME: VALUE" a line; of "saes" those
- * that are no lists.  `values` is the section's struct, such as a struct suite_train.  Local. */
+/* Write the keys of a section on which results depend, "NAME: VALUE" a line, but for paths; of
+ * "saes" those that are no lists.  `values` is the section's struct, such as a struct suite_train.
+ * Local. */
 void suite_write_values(FILE *out, const char *section, const void *values);
 
 /* "FILE:LINE" of a key in the file that the suite was read from (of group number `entry`, if

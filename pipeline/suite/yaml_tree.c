@@ -179,7 +179,7 @@ char **yaml_tree_list(const char *yaml, unsigned *count)
     *count = 0;
     if (cyaml_load_data((const uint8_t *)yaml, strlen(yaml), &how, &TEXTS,
                         (cyaml_data_t **)&texts, count) != CYAML_OK)
-        die("bug: %s is not a list", yaml);
+        die_as(E_IO, "bug: %s is not a list", yaml);
     return texts;
 }
 

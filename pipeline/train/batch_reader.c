@@ -82,18 +82,19 @@ done:
     return st;
 }
 
-static enum status open_stream(struct batch_reader *reader, const char *folder)
+static enum status open_stream(struct batch_reader *reader, const char *folder,
+                               const struct identity *identity)
 {
     enum status st;
 
-    TRY(activations_open_folder(&reader->activations, folder));
+    TRY(activations_open_folder(&reader->activations, folder, identity));
     TRY(find_scale(reader, folder));
 done:
     return st;
 }
 
 enum status batch_reader_open(struct batch_reader *reader, MPI_Comm comm, const char *folder,
-                              int64_t rows)
+                              const struct identity *identity, int64_t rows)
 {
     int rank, size;
     enum status st;
@@ -104,7 +105,7 @@ enum status batch_reader_open(struct batch_reader *reader, MPI_Comm comm, const 
         .comm = comm, .rows = rows, .share = share_of(rows, rank, size), .ahead_of = -1,
     };
     worker_start(&reader->worker);
-    TRY_ALL(comm, open_stream(reader, folder));
+    TRY_ALL(comm, open_stream(reader, folder, identity));
     reader->batch = (struct packed_rows){
         .memory = allocate_big(rows, row_bytes(reader)),
         .store = reader->activations.stream.store,

@@ -28,10 +28,10 @@ struct batch_reader {
     enum status        read;        /* the status with which it ended */
 };
 
-/* Open the shards 00000.h5, 00001.h5, ... in a folder.  Collective.  E_IO, E_FORMAT;
- * E_NUMERIC if all values are zero. */
+/* Open the shards 00000.h5, 00001.h5, ... in a folder (activations_open_folder()).  Collective.
+ * E_IO, E_FORMAT, E_USAGE; E_NUMERIC if all values are zero. */
 enum status batch_reader_open(struct batch_reader *reader, MPI_Comm comm, const char *folder,
-                              int64_t rows);
+                              const struct identity *identity, int64_t rows);
 void        batch_reader_close(struct batch_reader *reader);
 
 /* Check that row i of both streams comes from the same token, by their lengths and the origins of

@@ -36,7 +36,8 @@ static enum status write_attributes(hid_t file, const char *path, const struct t
     TRY(h5_write_double(file, path, "fvu", last->mse / origin->variance));
     TRY(h5_write_double(file, path, "l0", last->l0));
     TRY(h5_write_int(file, path, "dead", last->dead));
-    TRY(h5_write_text(file, path, "suite", origin->suite));
+    TRY(h5_write_text(file, path, "suite", origin->identity->suite));
+    TRY(identity_write(file, path, origin->identity));
 done:
     return st;
 }

@@ -5,6 +5,7 @@
 #ifndef PUBLISH_H
 #define PUBLISH_H
 
+#include "shard/identity.h"
 #include "step/step.h"
 #include "suite/site.h"
 
@@ -16,7 +17,7 @@ struct sae_origin {
     double      target_scale;   /* the decoder gave target / target_scale */
     double      variance;       /* of the target, in normalised units */
     int64_t     rows;           /* trained on */
-    const char *suite;          /* text of the effective suite */
+    const struct identity *identity;
     struct step_report last;    /* of the last step */
 };
 

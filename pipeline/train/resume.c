@@ -10,17 +10,19 @@
 #include <string.h>
 
 static const char FORMAT[] = "saemill checkpoint";
-enum { VERSION = 4 };
+enum { VERSION = 5 };
 
 static enum status write_counters(hid_t file, const char *path, const struct training *training,
-                                  uint64_t data)
+                                  const struct checkpoint_source *source)
 {
     char *text = recipe_text(&training->recipe);
     enum status st;
 
     TRY(h5_write_format(file, path, FORMAT, VERSION));
+    TRY(h5_write_text(file, path, "suite", source->identity.suite));
+    TRY(identity_write(file, path, &source->identity));
     TRY(h5_write_text(file, path, "recipe", text));
-    TRY(h5_write_int(file, path, "data", (int64_t)data));
+    TRY(h5_write_int(file, path, "data", (int64_t)source->data));
     TRY(h5_write_int(file, path, "step", training->step));
     TRY(h5_write_double(file, path, "density", training->density));
     TRY(h5_write_double(file, path, "cut", training->state.batch_threshold));
@@ -93,7 +95,8 @@ static enum status publish(const char *newest, const char *before)
     return file_publish(newest);
 }
 
-enum status resume_save(const struct training *training, uint64_t data, const char *stem)
+enum status resume_save(const struct training *training, const struct checkpoint_source *source,
+                        const char *stem)
 {
     MPI_Comm comm = training->comm;
     char path[PATH_LENGTH], before[PATH_LENGTH], part[PATH_LENGTH], name[64];
@@ -105,7 +108,7 @@ enum status resume_save(const struct training *training, uint64_t data, const ch
     path_print(part, "%s.part", path);
     TRY_ALL(comm, check_finite(training));
     TRY_ROOT(comm, h5_create(&file, part, MPI_COMM_NULL));
-    TRY_ROOT(comm, write_counters(file, part, training, data));
+    TRY_ROOT(comm, write_counters(file, part, training, source));
     for (int i = 0; i < TENSORS; i++)
         for (int a = 0; a < ARRAYS; a++) {
             const float *values = array_of(&training->tensors[i], a, name);
@@ -134,7 +137,7 @@ static enum status check_recipe(const char *path, const char *found, const char 
 }
 
 static enum status check_origin(hid_t file, const char *path, const struct training *training,
-                                uint64_t data)
+                                const struct checkpoint_source *source)
 {
     char *wanted = recipe_text(&training->recipe), *found = NULL;
     int64_t data_found;
@@ -143,9 +146,12 @@ static enum status check_origin(hid_t file, const char *path, const struct train
     TRY(h5_check_format(file, path, FORMAT, VERSION));
     TRY(h5_read_text(file, path, "recipe", &found));
     TRY(check_recipe(path, found, wanted));
+    TRY(identity_check(file, path, &source->identity));
     TRY(h5_read_int(file, path, "data", &data_found));
-    REQUIRE((uint64_t)data_found == data, E_USAGE, "%s was made on other activations than those "
-            "there are now; remove it to begin again", path);
+    REQUIRE((uint64_t)data_found == source->data, E_USAGE,
+            "%s was made on other activations than those "
+            "there are now; remove it to begin again",
+            path);
 done:
     free(found);
     free(wanted);
@@ -153,14 +159,15 @@ done:
 }
 
 /* Local. */
-static enum status read_all(struct training *training, uint64_t data, const char *path)
+static enum status read_all(struct training *training, const struct checkpoint_source *source,
+                            const char *path)
 {
     char name[64];
     hid_t file = -1;
     enum status st;
 
     TRY(h5_open(&file, path));
-    TRY(check_origin(file, path, training, data));
+    TRY(check_origin(file, path, training, source));
     TRY(h5_read_int(file, path, "step", &training->step));
     TRY(h5_read_double(file, path, "density", &training->density));
     TRY(h5_read_double(file, path, "cut", &training->state.batch_threshold));
@@ -173,6 +180,7 @@ static enum status read_all(struct training *training, uint64_t data, const char
             if (values != NULL)
                 TRY(tensorfile_read(&training->tensors[i], values, file, path, name));
         }
+    h5_compare_maker(file, path);
 done:
     return h5_close(&file, path, st);
 }
@@ -187,8 +195,8 @@ static enum status replace_newest(const char *stem)
     return rename(before, newest) != 0 ? file_refuse("rename", before) : OK;
 }
 
-enum status resume_load(struct training *training, uint64_t data, const char *stem,
-                        struct resumption *resumption)
+enum status resume_load(struct training *training, const struct checkpoint_source *source,
+                        const char *stem, struct resumption *resumption)
 {
     MPI_Comm comm = training->comm;
     char path[PATH_LENGTH];
@@ -203,7 +211,7 @@ enum status resume_load(struct training *training, uint64_t data, const char *st
             snprintf(resumption->damage, sizeof resumption->damage, "%s", refuse_reason());
             refuse_clear();
         }
-        st = agree(comm, read_all(training, data, path));
+        st = agree(comm, read_all(training, source, path));
         resumption->found = st == OK;
         if (st != E_FORMAT)
             break;

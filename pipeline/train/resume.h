@@ -8,6 +8,7 @@
 #define RESUME_H
 
 #include "base/file.h"
+#include "shard/identity.h"
 #include "step/training.h"
 
 enum { CHECKPOINTS = 2 };
@@ -19,11 +20,17 @@ void resume_path(char path[PATH_LENGTH], const char *stem, int age);
 /* Remove all checkpoints of an autoencoder.  Local.  E_IO. */
 enum status resume_remove(const char *stem);
 
+/* What a checkpoint was made from. */
+struct checkpoint_source {
+    uint64_t        data;       /* the rows of the training (struct row_statistics, hash) */
+    struct identity identity;   /* of the autoencoder's files */
+};
+
 /* Write a checkpoint next to the newest one, and make it the newest when it is complete.
- *   data   identifies the rows of the training (struct row_statistics, hash)
  * Collective.  E_IO, E_SPACE; E_NUMERIC if a parameter is not finite: then the checkpoints stay as
  * they are. */
-enum status resume_save(const struct training *training, uint64_t data, const char *stem);
+enum status resume_save(const struct training *training, const struct checkpoint_source *source,
+                        const char *stem);
 
 /* What resume_load() found. */
 struct resumption {
@@ -33,8 +40,8 @@ struct resumption {
 
 /* Load the newest checkpoint into a training that was made from the same recipe.  If it is damaged,
  * load the one before, which then becomes the newest.  Collective.  E_IO; E_USAGE if the checkpoint
- * has another recipe or other data; E_FORMAT if there are checkpoints and none can be read. */
-enum status resume_load(struct training *training, uint64_t data, const char *stem,
-                        struct resumption *resumption);
+ * has another recipe, source or place; E_FORMAT if there are checkpoints and none can be read. */
+enum status resume_load(struct training *training, const struct checkpoint_source *source,
+                        const char *stem, struct resumption *resumption);
 
 #endif

@@ -79,15 +79,19 @@ done:
     return st;
 }
 
-/* Append the checksum of the log to it.  It is read back for that, since its first lines may be of
- * a run before. */
-static enum status append_checksum(struct steplog *log)
+/* Append identity and checksum to the log.  It is read back for that, since its first lines may be
+ * of a run before. */
+static enum status append_end(struct steplog *log, const struct identity *identity)
 {
     char part[PATH_LENGTH], line[CHECKSUM_LINE], *text = NULL;
-    int64_t bytes, lines = 0;
+    int64_t bytes, lines = -1;      /* but for that of the identity */
     enum status st;
 
     path_print(part, "%s.part", log->path);
+    note_error(log, fseek(log->file, 0, SEEK_END) == 0
+                    && fprintf(log->file, "# identity %016llx %s\n",
+                               (unsigned long long)identity->hash, identity->place) >= 0);
+    TRY(steplog_sync(log));
     TRY(file_read(part, &text, &bytes));
     for (int64_t i = 0; i < bytes; i++)
         lines += text[i] == '\n';
@@ -101,12 +105,11 @@ done:
     return st;
 }
 
-enum status steplog_publish(struct steplog *log)
+enum status steplog_publish(struct steplog *log, const struct identity *identity)
 {
     enum status st;
 
-    TRY(steplog_sync(log));
-    TRY(append_checksum(log));
+    TRY(append_end(log, identity));
     steplog_close(log);
     TRY(file_publish(log->path));
 done:

@@ -8,6 +8,7 @@
 #define STEPLOG_H
 
 #include "base/file.h"
+#include "shard/identity.h"
 #include "step/step.h"
 
 #include <stdio.h>
@@ -32,9 +33,9 @@ void steplog_add(struct steplog *log, const struct step_report *report, int64_t 
 /* Bring the lines that were added to disk.  E_IO, E_SPACE. */
 enum status steplog_sync(struct steplog *log);
 
-/* End the log with its checksum (base/checksum.h), and give it its final name.
- * E_IO; also if it does not have a line for each step; E_SPACE. */
-enum status steplog_publish(struct steplog *log);
+/* End the log with its autoencoder's identity and its checksum (base/checksum.h), and give it its
+ * final name.  E_IO; also if it does not have a line for each step; E_SPACE. */
+enum status steplog_publish(struct steplog *log, const struct identity *identity);
 
 /* Close; accepts a log that was never opened, or published. */
 void steplog_close(struct steplog *log);

@@ -5,7 +5,6 @@
 #include "sae/sae.h"
 #include "shard/store.h"
 #include "suite/paths.h"
-#include "train/resume.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,12 +56,22 @@ struct shape trainings_shape(const struct trainings *trainings, const struct mem
     };
 }
 
-uint64_t trainings_data(const struct trainings *trainings, const struct member *member)
+struct identity trainings_identity(const struct trainings *trainings, const struct member *member)
 {
-    const uint64_t read = trainings->reader.activations.statistics.hash;
+    return identities_sae(trainings->identities, trainings->tap, member->task);
+}
 
-    return member->task->transcoder
-        ? read + trainings_target(trainings, member)->activations.statistics.hash : read;
+struct checkpoint_source trainings_source(const struct trainings *trainings,
+                                          const struct member *member)
+{
+    struct checkpoint_source source = {
+        .data = trainings->reader.activations.statistics.hash,
+        .identity = trainings_identity(trainings, member),
+    };
+
+    if (member->task->transcoder)
+        source.data += trainings_target(trainings, member)->activations.statistics.hash;
+    return source;
 }
 
 void trainings_path(char path[PATH_LENGTH], const struct trainings *trainings,
@@ -147,12 +156,12 @@ int64_t trainings_bytes(const struct trainings *trainings, int ranks, int thread
 static enum status open_stream(struct trainings *trainings, struct batch_reader *reader,
                                MPI_Comm comm, struct tap tap)
 {
+    const struct identity identity = identities_shuffle(trainings->identities, tap);
     char folder[PATH_LENGTH];
     enum status st;
 
     paths_shuffle(folder, trainings->suite, tap);
-    TRY(batch_reader_open(reader, comm, folder, trainings->suite->train.batch));
-    TRY_ALL(comm, activations_check_tap(&reader->activations, tap));
+    TRY(batch_reader_open(reader, comm, folder, &identity, trainings->suite->train.batch));
     REQUIRE(reader->activations.stream.width == trainings->width[tap.site], E_USAGE,
             "the rows in %s have %d values, those of the model have %d: they are another model's",
             folder, reader->activations.stream.width, trainings->width[tap.site]);
@@ -162,11 +171,13 @@ done:
     return st;
 }
 
-enum status trainings_open(struct trainings *trainings, MPI_Comm comm)
+enum status trainings_open(struct trainings *trainings, MPI_Comm comm,
+                           const struct identities *identities)
 {
     const struct step_needs needs = needs_of(trainings);
     enum status st;
 
+    trainings->identities = identities;
     TRY(open_stream(trainings, &trainings->reader, comm, trainings->tap));
     for (int s = 0; s < SITES; s++)
         if (is_target(trainings, s))

@@ -6,11 +6,13 @@
 #ifndef TRAININGS_H
 #define TRAININGS_H
 
+#include "corpus/identities.h"
 #include "shard/store.h"
 #include "step/step.h"
 #include "suite/stages.h"
 #include "suite/tasks.h"
 #include "train/batch_reader.h"
+#include "train/resume.h"
 #include "train/steplog.h"
 
 /* One autoencoder and its training. */
@@ -26,6 +28,7 @@ struct member {
 
 struct trainings {
     const struct suite *suite;
+    const struct identities *identities;    /* of the suite; NULL until they are opened */
     struct tap          tap;
     char                name[32];           /* of the tap */
     int32_t             width[SITES];       /* of the rows at each site of the layer */
@@ -53,10 +56,12 @@ int64_t trainings_bytes(const struct trainings *trainings, int ranks, int thread
  * autoencoders, checkpoints.  Local. */
 int64_t trainings_disk_bytes(const struct trainings *trainings);
 
-/* Open the streams that the unfinished trainings need, and make the memory of a step.  Collective.
+/* Open the streams that the unfinished trainings need, and make the memory of a step.  The
+ * identities must stay.  Collective.
  * E_IO, E_FORMAT, E_NUMERIC; E_USAGE if rows have another width, or streams do not belong
  * together. */
-enum status trainings_open(struct trainings *trainings, MPI_Comm comm);
+enum status trainings_open(struct trainings *trainings, MPI_Comm comm,
+                           const struct identities *identities);
 
 /* Read batch number t of every open stream.  Collective.  E_IO, E_FORMAT. */
 enum status trainings_batch(struct trainings *trainings, int64_t t);
@@ -74,8 +79,11 @@ const struct batch_reader *trainings_target(const struct trainings *trainings,
 
 struct shape trainings_shape(const struct trainings *trainings, const struct member *member);
 
-/* Identifies the rows that a training sees and reconstructs (resume.h). */
-uint64_t trainings_data(const struct trainings *trainings, const struct member *member);
+/* The identity of an autoencoder's files, and what its checkpoints were made from (resume.h). */
+struct identity          trainings_identity(const struct trainings *trainings,
+                                            const struct member *member);
+struct checkpoint_source trainings_source(const struct trainings *trainings,
+                                          const struct member *member);
 
 /* Path of one of an autoencoder's files.  `ending` may be empty. */
 void trainings_path(char path[PATH_LENGTH], const struct trainings *trainings,

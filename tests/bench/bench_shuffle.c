@@ -34,6 +34,7 @@
 
 enum { WIDTH = 2304, ROUNDS = 3, SHARD = 32 * CHUNK_ROWS, STRETCH = 4 };
 
+static const struct identity IDENTITY = { .suite = "" };
 static const struct stream STREAM = { { SITE_RES, 0 }, WIDTH, STORE_BF16 };
 
 /* Normal numbers, as activations are, more or less; one Box-Muller pair after another. */
@@ -68,7 +69,7 @@ static enum status write_shard(const char *path, struct range shard, struct acti
 
     path_print(part, "%s.part", path);
     TRY(activation_writer_create(&writer, MPI_COMM_SELF, part, STREAM, shard.end - shard.first,
-                                 ""));
+                                 &IDENTITY));
     for (int64_t first = shard.first; first < shard.end; first += step) {
         const struct range rows = { first, first + step < shard.end ? first + step : shard.end };
 
@@ -169,7 +170,7 @@ static struct reorder job_of(struct activations *input, int64_t memory, const ch
 
     return (struct reorder){ .input = input, .order = { rows, rows, 1 }, .shard = SHARD,
                              .memory = memory, .rows = kept, .folder = output,
-                             .suite = "" };
+                             .identity = IDENTITY };
 }
 
 static void measure(struct run *run, const char *folder, struct activations *input,
@@ -256,8 +257,8 @@ int main(int argc, char **argv)
     TRY(write_shards(&run, folder, rows, NULL));
     for (int64_t s = 0; s < shards; s++)
         shards_numbered(paths[s], folder, s);
-    TRY_ALL(run.comm, activations_open(&input, paths, (int)shards));
-    TRY_ALL(run.comm, activations_open(&half, paths, (int)(shards / 2)));
+    TRY_ALL(run.comm, activations_open(&input, paths, NULL, (int)shards));
+    TRY_ALL(run.comm, activations_open(&half, paths, NULL, (int)(shards / 2)));
     run_note(&run, "%lld rows, %s, %d ranks with %s each", (long long)rows,
              human_bytes((double)rows * WIDTH * 2), run.size, human_bytes(atof(argv[3])));
     time_order(&run);

@@ -80,7 +80,8 @@ static void write_shard(const char *folder, const struct training *dictionary)
     path_print(part, "%s.part", path);
     plant(values, dictionary, rows);
     TRY(file_make_folder(folder));
-    TRY(activation_writer_create(&writer, MPI_COMM_SELF, part, stream, rows, ""));
+    TRY(activation_writer_create(&writer, MPI_COMM_SELF, part, stream, rows,
+                                 &(struct identity){ .suite = "" }));
     TRY(activation_writer_write(&writer, (struct range){ 0, rows }, values, origins));
 done:
     if (activation_writer_close(&writer, st) != OK || file_publish(path) != OK)
@@ -148,7 +149,7 @@ void scene_make(struct scene *scene, MPI_Comm comm, const struct trial *trial,
     }
     MPI_Barrier(comm);
     memory_start_peak();        /* what writing has freed is given back */
-    if (batch_reader_open(&scene->reader, comm, rows, trial->batch) != OK
+    if (batch_reader_open(&scene->reader, comm, rows, NULL, trial->batch) != OK
         || batch_reader_read(&scene->reader, 0) != OK)
         die("%s", refuse_reason());
     if (rank == 0 && trial->l0 > 0)

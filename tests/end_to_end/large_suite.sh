@@ -29,6 +29,8 @@ is_planned_soon() {
     grep -F "13.4 PiB" "$dir/out"
     soon bin/saemill plan jobs/gpt2-small.yaml --json
     "$PYTHON" -c 'import json, sys; assert json.load(sys.stdin)["autoencoders"] == 72' < "$dir/out"
+    soon bin/saemill plan jobs/qwen3-0.6b.yaml
+    grep -F "12 autoencoders on 4 streams" "$dir/out"
 }
 
 is_looked_at_soon() {

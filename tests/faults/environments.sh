@@ -55,6 +55,17 @@ ranks_with_unlike_command_lines_all_leave() {
     unlike train "$dir/suite.yaml" "./$dir/suite.yaml" "rank 1 was started as"
 }
 
+# Half of the ranks are an older build, as after a make on one node only.
+ranks_of_unlike_builds_all_leave() {
+    sed "s/$(cat build/commit)/$(tr 0-9a-f 1-9a-f0 < build/commit)/" bin/saemill-train > "$dir/older"
+    chmod +x "$dir/older"
+    timeout -s KILL "$hung" $MPIRUN -n 1 bin/saemill-train "$dir/suite.yaml" : \
+        -n 1 "$dir/older" "$dir/suite.yaml" > "$dir/out" 2> "$dir/err" || status=$?
+    [ "$status" = 2 ]
+    grep "^saemill-train: rank 1 was started as 'saemill-train of commit $(
+        tr 0-9a-f 1-9a-f0 < build/commit)" "$dir/err"
+}
+
 # A batch job around us, on hosts that mpirun cannot reach.
 in_a_batch_job() {
     env SLURM_JOB_ID=5 SLURM_JOBID=5 SLURM_NODELIST=n7 SLURM_JOB_NODELIST=n7 SLURM_NNODES=1 \
@@ -173,6 +184,24 @@ a_small_dev_shm_is_said_or_done_without() {
     eval timeout -s KILL "$hung" "$with_shared" bin/saemill run "$dir/suite.yaml"
 }
 
+a_full_session_folder_is_said_at_the_start() {
+    rm -rf "$dir/run"
+    mkdir -p "$dir/sessions"
+    refused_as 6 "needs 16.8 MB" unshare --mount --propagation private sh -c '
+        mount -t tmpfs -o size=4m tmpfs "$1" && TMPDIR=$1 exec bin/saemill run "$2"' \
+        sh "$PWD/$dir/sessions" "$dir/suite.yaml"
+    [ ! -e "$dir/run" ]
+}
+
+# As in many containers: 64 MB of /dev/shm, a user's number that no file knows, no home.
+a_container_does() {
+    rm -rf "$dir/run"
+    chmod 777 "$dir"
+    eval timeout -s KILL "$hung" "$with_shared" setpriv --reuid=54321 --regid=54321 --clear-groups \
+        env -u HOME -u USER -u LOGNAME bin/saemill run "$dir/suite.yaml"
+    same_run "$dir/ordinary" "$dir/run"
+}
+
 # ENOLCK and the kernel's ENOTSUPP, to whoever asks for a lock.
 a_file_system_without_locks_does() {
     for error in 37 524; do
@@ -188,6 +217,7 @@ try ordinary_threads
 try dynamic_teams_are_switched_off
 try fewer_threads_are_allowed_than_asked_for
 try ranks_with_unlike_command_lines_all_leave
+try ranks_of_unlike_builds_all_leave
 try a_run_stays_on_its_machine_in_a_batch_job
 try mpirun_says_why_it_cannot_start
 try mpirun_is_silent_when_a_rank_said_why
@@ -199,5 +229,7 @@ try soft_limits_are_raised
 try address_space_is_a_limit
 if [ "$(id -u)" = 0 ]; then
     try a_small_dev_shm_is_said_or_done_without
+    try a_full_session_folder_is_said_at_the_start
+    try a_container_does
 fi
 finish

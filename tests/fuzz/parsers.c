@@ -248,7 +248,7 @@ static enum status parse_tokens(void)
     int64_t chosen[ROWS];
     enum status st;
 
-    TRY(tokens_open(&tokens, &path, 1, CONTEXT));
+    TRY(tokens_open(&tokens, &path, NULL, 1, CONTEXT));
     ids = calloc((size_t)(ROWS * CONTEXT), sizeof *ids);
     origins = calloc(ROWS, sizeof *origins);
     for (int part = 0; part < TOKENS_PARTS; part++) {
@@ -271,7 +271,7 @@ static enum status parse_activations(void)
     void *values = NULL;
     enum status st;
 
-    TRY(activations_open(&activations, &path, 1));
+    TRY(activations_open(&activations, &path, NULL, 1));
     values = calloc(ROWS, (size_t)stream_row_bytes(activations.stream));
     const int64_t rows = activations.before[1];
     TRY(activations_read(&activations, (struct range){ 0, rows < ROWS ? rows : ROWS }, values,

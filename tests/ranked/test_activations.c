@@ -12,6 +12,7 @@
 
 enum { WIDTH = 24, ROWS = 5 * CHUNK_ROWS + 37 };
 
+static const struct identity IDENTITY = { .suite = "s" };
 static const struct tap TAP = { SITE_RES, 3 };
 
 /* Value `i` of row `row`, and where the row comes from: functions of the place alone.  Sizes
@@ -56,7 +57,7 @@ static enum status write_shard(MPI_Comm comm, const char *path, enum store store
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &size);
     TRY(activation_writer_create(&writer, comm, path, (struct stream){ TAP, WIDTH, store }, rows,
-                                 "s"));
+                                 &IDENTITY));
     for (int64_t first = 0; first < chunks; first += 2 * size) {
         int64_t from = (first + 2 * rank) * CHUNK_ROWS, to = from + 2 * CHUNK_ROWS;
         from = from < rows ? from : rows;
@@ -80,7 +81,7 @@ static void reads_back_what_was_written(const char *path, enum store store)
 
     path_print(paths[0], "%s", path);
     path_print(paths[1], "%s", path);
-    CHECK(activations_open(&stream, paths, 2) == OK);
+    CHECK(activations_open(&stream, paths, NULL, 2) == OK);
     CHECK(stream.statistics.rows == 2 * ROWS && stream.stream.width == WIDTH);
     CHECK(stream.stream.tap.layer == 3 && stream.stream.store == store);
     for (size_t i = 0; i < 3; i++) {
@@ -119,7 +120,7 @@ static void keeps_true_statistics(const char *path, enum store store)
             sum[i] += (double)x;
         }
     path_print(paths[0], "%s", path);
-    CHECK(activations_open(&stream, paths, 1) == OK);
+    CHECK(activations_open(&stream, paths, NULL, 1) == OK);
     CHECK(fabs(stream.statistics.sum_squares / squares - 1) < 1e-12);
     for (int64_t i = 0; i < WIDTH; i++)
         CHECK(fabs(stream.statistics.sum[i] - sum[i]) < 1e-8);
@@ -134,8 +135,8 @@ static void does_not_depend_on_the_number_of_ranks(const char *together, const c
 
     path_print(paths[0], "%s", together);
     path_print(paths[1], "%s", alone);
-    CHECK(activations_open(&a, paths, 1) == OK);
-    CHECK(activations_open(&b, paths + 1, 1) == OK);
+    CHECK(activations_open(&a, paths, NULL, 1) == OK);
+    CHECK(activations_open(&b, paths + 1, NULL, 1) == OK);
     CHECK(a.statistics.hash == b.statistics.hash);
     CHECK(memcmp(&a.statistics.sum_squares, &b.statistics.sum_squares, sizeof(double)) == 0);
     CHECK(memcmp(a.statistics.sum, b.statistics.sum, WIDTH * sizeof(double)) == 0);
@@ -166,7 +167,7 @@ static void finds_flipped_bits(const char *path)
         fwrite(bytes, 1, (size_t)size, file);
         fclose(file);
         bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
-        enum status st = activations_open(&stream, paths, 1);
+        enum status st = activations_open(&stream, paths, NULL, 1);
         if (st == OK)
             st = activations_read(&stream, (struct range){ 0, SMALL }, got, got_origins);
         if (st == OK)
@@ -193,7 +194,7 @@ static void refuses_nan(const char *path)
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     values[WIDTH + 2] = NAN;
     CHECK(activation_writer_create(&writer, MPI_COMM_WORLD, path,
-                                   (struct stream){ TAP, WIDTH, STORE_F32 }, 3, "")
+                                   (struct stream){ TAP, WIDTH, STORE_F32 }, 3, &IDENTITY)
           == OK);
     CHECK(activation_writer_write(&writer, (struct range){ 0, rank == 0 ? 3 : 0 }, values, origins)
           == E_NUMERIC);

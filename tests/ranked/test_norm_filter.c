@@ -9,6 +9,7 @@
 
 enum { ROWS = 9 * CHUNK_ROWS + 101, WIDE = 24, NARROW = 8 };
 
+static const struct identity IDENTITY = { "harvest/00000", 7, "s", "shuffle" };
 static const struct stream STREAMS[] = {
     { { SITE_ATTN, 0 }, WIDE, STORE_F32 },
     { { SITE_RES, 0 }, NARROW, STORE_BF16 },
@@ -76,10 +77,12 @@ static void write_shard(const char *folder)
     char path[PATH_LENGTH], name[32];
 
     for (int s = 0; s < 2; s++) {
+        const struct identity own = identity_of_stream(&IDENTITY, STREAMS[s].tap);
         struct activation_writer writer = {0};
         path_print(path, "%s/%s.h5", folder, site_tap_name(name, STREAMS[s].tap));
         fill(s, (struct range){ 0, ROWS }, values, origins);
-        CHECK(activation_writer_create(&writer, MPI_COMM_SELF, path, STREAMS[s], ROWS, "s") == OK);
+        CHECK(activation_writer_create(&writer, MPI_COMM_SELF, path, STREAMS[s], ROWS,
+                                       &own) == OK);
         CHECK(activation_writer_write(&writer, (struct range){ 0, ROWS }, values, origins) == OK);
         CHECK(activation_writer_close(&writer, OK) == OK);
     }
@@ -105,12 +108,13 @@ static void check_stream(const char *folder, int s, double most)
     int64_t *kept = allocate(ROWS, sizeof *kept), count = list_kept(kept, most), dropped;
     char paths[1][PATH_LENGTH], values[WIDE * 4], expected[WIDE * 4], name[32];
     struct row_origin origin, expected_origin;
+    const struct identity wanted = identity_of_stream(&IDENTITY, STREAMS[s].tap);
     struct activations stream = {0};
     double limit, squares = 0;
     hid_t file;
 
     path_print(paths[0], "%s/%s.h5", folder, site_tap_name(name, STREAMS[s].tap));
-    CHECK(activations_open(&stream, paths, 1) == OK);
+    CHECK(activations_open(&stream, paths, &wanted, 1) == OK);
     CHECK(stream.statistics.rows == count);
     for (int64_t i = 0; i < count; i++) {
         CHECK(activations_read(&stream, (struct range){ i, i + 1 }, values, &origin) == OK);
@@ -134,7 +138,8 @@ static void check_stream(const char *folder, int s, double most)
 
 static void drops_what_stands_out(const struct ranked *here, double most, int64_t expected)
 {
-    const struct norm_filter filter = { MPI_COMM_WORLD, here->folder, STREAMS, 2, most, "s" };
+    const struct norm_filter filter = { MPI_COMM_WORLD, here->folder, STREAMS, 2, most,
+                                        &IDENTITY };
     int64_t dropped;
 
     if (here->rank == 0)
@@ -149,7 +154,8 @@ static void drops_what_stands_out(const struct ranked *here, double most, int64_
 
 static void refuses_to_drop_all(const struct ranked *here)
 {
-    const struct norm_filter filter = { MPI_COMM_WORLD, here->folder, STREAMS, 2, 0.4, "s" };
+    const struct norm_filter filter = { MPI_COMM_WORLD, here->folder, STREAMS, 2, 0.4,
+                                        &IDENTITY };
     int64_t dropped;
 
     if (here->rank == 0)

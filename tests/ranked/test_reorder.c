@@ -19,6 +19,8 @@
 
 enum { WIDTH = 3, SEED = 5 };
 
+static const struct identity NONE = { .suite = "" };
+static const struct identity OF_OUTPUT = { "shuffle/mlp.01", 7, "", "train" };
 static const struct tap TAP = { SITE_MLP, 1 };
 
 /* One shuffle of the tests. */
@@ -57,7 +59,7 @@ static void write_input(char paths[3][PATH_LENGTH], const struct trial *t)
         struct activation_writer writer = {0};
 
         CHECK(activation_writer_create(&writer, MPI_COMM_SELF, paths[shard],
-                                (struct stream){ TAP, WIDTH, t->store }, rows, "") == OK);
+                                (struct stream){ TAP, WIDTH, t->store }, rows, &NONE) == OK);
         CHECK(activation_writer_write(&writer, (struct range){ 0, rows }, values + first * bytes,
                                       origins + first)
               == OK);
@@ -130,7 +132,7 @@ static enum status open_output(struct activations *output, const char *folder,
 
     shards_numbered(beyond, folder, split_blocks(t->rows, t->shard));
     CHECK(!file_exists(beyond));
-    return activations_open_folder(output, folder);
+    return activations_open_folder(output, folder, &OF_OUTPUT);
 }
 
 static enum status shuffle(struct trial t, char paths[3][PATH_LENGTH], const char *folder,
@@ -143,10 +145,10 @@ static enum status shuffle(struct trial t, char paths[3][PATH_LENGTH], const cha
 
     MPI_Comm_rank(comm, &run.rank);
     MPI_Comm_size(comm, &run.size);
-    TRY_ALL(comm, activations_open(&input, paths, 3));
+    TRY_ALL(comm, activations_open(&input, paths, NULL, 3));
     const struct reorder job = {
         .input = &input, .order = { t.rows, t.bucket, SEED }, .shard = t.shard,
-        .memory = memory_for(&t, run.size), .rows = &rows, .folder = folder, .suite = "",
+        .memory = memory_for(&t, run.size), .rows = &rows, .folder = folder, .identity = OF_OUTPUT,
     };
     st = reorder_stream(&job, &run);
 done:
@@ -246,8 +248,8 @@ static void knows_which_rows_it_should_have(const struct ranked *here)
         CHECK(output.source.rows == t.rows && output.source.hash == output.statistics.hash);
         activations_close(&output);
         CHECK(file_read(shard[0], &bytes, &size) == OK && file_write(shard[1], bytes, size) == OK);
-        CHECK(open_output(&output, folder, &t) == E_FORMAT);
-        CHECK(strstr(refuse_reason(), "not those that were harvested (5000 rows") != NULL);
+        CHECK(open_output(&output, folder, &t) == E_USAGE);
+        CHECK(strstr(refuse_reason(), "made as shuffle/mlp.01/00000.h5 of a run folder") != NULL);
         refuse_clear();
         activations_close(&output);
         CHECK(file_remove(shard[1]) == OK);

@@ -65,6 +65,12 @@ static bool same(const struct training *part, const struct training *whole)
     return same;
 }
 
+static const struct checkpoint_source
+    SOURCE = { 77, { "train/res.00/w8", 5, "", "saes" } },
+    OTHER_DATA = { 78, { "train/res.00/w8", 5, "", "saes" } },
+    OTHER_PLACE = { 77, { "train/res.00/w9", 5, "", "saes" } },
+    OTHER_RUN = { 77, { "train/res.00/w8", 6, "", "saes" } };
+
 /* On all ranks: three steps, to disk; then on each alone, and on all, the other three. */
 static void goes_on_on_any_number_of_ranks(const struct ranked *here)
 {
@@ -76,25 +82,32 @@ static void goes_on_on_any_number_of_ranks(const struct ranked *here)
     path_print(stem, "%s/sae", here->folder);
     training_make(&first, MPI_COMM_WORLD, &RECIPE, SHAPE);
     train(&first, STEPS / 2);
-    CHECK(resume_save(&first, 77, stem) == OK);
+    CHECK(resume_save(&first, &SOURCE, stem) == OK);
 
     training_make(&undisturbed, MPI_COMM_SELF, &RECIPE, SHAPE);
     train(&undisturbed, STEPS);
     training_make(&alone, MPI_COMM_SELF, &RECIPE, SHAPE);
-    CHECK(resume_load(&alone, 77, stem, &found) == OK && found.found);
+    CHECK(resume_load(&alone, &SOURCE, stem, &found) == OK && found.found);
     train(&alone, STEPS);
     CHECK(same(&alone, &undisturbed));
     training_make(&together, MPI_COMM_WORLD, &RECIPE, SHAPE);
-    CHECK(resume_load(&together, 77, stem, &found) == OK);
+    CHECK(resume_load(&together, &SOURCE, stem, &found) == OK);
     train(&together, STEPS);
     CHECK(same(&together, &undisturbed));
 
-    CHECK(resume_load(&together, 78, stem, &found) == E_USAGE);     /* other data */
+    CHECK(resume_load(&together, &OTHER_DATA, stem, &found) == E_USAGE);
+    refuse_clear();
+    CHECK(resume_load(&together, &OTHER_PLACE, stem, &found) == E_USAGE);
+    CHECK(strstr(refuse_reason(), "made as train/res.00/w8 of a run folder, but train/res.00/w9 "
+                 "belongs there") != NULL);
+    refuse_clear();
+    CHECK(resume_load(&together, &OTHER_RUN, stem, &found) == E_USAGE);
+    CHECK(strstr(refuse_reason(), "a file of another run") != NULL);
     refuse_clear();
     other.train.learning_rate *= 2;
     training_free(&together);
     training_make(&together, MPI_COMM_WORLD, &other, SHAPE);
-    CHECK(resume_load(&together, 77, stem, &found) == E_USAGE);     /* another recipe */
+    CHECK(resume_load(&together, &SOURCE, stem, &found) == E_USAGE);     /* another recipe */
     refuse_clear();
     training_free(&together);
     training_free(&alone);
@@ -127,16 +140,16 @@ static void falls_back_on_the_one_before(const struct ranked *here)
     path_print(stem, "%s/two", here->folder);
     resume_path(before, stem, 1);
     training_make(&training, MPI_COMM_WORLD, &RECIPE, SHAPE);
-    CHECK(resume_load(&training, 77, stem, &found) == OK && !found.found);
+    CHECK(resume_load(&training, &SOURCE, stem, &found) == OK && !found.found);
     for (int step = 1; step <= 3; step++) {
         train(&training, step);
-        CHECK(resume_save(&training, 77, stem) == OK);
+        CHECK(resume_save(&training, &SOURCE, stem) == OK);
     }
     damage(here, stem, 0);
-    CHECK(resume_load(&training, 77, stem, &found) == OK && found.found);
+    CHECK(resume_load(&training, &SOURCE, stem, &found) == OK && found.found);
     CHECK(training.step == 2 && strstr(found.damage, "two.checkpoint.h5 is damaged") != NULL);
     CHECK(!file_exists(before));
-    CHECK(resume_load(&training, 77, stem, &found) == OK && training.step == 2);
+    CHECK(resume_load(&training, &SOURCE, stem, &found) == OK && training.step == 2);
     CHECK(found.damage[0] == '\0');
 
     /* Killed between the two renames of the next: only the one before is there. */
@@ -148,12 +161,12 @@ static void falls_back_on_the_one_before(const struct ranked *here)
     }
     MPI_Barrier(MPI_COMM_WORLD);
     training.step = 0;
-    CHECK(resume_load(&training, 77, stem, &found) == OK && training.step == 2);
+    CHECK(resume_load(&training, &SOURCE, stem, &found) == OK && training.step == 2);
 
-    CHECK(resume_save(&training, 77, stem) == OK);
+    CHECK(resume_save(&training, &SOURCE, stem) == OK);
     damage(here, stem, 0);
     damage(here, stem, 1);
-    CHECK(resume_load(&training, 77, stem, &found) == E_FORMAT);
+    CHECK(resume_load(&training, &SOURCE, stem, &found) == E_FORMAT);
     refuse_clear();
     training_free(&training);
 }
@@ -168,13 +181,13 @@ static void does_not_save_what_is_not_finite(const struct ranked *here)
     path_print(stem, "%s/finite", here->folder);
     training_make(&training, MPI_COMM_WORLD, &RECIPE, SHAPE);
     train(&training, 1);
-    CHECK(resume_save(&training, 77, stem) == OK);
+    CHECK(resume_save(&training, &SOURCE, stem) == OK);
     train(&training, 2);
     if (here->rank == here->size - 1)
         training.tensors[ENCODER].value[5] = NAN;
-    CHECK(resume_save(&training, 77, stem) == E_NUMERIC);
+    CHECK(resume_save(&training, &SOURCE, stem) == E_NUMERIC);
     refuse_clear();
-    CHECK(resume_load(&training, 77, stem, &found) == OK && training.step == 1);
+    CHECK(resume_load(&training, &SOURCE, stem, &found) == OK && training.step == 1);
     training_free(&training);
 }
 
@@ -193,9 +206,13 @@ static void publishes_the_parameters(const struct ranked *here)
     training_make(&whole, MPI_COMM_SELF, &logarithms, SHAPE);
     train(&training, 2);
     train(&whole, 2);
-    CHECK(publish_sae(&training, &(struct sae_origin){ .scale = scale, .target_scale = scale,
-                                                        .variance = 1,
-                                                        .suite = "none" }, path) == OK);
+    CHECK(publish_sae(&training,
+                      &(struct sae_origin){ .scale = scale,
+                                            .target_scale = scale,
+                                            .variance = 1,
+                                            .identity = &SOURCE.identity },
+                      path)
+          == OK);
     CHECK(saefile_read(&sae, path) == OK);
     sae_make(&want, INPUTS, INPUTS, LATENTS);
     memcpy(want.encoder, whole.tensors[ENCODER].value, sizeof(float) * LATENTS * INPUTS);
@@ -235,18 +252,18 @@ static void log_has_every_step_once(const struct ranked *here)
     path_print(whole, "%s/whole-%d.tsv", here->folder, here->rank);
     CHECK(steplog_open(&log, whole, 0) == OK);
     add_steps(&log, 0, 7);
-    CHECK(steplog_publish(&log) == OK);
+    CHECK(steplog_publish(&log, &SOURCE.identity) == OK);
 
     CHECK(steplog_open(&log, broken, 0) == OK);
     add_steps(&log, 0, 5);
     steplog_close(&log);
     CHECK(steplog_open(&log, broken, 3) == OK);
     add_steps(&log, 3, 7);
-    CHECK(steplog_publish(&log) == OK);
+    CHECK(steplog_publish(&log, &SOURCE.identity) == OK);
     /* Published, but the autoencoder was not: the log is there and goes on all the same. */
     CHECK(steplog_open(&log, broken, 6) == OK);
     add_steps(&log, 6, 7);
-    CHECK(steplog_publish(&log) == OK);
+    CHECK(steplog_publish(&log, &SOURCE.identity) == OK);
     CHECK(file_read(broken, &broken_text, &broken_size) == OK);
     CHECK(file_read(whole, &whole_text, &whole_size) == OK);
     CHECK(broken_size == whole_size && memcmp(broken_text, whole_text, (size_t)whole_size) == 0);
@@ -282,14 +299,15 @@ static void feeds_the_rows_in_order(const struct ranked *here)
         const int64_t first = shard * CHUNK_ROWS, count = shard == 0 ? CHUNK_ROWS : ROWS - first;
         const struct range mine = { 0, here->rank == 0 ? count : 0 };
         path_print(path, "%s/%05d.h5", here->folder, shard);
-        CHECK(activation_writer_create(&writer, MPI_COMM_WORLD, path, stream, count, "none") == OK);
+        CHECK(activation_writer_create(&writer, MPI_COMM_WORLD, path, stream, count,
+                                       &SOURCE.identity) == OK);
         CHECK(activation_writer_write(&writer,
                                       here->rank == 0 ? mine : (struct range){ count, count },
                                       rows + first * INPUTS, origins + first)
               == OK);
         CHECK(activation_writer_close(&writer, OK) == OK);
     }
-    CHECK(batch_reader_open(&feed, MPI_COMM_WORLD, here->folder, 700) == OK);
+    CHECK(batch_reader_open(&feed, MPI_COMM_WORLD, here->folder, NULL, 700) == OK);
     CHECK(fabs(feed.scale / sqrt(squares / ROWS) - 1) < 1e-9);
     for (int64_t t = 0; t < 9; t += t == 4 ? 3 : 1) {       /* 4, then 7: not the next */
         for (int64_t time = 0; time <= t % 2; time++)           /* some again */

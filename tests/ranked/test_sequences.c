@@ -5,6 +5,8 @@
 
 enum { CONTEXT = 5, BOS = 2, EOS = 1, PAD = 0 };
 
+static const struct identity IDENTITIES[] = { { "tokens/00000.h5", 1, "s", "harvest" },
+                                              { "tokens/00000.h5", 1, "s", "harvest" } };
 static const struct special_tokens SPECIAL = { BOS, EOS, PAD };
 
 /* By hand: two sequences, the second padded; a document that fills one; an empty one. */
@@ -53,7 +55,7 @@ static void gathers_in_document_order(struct ranked here, const char *path)
     if (here.rank == 0) {
         const size_t bytes = (size_t)(alone.count * CONTEXT) * sizeof *alone.ids;
         CHECK(memcmp(alone.ids, together.ids, bytes) == 0);
-        TRY(tokens_create(&writer, path, CONTEXT, SPECIAL, false, "by hand", "suite"));
+        TRY(tokens_create(&writer, path, CONTEXT, SPECIAL, false, "by hand", &IDENTITIES[0]));
         TRY(tokens_append(&writer, TOKENS_HOLDOUT, 1, together.ids, together.origins));
         TRY(tokens_append(&writer, TOKENS_TRAIN, 40, together.ids, together.origins));
         TRY(tokens_append(&writer, TOKENS_TRAIN, together.count - 40, together.ids + 40 * CONTEXT,
@@ -78,7 +80,7 @@ static void reads_chosen_sequences(const char *path)
         cut_document(&want, d);
     path_print(paths[0], "%s", path);
     path_print(paths[1], "%s", path);
-    CHECK(tokens_open(&tokens, paths, 2, CONTEXT) == OK);
+    CHECK(tokens_open(&tokens, paths, IDENTITIES, 2, CONTEXT) == OK);
     CHECK(tokens.context == CONTEXT && tokens.special.pad == PAD && tokens.special.bos == BOS);
     CHECK(tokens.sequences[TOKENS_TRAIN] == 2 * want.count);
     CHECK(tokens.sequences[TOKENS_HOLDOUT] == 2);
@@ -102,7 +104,7 @@ static void refuses_another_context(const char *path)
     for (int other = -1; other <= 1; other += 2) {
         struct tokens tokens = {0};
 
-        CHECK(tokens_open(&tokens, paths, 1, CONTEXT + other) == E_FORMAT);
+        CHECK(tokens_open(&tokens, paths, IDENTITIES, 1, CONTEXT + other) == E_FORMAT);
         CHECK(strstr(refuse_reason(), "corpus.context") != NULL
               && strstr(refuse_reason(), path) != NULL);
         refuse_clear();

@@ -74,7 +74,8 @@ static enum status write_shard(struct spool *spool, const char *folder, int64_t 
 {
     enum status st;
 
-    TRY(spool_open(spool, folder, rows_before(BLOCKS_COUNT), ""));
+    TRY(spool_open(spool, folder, rows_before(BLOCKS_COUNT),
+                   &(struct identity){ .suite = "" }));
     for (int first = 0; first < BLOCKS_COUNT; first += spool->size)
         give_round(spool, first, bad);
 done:
@@ -90,7 +91,7 @@ static void check_stream(const char *folder, struct stream stream)
     struct activations got = {0};
 
     path_print(path[0], "%s/%s.h5", folder, site_tap_name(name, stream.tap));
-    CHECK(activations_open(&got, path, 1) == OK);
+    CHECK(activations_open(&got, path, NULL, 1) == OK);
     CHECK(got.statistics.rows == rows && got.stream.width == stream.width);
     CHECK(activations_read(&got, (struct range){ 0, rows }, values, origins) == OK);
     for (int64_t r = 0; r < rows; r++) {

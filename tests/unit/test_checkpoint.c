@@ -12,6 +12,7 @@
 #include <math.h>
 
 static const char GEMMA[] = "tests/golden/gemma2-random";
+static const char GEMMA3[] = "tests/golden/gemma3-random";
 static const char GPT2[] = "tests/golden/gpt2-random";
 
 enum { CONTEXT = 40 };
@@ -26,6 +27,7 @@ struct form {
     const char *other;      /* a tensor ... */
     const char *other_type; /* ... of another type (its values are nothing) */
     const char *nan;        /* a tensor whose last value is not a number */
+    const char *wrapper;    /* "model_type" of a model for images with this text part */
 };
 
 static int64_t bytes_of(const char *type)
@@ -159,6 +161,9 @@ static void write_config(const char *model, const struct form *form)
     path_print(path, "%s/config.json", model);
     config = json_load_file(path, 0, NULL);
     json_object_set_new(config, "tie_word_embeddings", json_boolean(form->output == 0));
+    if (form->wrapper != NULL)
+        config = json_pack("{s:s, s:o, s:{s:i}, s:s}", "model_type", form->wrapper, "text_config",
+                           config, "vision_config", "hidden_size", 7, "torch_dtype", "bfloat16");
     assert_int_equal(json_dump_file(config, in_scratch("config.json"), 0), 0);
     json_decref(config);
 }
@@ -251,6 +256,18 @@ static void a_gemma_is_the_same_in_every_form(void **state)
 
     (void)state;
     check_forms(GEMMA, FORMS, sizeof FORMS / sizeof *FORMS);
+}
+
+/* With the names that versions of Hugging Face's library have given. */
+static void the_text_part_next_to_images_is_the_same(void **state)
+{
+    static const struct form FORMS[] = {
+        { .type = "BF16", .files = 1, .prefix = "language_model.model.", .wrapper = "gemma3" },
+        { .type = "BF16", .files = 2, .prefix = "model.language_model.", .wrapper = "gemma3" },
+    };
+
+    (void)state;
+    check_forms(GEMMA3, FORMS, sizeof FORMS / sizeof *FORMS);
 }
 
 static void a_gpt2_is_the_same_in_every_form(void **state)
@@ -346,6 +363,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_gemma_is_the_same_in_every_form),
+        cmocka_unit_test(the_text_part_next_to_images_is_the_same),
         cmocka_unit_test(a_gpt2_is_the_same_in_every_form),
         cmocka_unit_test(an_untied_output_makes_the_logits),
         cmocka_unit_test(refuses_what_does_not_make_a_model),

@@ -1,4 +1,5 @@
 /* What the driver sees and decides: the state of a run, its lock, cores, ranks and threads. */
+#include "corpus/identities.h"
 #include "driver/cores.h"
 #include "driver/layout.h"
 #include "driver/lock.h"
@@ -51,15 +52,18 @@ static void make_tokens(const struct suite *suite, int64_t file, int64_t sequenc
     const int32_t ids[16 * CONTEXT] = { 2 };
     const struct sequence_origin origins[16] = {0};
     struct tokens_writer writer = {0};
+    struct identities identities;
     char path[PATH_LENGTH], source[PATH_LENGTH];
 
+    assert_int_equal(identities_read(&identities, suite), OK);
+    const struct identity identity = identities_tokens(&identities, file);
     paths_tokens(path, suite, file);
     path_print(source, "%s/text/%lld.txt", scratch, (long long)file);
     assert_int_equal(tokens_create(&writer, path, CONTEXT, (struct special_tokens){ 2, 1, 0 },
-                                   false, source, "suite"),
-                     OK);
+                                   false, source, &identity), OK);
     assert_int_equal(tokens_append(&writer, TOKENS_TRAIN, sequences, ids, origins), OK);
     assert_int_equal(tokens_publish(&writer, OK), OK);
+    identities_free(&identities);
 }
 
 static void look(struct state *state, const struct suite *suite)

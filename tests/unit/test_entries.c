@@ -17,15 +17,18 @@
 static char RUN[] = "build/scratch/entries";
 
 static struct suite suite = { .run = RUN };
+static const struct identities identities = { .suite = &suite, .shuffle = 7 };
+static const struct suite_saes group;
 static struct sae_task res_saes[] = {
-    { .name = "w16384-l0.1", .width = 16384, .sparsity = 0.1 },
-    { .name = "w16384-l0.2", .width = 16384, .sparsity = 0.2 },
-    { .name = "w16384-t70", .width = 16384, .target_l0 = 70 },
-    { .name = "w512-t70", .width = 512, .target_l0 = 70,
+    { .name = "w16384-l0.1", .group = &group, .width = 16384, .sparsity = 0.1 },
+    { .name = "w16384-l0.2", .group = &group, .width = 16384, .sparsity = 0.2 },
+    { .name = "w16384-t70", .group = &group, .width = 16384, .target_l0 = 70 },
+    { .name = "w512-t70", .group = &group, .width = 512, .target_l0 = 70,
       .architecture = ARCHITECTURE_JUMPRELU,
       .target = { SITE_RES, 11 } },
 };
-static struct sae_task attn_saes[] = { { .name = "w1024-t5", .width = 1024, .target_l0 = 5 } };
+static struct sae_task attn_saes[] = { { .name = "w1024-t5", .group = &group, .width = 1024,
+                                         .target_l0 = 5 } };
 static struct tap_task taps[] = {
     { .tap = { SITE_ATTN, 3 }, .saes = attn_saes, .count = 1 },
     { .tap = { SITE_RES, 11 }, .saes = res_saes, .count = 4 },
@@ -42,25 +45,28 @@ static void write_scores(struct tap tap, const char *name, const char *text)
     free(whole);
 }
 
-static void write_good_scores(struct tap tap, const char *name, double l0)
+static void write_good_scores(struct tap tap, const struct sae_task *task, double l0)
 {
-    char text[512];
+    const struct identity identity = identities_scores(&identities, tap, task);
+    char text[1024];
 
     snprintf(text, sizeof text,
-             "{\"tokens\": 2040, \"ce\": 2.8, \"ce_spliced\": 3, \"delta_loss\": 0.2, "
+             "{\"place\": \"%s\", \"identity\": \"%016llx\", "
+             "\"tokens\": 2040, \"ce\": 2.8, \"ce_spliced\": 3, \"delta_loss\": 0.2, "
              "\"loss_recovered_zero\": 0.96, \"kl\": 0.1, \"l0\": %g, \"fvu\": null, "
              "\"cosine\": 0.9, \"gamma\": 1, \"never_active\": 7, "
-             "\"dense_above_10_percent\": 4\n}", l0);
-    write_scores(tap, name, text);
+             "\"dense_above_10_percent\": 4\n}",
+             identity.place, (unsigned long long)identity.hash, l0);
+    write_scores(tap, task->name, text);
 }
 
 static void write_all(void)
 {
-    write_good_scores(taps[0].tap, "w1024-t5", 5.4);
-    write_good_scores(taps[1].tap, "w16384-l0.1", 120.5);   /* rounds to even: 120 */
-    write_good_scores(taps[1].tap, "w16384-l0.2", 69.6);
-    write_good_scores(taps[1].tap, "w16384-t70", 70.1);
-    write_good_scores(taps[1].tap, "w512-t70", 70.2);
+    write_good_scores(taps[0].tap, &attn_saes[0], 5.4);
+    write_good_scores(taps[1].tap, &res_saes[0], 120.5);    /* rounds to even: 120 */
+    write_good_scores(taps[1].tap, &res_saes[1], 69.6);
+    write_good_scores(taps[1].tap, &res_saes[2], 70.1);
+    write_good_scores(taps[1].tap, &res_saes[3], 70.2);
 }
 
 /* Residual stream first; of two that round to the same L0 both carry their own names. */
@@ -77,7 +83,7 @@ static void gives_each_its_place(void **state)
 
     (void)state;
     write_all();
-    assert_int_equal(entries_read(&entries, &suite, &tasks), OK);
+    assert_int_equal(entries_read(&entries, &identities, &tasks), OK);
     assert_int_equal(entries.count, 5);
     for (int i = 0; i < 5; i++)
         assert_string_equal(entries.entry[i].folder, WANT[i]);
@@ -100,7 +106,7 @@ static void writes_a_table(void **state)
 
     (void)state;
     write_all();
-    assert_int_equal(entries_read(&entries, &suite, &tasks), OK);
+    assert_int_equal(entries_read(&entries, &identities, &tasks), OK);
     assert_int_equal(entries_write(&entries, "build/scratch/entries/scores.tsv"), OK);
     assert_int_equal(file_read("build/scratch/entries/scores.tsv", &text, &size), OK);
     assert_memory_equal(text, WANT, sizeof WANT - 1);
@@ -112,7 +118,7 @@ static void assert_refused(enum status code, const char *words)
 {
     struct entries entries;
 
-    assert_int_equal(entries_read(&entries, &suite, &tasks), code);
+    assert_int_equal(entries_read(&entries, &identities, &tasks), code);
     if (strstr(refuse_reason(), words) == NULL)
         fail_msg("the reason does not say \"%s\": %s", words, refuse_reason());
     entries_free(&entries);
@@ -152,6 +158,27 @@ static void refuses_scores_that_were_changed(void **state)
     free(text);
 }
 
+/* Of another sparsity, which nothing else in the file tells. */
+static void refuses_the_scores_of_another(void **state)
+{
+    char path[PATH_LENGTH], *text;
+    struct sae_task other = res_saes[1];
+    int64_t size;
+
+    (void)state;
+    write_all();
+    paths_scores(path, &suite, taps[1].tap, "w16384-l0.2");
+    assert_int_equal(file_read(path, &text, &size), OK);
+    paths_scores(path, &suite, taps[1].tap, "w16384-l0.1");
+    assert_int_equal(file_write(path, text, size), OK);
+    assert_refused(E_USAGE, "w16384-l0.1.json was made as evaluate/res.11/w16384-l0.2.json of");
+    write_all();
+    other.sparsity = nextafter(other.sparsity, 1);
+    write_good_scores(taps[1].tap, &other, 69.6);
+    assert_refused(E_USAGE, "w16384-l0.2.json was made from another model");
+    free(text);
+}
+
 static void names_widths_as_gemma_scope_does(void **state)
 {
     char name[16];
@@ -178,6 +205,7 @@ int main(void)
         cmocka_unit_test(writes_a_table),
         cmocka_unit_test(refuses_missing_and_bad_scores),
         cmocka_unit_test(refuses_scores_that_were_changed),
+        cmocka_unit_test(refuses_the_scores_of_another),
         cmocka_unit_test(names_widths_as_gemma_scope_does),
     };
 

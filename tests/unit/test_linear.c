@@ -171,7 +171,7 @@ static void check_activation(enum precision precision, bool gated)
     void *made = allocate(o.rows * width, sizeof(float));
 
     set_up(&o);
-    linear_activate(&o.linear, made, input_of(&o), NULL, o.rows, o.scratch);
+    linear_activate(&o.linear, ACTIVATION_GELU_TANH, made, input_of(&o), NULL, o.rows, o.scratch);
     if (precision == PRECISION_BF16)
         bf16_to_float(h, made, o.rows * width);
     else

@@ -9,6 +9,8 @@
 
 enum { LINES = 2000 };
 
+static const struct identity IDENTITY = { "train/res.00/w8", 255, "", "saes" };
+
 static void add_lines(struct steplog *log, int64_t first, int64_t end)
 {
     for (int64_t step = first; step < end; step++)
@@ -34,12 +36,13 @@ static void ends_with_its_checksum(void **state)
     (void)state;
     assert_int_equal(steplog_open(&log, in_scratch("good.tsv"), 0), OK);
     add_lines(&log, 0, LINES);
-    assert_int_equal(steplog_publish(&log), OK);
+    assert_int_equal(steplog_publish(&log, &IDENTITY), OK);
     assert_int_equal(file_read(in_scratch("good.tsv"), &text, &size), OK);
     assert_int_equal(checksum_cut(text, &size, "x"), OK);
     for (int64_t i = 0; i < size; i++)
         lines += text[i] == '\n';
-    assert_int_equal(lines, 1 + LINES);
+    assert_int_equal(lines, 1 + LINES + 1);
+    assert_non_null(strstr(text, "\n# identity 00000000000000ff train/res.00/w8\n"));
     text[size / 2] ^= 1;
     text[size] = '#';
     assert_int_equal(checksum_cut(text, &(int64_t){ size + CHECKSUM_LINE - 1 }, "x"), E_FORMAT);
@@ -62,7 +65,7 @@ static void a_write_that_failed_in_passing_is_not_forgotten(void **state)
     add_lines(&log, LINES / 2, LINES);
     assert_int_equal(steplog_sync(&log), E_IO);
     assert_non_null(strstr(refuse_reason(), "holes.tsv.part: File too large"));
-    assert_int_equal(steplog_publish(&log), E_IO);
+    assert_int_equal(steplog_publish(&log, &IDENTITY), E_IO);
     steplog_close(&log);
     refuse_clear();
     assert_false(file_exists(in_scratch("holes.tsv")));
@@ -70,7 +73,7 @@ static void a_write_that_failed_in_passing_is_not_forgotten(void **state)
     /* It goes on from where it was synced. */
     assert_int_equal(steplog_open(&log, in_scratch("holes.tsv"), LINES / 4), OK);
     add_lines(&log, LINES / 4, LINES);
-    assert_int_equal(steplog_publish(&log), OK);
+    assert_int_equal(steplog_publish(&log, &IDENTITY), OK);
 }
 
 /* Whoever took a line from it meanwhile. */
@@ -83,7 +86,7 @@ static void a_log_with_fewer_lines_than_steps_is_not_published(void **state)
     add_lines(&log, 0, 5);
     assert_int_equal(steplog_sync(&log), OK);
     assert_int_equal(truncate(in_scratch("short.tsv.part"), 200), 0);
-    assert_int_equal(steplog_publish(&log), E_IO);
+    assert_int_equal(steplog_publish(&log, &IDENTITY), E_IO);
     assert_non_null(strstr(refuse_reason(), "6 lines were written"));
     steplog_close(&log);
     refuse_clear();

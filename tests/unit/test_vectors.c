@@ -1,5 +1,5 @@
 /* The elementary functions of the kernels, and the kernels that are little more than them. */
-#include "kernels/gelu.h"
+#include "kernels/activation.h"
 #include "kernels/norm.h"
 #include "kernels/rope.h"
 #include "kernels/vectors.h"
@@ -47,26 +47,50 @@ static void exp_and_tanh_know_their_limits(void **state)
     assert_true(isnan(vector_tanh(NAN)));
 }
 
-static void gelu_follows_its_definition(void **state)
+/* Against libm in double. */
+static void normal_keeps_its_error_bound(void **state)
 {
-    enum { ROWS = 3, WIDTH = 37 };
-    float gate_up[ROWS * 2 * WIDTH], h[ROWS * WIDTH];
+    double worst = 0;
 
     (void)state;
-    for (int r = 0; r < ROWS; r++)
-        for (int i = 0; i < WIDTH; i++) {
-            gate_up[2 * r * WIDTH + i] = (float)(i * ROWS + r) * 0.2f - 10;
-            gate_up[(2 * r + 1) * WIDTH + i] = 3 - (float)i * 0.1f;
+    for (int i = -1000000; i <= 1000000; i++) {
+        const float x = (float)i * 1e-5f;
+        const double e = fabs((double)vector_normal(x) - erfc(-(double)x / sqrt(2)) / 2);
+        worst = e > worst ? e : worst;
+    }
+    assert_true(worst < 3e-7);
+    assert_true(vector_normal(1e3f) == 1 && vector_normal(-1e3f) == 0);
+    assert_true(isnan(vector_normal(NAN)));
+}
+
+static double activation_of(enum activation activation, double x)
+{
+    const double u = sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x);
+
+    return activation == ACTIVATION_SILU ? x / (1 + exp(-x))
+         : activation == ACTIVATION_GELU ? x / 2 * erfc(-x / sqrt(2)) : x / 2 * (1 + tanh(u));
+}
+
+static void activations_follow_their_definitions(void **state)
+{
+    enum { COUNT = 111 };
+    float x[COUNT], up[COUNT], h[COUNT], gated[COUNT];
+
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        x[i] = (float)i * 0.2f - 10;
+        up[i] = 3 - (float)i * 0.1f;
+    }
+    for (enum activation a = ACTIVATION_GELU_TANH; a <= ACTIVATION_SILU; a++) {
+        activation_apply(a, h, x, COUNT);
+        activation_gate(a, gated, x, up, COUNT);
+        for (int i = 0; i < COUNT; i++) {
+            const double e = activation_of(a, (double)x[i]);
+            assert_true(fabs((double)h[i] - e) < 2e-6 * (1 + fabs(e)));
+            assert_true(fabs((double)gated[i] - e * (double)up[i])
+                        < 2e-6 * (1 + fabs(e * (double)up[i])));
         }
-    for (int r = 0; r < ROWS; r++)
-        gelu_gate(h + r * WIDTH, gate_up + 2 * r * WIDTH, gate_up + (2 * r + 1) * WIDTH, WIDTH);
-    for (int r = 0; r < ROWS; r++)
-        for (int i = 0; i < WIDTH; i++) {
-            const double g = (double)gate_up[2 * r * WIDTH + i];
-            const double u = sqrt(2 / acos(-1)) * (g + 0.044715 * g * g * g);
-            const double e = g / 2 * (1 + tanh(u)) * (double)gate_up[(2 * r + 1) * WIDTH + i];
-            assert_true(fabs((double)h[r * WIDTH + i] - e) < 2e-6 * (1 + fabs(e)));
-        }
+    }
 }
 
 /* Rows (3, 4) and (0, 0): the mean of the squares is 12.5 and 0. */
@@ -90,10 +114,39 @@ static void rope_turns_pairs_half_a_head_apart(void **state)
     const double expected[] = { 1, 1, 0, 0, 7,   cos(1), cos(0.1), sin(1), sin(0.1), 7 };
 
     (void)state;
-    rope_angles(cosine, sine, 2, 4, 100, 1);
-    rope_rotate(x, 5, cosine, sine, 2, 2, 1, 4);
+    rope_angles(cosine, sine, 2, &(struct rope){ .width = 4, .base = 100, .factor = 1 });
+    rope_rotate(x, 5, cosine, sine, 2, 2, 1, 4, 4);
     for (int i = 0; i < 10; i++)
         assert_true(fabs((double)x[i] - expected[i]) < 1e-6);
+}
+
+/* Two heads of three, of which two dimensions turn. */
+static void rope_leaves_the_rest_of_a_head(void **state)
+{
+    float cosine[2], sine[2], x[] = { 1, 0, 5, 0, 1, 6,   1, 0, 5, 0, 1, 6 };
+    const double expected[] = { 1, 0, 5, 0, 1, 6,   cos(1), sin(1), 5, -sin(1), cos(1), 6 };
+
+    (void)state;
+    rope_angles(cosine, sine, 2, &(struct rope){ .width = 2, .base = 100, .factor = 1 });
+    rope_rotate(x, 6, cosine, sine, 2, 2, 2, 3, 2);
+    for (int i = 0; i < 12; i++)
+        assert_true(fabs((double)x[i] - expected[i]) < 1e-6);
+}
+
+/* Four pairs turn by 1, 0.1, 0.01 and 0.001 radians a position.  Within 200 pi positions they make
+ * 100, 10, 1 and 0.1 turns: of low = 4 and high = 16 the second keeps (10 - 4) / 12 = 1/2 of its
+ * speed and takes 1/2 of an eighth of it. */
+static void rope_divides_slow_turns_only(void **state)
+{
+    const struct rope rope = { .width = 8, .base = 1e4, .factor = 8, .original = 200 * acos(-1),
+                               .low = 4, .high = 16 };
+    const double turned[] = { 1, 0.1 * (0.5 + 0.5 / 8), 0.01 / 8, 0.001 / 8 };
+    float cosine[8], sine[8];
+
+    (void)state;
+    rope_angles(cosine, sine, 2, &rope);
+    for (int i = 0; i < 4; i++)
+        assert_true(fabs((double)sine[4 + i] / sin(turned[i]) - 1) < 1e-6);
 }
 
 int main(void)
@@ -101,9 +154,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exp_and_tanh_keep_their_error_bounds),
         cmocka_unit_test(exp_and_tanh_know_their_limits),
-        cmocka_unit_test(gelu_follows_its_definition),
+        cmocka_unit_test(normal_keeps_its_error_bound),
+        cmocka_unit_test(activations_follow_their_definitions),
         cmocka_unit_test(rms_norm_divides_by_the_root_of_the_mean_square),
         cmocka_unit_test(rope_turns_pairs_half_a_head_apart),
+        cmocka_unit_test(rope_leaves_the_rest_of_a_head),
+        cmocka_unit_test(rope_divides_slow_turns_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
