@@ -49,8 +49,8 @@ struct tokens_writer {
     struct tokens_sets parts[TOKENS_PARTS];
 };
 
-/* Create PATH.part.  `source` is the corpus file; `unkept`: sequences may hold ids that are not kept.
- * Local.  E_IO, E_SPACE. */
+/* Create PATH.part.  `source` is the corpus file; `unkept`: sequences may hold ids that are not
+ * kept.  Local.  E_IO, E_SPACE. */
 enum status tokens_create(struct tokens_writer *writer, const char *path, int64_t context,
                           struct special_tokens special, bool unkept, const char *source,
                           const struct identity *identity);
