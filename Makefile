@@ -74,7 +74,7 @@ BLAS_LIBS   = $(shell pkg-config --libs openblas)
 ONEDNN      = $(shell echo "\#include <oneapi/dnnl/dnnl.h>" | $(CC) -E - > /dev/null 2>&1 && echo yes)
 CPPFLAGS   += $(if $(ONEDNN),-DHAVE_ONEDNN)
 LDLIBS      = -Wl,--as-needed $(if $(ONEDNN),-ldnnl) $(HDF5_LIBS) $(BLAS_LIBS) -lzstd -lcyaml \
-              -lyaml -ljansson -lzip -lsentencepiece -lpcre2-8 -lxxhash -lcrypto -lm -lstdc++
+              -lyaml -ljansson -lzip -lsentencepiece -lpcre2-8 -lunistring -lz -lxxhash -lcrypto -lm -lstdc++
 
 # --- what there is to build ---------------------------------------------------------
 

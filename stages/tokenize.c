@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/run.h"
 #include "base/split.h"
+#include "corpus/chat.h"
 #include "corpus/corpus.h"
 #include "corpus/documents.h"
 #include "corpus/identities.h"
@@ -31,8 +32,9 @@ static const char HELP[] =
     "saemill-tokenize SUITE [--task N]\n"
     "\n"
     "Turn the text of a suite's corpus into sequences of token ids, RUN/tokens/*.h5, one file\n"
-    "for each corpus file: .txt (one document), .jsonl or .jsonl.zst (a document a line, member\n"
-    "\"text\"), .h5 (ready ids: data set `tokens`, int32, sequences x context, BOS first).\n"
+    "for each corpus file: .txt (one document), .jsonl (a document a line, member \"text\", or\n"
+    "with corpus.chat \"messages\"), both also with .gz or .zst, and .h5 (ready ids: data set\n"
+    "`tokens`, int32, sequences x context, BOS first).\n"
     "Files that are done are skipped.  --task N does corpus file N alone.\n";
 
 struct work {
@@ -43,6 +45,7 @@ struct work {
     int32_t           vocabulary;               /* of the model */
     struct special_tokens special;              /* of the model */
     struct tokenizer  tokenizer;                /* none if all of the corpus is ids */
+    struct chat       chat;                     /* none without corpus.chat */
     uint64_t          holdout_below;            /* hashes below this are held out */
     struct sequences  parts[TOKENS_PARTS];      /* of this round */
     int64_t           sequences;                /* written so far; rank 0 counts */
@@ -58,30 +61,58 @@ static int64_t document_id(int file, int64_t number)
     return (int64_t)file << 32 | number;
 }
 
+static bool is_chat(const struct work *work)
+{
+    return work->suite.corpus.chat != CHAT_NONE;
+}
+
+/* Cut the document that was read last into sequences.  Local. */
+static enum status cut_document(struct work *work, const struct documents *documents, int64_t id,
+                                const char *text, int64_t bytes)
+{
+    struct chat *chat = &work->chat;
+    int32_t *ids = NULL;
+    int64_t count;
+    enum status st;
+
+    if (is_chat(work)) {
+        TRY(chat_read(chat, documents->value));
+        sequences_cut(&work->parts[part_of(work, chat->text, (size_t)chat->bytes)], id, chat->ids,
+                      chat->count);
+    } else {
+        TRY(tokenizer_encode(&work->tokenizer, text, bytes, &ids, &count));
+        sequences_cut(&work->parts[part_of(work, text, (size_t)bytes)], id, ids, count);
+    }
+done:
+    free(ids);
+    return st;
+}
+
 /* Read a round's documents; cut those that are this rank's.  Local. */
 static enum status take_documents(struct work *work, struct documents *documents, int file,
                                   bool *more)
 {
-    int32_t *ids = NULL;
+    int64_t taken = 0, read = 0;        /* documents and bytes of rank `rank` */
     const char *text;
-    int64_t bytes, count;
+    int64_t bytes;
     enum status st = OK;
 
-    for (int64_t i = 0; i < (int64_t)TOKENIZE_ROUND * work->run->size; i++) {
+    for (int rank = 0; rank < work->run->size; ) {
         TRY(documents_next(documents, &text, &bytes));
         *more = text != NULL;
         if (!*more)
             break;
-        if (i / TOKENIZE_ROUND != work->run->rank)
-            continue;
-        const int64_t id = document_id(file, documents->number - 1);
-        TRY(tokenizer_encode(&work->tokenizer, text, bytes, &ids, &count));
-        sequences_cut(&work->parts[part_of(work, text, (size_t)bytes)], id, ids, count);
-        free(ids);
-        ids = NULL;
+        if (rank == work->run->rank)
+            TRY(cut_document(work, documents, document_id(file, documents->number - 1), text,
+                             bytes));
+        taken++;
+        read += bytes;
+        if (taken == TOKENIZE_ROUND || read >= TOKENIZE_ROUND_BYTES) {
+            taken = read = 0;
+            rank++;
+        }
     }
 done:
-    free(ids);
     return st;
 }
 
@@ -117,7 +148,7 @@ static enum status tokenize_text(struct work *work, struct tokens_writer *writer
     bool more = true;
     enum status st;
 
-    TRY_ALL(work->run->comm, documents_open(&documents, path, bad_share));
+    TRY_ALL(work->run->comm, documents_open(&documents, path, bad_share, is_chat(work)));
     while (more) {
         TRY_ALL(work->run->comm, take_documents(work, &documents, file, &more));
         TRY(write_round(work, writer));
@@ -125,7 +156,7 @@ static enum status tokenize_text(struct work *work, struct tokens_writer *writer
                      documents.bytes >> 10, "kB");
     }
     if (documents.without_text > 0)
-        run_note(work->run, "%s: skipped %lld of %lld lines, which have no text", path,
+        run_note(work->run, "%s: skipped %lld of %lld lines, which have no document", path,
                  (long long)documents.without_text, (long long)documents.number);
 done:
     documents_close(&documents);
@@ -238,7 +269,7 @@ static enum status tokenize_file(struct work *work, const char *path, int file)
         work->parts[part] = (struct sequences){ .context = work->suite.corpus.context,
                                                 .special = work->special };
     TRY_ROOT(work->run->comm, tokens_create(&writer, shard, work->suite.corpus.context,
-                                            work->special, path, &identity));
+                                            work->special, is_chat(work), path, &identity));
     TRY(corpus_is_ids(path) ? tokenize_ids(work, &writer, path, file)
                             : tokenize_text(work, &writer, path, file));
     run_note(work->run, "%s: %lld sequences for training, %lld held out", path,
@@ -251,7 +282,7 @@ done:
 }
 
 /* config.json gives the longest context and the special ids.  A model without padding gets EOS for
- * it: no token sees what comes after it.  Local. */
+ * it, in settle_special(): no token sees what comes after it.  Local. */
 static enum status read_model(struct work *work)
 {
     const char *folder = work->suite.model.path;
@@ -259,15 +290,29 @@ static enum status read_model(struct work *work)
     enum status st;
 
     TRY(config_read(&config, folder));
-    REQUIRE(config.bos >= 0, E_FORMAT, "%s/config.json has no \"bos_token_id\", the id that every "
-            "sequence must begin with; add it", folder);
     REQUIRE(work->suite.corpus.context <= config.positions, E_USAGE, "corpus.context is %lld, but "
             "the model in %s was made for sequences of at most %d tokens; set corpus.context to "
             "that or less", (long long)work->suite.corpus.context, folder, config.positions);
     work->vocabulary = config.vocabulary;
     work->special = (struct special_tokens){ config.bos, config.eos, config.pad };
-    if (config.pad < 0)
-        work->special.pad = config.eos >= 0 ? config.eos : config.bos;
+done:
+    return st;
+}
+
+/* Sequences begin with the id that the tokenizer's post-processor puts first, or else that of
+ * config.json.  Local. */
+static enum status settle_special(struct work *work)
+{
+    struct special_tokens *special = &work->special;
+    enum status st = OK;
+
+    if (work->tokenizer.kind != NULL && work->tokenizer.bos >= 0)
+        special->bos = work->tokenizer.bos;
+    REQUIRE(special->bos >= 0, E_FORMAT, "%s/config.json has no \"bos_token_id\", the id that "
+            "every sequence must begin with, and the tokenizer names none; add it",
+            work->suite.model.path);
+    if (special->pad < 0)
+        special->pad = special->eos >= 0 ? special->eos : special->bos;
 done:
     return st;
 }
@@ -289,6 +334,8 @@ static enum status open_tokenizer(struct work *work)
     REQUIRE(work->tokenizer.vocabulary <= work->vocabulary, E_USAGE, "tokenizer %s has %d ids, but "
             "the model in %s knows %d: they do not belong together", path,
             work->tokenizer.vocabulary, suite->model.path, work->vocabulary);
+    if (is_chat(work))
+        TRY(chat_open(&work->chat, &suite->corpus, &work->tokenizer));
 done:
     return st;
 }
@@ -316,6 +363,7 @@ int main(int argc, char **argv)
     TRY(identities_open(&work.identities, run.comm, &work.suite));
     TRY_ALL(run.comm, read_model(&work));
     TRY_ALL(run.comm, open_tokenizer(&work));
+    TRY_ALL(run.comm, settle_special(&work));
     TRY(run_check_task(&run, work.corpus.files));
     TRY(check_memory(&work));
     for (int file = 0; file < work.corpus.files; file++)
@@ -326,6 +374,7 @@ int main(int argc, char **argv)
 done:
     identities_free(&work.identities);
     corpus_free(&work.corpus);
+    chat_close(&work.chat);
     tokenizer_close(&work.tokenizer);
     suite_free(&work.suite);
     return run_finish(&run, st);

@@ -16,8 +16,8 @@ void limits_raise(void);
  * a file, or for want of disk for mpirun's session.  Local.  E_SPACE, E_IO. */
 enum status limits_check_ranks(int ranks);
 
-/* Refuse if the limit of address space (ulimit -v) leaves a stage too little for `bytes` of data and
- * for the buffers and stacks of `threads` threads: in the stage, or before it starts.  Local.
+/* Refuse if the limit of address space (ulimit -v) leaves a stage too little for `bytes` of data
+ * and for the buffers and stacks of `threads` threads: in the stage, or before it starts.  Local.
  * E_SPACE. */
 enum status limits_check_address_space(int64_t bytes, int threads, const char *purpose);
 

@@ -11,6 +11,17 @@ bool corpus_is_ids(const char *path)
     return path_ends(path, ".h5");
 }
 
+static bool is_text(const char *path)
+{
+    static const char *const ENDS[] = { ".txt", ".txt.gz", ".txt.zst", ".jsonl", ".jsonl.gz",
+                                        ".jsonl.zst", ".json.gz" };
+    bool text = false;
+
+    for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++)
+        text = text || path_ends(path, ENDS[i]);
+    return text;
+}
+
 static enum status add_file(struct corpus *corpus, const char *path)
 {
     struct stat found;
@@ -18,9 +29,8 @@ static enum status add_file(struct corpus *corpus, const char *path)
 
     REQUIRE(strlen(path) <= PATH_LONGEST, E_USAGE, "corpus file %.60s... has a path of %zu bytes, "
             "but may have at most %d", path, strlen(path), PATH_LONGEST);
-    REQUIRE(path_ends(path, ".txt") || path_ends(path, ".jsonl") || path_ends(path, ".jsonl.zst")
-            || corpus_is_ids(path), E_USAGE, "corpus file %s: a corpus is made of .txt, .jsonl, "
-            ".jsonl.zst and .h5 files", path);
+    REQUIRE(is_text(path) || corpus_is_ids(path), E_USAGE, "corpus file %s: a corpus is made of "
+            ".txt and .jsonl files, which may be compressed (.zst, .gz), and of .h5 files", path);
     REQUIRE(stat(path, &found) != 0 || !S_ISDIR(found.st_mode), E_USAGE, "corpus file %s is a "
             "folder; name the files in it, as in %s/*.jsonl", path, path);
     corpus->paths = realloc(corpus->paths, (size_t)(corpus->files + 1) * sizeof *corpus->paths);

@@ -12,7 +12,7 @@ struct corpus {
 
 /* Expand patterns such as "text/part-*.jsonl.zst"; a pattern that is the very name of a file stands
  * for that file.  Local.  E_USAGE if a pattern matches no
- * file, or a file is a folder or ends otherwise than in .txt, .jsonl, .jsonl.zst or .h5. */
+ * file, or a file is a folder or ends otherwise than those that it may (documents.h, or .h5). */
 enum status corpus_list(struct corpus *corpus, char *const *patterns, unsigned count);
 void        corpus_free(struct corpus *corpus);
 

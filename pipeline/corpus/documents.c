@@ -1,5 +1,8 @@
 #include "corpus/documents.h"
+#include "base/allocate.h"
 #include "base/die.h"
+#include "corpus/chat.h"
+#include "corpus/gunzip.h"
 #include "corpus/json_member.h"
 #include "corpus/unzstd.h"
 
@@ -7,17 +10,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum status documents_open(struct documents *documents, const char *path, double bad_share)
+/* The plain text of a file that is open. */
+static FILE *open_plain(const char *path, FILE *disk)
 {
+    return path_ends(path, ".zst") ? unzstd_open(disk)
+         : path_ends(path, ".gz") ? gunzip_open(disk) : disk;
+}
+
+enum status documents_open(struct documents *documents, const char *path, double bad_share,
+                           bool chat)
+{
+    const bool text = path_ends(path, ".txt") || path_ends(path, ".txt.gz")
+                      || path_ends(path, ".txt.zst");
     enum status st;
 
-    *documents = (struct documents){ .whole = path_ends(path, ".txt"), .bad_share = bad_share };
+    *documents = (struct documents){ .lines = !text, .chat = chat, .bad_share = bad_share };
     path_print(documents->path, "%s", path);
+    REQUIRE(!chat || !text, E_USAGE, "corpus file %s is text, but corpus.chat reads conversations: "
+            "lines of JSON with a list \"messages\", as .jsonl", path);
     TRY(file_size(path, &documents->bytes));
     documents->disk = fopen(path, "rb");
     REQUIRE(documents->disk != NULL, E_IO, "cannot open corpus file %s: %s", path,
             strerror(errno));
-    documents->plain = path_ends(path, ".zst") ? unzstd_open(documents->disk) : documents->disk;
+    documents->plain = open_plain(path, documents->disk);
     if (documents->plain == NULL)
         die("no memory to decompress %s", path);
 done:
@@ -30,7 +45,7 @@ void documents_close(struct documents *documents)
         fclose(documents->plain);
     if (documents->disk != NULL)
         fclose(documents->disk);
-    json_decref(documents->string);
+    json_decref(documents->value);
     free(documents->line);
     *documents = (struct documents){0};
 }
@@ -40,22 +55,32 @@ int64_t documents_position(const struct documents *documents)
     return ftello(documents->disk);
 }
 
+/* Did the last read succeed? */
+static enum status check_read(const struct documents *documents)
+{
+    char after[48] = "";
+
+    if (!ferror(documents->plain))
+        return OK;
+    if (documents->lines)
+        snprintf(after, sizeof after, " after line %lld", (long long)documents->line_number);
+    if (errno == ENOMEM)
+        return refuse(E_SPACE, "there is no memory to decompress corpus file %s, whose zstd window "
+                      "may take 2 GiB in each rank (zstd --long=31); use fewer ranks, or compress "
+                      "it again without --long", documents->path);
+    if (errno == EBADMSG)
+        return refuse(E_FORMAT, "corpus file %s is torn or damaged%s; fetch or compress it again",
+                      documents->path, after);
+    return refuse(E_IO, "cannot read corpus file %s: %s", documents->path, strerror(errno));
+}
+
 /* The next line with its newline; *bytes 0 if there is none left. */
 static enum status read_line(struct documents *documents, int64_t *bytes)
 {
     const ssize_t n = getline(&documents->line, &documents->line_capacity, documents->plain);
 
     *bytes = n > 0 ? n : 0;
-    if (!ferror(documents->plain))
-        return OK;
-    if (errno == ENOMEM)
-        return refuse(E_SPACE, "there is no memory to decompress corpus file %s, whose zstd window "
-                      "may take 2 GiB in each rank (zstd --long=31); use fewer ranks, or compress "
-                      "it again without --long", documents->path);
-    if (errno == EBADMSG)
-        return refuse(E_FORMAT, "corpus file %s is torn or damaged after line %lld; fetch or "
-                      "compress it again", documents->path, (long long)documents->line_number);
-    return refuse(E_IO, "cannot read corpus file %s: %s", documents->path, strerror(errno));
+    return check_read(documents);
 }
 
 static bool is_blank(const char *text, int64_t bytes)
@@ -82,13 +107,13 @@ static enum status check_is_text(const struct documents *documents, const char *
     char line[32] = "";
     enum status st;
 
-    if (!documents->whole)
+    if (documents->lines)
         snprintf(line, sizeof line, " of line %lld", (long long)documents->line_number);
     REQUIRE(!mark, E_FORMAT, "corpus file %s begins as UTF-16 does; convert it to UTF-8 (iconv -f "
             "UTF-16 -t UTF-8)", documents->path);
     REQUIRE(nul == NULL, E_FORMAT, "corpus file %s is no text: byte %lld%s is NUL; convert it to "
             "UTF-8 if it is UTF-16, or take it out of corpus.files", documents->path,
-            (long long)(nul - text), line);
+            (long long)(documents->before + documents->used + (nul - text)), line);
 done:
     return st;
 }
@@ -101,14 +126,14 @@ static enum status add_without_text(struct documents *documents)
     enum status st;
 
     documents->without_text++;
-    REQUIRE(documents->bad_share > 0, E_FORMAT, "line %lld of corpus file %s has no string member "
-            "\"text\", which is the document; remove the line, or set corpus.bad to skip",
-            (long long)documents->line_number, documents->path);
+    REQUIRE(documents->bad_share > 0, E_FORMAT, "line %lld of corpus file %s %s; remove the line, "
+            "or set corpus.bad to skip", (long long)documents->line_number, documents->path,
+            documents->fault);
     REQUIRE(documents->number < ENOUGH || (double)documents->without_text
             <= documents->bad_share * (double)documents->number, E_FORMAT, "%lld of the first %lld "
-            "lines of corpus file %s have no string member \"text\", which is the document; "
-            "corpus.bad_share allows a share of %g", (long long)documents->without_text,
-            (long long)documents->number, documents->path, documents->bad_share);
+            "lines of corpus file %s have no document: the last one %s; corpus.bad_share allows a "
+            "share of %g", (long long)documents->without_text, (long long)documents->number,
+            documents->path, documents->fault, documents->bad_share);
 done:
     return st;
 }
@@ -119,60 +144,71 @@ static enum status check_share(const struct documents *documents)
     enum status st;
 
     REQUIRE((double)documents->without_text <= documents->bad_share * (double)documents->number,
-            E_FORMAT, "%lld of %lld lines of corpus file %s have no string member \"text\", which "
-            "is the document; corpus.bad_share allows a share of %g",
-            (long long)documents->without_text, (long long)documents->number, documents->path,
+            E_FORMAT, "%lld of %lld lines of corpus file %s have no document: the last one %s; "
+            "corpus.bad_share allows a share of %g", (long long)documents->without_text,
+            (long long)documents->number, documents->path, documents->fault,
             documents->bad_share);
 done:
     return st;
 }
 
-/* Decode a line's text; documents->string NULL if it has none. */
-static enum status parse_line(struct documents *documents, char *line, int64_t bytes)
+/* Decode a line's member; documents->value NULL, and documents->fault, if there is no document.
+ *   text  out  the member as it is written */
+static enum status parse_line(struct documents *documents, char *line, int64_t bytes,
+                              struct json_value *text)
 {
-    struct json_value value;
+    const bool chat = documents->chat;
     json_error_t error = { .text = "" };
     const char *fault;
     enum status st;
 
     TRY(check_is_text(documents, line, bytes, documents->line_number == 1));
-    fault = json_member_find(&value, line, bytes, "text");
+    fault = json_member_find(text, line, bytes, chat ? "messages" : "text");
     REQUIRE(fault == NULL, E_FORMAT, "line %lld of corpus file %s is not a JSON object: %s",
             (long long)documents->line_number, documents->path, fault);
-    if (value.bytes == 0 || value.at[0] == 'n')
+    if (text->bytes == 0 || text->at[0] == 'n') {
+        documents->fault = chat ? "has no list \"messages\", which is the conversation"
+                                : "has no string member \"text\", which is the document";
         goto done;
-    REQUIRE(value.at[0] == '"', E_FORMAT, "line %lld of corpus file %s has a member \"text\" that "
-            "is no string; it should be the document", (long long)documents->line_number,
-            documents->path);
-    json_member_mend(value);
-    documents->string = json_loadb(value.at, (size_t)value.bytes,
-                                   JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
-    if (documents->string == NULL && json_error_code(&error) == json_error_out_of_memory)
+    }
+    REQUIRE(text->at[0] == (chat ? '[' : '"'), E_FORMAT, "line %lld of corpus file %s has a member "
+            "\"%s\" that is no %s; it should be the document", (long long)documents->line_number,
+            documents->path, chat ? "messages" : "text", chat ? "list" : "string");
+    json_member_mend(*text);
+    documents->value = json_loadb(text->at, (size_t)text->bytes,
+                                  JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
+    if (documents->value == NULL && json_error_code(&error) == json_error_out_of_memory)
         die("no memory for line %lld of %s", (long long)documents->line_number, documents->path);
-    REQUIRE(documents->string != NULL, E_FORMAT, "line %lld of corpus file %s is not JSON: %s",
+    REQUIRE(documents->value != NULL, E_FORMAT, "line %lld of corpus file %s is not JSON: %s",
             (long long)documents->line_number, documents->path, error.text);
+    documents->fault = chat ? chat_fault(documents->value) : NULL;
+    if (documents->fault != NULL) {
+        json_decref(documents->value);
+        documents->value = NULL;
+    }
 done:
     return st;
 }
 
-/* Read lines up to one with a document; *bytes 0 at the end. */
-static enum status next_object(struct documents *documents, int64_t *bytes)
+/* Read lines up to one with a document; documents->value stays NULL at the end. */
+static enum status next_object(struct documents *documents, struct json_value *text)
 {
+    int64_t bytes;
     char *line;
     enum status st;
 
     for (;;) {
-        TRY(read_line(documents, bytes));
-        if (*bytes == 0)
+        TRY(read_line(documents, &bytes));
+        if (bytes == 0)
             break;
         documents->line_number++;
         line = documents->line;
-        skip_byte_order_mark(&line, bytes);
-        if (is_blank(line, *bytes))
+        skip_byte_order_mark(&line, &bytes);
+        if (is_blank(line, bytes))
             continue;
-        TRY(parse_line(documents, line, *bytes));
+        TRY(parse_line(documents, line, bytes, text));
         documents->number++;
-        if (documents->string != NULL)
+        if (documents->value != NULL)
             goto done;
         TRY(add_without_text(documents));
     }
@@ -183,30 +219,76 @@ done:
 
 static enum status next_line(struct documents *documents, const char **text, int64_t *bytes)
 {
+    struct json_value value = {0};
     enum status st;
 
-    TRY(next_object(documents, bytes));
-    if (documents->string != NULL) {
-        *text = json_string_value(documents->string);
-        *bytes = (int64_t)json_string_length(documents->string);
+    TRY(next_object(documents, &value));
+    if (documents->value != NULL) {
+        *text = documents->chat ? value.at : json_string_value(documents->value);
+        *bytes = documents->chat ? value.bytes : (int64_t)json_string_length(documents->value);
     }
 done:
     return st;
 }
 
-static enum status whole_file(struct documents *documents, const char **text, int64_t *bytes)
+/* --- text ---------------------------------------------------------------------------- */
+
+/* Have more than a part of text in the buffer, unless there is less left. */
+static enum status fill(struct documents *documents)
 {
+    enum { CAPACITY = DOCUMENTS_WHOLE + 1 };
+
+    if (documents->line == NULL)
+        documents->line = allocate(CAPACITY, 1);
+    if (documents->held - documents->used > DOCUMENTS_PART)
+        return OK;
+    documents->before += documents->used;
+    documents->held -= documents->used;
+    memmove(documents->line, documents->line + documents->used, (size_t)documents->held);
+    documents->used = 0;
+    documents->held += (int64_t)fread(documents->line + documents->held, 1,
+                                      (size_t)(CAPACITY - documents->held), documents->plain);
+    return check_read(documents);
+}
+
+/* Bytes of the first document of a long text: up to its last empty line, or else line, or else
+ * character. */
+static int64_t first_part(const char *text)
+{
+    int64_t at = DOCUMENTS_PART;
+
+    while (at > 1 && (text[at - 1] != '\n' || text[at - 2] != '\n'))
+        at--;
+    if (at > 1)
+        return at;
+    for (at = DOCUMENTS_PART; at > 0 && text[at - 1] != '\n'; at--)
+        ;
+    if (at > 0)
+        return at;
+    at = DOCUMENTS_PART;
+    while (at > DOCUMENTS_PART - 3 && ((unsigned char)text[at] & 0xc0) == 0x80)
+        at--;
+    return at;
+}
+
+static enum status next_text(struct documents *documents, const char **text, int64_t *bytes)
+{
+    const bool first = documents->number == 0;
     char *begin;
     enum status st;
 
-    if (documents->number > 0)
-        return OK;
-    TRY(file_read(documents->path, &documents->line, bytes));
-    begin = documents->line;
-    TRY(check_is_text(documents, begin, *bytes, true));
+    TRY(fill(documents));
+    const int64_t left = documents->held - documents->used;
+    if (left == 0 && !first)
+        goto done;
+    begin = documents->line + documents->used;
+    *bytes = left > DOCUMENTS_PART && documents->before + documents->held > DOCUMENTS_WHOLE
+             ? first_part(begin) : left;
+    TRY(check_is_text(documents, begin, *bytes, first));
+    documents->used += *bytes;
     skip_byte_order_mark(&begin, bytes);
     *text = begin;
-    documents->number = 1;
+    documents->number++;
 done:
     return st;
 }
@@ -215,8 +297,8 @@ enum status documents_next(struct documents *documents, const char **text, int64
 {
     *text = NULL;
     *bytes = 0;
-    json_decref(documents->string);
-    documents->string = NULL;
-    return documents->whole ? whole_file(documents, text, bytes)
-                            : next_line(documents, text, bytes);
+    json_decref(documents->value);
+    documents->value = NULL;
+    return documents->lines ? next_line(documents, text, bytes)
+                            : next_text(documents, text, bytes);
 }

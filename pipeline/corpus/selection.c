@@ -2,6 +2,7 @@
 #include "base/allocate.h"
 #include "base/random.h"
 #include "corpus/corpus.h"
+#include "corpus/documents.h"
 #include "corpus/inputs.h"
 #include "suite/paths.h"
 #include "suite/tasks.h"
@@ -64,6 +65,16 @@ done:
     return st;
 }
 
+/* Is a file of text cut into documents? */
+static bool is_long(const char *path)
+{
+    int64_t bytes = 0;
+
+    if (file_size(path, &bytes) != OK)
+        refuse_clear();
+    return bytes > DOCUMENTS_WHOLE;
+}
+
 /* Before the text is tokenized. */
 static enum status check_corpus(const struct suite *suite)
 {
@@ -78,7 +89,8 @@ static enum status check_corpus(const struct suite *suite)
         refuse_clear();     /* whoever needs the corpus now says that it is not here */
         return OK;
     }
-    REQUIRE(corpus.files != 1 || !path_ends(corpus.paths[0], ".txt"), E_USAGE, "corpus file %s is "
+    REQUIRE(corpus.files != 1 || !path_ends(corpus.paths[0], ".txt") || is_long(corpus.paths[0]),
+            E_USAGE, "corpus file %s is "
             "one document, which cannot be both trained on and held out for evaluate; cut it into "
             "several .txt files, or lines of a .jsonl file", corpus.paths[0]);
 done:

@@ -163,9 +163,10 @@ static enum status decode_ids(const void *model, const int32_t *ids, int64_t cou
     return OK;
 }
 
-static enum status encode(const void *model, const char *text, int64_t bytes, int32_t **ids,
-                          int64_t *count)
+static enum status encode(const void *model, const char *text, int64_t bytes, bool whole,
+                          int32_t **ids, int64_t *count)
 {
+    (void)whole;
     return guarded("tokenize a text",
                    [=] { return encode_text(model, text, bytes, ids, count); });
 }
@@ -184,7 +185,7 @@ static void close_model(void *model)
 
 static enum status load(struct tokenizer *tokenizer, const char *path)
 {
-    static const struct tokenizer_kind KIND = { encode, decode, close_model };
+    static const struct tokenizer_kind KIND = { encode, decode, nullptr, close_model };
     auto model = std::make_unique<pieces_model>();
     const auto loaded = model->processor.Load(path);
 
@@ -193,7 +194,7 @@ static enum status load(struct tokenizer *tokenizer, const char *path)
                       loaded.ToString().c_str());
     const int pieces = model->processor.GetPieceSize();
     learn_cuts(model.get());
-    *tokenizer = { &KIND, model.release(), pieces };
+    *tokenizer = { &KIND, model.release(), pieces, -1, true, false };
     return OK;
 }
 

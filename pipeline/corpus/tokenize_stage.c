@@ -1,5 +1,6 @@
 #include "corpus/tokenize_stage.h"
 #include "base/minmax.h"
+#include "corpus/documents.h"
 #include "corpus/unzstd.h"
 #include "suite/paths.h"
 
@@ -7,35 +8,58 @@
  * as many bits are needed, and frequent ids compress. */
 static const double ID_BYTES = 1.5;
 
-/* In memory.  Measured: with SentencePiece 174 bytes for each byte of a part, of at most a MiB, of a
- * document (sentencepiece.cc); 5 for each byte of a text that is read as a whole, of dense text, for
- * itself, its ids and its sequences. */
+/* In memory.  Measured: with SentencePiece 174 bytes for each byte of a part, of at most a MiB, of
+ * a document (sentencepiece.cc); 5 for each byte of a text that is read as a whole, of dense text,
+ * for itself, its ids and its sequences. */
 enum { PART_BYTES = 1 << 20, OF_A_PART = 174, OF_A_TEXT = 6 };
+
+static bool is_compressed(const char *path)
+{
+    return path_ends(path, ".zst") || path_ends(path, ".gz");
+}
+
+/* Bytes of text that a file has at least, but no more than `most`. */
+static int64_t text_within(const char *path, int64_t most)
+{
+    int64_t bytes = 0;
+
+    if (is_compressed(path))
+        return most;
+    if (file_size(path, &bytes) != OK)
+        refuse_clear();     /* the stage will say it */
+    return min_int64(bytes, most);
+}
+
+/* Two copies of a round's ids, of 4 bytes.  A token has about 4 bytes of text. */
+static int64_t round_memory(const char *path, int64_t context)
+{
+    return corpus_is_ids(path) ? 2 * TOKENIZE_ROUND * context * (int64_t)sizeof(int32_t)
+                               : 2 * text_within(path, TOKENIZE_ROUND_BYTES);
+}
 
 /* What reading and tokenizing a file takes. */
 static int64_t file_memory(const char *path)
 {
-    int64_t bytes = 0;
+    const bool whole = path_ends(path, ".txt") || path_ends(path, ".txt.gz")
+                       || path_ends(path, ".txt.zst");
 
     if (corpus_is_ids(path))
         return 0;
-    if (path_ends(path, ".zst"))
-        return unzstd_bytes(path) + OF_A_PART * (int64_t)PART_BYTES;
-    if (file_size(path, &bytes) != OK)
-        refuse_clear();     /* the stage will say it */
-    return OF_A_PART * min_int64(bytes, PART_BYTES)
-           + (path_ends(path, ".txt") ? OF_A_TEXT * bytes : 0);
+    return OF_A_PART * text_within(path, PART_BYTES)
+           + (path_ends(path, ".zst") ? unzstd_bytes(path) : 0)
+           + (whole ? OF_A_TEXT * text_within(path, DOCUMENTS_WHOLE) : 0);
 }
 
 struct stage_memory tokenize_stage_memory(const struct suite *suite, const struct corpus *corpus,
                                           int ranks)
 {
-    const int64_t round = 2 * TOKENIZE_ROUND * suite->corpus.context * (int64_t)sizeof(int32_t);
-    int64_t most = 0;
+    int64_t file = 0, round = 0;
 
-    for (int i = 0; i < corpus->files; i++)
-        most = max_int64(most, file_memory(corpus->paths[i]));
-    return (struct stage_memory){ .rank = round + most, .node = (ranks - 1) * round };
+    for (int i = 0; i < corpus->files; i++) {
+        file = max_int64(file, file_memory(corpus->paths[i]));
+        round = max_int64(round, round_memory(corpus->paths[i], suite->corpus.context));
+    }
+    return (struct stage_memory){ .rank = file + round, .node = (ranks - 1) * round };
 }
 
 /* Of a corpus that is not here nothing is known. */

@@ -5,8 +5,9 @@
 #include "corpus/corpus.h"
 #include "suite/stages.h"
 
-/* In a round each rank takes this many documents or ready sequences, one after another. */
-enum { TOKENIZE_ROUND = 256 };
+/* In a round each rank takes this many documents or ready sequences, one after another; or fewer
+ * documents, if they have this much text. */
+enum { TOKENIZE_ROUND = 256, TOKENIZE_ROUND_BYTES = 1 << 24 };
 
 /* The memory of a rank, and what rank 0 has besides.  Every rank reads every text.  Without the
  * documents of JSON files that are longer than a MiB.  Local. */

@@ -21,7 +21,7 @@ enum status tokenizer_open(struct tokenizer *tokenizer, const char *path)
     *tokenizer = (struct tokenizer){0};
     REQUIRE(file_exists(path), E_IO, "there is no tokenizer %s; a checkpoint's folder should hold "
             "a tokenizer.model or tokenizer.json, or model.tokenizer should name one", path);
-    TRY(path_ends(path, ".json") ? byte_level_open(tokenizer, path)
+    TRY(path_ends(path, ".json") ? bpe_open(tokenizer, path)
                                  : sentencepiece_open(tokenizer, path));
 done:
     return st;
@@ -39,7 +39,20 @@ enum status tokenizer_encode(const struct tokenizer *tokenizer, const char *text
 {
     *ids = NULL;
     *count = 0;
-    return tokenizer->kind->encode(tokenizer->model, text, bytes, ids, count);
+    return tokenizer->kind->encode(tokenizer->model, text, bytes, true, ids, count);
+}
+
+enum status tokenizer_encode_part(const struct tokenizer *tokenizer, const char *text,
+                                  int64_t bytes, int32_t **ids, int64_t *count)
+{
+    *ids = NULL;
+    *count = 0;
+    return tokenizer->kind->encode(tokenizer->model, text, bytes, false, ids, count);
+}
+
+int32_t tokenizer_find(const struct tokenizer *tokenizer, const char *name)
+{
+    return tokenizer->kind->find == NULL ? -1 : tokenizer->kind->find(tokenizer->model, name);
 }
 
 enum status tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids,

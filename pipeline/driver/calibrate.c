@@ -60,7 +60,8 @@ static enum status take_text(struct slice *slice, double bytes)
     for (int f = 0; f < corpus.files && !corpus_is_ids(corpus.paths[f]); f++) {
         const char *text = "";
         int64_t size;
-        TRY(documents_open(&documents, corpus.paths[f], 1));
+        TRY(documents_open(&documents, corpus.paths[f], 1,
+                           slice->whole->corpus.chat != CHAT_NONE));
         while (text != NULL && slice->text < bytes * (f + 1) / corpus.files) {
             TRY(documents_next(&documents, &text, &size));
             if (text == NULL)
@@ -135,6 +136,7 @@ static enum status cut(struct slice *slice, const struct rates *rates, double se
     suite->train.warmup = (int64_t)(train * (double)suite->train.warmup);
     suite->train.sparsity_warmup = (int64_t)(train * (double)suite->train.sparsity_warmup);
     suite->corpus.holdout = HOLDOUT;
+    suite->corpus.chat = CHAT_NONE;         /* what take_text() takes is text */
     TRY(take_text(slice, TEXT_OF_A_TOKEN
                          * ((double)suite->harvest.tokens
                               + (double)(suite->evaluate.sequences * context) / HOLDOUT)));

@@ -105,8 +105,9 @@ enum status splice_start(struct splice *splice, const int32_t *ids, int64_t sequ
     const int64_t context = splice->forward.context;
     enum status st;
 
-    TRY(forward_start(&splice->forward, ids, sequences));
-    head_next(splice->next, ids, sequences, context);
+    tokens_seen(splice->next, ids, sequences * context);
+    TRY(forward_start(&splice->forward, splice->next, sequences));
+    head_next(splice->next, splice->next, sequences, context);
     splice->texts = 0;
     for (int64_t r = 0; r < sequences * context; r++) {
         if (tokens_is_text(splice->special, ids[r]))

@@ -93,7 +93,10 @@ static int64_t keep_rows(const struct taps *taps, struct fed block, int64_t s,
 
 enum status taps_start(struct taps *taps, struct fed block)
 {
-    return block.count == 0 ? OK : forward_start(&taps->forward, block.ids, block.count);
+    if (block.count == 0)
+        return OK;
+    tokens_seen(taps->kept, block.ids, block.count * taps->forward.context);
+    return forward_start(&taps->forward, taps->kept, block.count);
 }
 
 void taps_run(struct taps *taps, struct fed block, struct range rows, int64_t end)

@@ -44,7 +44,7 @@ void head_score(struct head *head, const struct head_task *tasks, int count,
                 const int32_t *next, int64_t rows);
 
 /* The id after each id: next[t] = ids[t + 1], and -1 at the end of each sequence.
- *   next [sequences, context]  out
+ *   next [sequences, context]  out   may be `ids`
  *   ids  [sequences, context]  in */
 void head_next(int32_t *next, const int32_t *ids, int64_t sequences, int64_t context);
 

@@ -7,16 +7,29 @@
 #include <string.h>
 
 static const char FORMAT[] = "saemill tokens";
-enum { VERSION = 2 };
+/* Shards with ids that are not kept are of a version of their own, which programs that know nothing
+ * of these refuse. */
+enum { VERSION = 2, VERSION_UNKEPT = 3 };
 
 /* Sequences are read one by one in random order, so chunks are small. */
 enum { CHUNK_SEQUENCES = 16 };
 
 static const char *const PARTS[TOKENS_PARTS] = { "train", "holdout" };
 
+int32_t tokens_unkept(int32_t id)
+{
+    return -1 - id;
+}
+
 bool tokens_is_text(struct special_tokens special, int32_t id)
 {
-    return id != special.bos && id != special.eos && id != special.pad;
+    return id >= 0 && id != special.bos && id != special.eos && id != special.pad;
+}
+
+void tokens_seen(int32_t *seen, const int32_t *ids, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        seen[i] = ids[i] < 0 ? tokens_unkept(ids[i]) : ids[i];
 }
 
 /* --- writing ----------------------------------------------------------------------- */
@@ -43,7 +56,7 @@ done:
 }
 
 enum status tokens_create(struct tokens_writer *writer, const char *path, int64_t context,
-                          struct special_tokens special, const char *source,
+                          struct special_tokens special, bool unkept, const char *source,
                           const struct identity *identity)
 {
     char part[PATH_LENGTH];
@@ -58,7 +71,7 @@ enum status tokens_create(struct tokens_writer *writer, const char *path, int64_
     path_print(part, "%s.part", path);
     TRY(file_make_folder_above(path));
     TRY(h5_create(&writer->file, part, MPI_COMM_NULL));
-    TRY(h5_write_format(writer->file, part, FORMAT, VERSION));
+    TRY(h5_write_format(writer->file, part, FORMAT, unkept ? VERSION_UNKEPT : VERSION));
     TRY(h5_write_int(writer->file, part, "bos", special.bos));
     TRY(h5_write_int(writer->file, part, "eos", special.eos));
     TRY(h5_write_int(writer->file, part, "pad", special.pad));
@@ -126,6 +139,19 @@ enum status tokens_publish(struct tokens_writer *writer, enum status st)
 
 /* --- reading ----------------------------------------------------------------------- */
 
+/* Does a shard hold ids that are not kept? */
+static enum status check_format(hid_t file, const char *path, bool *unkept)
+{
+    int64_t version;
+    enum status st;
+
+    TRY(h5_read_int(file, path, "version", &version));
+    *unkept = version == VERSION_UNKEPT;
+    TRY(h5_check_format(file, path, FORMAT, *unkept ? VERSION_UNKEPT : VERSION));
+done:
+    return st;
+}
+
 static enum status read_special(struct special_tokens *special, hid_t file, const char *path)
 {
     int64_t bos, eos, pad;
@@ -146,11 +172,12 @@ static enum status add_shard(struct tokens *tokens, int shard, const struct iden
     struct special_tokens special;
     int64_t sequences, context;
     char name[32];
+    bool unkept;
     hid_t file = -1;
     enum status st;
 
     TRY(h5_open(&file, path));
-    TRY(h5_check_format(file, path, FORMAT, VERSION));
+    TRY(check_format(file, path, &unkept));
     if (identity != NULL)
         TRY(identity_check(file, path, identity));
     TRY(read_special(&special, file, path));
@@ -163,8 +190,12 @@ static enum status add_shard(struct tokens *tokens, int shard, const struct iden
         tokens->sequences[part] += sequences;
         tokens->before[part][shard + 1] = tokens->sequences[part];
     }
-    if (shard == 0)
+    if (shard == 0) {
         tokens->special = special;
+        tokens->unkept = unkept;
+    }
+    REQUIRE(unkept == tokens->unkept, E_FORMAT, "of %s and %s one was made from chats and one from "
+            "text; remove the tokens and run again", path, tokens->shards.paths[0]);
     REQUIRE(memcmp(&special, &tokens->special, sizeof special) == 0, E_FORMAT, "%s was made with "
             "another tokenizer than %s; remove the tokens and run again", path,
             tokens->shards.paths[0]);
@@ -212,6 +243,18 @@ static enum status read_one(struct tokens *tokens, enum tokens_part part, const 
     return st;
 }
 
+/* Only a shard of the version for it holds complements. */
+static enum status check_ids(struct tokens *tokens, const int32_t *ids)
+{
+    enum status st = OK;
+
+    for (int64_t i = 0; !tokens->unkept && i < tokens->context; i++)
+        REQUIRE(ids[i] >= 0, E_FORMAT, "%s holds the token id %d, which is none; remove it and run "
+                "tokenize again", shards_path(&tokens->shards), ids[i]);
+done:
+    return st;
+}
+
 enum status tokens_read(struct tokens *tokens, enum tokens_part part,
                         const int64_t *chosen, int64_t count,
                         int32_t *ids, struct sequence_origin *origins)
@@ -227,6 +270,7 @@ enum status tokens_read(struct tokens *tokens, enum tokens_part part,
         TRY(shards_use(&tokens->shards, (int)shard));
         TRY(read_one(tokens, part, "ids", H5T_NATIVE_INT32, row, tokens->context,
                      ids + i * tokens->context));
+        TRY(check_ids(tokens, ids + i * tokens->context));
         TRY(read_one(tokens, part, "document", H5T_NATIVE_INT64, row, 0, &origins[i].document));
         TRY(read_one(tokens, part, "start", H5T_NATIVE_INT64, row, 0, &origins[i].start));
     }

@@ -17,8 +17,17 @@ struct special_tokens {
     int32_t bos, eos, pad;
 };
 
-/* Is this the id of text, that is, no special token? */
+/* The same of any id in its place in a sequence, such as one of a chat's template: a sequence then
+ * holds its complement, which is below 0.  Taking the complement again gives the id. */
+int32_t tokens_unkept(int32_t id);
+
+/* Is this the id of text, whose activation is stored?  Else it is a special token or not kept. */
 bool tokens_is_text(struct special_tokens special, int32_t id);
+
+/* What the model sees: the ids of sequences, kept or not.
+ *   seen [count]  out
+ *   ids  [count]  in */
+void tokens_seen(int32_t *seen, const int32_t *ids, int64_t count);
 
 /* Where a sequence comes from. */
 struct sequence_origin {
@@ -40,9 +49,10 @@ struct tokens_writer {
     struct tokens_sets parts[TOKENS_PARTS];
 };
 
-/* Create PATH.part.  `source` is the corpus file.  Local.  E_IO, E_SPACE. */
+/* Create PATH.part.  `source` is the corpus file; `unkept`: sequences may hold ids that are not
+ * kept.  Local.  E_IO, E_SPACE. */
 enum status tokens_create(struct tokens_writer *writer, const char *path, int64_t context,
-                          struct special_tokens special, const char *source,
+                          struct special_tokens special, bool unkept, const char *source,
                           const struct identity *identity);
 
 /* Append sequences to a part.  Local.  E_IO, E_SPACE.
@@ -59,6 +69,7 @@ enum status tokens_publish(struct tokens_writer *writer, enum status st);
 struct tokens {
     int64_t context;
     struct special_tokens special;
+    bool    unkept;             /* may sequences hold ids that are not kept? */
     int64_t sequences[TOKENS_PARTS];
 
     struct shards shards;
@@ -77,7 +88,7 @@ void        tokens_close(struct tokens *tokens);
 
 /* Read the chosen sequences, in the order of `chosen`; cheapest if consecutive ones are in the same
  * shard.  Local.  Other threads may call HDF5 at the same time.  E_IO, E_FORMAT.
- *   ids      [count, context]  out
+ *   ids      [count, context]  out   those that are not kept as complements
  *   origins  [count]           out
  *   chosen   [count]           in    numbers in [0, sequences[part]) */
 enum status tokens_read(struct tokens *tokens, enum tokens_part part,

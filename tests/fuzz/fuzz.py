@@ -7,6 +7,7 @@ the demo's model and of tests/golden, cut to a few kB.  At the end comes a table
 crashed a parser, or took far too long, stays in FOLDER.  The exit status is the verdict.
 """
 import glob
+import gzip
 import io
 import json
 import os
@@ -70,6 +71,20 @@ def tokenizer_model():
     return kept
 
 
+def tokenizer_json(kind):
+    """One of tests/golden with the tokens of bytes, the first merges, and a few added tokens."""
+    root = json.loads(read(f"tests/golden/tokenizers/{kind}/tokenizer.json"))
+    model = root["model"]
+    model["merges"] = model["merges"][:4]
+    made = [m.split(" ") if isinstance(m, str) else m for m in model["merges"]]
+    names = {"".join(pair) for pair in made} | {name for pair in made for name in pair}
+    root["added_tokens"] = root["added_tokens"][:6]
+    model["vocab"] = {name: number for name, number in model["vocab"].items()
+                      if name in names or (len(name) == 1 and len(model["vocab"]) < 420)
+                      or name.startswith("<")}
+    return json.dumps(root, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def npz(release):
     """Parameters of an autoencoder of four latents, as NumPy's zip of arrays."""
     kept = io.BytesIO()
@@ -98,10 +113,15 @@ def seeds(run):
         "safetensors": [safetensors()],
         "config": [read(f"{folder}/config.json") for folder in
                    ["jobs/demo/tiny-gemma2", *sorted(glob.glob("tests/golden/*-random"))]],
-        "tokenizer-json": [read("tests/golden/gpt2-random/tokenizer.json")],
+        "tokenizer-json": [read("tests/golden/gpt2-random/tokenizer.json")]
+                          + [tokenizer_json(kind) for kind in
+                             ("llama3", "gpt-neox", "mistral", "mistral-v3", "gemma3")],
         "tokenizer-model": [tokenizer_model()],
         "suite": [read(os.path.dirname(run) + "/suite.yaml"), read("jobs/demo.yaml")],
         "jsonl": [b"".join(texts[:2])],
+        "chat": [b'{"messages": [{"role": "system", "content": "a"}, {"role": "user", "content": '
+                 b'"b\\n"}, {"role": "assistant", "content": ""}]}\n'],
+        "gz": [gzip.compress(b"".join(texts[:2]), mtime=0)],
         "npz": [npz(release)],
         "manifest": [read(release + "/manifest.json")],
         "sums": [read(release + "/SHA256SUMS")],

@@ -89,19 +89,29 @@ done:
     return st;
 }
 
-static enum status parse_documents(void)
+static enum status read_documents(bool chat)
 {
     struct documents documents = {0};
     const char *text = path;
     int64_t bytes;
     enum status st;
 
-    TRY(documents_open(&documents, path, 0.5));
+    TRY(documents_open(&documents, path, 0.5, chat));
     while (text != NULL)
         TRY(documents_next(&documents, &text, &bytes));
 done:
     documents_close(&documents);
     return st;
+}
+
+static enum status parse_documents(void)
+{
+    return read_documents(false);
+}
+
+static enum status parse_chats(void)
+{
+    return read_documents(true);
 }
 
 static enum status parse_npz(void)
@@ -291,6 +301,8 @@ static const struct parser { const char *name, *file; enum status (*parse)(void)
     { "tokenizer-model", "tokenizer.model", parse_tokenizer },
     { "suite", "suite.yaml", parse_suite },
     { "jsonl", "text.jsonl", parse_documents },
+    { "chat", "chat.jsonl", parse_chats },
+    { "gz", "text.txt.gz", parse_documents },
     { "npz", "params.npz", parse_npz },
     { "manifest", "manifest.json", parse_manifest },
     { "sums", "SHA256SUMS", parse_sums },

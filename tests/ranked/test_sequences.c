@@ -55,7 +55,7 @@ static void gathers_in_document_order(struct ranked here, const char *path)
     if (here.rank == 0) {
         const size_t bytes = (size_t)(alone.count * CONTEXT) * sizeof *alone.ids;
         CHECK(memcmp(alone.ids, together.ids, bytes) == 0);
-        TRY(tokens_create(&writer, path, CONTEXT, SPECIAL, "by hand", &IDENTITIES[0]));
+        TRY(tokens_create(&writer, path, CONTEXT, SPECIAL, false, "by hand", &IDENTITIES[0]));
         TRY(tokens_append(&writer, TOKENS_HOLDOUT, 1, together.ids, together.origins));
         TRY(tokens_append(&writer, TOKENS_TRAIN, 40, together.ids, together.origins));
         TRY(tokens_append(&writer, TOKENS_TRAIN, together.count - 40, together.ids + 40 * CONTEXT,

@@ -5,6 +5,7 @@
 #include "tests/unit/scratch.h"
 
 #include <unistd.h>
+#include <zlib.h>
 #include <zstd.h>
 
 static const char *put(const char *name, const void *bytes, size_t size)
@@ -24,7 +25,7 @@ static enum status read_all(const char *path, char *joined)
     struct documents documents;
     const char *text;
     int64_t bytes;
-    enum status st = documents_open(&documents, path, bad_share);
+    enum status st = documents_open(&documents, path, bad_share, false);
 
     joined[0] = '\0';
     while (st == OK && (st = documents_next(&documents, &text, &bytes)) == OK && text != NULL) {
@@ -78,6 +79,44 @@ static void reads_zstd(void **state)
     }
 }
 
+/* Append a gzip member to a buffer with `size` bytes of space; the bytes of it. */
+static size_t gzip(void *to, size_t size, const void *from, size_t bytes)
+{
+    z_stream stream = { .next_in = (Bytef *)from, .avail_in = (uInt)bytes, .next_out = to,
+                        .avail_out = (uInt)size };
+
+    assert_int_equal(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, 0), Z_OK);
+    assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&stream);
+    return size - stream.avail_out;
+}
+
+/* Two members, as gzip leaves them when files are joined; and lines that are named otherwise. */
+static void reads_gzip(void **state)
+{
+    char members[500], joined[200];
+    const size_t half = 20;
+    size_t n = gzip(members, sizeof members, LINES, half);
+
+    (void)state;
+    n += gzip(members + n, sizeof members - n, LINES + half, sizeof LINES - 1 - half);
+    assert_int_equal(read_all(put("a.jsonl.gz", members, n), joined), OK);
+    assert_string_equal(joined, WANT);
+    assert_int_equal(read_all(put("a.json.gz", members, n), joined), OK);
+    assert_string_equal(joined, WANT);
+    for (size_t cut = n - 1; cut > n - 30; cut--) {
+        assert_int_equal(read_all(put("torn.jsonl.gz", members, cut), joined), E_FORMAT);
+        assert_non_null(strstr(refuse_reason(), "torn.jsonl.gz is torn"));
+        refuse_clear();
+    }
+    members[n - 6] ^= 1;        /* the last member's checksum */
+    assert_int_equal(read_all(put("torn.jsonl.gz", members, n), joined), E_FORMAT);
+    refuse_clear();
+    n = gzip(members, sizeof members, "two\nlines\n", 10);
+    assert_int_equal(read_all(put("a.txt.gz", members, n), joined), OK);
+    assert_string_equal(joined, "two\nlines\n|");
+}
+
 /* A document much longer than any buffer of the reader. */
 static void reads_long_documents(void **state)
 {
@@ -101,6 +140,84 @@ static void takes_a_text_file_whole(void **state)
     (void)state;
     assert_int_equal(read_all(put("a.txt", "two\nlines\n", 10), joined), OK);
     assert_string_equal(joined, "two\nlines\n|");
+}
+
+/* Read all of a text; all documents together are the text, and each ends in `end`. */
+static int64_t check_cut(const char *text, size_t size, const char *end)
+{
+    const char *path = put("long.txt", text, size), *part;
+    struct documents documents;
+    int64_t bytes, at = 0;
+
+    assert_int_equal(documents_open(&documents, path, 0.5, false), OK);
+    for (;;) {
+        assert_int_equal(documents_next(&documents, &part, &bytes), OK);
+        if (part == NULL)
+            break;
+        assert_memory_equal(part, text + at, (size_t)bytes);
+        at += bytes;
+        if ((size_t)at < size)
+            assert_memory_equal(part + bytes - strlen(end), end, strlen(end));
+    }
+    assert_int_equal(at, size);
+    const int64_t count = documents.number;
+    documents_close(&documents);
+    return count;
+}
+
+/* Behind empty lines, else behind lines, else between characters. */
+static void cuts_a_long_text_into_documents(void **state)
+{
+    enum { SIZE = DOCUMENTS_WHOLE + 3 * DOCUMENTS_PART };
+    char *text = malloc(SIZE);
+
+    (void)state;
+    for (size_t i = 0; i < SIZE; i++)
+        text[i] = i % 1000 == 998 || i % 1000 == 999 ? '\n' : i % 100 == 99 ? '\n' : 'x';
+    assert_int_equal(check_cut(text, DOCUMENTS_WHOLE, ""), 1);
+    assert_int_equal(check_cut(text, SIZE, "\n\n"), 20);
+    for (size_t i = 0; i < SIZE; i++)
+        text[i] = i % 100 == 99 ? '\n' : 'x';
+    assert_int_equal(check_cut(text, SIZE, "\n"), 20);
+    for (size_t i = 0; i + 2 < SIZE; i += 3)
+        memcpy(text + i, "\xe4\xb8\x96", 3);
+    assert_int_equal(check_cut(text, SIZE - SIZE % 3, "\xe4\xb8\x96"), 20);
+    free(text);
+}
+
+/* The list of messages as it is written; lines without one, or with what is none, are skipped. */
+static void reads_conversations(void **state)
+{
+    static const char CHATS[] =
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}], \"text\": \"b\"}\n"
+        "{\"text\": \"b\"}\n"
+        "{\"messages\": [{\"role\": \"tool\", \"content\": \"a\"}]}\n"
+        "{\"messages\": []}\n";
+    const char *path = put("chat.jsonl", CHATS, sizeof CHATS - 1), *text;
+    struct documents documents;
+    int64_t bytes;
+
+    (void)state;
+    assert_int_equal(documents_open(&documents, path, 0.5, true), OK);
+    assert_int_equal(documents_next(&documents, &text, &bytes), OK);
+    assert_int_equal(bytes, 34);
+    assert_int_equal(json_array_size(documents.value), 1);
+    assert_int_equal(documents_next(&documents, &text, &bytes), OK);
+    assert_int_equal(json_array_size(documents.value), 0);
+    assert_true(documents.number == 4 && documents.without_text == 2);
+    assert_int_equal(documents_next(&documents, &text, &bytes), OK);
+    assert_null(text);
+    documents_close(&documents);
+    assert_int_equal(documents_open(&documents, path, 0, true), OK);
+    assert_int_equal(documents_next(&documents, &text, &bytes), OK);
+    assert_int_equal(documents_next(&documents, &text, &bytes), E_FORMAT);
+    assert_non_null(strstr(refuse_reason(), "line 2"));
+    assert_non_null(strstr(refuse_reason(), "\"messages\""));
+    refuse_clear();
+    documents_close(&documents);
+    assert_int_equal(documents_open(&documents, put("a.txt", "a", 1), 0, true), E_USAGE);
+    refuse_clear();
+    documents_close(&documents);
 }
 
 static void refuses_what_is_no_document(void **state)
@@ -166,7 +283,7 @@ static void skips_documents_without_text(void **state)
     int64_t bytes;
 
     (void)state;
-    assert_int_equal(documents_open(&documents, path, 0.5), OK);
+    assert_int_equal(documents_open(&documents, path, 0.5, false), OK);
     assert_int_equal(documents_next(&documents, &text, &bytes), OK);
     assert_int_equal(documents.number, 1);
     assert_int_equal(documents_next(&documents, &text, &bytes), OK);
@@ -297,8 +414,11 @@ int main(void)
         cmocka_unit_test(reads_lines_of_json),
         cmocka_unit_test(reads_lines_from_windows),
         cmocka_unit_test(reads_zstd),
+        cmocka_unit_test(reads_gzip),
         cmocka_unit_test(reads_long_documents),
         cmocka_unit_test(takes_a_text_file_whole),
+        cmocka_unit_test(cuts_a_long_text_into_documents),
+        cmocka_unit_test(reads_conversations),
         cmocka_unit_test(refuses_what_is_no_document),
         cmocka_unit_test(reads_the_text_next_to_anything),
         cmocka_unit_test(skips_documents_without_text),

@@ -60,7 +60,7 @@ static void make_tokens(const struct suite *suite, int64_t file, int64_t sequenc
     paths_tokens(path, suite, file);
     path_print(source, "%s/text/%lld.txt", scratch, (long long)file);
     assert_int_equal(tokens_create(&writer, path, CONTEXT, (struct special_tokens){ 2, 1, 0 },
-                                   source, &identity), OK);
+                                   false, source, &identity), OK);
     assert_int_equal(tokens_append(&writer, TOKENS_TRAIN, sequences, ids, origins), OK);
     assert_int_equal(tokens_publish(&writer, OK), OK);
     identities_free(&identities);

@@ -113,11 +113,24 @@ static char *from_hex(const json_t *hex, int64_t *bytes)
     return made;
 }
 
+/* The ids of the reference with the post-processor are those without it, after BOS. */
+static void check_special(const struct tokenizer *tokenizer, const json_t *entry)
+{
+    const json_t *special = json_object_get(entry, "ids_special");
+    const size_t count = json_array_size(json_object_get(entry, "ids"));
+
+    if (special == NULL)
+        return;
+    assert_int_equal(json_array_size(special), count + (tokenizer->bos >= 0));
+    if (tokenizer->bos >= 0)
+        assert_int_equal(json_integer_value(json_array_get(special, 0)), tokenizer->bos);
+}
+
 /* Words of every kind, added tokens, long runs, random text and bytes; and back to the text, in
  * which U+FFFD stands for what was not UTF-8. */
-static void check_gpt2_cases(const struct tokenizer *tokenizer)
+static void check_cases(const struct tokenizer *tokenizer, const char *path)
 {
-    json_t *cases = json_load_file(GPT2_CASES, 0, NULL), *entry;
+    json_t *cases = json_load_file(path, 0, NULL), *entry;
     size_t i;
 
     assert_true(json_array_size(cases) > 100);
@@ -129,11 +142,15 @@ static void check_gpt2_cases(const struct tokenizer *tokenizer)
         int32_t *ids;
 
         assert_int_equal(tokenizer_encode(tokenizer, given, bytes, &ids, &count), OK);
-        assert_int_equal(count, json_array_size(expected));
+        if (count != (int64_t)json_array_size(expected))
+            fail_msg("case %zu of %s has %lld ids", i, path, (long long)count);
         for (int64_t t = 0; t < count; t++)
-            assert_int_equal(ids[t], json_integer_value(json_array_get(expected, (size_t)t)));
+            if (ids[t] != json_integer_value(json_array_get(expected, (size_t)t)))
+                fail_msg("id %lld of case %zu of %s is %d", (long long)t, i, path, ids[t]);
+        check_special(tokenizer, entry);
         assert_int_equal(tokenizer_decode(tokenizer, ids, count, &back, &back_bytes), OK);
-        assert_int_equal(back_bytes, text_bytes);
+        if (back_bytes != text_bytes)
+            fail_msg("case %zu of %s decodes to \"%s\"", i, path, back);
         assert_memory_equal(back, text, (size_t)text_bytes + 1);
         free(back);
         free(text);
@@ -150,23 +167,50 @@ static void gives_the_ids_of_gpt2s_definition(void **state)
     (void)state;
     assert_int_equal(tokenizer_open(&tokenizer, GPT2), OK);
     assert_int_equal(tokenizer.vocabulary, 300);
-    check_gpt2_cases(&tokenizer);
+    check_cases(&tokenizer, GPT2_CASES);
     tokenizer_close(&tokenizer);
 }
 
-/* Open GPT-2's tokenizer with `text` in place of what comes from `from` to `to`, the first of
+/* Those of other families; tests/golden/README.md says who gave the ids. */
+static void gives_the_ids_of_hugging_faces_library(void **state)
+{
+    static const char *const KINDS[] = {
+        "tests/golden/tokenizers/gemma3", "tests/golden/tokenizers/gpt-neox",
+        "tests/golden/tokenizers/llama2-normalized", "tests/golden/tokenizers/llama3",
+        "tests/golden/tokenizers/mistral", "tests/golden/tokenizers/mistral-v3",
+        "tests/golden/tokenizers/olmo2", "tests/golden/tokenizers/phi3",
+        "tests/golden/tokenizers/qwen2", "tests/golden/tokenizers/qwen3",
+        "tests/golden/tokenizers/tekken",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        char path[PATH_LENGTH];
+        struct tokenizer tokenizer;
+
+        path_print(path, "%s/tokenizer.json", KINDS[i]);
+        if (tokenizer_open(&tokenizer, path) != OK)
+            fail_msg("%s", refuse_reason());
+        path_print(path, "%s/tokenizer_cases.json", KINDS[i]);
+        check_cases(&tokenizer, path);
+        tokenizer_close(&tokenizer);
+    }
+}
+
+/* Open the tokenizer `base` with `text` in place of what comes from `from` to `to`, the first of
  * which is kept. */
-static enum status open_changed(struct tokenizer *tokenizer, const char *from, const char *to,
-                                const char *text)
+static enum status open_changed_of(const char *base, struct tokenizer *tokenizer, const char *from,
+                                   const char *to, const char *text)
 {
     const char *path = in_scratch("tokenizer.json");
     char *file, *begin, *end, *changed;
     int64_t bytes, length;
     enum status st;
 
-    assert_int_equal(file_read(GPT2, &file, &bytes), OK);
+    assert_int_equal(file_read(base, &file, &bytes), OK);
     begin = strstr(file, from);
-    assert_non_null(begin);
+    if (begin == NULL)
+        fail_msg("%s has no %s", base, from);
     begin += strlen(from);
     end = strstr(begin, to);
     assert_non_null(end);
@@ -178,6 +222,12 @@ static enum status open_changed(struct tokenizer *tokenizer, const char *from, c
     free(changed);
     free(file);
     return st;
+}
+
+static enum status open_changed(struct tokenizer *tokenizer, const char *from, const char *to,
+                                const char *text)
+{
+    return open_changed_of(GPT2, tokenizer, from, to, text);
 }
 
 /* Newer files have pairs where older ones have two names in one string. */
@@ -196,7 +246,7 @@ static void reads_merges_in_both_forms(void **state)
     }
     text = json_dumps(pairs, 0);
     assert_int_equal(open_changed(&tokenizer, "\"merges\": ", "\n}\n}", text), OK);
-    check_gpt2_cases(&tokenizer);
+    check_cases(&tokenizer, GPT2_CASES);
     tokenizer_close(&tokenizer);
     free(text);
     json_decref(pairs);
@@ -250,26 +300,61 @@ static void merges_long_words_at_once(void **state)
     free(word);
 }
 
+/* Marks below a letter come before those above it, however many there are. */
+static void orders_a_million_accents_at_once(void **state)
+{
+    enum { PAIRS = 1 << 18, BYTES = 1 + 4 * PAIRS };
+    char *text = allocate(BYTES + 1, 1), *back;
+    struct tokenizer tokenizer;
+    int64_t count, bytes;
+    int32_t *ids;
+
+    (void)state;
+    text[0] = 'a';
+    for (int64_t i = 0; i < PAIRS; i++)
+        memcpy(text + 1 + 4 * i, "\xcc\x81\xcc\xa3", 4);
+    assert_int_equal(tokenizer_open(&tokenizer, "tests/golden/tokenizers/qwen2/tokenizer.json"),
+                     OK);
+    assert_int_equal(tokenizer_encode(&tokenizer, text, BYTES, &ids, &count), OK);
+    assert_int_equal(tokenizer_decode(&tokenizer, ids, count, &back, &bytes), OK);
+    assert_int_equal(bytes, BYTES);             /* U+1EA1 for the letter and its first mark */
+    assert_memory_equal(back, "\xe1\xba\xa1\xcc\xa3\xcc\xa3", 7);
+    assert_memory_equal(back + PAIRS * 2 - 1, "\xcc\xa3\xcc\x81\xcc\x81", 6);
+    free(back);
+    free(ids);
+    tokenizer_close(&tokenizer);
+    free(text);
+}
+
+static void check_refused(enum status st, struct tokenizer *tokenizer, const char *text,
+                          const char *word)
+{
+    if (st != E_FORMAT)
+        fail_msg("%s was taken", text);
+    if (strstr(refuse_reason(), word) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", refuse_reason(), word);
+    refuse_clear();
+    tokenizer_close(tokenizer);
+}
+
 static void refuses_tokenizers_of_other_kinds(void **state)
 {
     static const struct { const char *from, *to, *text, *word; } BAD[] = {
         { "\"version\": ", ",", "1.0.0", "not JSON" },
-        { "\"normalizer\": ", ",", "{\"type\": \"NFC\"}", "normalizer" },
-        { "\"pre_tokenizer\": {\n\"type\": ", ",", "\"Metaspace\"", "ByteLevel" },
-        { "\"pre_tokenizer\": {", "\n", "\"use_regex\": false,", "ByteLevel" },
+        { "\"normalizer\": ", ",", "{\"type\": \"NFKC\"}", "NFKC" },
+        { "\"pre_tokenizer\": {\n\"type\": ", ",", "\"Whitespace\"", "Whitespace" },
         { "\"add_prefix_space\": ", ",", "true", "add_prefix_space" },
         { "\"model\": {", "\n", "\"type\": \"Unigram\",", "tokenizer.model" },
-        { "\"model\": {", "\n", "\"ignore_merges\": true,", "ignore_merges" },
         { "\"dropout\": ", ",", "0.1", "dropout" },
         { "\"content\": ", ",", "\"\"", "content" },
-        { "\"lstrip\": ", ",", "true", "lstrip" },
+        { "\"single_word\": ", ",", "true", "single_word" },
         { "\"id\": ", ",", "-1", "<|endoftext|>" },
         { "\"id\": ", ",", "16777216", "<|endoftext|>" },
         { "\"id\": ", ",", "5", "has the id of another" },
         { "\"A\": ", ",", "33", "has the id of another" },
         { "\"A\": ", ",", "\"32\"", "needs an \"id\"" },
         { "\"vocab\": {\n\"", "\"", "!!", "0x21" },
-        { "\"vocab\": {\n\"", "\"", "!\\u4e16", "stands for no byte" },
+        { "\"vocab\": {\n\"", "\"", "!\\u4e16", "0x21" },
         { "\"merges\": ", "\n}\n}", "{}", "merges" },
         { "\"merges\": ", "\n}\n}", "[\"ab\"]", "number 0" },
         { "\"merges\": ", "\n}\n}", "[\"i n\", [\"a\"]]", "number 1" },
@@ -279,13 +364,83 @@ static void refuses_tokenizers_of_other_kinds(void **state)
     struct tokenizer tokenizer;
 
     (void)state;
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
+        check_refused(open_changed(&tokenizer, BAD[i].from, BAD[i].to, BAD[i].text), &tokenizer,
+                      BAD[i].text, BAD[i].word);
+}
+
+/* Of Oniguruma's expressions those that PCRE2 understands otherwise, or not at all. */
+static void refuses_patterns_that_mean_something_else(void **state)
+{
+    static const struct {
+        const char *expression, *word;
+    } BAD[] = {
+        { "\\\\d+", "an escape" },
+        { "\\\\w+", "an escape" },
+        { "[\\\\S]", "an escape" },
+        { "\\\\h", "an escape" },
+        { "\\\\p{Han}", "\\p{...}" },
+        { "\\\\p{^L}", "\\p{...}" },
+        { "\\\\pL", "\\p{...}" },
+        { ".+", ". ^ $" },
+        { "^a", ". ^ $" },
+        { "a$", ". ^ $" },
+        { "[a[bc]]", "within a class" },
+        { "[a-z&&b]", "within a class" },
+        { "[]a]", "begins with ]" },
+        { "[a", "without an end" },
+        { "(?i)a", "a group" },
+        { "(?<=a)b", "a group" },
+        { "(?i:[a-z])", "more than words" },
+        { "(?i:'st)", "may be one" },
+        { "a{,3}", "a count" },
+        { "a{2}+", "a count" },
+        { "a*", "no text" },
+        { "(a", "is none" },
+        { "a\\\\", "an escape" },
+    };
+    struct tokenizer tokenizer;
+    char *text;
+
+    (void)state;
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
-        if (open_changed(&tokenizer, BAD[i].from, BAD[i].to, BAD[i].text) != E_FORMAT)
-            fail_msg("%s %s was taken", BAD[i].from, BAD[i].text);
-        if (strstr(refuse_reason(), BAD[i].word) == NULL)
-            fail_msg("\"%s\" does not say \"%s\"", refuse_reason(), BAD[i].word);
-        refuse_clear();
-        tokenizer_close(&tokenizer);
+        assert_true(asprintf(&text, "{\"Regex\": \"%s\"}", BAD[i].expression) > 0);
+        check_refused(open_changed_of("tests/golden/tokenizers/llama3/tokenizer.json", &tokenizer,
+                                      "\"pattern\": ", ", \"behavior\"", text),
+                      &tokenizer, BAD[i].expression, BAD[i].word);
+        free(text);
+    }
+}
+
+/* Each by its name. */
+static void refuses_steps_that_are_not_known(void **state)
+{
+    static const struct { const char *kind, *from, *to, *text, *word; } BAD[] = {
+        { "llama3", "\"behavior\": ", ",", "\"Contiguous\"", "Contiguous" },
+        { "llama3", "\"pattern\": ", ", \"behavior\"", "{}", "Split" },
+        { "llama3", "\"processors\": ", "},\n\"decoder\"", "[{\"type\": \"BertProcessing\"}]",
+          "BertProcessing" },
+        { "llama3", "\"single\": ", ", \"pair\"", "[{\"Sequence\": {}}, {\"SpecialToken\": {}}]",
+          "after it" },
+        { "llama3", "\"ids\": ", ",", "[]", "<|begin_of_text|>" },
+        { "llama3", "\"decoder\": ", ",\n\"model\"", "{\"type\": \"WordPiece\"}", "WordPiece" },
+        { "mistral", "\"normalizers\": ", "},\n\"pre_tokenizer\"", "[{\"type\": \"Lowercase\"}]",
+          "Lowercase" },
+        { "gemma3", "\"pattern\": ", ", \"content\"", "{\"Regex\": \" \"}", "\"String\"" },
+        { "gemma3", "\"byte_fallback\": ", ",", "false", "byte_fallback" },
+        { "gemma3", "\"decoder\": ", ",\n\"model\"", "{\"type\": \"Fuse\"}", "\"decoder\"" },
+        { "mistral-v3", "\"split\": ", "}", "true", "Metaspace" },
+        { "mistral-v3", "\"prepend_scheme\": ", ",", "\"last\"", "prepend_scheme" },
+    };
+    struct tokenizer tokenizer;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        char base[PATH_LENGTH];
+
+        path_print(base, "tests/golden/tokenizers/%s/tokenizer.json", BAD[i].kind);
+        check_refused(open_changed_of(base, &tokenizer, BAD[i].from, BAD[i].to, BAD[i].text),
+                      &tokenizer, BAD[i].text, BAD[i].word);
     }
 }
 
@@ -368,11 +523,15 @@ int main(void)
         cmocka_unit_test(gives_the_ids_of_the_reference),
         cmocka_unit_test(gives_the_same_ids_to_a_text_that_is_cut),
         cmocka_unit_test(gives_the_ids_of_gpt2s_definition),
+        cmocka_unit_test(gives_the_ids_of_hugging_faces_library),
         cmocka_unit_test(reads_merges_in_both_forms),
         cmocka_unit_test(finds_the_longest_added_token),
         cmocka_unit_test(merges_long_words_at_once),
+        cmocka_unit_test(orders_a_million_accents_at_once),
         cmocka_unit_test(finds_the_tokenizer_of_a_checkpoint),
         cmocka_unit_test(refuses_tokenizers_of_other_kinds),
+        cmocka_unit_test(refuses_patterns_that_mean_something_else),
+        cmocka_unit_test(refuses_steps_that_are_not_known),
         cmocka_unit_test(takes_any_bytes),
         cmocka_unit_test(refuses_what_is_no_model_and_ids_it_does_not_have),
     };
