@@ -65,6 +65,19 @@ static bool says_memory(const struct suite *suite)
     return false;
 }
 
+/* Ask for the memory of a task in the way that the site wants. */
+static void add_memory(FILE *out, const struct suite *suite)
+{
+    const long long megabytes = (long long)suite->resources.memory >> 20;
+
+    if (says_memory(suite) || suite->resources.ask_memory == ASK_NOTHING)
+        return;
+    if (suite->resources.ask_memory == ASK_OF_CORE)
+        add_word(out, "--mem-per-cpu=%lldM", megabytes / suite->resources.cores);
+    else
+        add_word(out, "--mem=%lldM", megabytes);
+}
+
 /* What a task of the stage gets. */
 static void add_resources(FILE *out, const struct sbatch *sbatch, enum stage stage)
 {
@@ -75,8 +88,7 @@ static void add_resources(FILE *out, const struct sbatch *sbatch, enum stage sta
     add_word(out, "--nodes=%d", nodes.count);
     add_word(out, "--ntasks-per-node=%d", ranks);
     add_word(out, "--cpus-per-task=%d", nodes.cores / ranks);
-    if (!says_memory(suite))
-        add_word(out, "--mem=%lldM", (long long)suite->resources.memory >> 20);
+    add_memory(out, suite);
     add_word(out, "--time=%lld", (long long)suite->resources.time);
     add_options(out, suite);
 }

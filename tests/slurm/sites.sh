@@ -11,7 +11,7 @@ trap 'exit 130' INT TERM HUP
 odd="$dir/a|b
 c"
 { suite | sed "s,^run: .*,run: \"$dir/a|b\\\\nc\","
-  printf 'resources:\n  nodes: 2\n  cores: 1\n  memory: 1000MB\n  time: 10\n'; } > "$dir/odd.yaml"
+  printf 'resources:\n  nodes: 2\n  cores: 1\n  memory: 1000MB\n  ask_memory: core\n  time: 10\n'; } > "$dir/odd.yaml"
 
 is_complete() { bin/saemill status "$dir/odd.yaml" | grep -F "The release is complete."; }
 queue_is_empty() { [ -z "$(squeue -h)" ]; }
@@ -53,9 +53,23 @@ options_that_say_memory_replace_mem() {
     ! grep -e --mem= "$dir/out"
 }
 
+# asked HOW WORD: the sbatch commands have this word, and no other option for memory.
+asked() {
+    { suite; printf 'resources:\n  cores: 4\n  memory: 8GB\n  ask_memory: %s\n' "$1"; } > "$dir/ask.yaml"
+    bin/saemill submit "$dir/ask.yaml" --dry-run | grep -e --nodes=1 > "$dir/out"
+    [ "$(grep -o -e '--mem[-a-z]*=[0-9]*M' "$dir/out" | sort -u)" = "$2" ]
+}
+
+the_suite_says_how_memory_is_asked_for() {
+    asked node --mem=7629M
+    asked core --mem-per-cpu=1907M
+    asked none ''
+}
+
 cluster_up || exit 1
 try submits_from_inside_a_job
 try the_queue_knows_them_again
 try every_task_runs
 try options_that_say_memory_replace_mem
+try the_suite_says_how_memory_is_asked_for
 finish
