@@ -16,7 +16,7 @@
 # make compare-precision   bf16 and float32 training, beside a plain float64 one (6 minutes)
 # make bench-planted   how much of a planted dictionary three architectures recover (a minute)
 # make compare-plan    what plan says of the demo, beside what it takes
-# make bench-harvest   how near a harvest comes to the matrix units (5 minutes)
+# make bench-harvest   how near a harvest comes to the matrix units (5 minutes); SHAPE=llama, qwen
 # make bench-harvest-full   a checkpoint of 26 layers: time to load, peak memory (5 minutes)
 # make clean    remove what make built; runs and the demo's text stay
 #
@@ -322,9 +322,11 @@ bench-planted: $(BUILD)/tests/bench/bench_planted
 compare-plan: all $(DEMO_TEXT)
 	$(Q)$(PYTHON) tests/bench/compare_plan.py jobs/demo.yaml
 
-# The stage itself on two layers of Gemma 2 2B, beside the machine's own matrix products.
+# The stage itself on two layers of Gemma 2 2B, or SHAPE=llama or qwen, beside the machine's own
+# matrix products.
 bench-harvest: all $(BUILD)/tests/bench/bench_gemm | build/setup.check
-	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' RANKS=$(or $(RANKS),1) sh tests/bench/harvest.sh
+	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' RANKS=$(or $(RANKS),1) SHAPE='$(SHAPE)' \
+	    sh tests/bench/harvest.sh
 
 bench-harvest-full: all | build/setup.check
 	$(Q)PYTHON='$(PYTHON)' MPIRUN='$(MPIRUN)' RANKS=$(or $(RANKS),2) sh tests/bench/harvest_full.sh

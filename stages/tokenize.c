@@ -10,6 +10,7 @@
  */
 #include "base/agree.h"
 #include "base/allocate.h"
+#include "base/memory.h"
 #include "base/run.h"
 #include "base/split.h"
 #include "corpus/chat.h"
@@ -35,10 +36,6 @@ static const char HELP[] =
     "with corpus.chat \"messages\"), both also with .gz or .zst, and .h5 (ready ids: data set\n"
     "`tokens`, int32, sequences x context, BOS first).\n"
     "Files that are done are skipped.  --task N does corpus file N alone.\n";
-
-/* In a round each rank takes this many documents or ready sequences, one after another; or fewer
- * documents, if they have this much text. */
-enum { ROUND = 256, ROUND_BYTES = 1 << 24 };
 
 struct work {
     struct run       *run;
@@ -110,7 +107,7 @@ static enum status take_documents(struct work *work, struct documents *documents
                              bytes));
         taken++;
         read += bytes;
-        if (taken == ROUND || read >= ROUND_BYTES) {
+        if (taken == TOKENIZE_ROUND || read >= TOKENIZE_ROUND_BYTES) {
             taken = read = 0;
             rank++;
         }
@@ -224,7 +221,7 @@ done:
 static enum status tokenize_ids(struct work *work, struct tokens_writer *writer,
                                 const char *path, int file)
 {
-    const int64_t step = (int64_t)ROUND * work->run->size;
+    const int64_t step = (int64_t)TOKENIZE_ROUND * work->run->size;
     const double since = MPI_Wtime();
     hid_t ids = -1, set = -1;
     int64_t sequences = 0;
@@ -343,6 +340,15 @@ done:
     return st;
 }
 
+/* Collective. */
+static enum status check_memory(const struct work *work)
+{
+    const struct run *run = work->run;
+    const struct stage_memory need = tokenize_stage_memory(&work->suite, &work->corpus, run->size);
+
+    return memory_check(run->comm, need.rank + (run->rank == 0 ? need.node : 0), "tokenize");
+}
+
 int main(int argc, char **argv)
 {
     struct run run = {0};
@@ -359,6 +365,7 @@ int main(int argc, char **argv)
     TRY_ALL(run.comm, open_tokenizer(&work));
     TRY_ALL(run.comm, settle_special(&work));
     TRY(run_check_task(&run, work.corpus.files));
+    TRY(check_memory(&work));
     for (int file = 0; file < work.corpus.files; file++)
         if (run_does_task(&run, file))
             TRY(tokenize_file(&work, work.corpus.paths[file], file));

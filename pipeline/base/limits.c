@@ -3,19 +3,21 @@
 #include "base/human.h"
 #include "base/minmax.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
+#include <sys/time.h>
 #include <unistd.h>
 
-/* Generous for mpirun 4.1 and its ranks, but for the last two.  A thread takes a buffer of OpenBLAS
- * and a stack.  Measured: a training of two threads takes 465 MB of address space with those, and
- * OpenBLAS's allocator tries for ever if it cannot have them. */
+/* Generous for mpirun 4.1 and its ranks, but for the last four.  Measured: a stage without data has
+ * 172 MB of address space, and 131 MB more for each thread, a buffer of OpenBLAS.  Its threads take
+ * another buffer, for packing, and a stack. */
 enum {
     FILES_OF_MPIRUN = 64, FILES_OF_A_RANK = 8,
     FILE_BYTES = 64 << 20, SESSION_BYTES = 16 << 20,
-    THREAD_BYTES = (64 + 8) << 20,
+    STAGE_BYTES = 172000000, BUFFER_BYTES = 131000000, THREAD_BYTES = (64 + 8) << 20,
     SHARED_OF_A_RANK = 6 << 20,
 };
 
@@ -78,7 +80,9 @@ static int64_t address_space(void)
 
 enum status limits_check_address_space(int64_t bytes, int threads, const char *purpose)
 {
-    const int64_t needed = address_space() + bytes + (int64_t)threads * THREAD_BYTES;
+    const int64_t loaded = STAGE_BYTES + (int64_t)threads * BUFFER_BYTES;
+    const int64_t needed = max_int64(address_space(), loaded) + bytes
+                           + (int64_t)threads * THREAD_BYTES;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY
@@ -98,4 +102,46 @@ int64_t limits_shared(int ranks)
         return INT64_MAX;
     return max_int64(0, (int64_t)disk.f_bavail * (int64_t)disk.f_frsize
                         - (int64_t)ranks * SHARED_OF_A_RANK);
+}
+
+/* --- while the program is loaded ---------------------------------------------------- */
+
+/* OpenBLAS asks for its buffers before main() begins, and tries for ever if it cannot have them.
+ * Loading takes no such time of a processor. */
+enum { LOADING_SECONDS = 5 };
+
+static void on_time_over(int signal)
+{
+    static const char WORDS[] = "saemill: OpenBLAS gets no memory for its buffers; raise the limit "
+                                "of address space (ulimit -v), or lower OMP_NUM_THREADS\n";
+
+    (void)signal;
+    _exit(write(STDERR_FILENO, WORDS, sizeof WORDS - 1) < 0 ? E_IO : E_SPACE);
+}
+
+static void set_timer(int seconds)
+{
+    const struct itimerval timer = { .it_value.tv_sec = seconds };
+
+    signal(SIGPROF, seconds > 0 ? on_time_over : SIG_DFL);
+    setitimer(ITIMER_PROF, &timer, NULL);
+}
+
+static void before_libraries(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        set_timer(LOADING_SECONDS);
+}
+
+__attribute__((section(".preinit_array"), used))
+static void (*const BEFORE_LIBRARIES)(void) = before_libraries;
+
+__attribute__((constructor)) static void after_libraries(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        set_timer(0);
 }

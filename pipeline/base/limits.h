@@ -16,8 +16,9 @@ void limits_raise(void);
  * a file, or for want of disk for mpirun's session.  Local.  E_SPACE, E_IO. */
 enum status limits_check_ranks(int ranks);
 
-/* Refuse if the limit of address space (ulimit -v) leaves too little for `bytes` more and for the
- * buffers and stacks of `threads` threads.  Local.  E_SPACE. */
+/* Refuse if the limit of address space (ulimit -v) leaves a stage too little for `bytes` of data
+ * and for the buffers and stacks of `threads` threads: in the stage, or before it starts.  Local.
+ * E_SPACE. */
 enum status limits_check_address_space(int64_t bytes, int threads, const char *purpose);
 
 /* Bytes that `ranks` ranks of this node may share: what is free of /dev/shm, less what MPI itself

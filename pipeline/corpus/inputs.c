@@ -52,8 +52,9 @@ static enum status append_found(struct inputs *inputs, enum input_kind kind, con
             "another name", path);
     struct input *file = append(inputs, kind, path);
     file->bytes = about.st_size;
-    file->changed[0] = about.st_ctim.tv_sec;
-    file->changed[1] = about.st_ctim.tv_nsec;
+    file->state[0] = (int64_t)about.st_ino;
+    file->state[1] = about.st_ctim.tv_sec;
+    file->state[2] = about.st_ctim.tv_nsec;
 done:
     return st;
 }
@@ -93,24 +94,24 @@ static const struct input *find(const struct inputs *inputs, enum input_kind kin
 
 /* --- the record ---------------------------------------------------------------------- */
 
-/* A line of the record: kind, hash, bytes, time of change, path. */
+/* A line of the record: kind, hash, bytes, inode, time of change, path. */
 static void parse_line(struct inputs *inputs, const char *line)
 {
     unsigned long long hash;
-    long long bytes, seconds, nanoseconds;
+    long long bytes, state[3];
     char kind[16];
     int path = 0;
 
-    if (sscanf(line, "%15s %llx %lld %lld.%lld %n", kind, &hash, &bytes, &seconds, &nanoseconds,
-               &path) != 5 || path == 0)
+    if (sscanf(line, "%15s %llx %lld %lld %lld.%lld%n", kind, &hash, &bytes, &state[0], &state[1],
+               &state[2], &path) != 6 || line[path] != ' ')
         return;
     for (int k = 0; k < INPUT_KINDS; k++)
         if (strcmp(kind, KINDS[k]) == 0) {
-            struct input *file = append(inputs, (enum input_kind)k, line + path);
+            struct input *file = append(inputs, (enum input_kind)k, line + path + 1);
             file->hash = hash;
             file->bytes = bytes;
-            file->changed[0] = seconds;
-            file->changed[1] = nanoseconds;
+            for (int s = 0; s < 3; s++)
+                file->state[s] = state[s];
         }
 }
 
@@ -141,9 +142,9 @@ static char *record_text(const struct inputs *inputs)
         die("no memory for a list of files");
     for (int i = 0; i < inputs->count; i++) {
         const struct input *file = &inputs->file[i];
-        fprintf(out, "%s %016llx %lld %lld.%09lld %s\n", KINDS[file->kind],
-                (unsigned long long)file->hash, (long long)file->bytes,
-                (long long)file->changed[0], (long long)file->changed[1], file->path);
+        fprintf(out, "%s %016llx %lld %lld %lld.%09lld %s\n", KINDS[file->kind],
+                (unsigned long long)file->hash, (long long)file->bytes, (long long)file->state[0],
+                (long long)file->state[1], (long long)file->state[2], file->path);
     }
     fflush(out);
     checksum_line(line, text, (int64_t)size);
@@ -267,7 +268,7 @@ static enum status find_hashes(struct inputs *now, const struct inputs *before)
         const struct input *known = find(before, file->kind, file->path);
 
         if (known != NULL && known->bytes == file->bytes
-            && memcmp(known->changed, file->changed, sizeof file->changed) == 0)
+            && memcmp(known->state, file->state, sizeof file->state) == 0)
             file->hash = known->hash;
         else
             TRY(hash_file(file));

@@ -2,10 +2,10 @@
  *
  * Stages take these files from the paths in the suite, days after one another.  So the run folder
  * keeps a record of them, RUN/inputs, with a hash of all bytes of each, and every start compares.
- * To hash gigabytes each time would take too long: a file whose size and time of change are as
- * recorded counts as unchanged, and only another one is read again.  The record is no more than
- * that: without it the files are hashed, and what was made from others is refused by its identity
- * (corpus/identities.h).
+ * To hash gigabytes each time would take too long: a file whose size, inode and time of change
+ * (ctime, which nobody sets back) are as recorded counts as unchanged; only others are read again.
+ * The record is no more than that: without it the files are hashed, and what was made from others
+ * is refused by its identity (corpus/identities.h).
  *
  * A token shard has the number of its file in the list that corpus.files gives.  If a file
  * arrives, goes or is renamed, that list is another one, and a number means another file; so the
@@ -23,7 +23,7 @@ struct input {
     enum input_kind kind;
     char            path[PATH_LENGTH];
     int64_t         bytes;
-    int64_t         changed[2];     /* seconds and nanoseconds of its last change, as stat() says */
+    int64_t         state[3];       /* stat() says: inode, seconds and nanoseconds of last change */
     uint64_t        hash;           /* XXH3 of all bytes */
 };
 

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#define ZSTD_STATIC_LINKING_ONLY    /* ZSTD_getFrameHeader() */
 #include <zstd.h>
 #include <zstd_errors.h>
 
 enum { INPUT_BYTES = 1 << 17, WINDOW_LOG_MAX = 31 };
+enum { ORDINARY_WINDOW = 8 << 20 };     /* up to zstd -19 */
 
 struct unzstd {
     FILE         *compressed;
@@ -63,4 +65,22 @@ FILE *unzstd_open(FILE *compressed)
     from->compressed = compressed;
     return fopencookie(from, "r", (cookie_io_functions_t){ .read = read_plain,
                                                            .close = close_plain });
+}
+
+int64_t unzstd_bytes(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    char head[ZSTD_FRAMEHEADERSIZE_MAX];
+    const size_t got = file != NULL ? fread(head, 1, sizeof head, file) : 0;
+    ZSTD_frameHeader frame = {0};
+    unsigned long long window = ORDINARY_WINDOW;
+
+    if (file != NULL)
+        fclose(file);
+    if (got > 0 && ZSTD_getFrameHeader(&frame, head, got) == 0 && frame.frameType == ZSTD_frame)
+        window = frame.frameContentSize < frame.windowSize ? frame.frameContentSize
+                                                           : frame.windowSize;
+    if (window > 1ULL << WINDOW_LOG_MAX)
+        window = 1ULL << WINDOW_LOG_MAX;        /* which refuses it */
+    return (int64_t)window + 3 * ZSTD_BLOCKSIZE_MAX + INPUT_BYTES;
 }

@@ -9,8 +9,8 @@
 /* Refuse if a program is missing that a stage will start.  Local.  E_IO. */
 enum status conditions_check_programs(const struct suite *suite);
 
-/* The same, for all that `saemill run` needs on this machine: mpirun, limits of files and their
- * sizes, a folder for sessions.  Local.  E_IO, E_SPACE. */
+/* The same, for all that `saemill run` needs on this machine: mpirun, limits of files, of their
+ * sizes and of address space, a folder for sessions.  Local.  E_IO, E_SPACE. */
 enum status conditions_check(const struct suite *suite);
 
 #endif

@@ -71,11 +71,9 @@ enum status config_keys_check(const struct config_file *file)
     TRY(check_switches(file));
     json_object_foreach(file->root, key, value)
         REQUIRE(json_is_null(value) || json_object_get(file->asked, key) != NULL
-                    || config_keys_harmless(key),
-                E_FORMAT,
-                "%s has the key \"%.80s\", which is not known for "
-                "this model family, and may change what the model computes; if it certainly does "
-                "not, remove it", file->path, key);
+                || config_keys_harmless(key), E_FORMAT, "%s has the key \"%.80s\", which is not "
+                "known for this model family, and may change what the model computes; if it "
+                "certainly does not, remove it", file->path, key);
 done:
     return st;
 }

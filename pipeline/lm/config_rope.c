@@ -81,9 +81,8 @@ static enum status read_bands(struct rope *rope, const struct config_file *file,
     TRY(read_number(&rope->low, file, key, object, "low_freq_factor", 0));
     TRY(read_number(&rope->high, file, key, object, "high_freq_factor", 0));
     REQUIRE(rope->original > 0 && rope->low > 0 && rope->high > rope->low, E_FORMAT,
-            "%s: \"%s\" of "
-            "type \"llama3\" must have \"original_max_position_embeddings\", \"low_freq_factor\" "
-            "and a \"high_freq_factor\" above it", file->path, key);
+            "%s: \"%s\" of type \"llama3\" must have \"original_max_position_embeddings\", "
+            "\"low_freq_factor\" and a \"high_freq_factor\" above it", file->path, key);
 done:
     return st;
 }
@@ -179,10 +178,8 @@ static enum status add_object(struct said *all, const struct said *object,
         goto done;
     REQUIRE(!all->any
                 || (a->factor == b->factor && a->original == b->original && a->low == b->low
-                    && a->high == b->high),
-            E_FORMAT,
-            "%s: \"%s\" stretches positions in "
-            "another way than \"%s\"; they must be the same",
+                    && a->high == b->high), E_FORMAT,
+            "%s: \"%s\" stretches positions in another way than \"%s\"; they must be the same",
             file->path, keys->scaling, name);
     TRY(join(&all->rope.base, b->base, file, keys->theta, name));
     TRY(join(&all->share, object->share, file, share, name));
@@ -232,10 +229,9 @@ enum status config_rope_read(struct rope *rope, const struct config_file *file,
     *rope = said.rope;
     rope->width = (int32_t)(head_width * said.share);
     REQUIRE(rope->width > 0 && rope->width % 2 == 0, E_FORMAT,
-            "%s: RoPE turns pairs of dimensions, "
-            "but %d of a head's %d would turn; check \"head_dim\"%s%s",
-            file->path, (int)rope->width, (int)head_width, keys->share != NULL ? " and " : "",
-            keys->share != NULL ? keys->share : "");
+            "%s: RoPE turns pairs of dimensions, but %d of a head's %d would turn; check "
+            "\"head_dim\"%s%s", file->path, (int)rope->width, (int)head_width,
+            keys->share != NULL ? " and " : "", keys->share != NULL ? keys->share : "");
 done:
     return st;
 }

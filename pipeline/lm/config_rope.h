@@ -17,7 +17,7 @@ struct config_rope_keys {
     const char *scaling;    /* "rope_scaling"; NULL: these positions are never scaled by it */
     const char *kind;       /* member of "rope_parameters"; NULL: it has no kinds of layers */
     const char *share;      /* "partial_rotary_factor": the share of a head that turns; NULL: all */
-    double absent_share;
+    double absent_share;    /* of `share` */
 };
 
 /* Rotary positions of heads of this width.  Local.  E_FORMAT, with the key: no base, values that

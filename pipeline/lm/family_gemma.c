@@ -81,7 +81,7 @@ done:
 
 /* In Gemma 1 and 2. */
 static const struct config_rope_keys ALL_LAYERS = {
-    "rope_theta", 0, "rope_scaling", NULL, NULL, 1
+    .theta = "rope_theta", .scaling = "rope_scaling",
 };
 
 static enum status read_gemma1(struct lm_config *config, const struct config_file *file)
@@ -141,8 +141,10 @@ done:
 static enum status read_gemma3(struct lm_config *config, const struct config_file *file)
 {
     static const struct config_rope_keys
-        LOCAL = { "rope_local_base_freq", 1e4, NULL, "sliding_attention", NULL, 1 },
-        GLOBAL = { "rope_theta", 1e6, "rope_scaling", "full_attention", NULL, 1 };
+        LOCAL = { .theta = "rope_local_base_freq", .absent_theta = 1e4,
+                  .kind = "sliding_attention" },
+        GLOBAL = { .theta = "rope_theta", .absent_theta = 1e6, .scaling = "rope_scaling",
+                   .kind = "full_attention" };
     struct rope rope[2];
     double score_cap, logit_cap;
     int32_t period;

@@ -47,8 +47,10 @@ done:
 
 static enum status read_rope(struct lm_config *config, const struct config_file *file)
 {
-    static const struct config_rope_keys KEYS = { "rotary_emb_base", 10000, "rope_scaling", NULL,
-                                                  "rotary_pct", 0.25 };
+    static const struct config_rope_keys KEYS = {
+        .theta = "rotary_emb_base", .absent_theta = 10000, .scaling = "rope_scaling",
+        .share = "rotary_pct", .absent_share = 0.25,
+    };
     const double theta = json_number_value(config_file_get(file, "rope_theta"));
     const double share = json_number_value(config_file_get(file, "partial_rotary_factor"));
     struct rope rope;

@@ -53,7 +53,9 @@ done:
     return st;
 }
 
-static const struct config_rope_keys ROPE = { "rope_theta", 10000, "rope_scaling", NULL, NULL, 1 };
+static const struct config_rope_keys ROPE = {
+    .theta = "rope_theta", .absent_theta = 10000, .scaling = "rope_scaling",
+};
 
 static enum status read_llama(struct lm_config *config, const struct config_file *file)
 {
@@ -102,9 +104,8 @@ static enum status read_qwen_windows(struct lm_config *config, const struct conf
         TRY(config_shape_is_local(&local, file, layer, config->layers,
                                   window > 0 && layer >= first));
         REQUIRE(!local || window > 0, E_FORMAT,
-                "%s: \"layer_types\" has windows, but "
-                "\"use_sliding_window\" or \"sliding_window\" says that there are none",
-                file->path);
+                "%s: \"layer_types\" has windows, but \"use_sliding_window\" or "
+                "\"sliding_window\" says that there are none", file->path);
         config->window[layer] = local ? window : 0;
     }
 done:

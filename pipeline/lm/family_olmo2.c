@@ -8,8 +8,9 @@ static enum status read_config(struct lm_config *config, const struct config_fil
     static const struct config_shape ABSENT = {
         .kv_heads = CONFIG_SHAPE_DERIVED, .head_width = CONFIG_SHAPE_DERIVED, .epsilon = 1e-5,
     };
-    static const struct config_rope_keys ROPE = { "rope_theta", 10000, "rope_scaling", NULL, NULL,
-                                                  1 };
+    static const struct config_rope_keys ROPE = {
+        .theta = "rope_theta", .absent_theta = 10000, .scaling = "rope_scaling",
+    };
     enum status st;
 
     TRY(family_llama_config(config, file, &ABSENT, &ROPE));

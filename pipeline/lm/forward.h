@@ -49,7 +49,7 @@ struct forward {
     int32_t    width;
     /* Buffers, for `most` sequences. */
     int64_t    most;
-    float     *residual;        /* [rows, width of the model] the stream as the site sees it */
+    float     *residual;        /* [rows, width of the model] the stream, and all added so far */
     float     *normed;          /* [rows, width of the model] */
     float     *branch;          /* [rows, width of the model] what attention or MLP adds */
     float     *qkv;             /* [rows, (heads + 2 kv_heads) * head_width] */

@@ -1,14 +1,18 @@
-/* bench_gemm -- how fast does this machine multiply the matrices of Gemma 2 2B?
+/* bench_gemm -- how fast does this machine multiply the matrices of a model?
  *
- *   mpirun -n RANKS build/tests/bench/bench_gemm SECONDS
+ *   mpirun -n RANKS build/tests/bench/bench_gemm SECONDS WIDTH HEADS KV MLP
  *
- * The products of one layer, nothing else: weights packed, inputs in the precision of the
- * product, for SECONDS in each precision on every rank at once.  Printed: GFLOP/s of all ranks
- * together; 0 for bf16 where the build or the CPU has no such product.
+ * WIDTH is that of the residual stream, HEADS and KV of all heads' queries and keys, MLP of the
+ * hidden layer: 2304 2048 1024 9216 in Gemma 2 2B.
+ *
+ * The products of one layer, nothing else: weights packed, inputs in the precision of the product,
+ * for SECONDS in each precision on every rank at once.  Printed: GFLOP/s of all ranks together; 0
+ * for bf16 where the build or the CPU has no such product.
  */
 #include "base/allocate.h"
 #include "base/comm.h"
 #include "base/die.h"
+#include "base/minmax.h"
 #include "kernels/bf16.h"
 #include "kernels/product.h"
 
@@ -16,14 +20,30 @@
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { ROWS = 2048, SHAPES = 4, MOST_INPUTS = 9216, MOST_OUTPUTS = 18432, MOST = 18432 * 2304 };
+enum { ROWS = 2048, SHAPES = 4 };
 
 /* Outputs and inputs: queries, keys and values; attention's output; gates and ups; the MLP's
  * output. */
-static const int SHAPE[SHAPES][2] = {
-    { 4096, 2304 }, { 2304, 2048 }, { 18432, 2304 }, { 2304, 9216 },
-};
+static int shapes[SHAPES][2];
+
+/* The largest of them, and of their products. */
+static int64_t most_inputs, most_outputs, most;
+
+static void take_shape(int width, int heads, int kv, int mlp)
+{
+    const int shape[SHAPES][2] = {
+        { heads + 2 * kv, width }, { width, heads }, { 2 * mlp, width }, { width, mlp },
+    };
+
+    memcpy(shapes, shape, sizeof shape);
+    for (int s = 0; s < SHAPES; s++) {
+        most_outputs = max_int64(most_outputs, shape[s][0]);
+        most_inputs = max_int64(most_inputs, shape[s][1]);
+        most = max_int64(most, (int64_t)shape[s][0] * shape[s][1]);
+    }
+}
 
 /* Numbers in (-1, 1), with full mantissas. */
 static void fill(float *values, int64_t n)
@@ -57,7 +77,7 @@ static double rate(void (*multiply)(void *, int), void *operands, double seconds
         }
         for (int s = 0; s < SHAPES; s++) {
             multiply(operands, s);
-            work += 2.0 * ROWS * SHAPE[s][0] * SHAPE[s][1];
+            work += 2.0 * ROWS * shapes[s][0] * shapes[s][1];
         }
         now = turn == 0 ? start : omp_get_wtime();
     }
@@ -72,8 +92,8 @@ static void multiply_floats(void *operands, int s)
 {
     const struct floats *f = operands;
 
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, ROWS, SHAPE[s][0], SHAPE[s][1], 1, f->x,
-                SHAPE[s][1], f->w, SHAPE[s][1], 0, f->y, SHAPE[s][0]);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, ROWS, shapes[s][0], shapes[s][1], 1, f->x,
+                shapes[s][1], f->w, shapes[s][1], 0, f->y, shapes[s][0]);
 }
 
 struct halves {
@@ -92,13 +112,13 @@ static void multiply_halves(void *operands, int s)
 
 static double rate_of_halves(const struct floats *f, double seconds)
 {
-    struct halves h = { .y = f->y, .x = rounded(f->x, ROWS * MOST_INPUTS) };
-    uint16_t *w = rounded(f->w, MOST);
+    struct halves h = { .y = f->y, .x = rounded(f->x, ROWS * most_inputs) };
+    uint16_t *w = rounded(f->w, most);
 
     for (int s = 0; s < SHAPES; s++) {
-        h.product[s] = product_make(ROWS, SHAPE[s][0], SHAPE[s][1], false);
+        h.product[s] = product_make(ROWS, shapes[s][0], shapes[s][1], false);
         h.packed[s] = aligned_alloc(64, (size_t)(product_bytes(h.product[s]) + 63) / 64 * 64);
-        product_pack(h.product[s], h.packed[s], w, PRECISION_BF16, SHAPE[s][1], 1);
+        product_pack(h.product[s], h.packed[s], w, PRECISION_BF16, shapes[s][1], 1);
     }
     const double result = rate(multiply_halves, &h, seconds);
     for (int s = 0; s < SHAPES; s++) {
@@ -117,13 +137,14 @@ int main(int argc, char **argv)
 
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    if (argc != 2)
-        die("usage: bench_gemm SECONDS");
-    struct floats f = { .y = allocate(ROWS * MOST_OUTPUTS, sizeof *f.y),
-                        .x = allocate(ROWS * MOST_INPUTS, sizeof *f.x),
-                        .w = allocate(MOST, sizeof *f.w) };
-    fill(f.x, ROWS * MOST_INPUTS);
-    fill(f.w, MOST);
+    if (argc != 6)
+        die("usage: bench_gemm SECONDS WIDTH HEADS KV MLP");
+    take_shape(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
+    struct floats f = { .y = allocate(ROWS * most_outputs, sizeof *f.y),
+                        .x = allocate(ROWS * most_inputs, sizeof *f.x),
+                        .w = allocate(most, sizeof *f.w) };
+    fill(f.x, ROWS * most_inputs);
+    fill(f.w, most);
     if (product_offered())
         rates[0] = rate_of_halves(&f, atof(argv[1]));
     rates[1] = rate(multiply_floats, &f, atof(argv[1]));

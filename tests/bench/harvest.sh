@@ -1,10 +1,10 @@
 #!/bin/sh
 # How near does a harvest come to the machine's own matrix products?
 #
-#   make bench-harvest [RANKS=1]
+#   make bench-harvest [RANKS=1] [SHAPE=gemma]
 #
-# Two layers of Gemma 2 2B with random weights, all four sites of both, through the stage
-# itself, files included.  First the values are checked against NumPy.  Then three times in turn:
+# Two layers of Gemma 2 2B (SHAPE=gemma), Llama 3.2 3B (llama) or Qwen3 4B (qwen) with random
+# weights, all four sites of both, through the stage itself, files included.  First the values are checked against NumPy.  Then three times in turn:
 # the products alone, the harvest in bf16, the products, the harvest in f32, the products.
 # A ratio is the harvest's useful operations per second over those of the products before and
 # after it; of three rounds the median counts.  In the end half of the tokens, with one site and
@@ -12,6 +12,7 @@
 set -eu
 dir=build/bench_harvest.run
 ranks=${RANKS:-1}
+shape=${SHAPE:-gemma}
 cores=$(nproc)
 rounds=3
 export HDF5_PLUGIN_PATH=lib
@@ -46,7 +47,11 @@ check() {
     "$PYTHON" tests/bench/check_harvest.py "$dir/model" "$dir/$1/harvest/00000" "$2"
 }
 
-"$PYTHON" tests/bench/random_gemma.py "$dir/model" --layers 2 --vocabulary 4096
+"$PYTHON" tests/bench/random_model.py "$dir/model" --shape "$shape" --layers 2 --vocabulary 4096
+widths=$("$PYTHON" -c 'import json, sys
+c = json.load(open(sys.argv[1]))
+print(c["hidden_size"], c["num_attention_heads"] * c["head_dim"],
+      c["num_key_value_heads"] * c["head_dim"], c["intermediate_size"])' "$dir/model/config.json")
 "$PYTHON" - "$dir/ids.h5" << END
 import h5py, numpy, sys
 ids = numpy.random.default_rng(2).integers(4, 4096, (64, 1024), numpy.int32)
@@ -59,7 +64,8 @@ echo "bf16 against NumPy in float64:"
 check bf16 0.02
 
 gemm() {
-    $MPIRUN -n "$ranks" build/tests/bench/bench_gemm 3 | tee -a "$dir/log"
+    # shellcheck disable=SC2086
+    $MPIRUN -n "$ranks" build/tests/bench/bench_gemm 3 $widths | tee -a "$dir/log"
 }
 
 : > "$dir/log"

@@ -24,7 +24,7 @@ h5py.File(sys.argv[1], "w")["tokens"] = ids' "$dir/ids.h5"
 # harvest LAYERS
 harvest() {
     rm -rf "$dir/model" "$dir/run"
-    "$PYTHON" tests/bench/random_gemma.py "$dir/model" --layers "$1"
+    "$PYTHON" tests/bench/random_model.py "$dir/model" --layers "$1"
     cat << END > "$dir/suite.yaml"
 name: bench
 run: $dir/run

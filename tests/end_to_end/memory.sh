@@ -11,7 +11,7 @@ takes_what_it_says() {
 
 # One small layer, and long blocks: three shards of a block for each rank.  All sites, so that each
 # room for rows is used by the widest of them.
-"$PYTHON" tests/bench/random_gemma.py "$dir/model" --layers 1 --vocabulary 8192 --width 512 \
+"$PYTHON" tests/bench/random_model.py "$dir/model" --layers 1 --vocabulary 8192 --width 512 \
     --heads 2 --kv-heads 1 --head-width 128 --mlp-width 1024
 "$PYTHON" -c 'import h5py, numpy, sys
 ids = numpy.random.default_rng(1).integers(4, 8192, (768, 256), "i4")

@@ -63,7 +63,7 @@ is_found() {
 # Everything fits together, but one score is better than it was.
 notices_a_wrong_score() {
     mkdir "$dir/scored"
-    cp -r "$dir/run/tokens" "$dir/scored"
+    cp -r "$dir/run/tokens" "$dir/run/inputs" "$dir/scored"
     is_found "$dir/scored/release" score:mse:0.5 ' says mse 0.5'
 }
 

@@ -334,7 +334,7 @@ def inputs(scene):
     """The files that a stage may read, by kind."""
     found = [path for folder in READS.get(scene.name, ())
              for path in strikes.files(os.path.join(scene.run, folder))
-             if os.path.getsize(path) > 0 and not path.endswith((".md", ".tsv"))]
+             if os.path.getsize(path) > 0 and not path.endswith(".md")]
     kinds = collections.defaultdict(list)
     for path in sorted(found):
         kinds[kind_of(path)].append(path)

@@ -3,11 +3,15 @@
 # take a file by its place in the list.
 . tests/lib.sh
 
-# changed WORD...: tokenize and harvest refuse, in one sentence with all the words.
+# changed WORD...: tokenize, harvest and the driver refuse, in one sentence with all the words.
 changed() {
     for stage in tokenize harvest; do
         if stage 1 $stage "$dir/suite.yaml" > "$dir/out" 2> "$dir/all"; then return 1; fi
         grep "^saemill-$stage: " "$dir/all" > "$dir/err"
+        refusal "$@"
+    done
+    for command in plan status "submit --dry-run"; do
+        if bin/saemill $command "$dir/suite.yaml" > "$dir/out" 2> "$dir/err"; then return 1; fi
         refusal "$@"
     done
 }
@@ -37,7 +41,7 @@ files_that_are_exchanged() {
     mv "$dir/own/1.jsonl" "$dir/away"
     mv "$dir/own/2.jsonl" "$dir/own/1.jsonl"
     mv "$dir/away" "$dir/own/2.jsonl"
-    changed tokens/00000.h5 "$dir/own/1.jsonl, which has changed since"
+    changed "$dir/own/1.jsonl has changed since" "tokens/00000.h5 was made from it"
     mv "$dir/own/1.jsonl" "$dir/away"
     mv "$dir/own/2.jsonl" "$dir/own/1.jsonl"
     mv "$dir/away" "$dir/own/2.jsonl"

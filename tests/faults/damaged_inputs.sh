@@ -114,6 +114,18 @@ refuses_ids_beyond_the_vocabulary() {
     refused "$dir/wrong.yaml" "$dir/ids.h5" -1
 }
 
+# Of a text that is read as a whole.
+refuses_to_tokenize_without_memory() {
+    afresh
+    documents 40000 > "$dir/text/2.txt"
+    sed "s|files: .*|files: [$dir/text/2.txt, $dir/text/0.jsonl]|" "$dir/suite.yaml" > "$dir/wrong.yaml"
+    bin/saemill plan "$dir/wrong.yaml" | grep "^  tokenize .* 29[0-9] MB "
+    export SLURM_MEM_PER_NODE=400
+    without_room tokenize "$dir/wrong.yaml" "$dir/run/tokens" 'tokenize needs 5' memory '419 MB'
+    unset SLURM_MEM_PER_NODE
+    rm "$dir/text/2.txt"
+}
+
 # 84 MB are less than the programs alone need.
 refuses_a_harvest_without_memory() {
     afresh
@@ -144,6 +156,7 @@ try refuses_a_layer_the_model_does_not_have
 try refuses_a_site_that_does_not_exist
 try refuses_sequences_longer_than_the_model_knows
 try refuses_ids_beyond_the_vocabulary
+try refuses_to_tokenize_without_memory
 try refuses_a_harvest_without_memory
 try refuses_text_that_is_not_json
 finish

@@ -166,6 +166,12 @@ soft_limits_are_raised() {
 address_space_is_a_limit() {
     [ -e "$dir/run/shuffle" ]
     rm -rf "$dir/run/train" "$dir/run/evaluate" "$dir/run/release"
+    refused_as 6 "OpenBLAS gets no memory for its buffers" \
+        prlimit --as=180000000 bin/saemill plan "$dir/suite.yaml"
+    prlimit --as=400000000 bin/saemill plan "$dir/suite.yaml" \
+        | grep "^Cannot run here: [a-z]* needs .* of address space in each rank of 1 thread"
+    refused_as 6 "of address space in each rank of 1 thread" \
+        prlimit --as=400000000 bin/saemill run "$dir/suite.yaml"
     refused_as 6 "of address space in each rank of 2 threads" \
         env OMP_NUM_THREADS=2 prlimit --as=440000000 bin/saemill-train "$dir/suite.yaml"
     OMP_NUM_THREADS=2 timeout -s KILL "$hung" \

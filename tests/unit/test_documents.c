@@ -1,6 +1,7 @@
 /* documents_next(): every kind of corpus file, and what is wrong with some. */
 #include "corpus/corpus.h"
 #include "corpus/documents.h"
+#include "corpus/unzstd.h"
 #include "tests/unit/scratch.h"
 
 #include <unistd.h>
@@ -350,7 +351,18 @@ static void reads_zstd_of_the_longest_window(void **state)
     frame[5] = (char)0xa8;     /* RFC 8878, window descriptor: (31 - 10) << 3 */
     assert_int_equal(read_all(put("long.jsonl.zst", frame, out.pos), joined), OK);
     assert_string_equal(joined, WANT);
+    assert_true(unzstd_bytes(put("long.jsonl.zst", frame, out.pos)) > (int64_t)1 << 31);
     ZSTD_freeCCtx(context);
+}
+
+/* Its window is no longer than the text. */
+static void knows_that_a_short_zstd_file_takes_little(void **state)
+{
+    char frame[500];
+    const size_t n = ZSTD_compress(frame, sizeof frame, LINES, sizeof LINES - 1, 3);
+
+    (void)state;
+    assert_true(unzstd_bytes(put("short.jsonl.zst", frame, n)) < 1 << 20);
 }
 
 /* A name with signs of a wildcard is first of all a name. */
@@ -413,6 +425,7 @@ int main(void)
         cmocka_unit_test(drops_byte_order_marks),
         cmocka_unit_test(refuses_files_that_are_no_text),
         cmocka_unit_test(reads_zstd_of_the_longest_window),
+        cmocka_unit_test(knows_that_a_short_zstd_file_takes_little),
         cmocka_unit_test(finds_a_file_of_that_very_name),
         cmocka_unit_test(lists_a_corpus_in_order),
     };
