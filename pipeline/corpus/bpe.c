@@ -90,7 +90,7 @@ static void add_word(struct encoding *to, const char *word, int64_t bytes)
 /* Cut a piece by split number `number` and those after it. */
 static enum status add_piece(struct encoding *to, int number, const char *text, int64_t bytes)
 {
-    const struct bpe_split *split = &to->bpe->splits[number];
+    const struct bpe_split *split;
     int64_t done = 0, begin, end;       /* `done` bytes are cut */
     bool found, before = false;         /* is a match right before? */
     enum status st;
@@ -99,6 +99,7 @@ static enum status add_piece(struct encoding *to, int number, const char *text, 
         add_word(to, text, bytes);
         return OK;
     }
+    split = &to->bpe->splits[number];
     for (;;) {
         TRY(pattern_find(&split->pattern, text, bytes, done, &found, &begin, &end));
         if (!found)

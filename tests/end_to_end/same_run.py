@@ -4,8 +4,8 @@
 
 HDF5 files must have the same data sets and attributes, of the same type, shape and bytes;
 their padding may differ.  Every other file must have the same bytes, but what was said
-meanwhile (lock, logs/) does not count.  What differs is printed; the exit status is the
-verdict.
+meanwhile (lock, logs/) does not count, nor when the inputs were changed (inputs).  What differs is
+printed; the exit status is the verdict.
 """
 import os
 import sys
@@ -59,7 +59,7 @@ def difference(one, other):
 def files(folder):
     return {os.path.relpath(os.path.join(place, name), folder)
             for place, _, names in os.walk(folder) for name in names
-            if name != "lock" and os.path.relpath(place, folder) != "logs"}
+            if name not in ("lock", "inputs") and os.path.relpath(place, folder) != "logs"}
 
 
 def main(one, other):

@@ -54,6 +54,14 @@ refuses_a_weight_that_is_not_a_number() {
 
 # From several files the model is the same; not so without one of them, or when the index
 # names a tensor that is not there.
+# The hash of the rows of each file of the harvest $1, on standard output.
+hashes() {
+    "$PYTHON" -c 'import glob, h5py, sys
+for path in sorted(glob.glob(sys.argv[1] + "/*/*.h5")):
+    print(path[len(sys.argv[1]):], h5py.File(path).attrs["hash"])' "$1"
+}
+
+# The same rows; but to other files they are tied by another identity.
 takes_a_checkpoint_in_several_files() {
     whole_model
     stage 2 tokenize "$dir/damaged.yaml"
@@ -61,7 +69,9 @@ takes_a_checkpoint_in_several_files() {
     mv "$dir/run/harvest" "$dir/whole"
     "$PYTHON" tests/faults/damage.py shards "$dir/model/model.safetensors"
     stage 2 harvest "$dir/damaged.yaml"
-    same_run "$dir/whole" "$dir/run/harvest"
+    hashes "$dir/whole" > "$dir/wanted"
+    [ -s "$dir/wanted" ]
+    hashes "$dir/run/harvest" | cmp - "$dir/wanted"
 }
 
 refuses_a_lost_file_of_a_checkpoint() {
