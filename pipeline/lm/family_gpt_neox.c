@@ -59,7 +59,7 @@ static enum status read_rope(struct lm_config *config, const struct config_file 
     TRY(config_rope_read(&rope, file, &KEYS, config->head_width));
     TRY(check_newer_name(file, "rope_theta", KEYS.theta, theta == rope.base));
     TRY(check_newer_name(file, "partial_rotary_factor", KEYS.share,
-                         (int32_t)(config->head_width * share) == rope.width));
+                         floor(config->head_width * share) == rope.width));
     for (int layer = 0; layer < config->layers; layer++)
         config->rope[layer] = rope;
 done:

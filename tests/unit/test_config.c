@@ -367,6 +367,7 @@ static void reads_newer_rotary_positions_of_all_families(void **state)
     assert_int_equal(c.rope[0].width, 12);
     check_patch_refused("gpt-neox", "{\"rope_theta\": 500}", "rope_theta");
     check_patch_refused("gpt-neox", "{\"partial_rotary_factor\": 1}", "partial_rotary_factor");
+    check_patch_refused("gpt-neox", "{\"partial_rotary_factor\": 1e30}", "partial_rotary_factor");
     check_patch_refused("gpt-neox", "{\"rotary_pct\": 0.05}", "rotary_pct");
     check_patch_refused("gpt-neox", "{\"rope_parameters\": {\"partial_rotary_factor\": 1}}",
                         "rotary_pct");
