@@ -98,11 +98,17 @@ static void says_that_gnuplot_is_missing(void **state)
     free(path);
 }
 
-/* With its checksum. */
-static void write_log(const char *text)
-{
-    char line[CHECKSUM_LINE], whole[32768 + CHECKSUM_LINE];
+static const struct identity OF_THE_LOG = { .place = "train/res.01/w64-t5", .hash = 0x5ae,
+                                            .suite = "", .until = "saes" };
 
+/* With its identity and checksum, as steplog_publish() ends it. */
+static void write_log(const char *steps)
+{
+    static char text[32768], whole[32768 + CHECKSUM_LINE];
+    char line[CHECKSUM_LINE];
+
+    snprintf(text, sizeof text, "%s# identity %016llx %s\n", steps,
+             (unsigned long long)OF_THE_LOG.hash, OF_THE_LOG.place);
     checksum_line(line, text, (int64_t)strlen(text));
     snprintf(whole, sizeof whole, "%s%s", text, line);
     assert_int_equal(file_write(LOG, whole, (int64_t)strlen(whole)), OK);
@@ -119,7 +125,7 @@ static void thins_out_a_training_log(void **state)
     for (int s = 0; s < 480; s++)
         at += sprintf(text + at, "%d\t%d\t%d\t%d\t1e-1\t0.5\n", s, 7, 100 * (s + 1), s % 3);
     write_log(text);
-    assert_int_equal(curves_read(&curve, LOG), OK);
+    assert_int_equal(curves_read(&curve, LOG, &OF_THE_LOG), OK);
     assert_int_equal(curve.points, 160);
     for (int p = 0; p < 160; p++) {
         assert_true(curve.column[CURVE_ROWS][p] == 300 * (p + 1));
@@ -135,7 +141,7 @@ static void assert_log_refused(const char *text, const char *words)
     static struct curve curve;
 
     write_log(text);
-    assert_int_equal(curves_read(&curve, LOG), E_FORMAT);
+    assert_int_equal(curves_read(&curve, LOG, &OF_THE_LOG), E_FORMAT);
     assert_non_null(strstr(refuse_reason(), LOG));
     assert_non_null(strstr(refuse_reason(), words));
     refuse_clear();
@@ -144,10 +150,24 @@ static void assert_log_refused(const char *text, const char *words)
 static void refuses_other_logs(void **state)
 {
     (void)state;
-    assert_log_refused("", "no column 'rows'");
+    assert_log_refused("\n", "no column 'rows'");
     assert_log_refused("rows\tloss\tfvu\tl0\n1\t2\t3\t4\n", "no column 'dead'");
     assert_log_refused("rows\tloss\tfvu\tl0\tdead\n1\t2\t3\t4\n", "line 2 is cut short");
     assert_log_refused("rows\tloss\tfvu\tl0\tdead\n1\t2\tx\t4\t5\n", "line 2 has 'x'");
+}
+
+static void refuses_the_log_of_another(void **state)
+{
+    struct identity other = OF_THE_LOG;
+    static struct curve curve;
+
+    (void)state;
+    write_log("rows\tloss\tfvu\tl0\tdead\n1\t2\t3\t4\t5\n");
+    assert_int_equal(curves_read(&curve, LOG, &other), OK);
+    other.hash++;
+    assert_int_equal(curves_read(&curve, LOG, &other), E_USAGE);
+    assert_non_null(strstr(refuse_reason(), LOG));
+    refuse_clear();
 }
 
 static int make_scratch(void **state)
@@ -171,6 +191,7 @@ int main(void)
         cmocka_unit_test(says_that_gnuplot_is_missing),
         cmocka_unit_test(thins_out_a_training_log),
         cmocka_unit_test(refuses_other_logs),
+        cmocka_unit_test(refuses_the_log_of_another),
     };
 
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
