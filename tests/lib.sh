@@ -187,10 +187,11 @@ same_run() {
 }
 
 # Name, place on disk and time of every complete file of the run.  Not of checkpoints, which
-# come and go, and of training logs, which belong to the autoencoder that is published later.
+# come and go, of training logs, which belong to the autoencoder that is published later, and of
+# files to be renamed (suite/ownership.h).
 complete() {
-    find "$dir/run" \( -name '*.part' -o -name logs \) -prune -o -type f ! -name lock ! -name '*.checkpoint*.h5' \
-        ! -name '*.tsv' -printf '%p %i %T@\n' | sort
+    find "$dir/run" \( -name '*.part' -o -name logs \) -prune -o -type f ! -name lock \
+        ! -name '*.checkpoint*.h5' ! -name '*.tsv' ! -name '*.claim-*' -printf '%p %i %T@\n' | sort
 }
 
 # Fails unless the files that complete() listed in $1 are still there, untouched.

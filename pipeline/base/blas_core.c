@@ -15,9 +15,10 @@ static const char *better_core(void)
     if (getenv(CHOICE) != NULL || strcmp(openblas_get_corename(), "Prescott") != 0)
         return NULL;
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("x86-64-v4"))
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
+        && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
         return "SkylakeX";
-    return __builtin_cpu_supports("x86-64-v3") ? "Haswell" : NULL;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? "Haswell" : NULL;
 }
 
 void blas_core_settle(char **argv)

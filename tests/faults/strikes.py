@@ -104,7 +104,7 @@ def complete(found):
     return {path: what for path, what in found.items()
             if ".part" not in path and ".checkpoint" not in path
             and not path.endswith((".tsv", "/lock")) and "/logs/" not in path
-            and not re.search(r"/suite\.yaml\.\d+$", path)}
+            and not re.search(r"\.claim-\d+$", path)}
 
 
 def remove_all_but(kept, folder):
