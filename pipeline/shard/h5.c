@@ -79,7 +79,8 @@ static herr_t keep_told(unsigned depth, const H5E_error2_t *error, void *context
     }
     told->full |= strstr(text, "No space left") || strstr(text, "NO_SPACE")
                   || strstr(text, "quota");
-    told->unreadable |= strstr(text, strerror(EIO)) != NULL;
+    told->unreadable |= strstr(text, strerror(EIO)) != NULL
+                        || strstr(text, strerror(EINTR)) != NULL;
     told->no_memory |= strstr(text, "memory allocation failed") != NULL;
     return 0;
 }
