@@ -299,8 +299,8 @@ done:
     return st;
 }
 
-/* Sequences begin with the id that the tokenizer's post-processor puts first, or else that of
- * config.json.  Local. */
+/* Sequences begin with the id that the tokenizer's post-processor puts first, or else with BOS of
+ * config.json, or else with EOS, which such models (OLMo 2) had between documents.  Local. */
 static enum status settle_special(struct work *work)
 {
     struct special_tokens *special = &work->special;
@@ -308,9 +308,11 @@ static enum status settle_special(struct work *work)
 
     if (work->tokenizer.kind != NULL && work->tokenizer.bos >= 0)
         special->bos = work->tokenizer.bos;
-    REQUIRE(special->bos >= 0, E_FORMAT, "%s/config.json has no \"bos_token_id\", the id that "
-            "every sequence must begin with, and the tokenizer names none; add it",
-            work->suite.model.path);
+    if (special->bos < 0)
+        special->bos = special->eos;
+    REQUIRE(special->bos >= 0, E_FORMAT, "%s/config.json has neither \"bos_token_id\" nor "
+            "\"eos_token_id\", one of which every sequence must begin with, and the tokenizer "
+            "names none; add it", work->suite.model.path);
     if (special->pad < 0)
         special->pad = special->eos >= 0 ? special->eos : special->bos;
 done:

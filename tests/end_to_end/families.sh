@@ -67,6 +67,18 @@ random_suite() {
         -e 's|tokens: 4096|tokens: 1024|' -e 's|sites: \[attn\]$|sites: [mlp_in]\n    target: mlp|'
 }
 
+# It names no BOS, so sequences of text begin with EOS, 407.
+olmo_2_begins_with_eos() {
+    cp -r tests/golden/olmo2-random "$dir/olmo2-text"
+    cp tests/golden/tokenizers/olmo2/tokenizer.json "$dir/olmo2-text"
+    suite | sed -e "s|path: .*|path: $dir/olmo2-text|" -e "s|^run: .*|run: $dir/olmo2-read|" \
+        -e 's|context: .*|context: 48|' > "$dir/olmo2-text.yaml"
+    stage 1 tokenize "$dir/olmo2-text.yaml"
+    HDF5_PLUGIN_PATH=lib "$PYTHON" -c "import h5py
+ids = h5py.File('$dir/olmo2-read/tokens/00000.h5')['train/ids'][:]
+assert (ids[:, 0] == 407).all() and (ids[:, 1] != 407).any()"
+}
+
 # Harvested on 3, 2 and 1 ranks, on 1 thread and 2.
 has_the_same_bits_on_any_number_of_ranks() {
     for ranks in 3 2 1; do
@@ -113,4 +125,5 @@ for family in llama_3 mistral qwen_2 qwen_3 gpt_neox olmo_2 phi_3; do
     try ${family}_goes_all_the_way
 done
 try olmo_2_has_no_norm_to_name
+try olmo_2_begins_with_eos
 finish

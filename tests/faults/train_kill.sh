@@ -60,7 +60,8 @@ goes_on_after_twenty_kills() {
 # The log has the steps 0, 1, 2, ..., 319, then the checksum of these lines.
 has_a_log_without_gap_or_repetition() {
     for log in "$dir"/run/train/res.02/*.tsv; do
-        head -n -1 "$log" | awk 'NR > 1 && $1 != NR - 2 { exit 1 } END { exit NR != 321 }'
+        head -n -2 "$log" | awk 'NR > 1 && $1 != NR - 2 { exit 1 } END { exit NR != 321 }'
+        tail -n 2 "$log" | grep "^# identity [0-9a-f]\{16\} train/res.02/$(basename "$log" .tsv)\$"
         [ "$(tail -n 1 "$log")" = "# SHA-256 $(head -n -1 "$log" | sha256sum | cut -d' ' -f1)" ]
     done
 }
