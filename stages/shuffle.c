@@ -33,7 +33,7 @@ struct work {
     struct run   *run;
     struct suite  suite;
     struct tasks  tasks;
-    struct selection selection;     /* of which the harvest was made */
+    struct selection selection;     /* the sequences of the harvest */
     int64_t       shards;           /* of harvest */
     int64_t       rows;             /* moved by this run */
     struct reorder_rows memory;     /* for those of a stream */

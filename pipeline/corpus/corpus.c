@@ -11,15 +11,24 @@ bool corpus_is_ids(const char *path)
     return path_ends(path, ".h5");
 }
 
-static bool is_text(const char *path)
+bool corpus_is_compressed(const char *path)
 {
-    static const char *const ENDS[] = { ".txt", ".txt.gz", ".txt.zst", ".jsonl", ".jsonl.gz",
-                                        ".jsonl.zst", ".json.gz" };
-    bool text = false;
+    return path_ends(path, ".zst") || path_ends(path, ".gz");
+}
+
+bool corpus_is_text(const char *path)
+{
+    return path_ends(path, ".txt") || path_ends(path, ".txt.gz") || path_ends(path, ".txt.zst");
+}
+
+static bool is_lines(const char *path)
+{
+    static const char *const ENDS[] = { ".jsonl", ".jsonl.gz", ".jsonl.zst", ".json.gz" };
+    bool lines = false;
 
     for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++)
-        text = text || path_ends(path, ENDS[i]);
-    return text;
+        lines = lines || path_ends(path, ENDS[i]);
+    return lines;
 }
 
 static enum status add_file(struct corpus *corpus, const char *path)
@@ -27,12 +36,18 @@ static enum status add_file(struct corpus *corpus, const char *path)
     struct stat found;
     enum status st = OK;
 
-    REQUIRE(strlen(path) <= PATH_LONGEST, E_USAGE, "corpus file %.60s... has a path of %zu bytes, "
-            "but may have at most %d", path, strlen(path), PATH_LONGEST);
-    REQUIRE(is_text(path) || corpus_is_ids(path), E_USAGE, "corpus file %s: a corpus is made of "
-            ".txt and .jsonl files, which may be compressed (.zst, .gz), and of .h5 files", path);
-    REQUIRE(stat(path, &found) != 0 || !S_ISDIR(found.st_mode), E_USAGE, "corpus file %s is a "
-            "folder; name the files in it, as in %s/*.jsonl", path, path);
+    REQUIRE(strlen(path) <= PATH_LONGEST, E_USAGE,
+            "corpus file %.60s... has a path of %zu bytes, "
+            "but may have at most %d",
+            path, strlen(path), PATH_LONGEST);
+    REQUIRE(corpus_is_text(path) || is_lines(path) || corpus_is_ids(path), E_USAGE,
+            "corpus file %s: a corpus is made of "
+            ".txt and .jsonl files, which may be compressed (.zst, .gz), and of .h5 files",
+            path);
+    REQUIRE(stat(path, &found) != 0 || !S_ISDIR(found.st_mode), E_USAGE,
+            "corpus file %s is a "
+            "folder; name the files in it, as in %s/*.jsonl",
+            path, path);
     corpus->paths = realloc(corpus->paths, (size_t)(corpus->files + 1) * sizeof *corpus->paths);
     if (corpus->paths == NULL)
         die("no memory for a list of %d files", corpus->files + 1);

@@ -16,7 +16,10 @@ struct corpus {
 enum status corpus_list(struct corpus *corpus, char *const *patterns, unsigned count);
 void        corpus_free(struct corpus *corpus);
 
-/* Does a file hold token ids (.h5) instead of text? */
+/* What the end of a path says: token ids (.h5); text (.txt), which may be compressed; any file that
+ * is compressed (.gz, .zst). */
 bool corpus_is_ids(const char *path);
+bool corpus_is_text(const char *path);
+bool corpus_is_compressed(const char *path);
 
 #endif

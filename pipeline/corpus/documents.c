@@ -2,6 +2,7 @@
 #include "base/allocate.h"
 #include "base/die.h"
 #include "corpus/chat.h"
+#include "corpus/corpus.h"
 #include "corpus/gunzip.h"
 #include "corpus/json_member.h"
 #include "corpus/unzstd.h"
@@ -20,8 +21,7 @@ static FILE *open_plain(const char *path, FILE *disk)
 enum status documents_open(struct documents *documents, const char *path, double bad_share,
                            bool chat)
 {
-    const bool text = path_ends(path, ".txt") || path_ends(path, ".txt.gz")
-                      || path_ends(path, ".txt.zst");
+    const bool text = corpus_is_text(path);
     enum status st;
 
     *documents = (struct documents){ .lines = !text, .chat = chat, .bad_share = bad_share };

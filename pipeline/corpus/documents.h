@@ -24,7 +24,7 @@ enum { DOCUMENTS_WHOLE = 1 << 24, DOCUMENTS_PART = 1 << 20 };
 struct documents {
     char    path[PATH_LENGTH];
     bool    lines;          /* .jsonl */
-    bool    chat;           /* of which `messages` is read */
+    bool    chat;           /* read `messages`, not `text` */
     int64_t bytes;          /* of the file, as it lies on disk */
     int64_t number;         /* documents read so far, those without text included */
     int64_t without_text;   /* of them */

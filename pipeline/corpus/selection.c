@@ -65,14 +65,19 @@ done:
     return st;
 }
 
-/* Is a file of text cut into documents? */
-static bool is_long(const char *path)
+/* Is a file of text a single document?  What cannot be read is left to the stage. */
+static bool is_one_document(const char *path)
 {
-    int64_t bytes = 0;
+    struct documents documents;
+    const char *text = NULL;
+    int64_t bytes;
+    bool one = documents_open(&documents, path, 1, false) == OK
+               && documents_next(&documents, &text, &bytes) == OK && text != NULL
+               && documents_next(&documents, &text, &bytes) == OK && text == NULL;
 
-    if (file_size(path, &bytes) != OK)
-        refuse_clear();
-    return bytes > DOCUMENTS_WHOLE;
+    documents_close(&documents);
+    refuse_clear();
+    return one;
 }
 
 /* Before the text is tokenized. */
@@ -89,10 +94,10 @@ static enum status check_corpus(const struct suite *suite)
         refuse_clear();     /* whoever needs the corpus now says that it is not here */
         return OK;
     }
-    REQUIRE(corpus.files != 1 || !path_ends(corpus.paths[0], ".txt") || is_long(corpus.paths[0]),
-            E_USAGE, "corpus file %s is "
-            "one document, which cannot be both trained on and held out for evaluate; cut it into "
-            "several .txt files, or lines of a .jsonl file", corpus.paths[0]);
+    if (corpus.files == 1 && corpus_is_text(corpus.paths[0]))
+        REQUIRE(!is_one_document(corpus.paths[0]), E_USAGE, "corpus file %s is one document, which "
+                "cannot be both trained on and held out for evaluate; cut it into several .txt "
+                "files, or lines of a .jsonl file", corpus.paths[0]);
 done:
     corpus_free(&corpus);
     return st;

@@ -13,17 +13,12 @@ static const double ID_BYTES = 1.5;
  * for itself, its ids and its sequences. */
 enum { PART_BYTES = 1 << 20, OF_A_PART = 174, OF_A_TEXT = 6 };
 
-static bool is_compressed(const char *path)
-{
-    return path_ends(path, ".zst") || path_ends(path, ".gz");
-}
-
 /* Bytes of text that a file has at least, but no more than `most`. */
 static int64_t text_within(const char *path, int64_t most)
 {
     int64_t bytes = 0;
 
-    if (is_compressed(path))
+    if (corpus_is_compressed(path))
         return most;
     if (file_size(path, &bytes) != OK)
         refuse_clear();     /* the stage will say it */
@@ -40,14 +35,11 @@ static int64_t round_memory(const char *path, int64_t context)
 /* What reading and tokenizing a file takes. */
 static int64_t file_memory(const char *path)
 {
-    const bool whole = path_ends(path, ".txt") || path_ends(path, ".txt.gz")
-                       || path_ends(path, ".txt.zst");
-
     if (corpus_is_ids(path))
         return 0;
     return OF_A_PART * text_within(path, PART_BYTES)
            + (path_ends(path, ".zst") ? unzstd_bytes(path) : 0)
-           + (whole ? OF_A_TEXT * text_within(path, DOCUMENTS_WHOLE) : 0);
+           + (corpus_is_text(path) ? OF_A_TEXT * text_within(path, DOCUMENTS_WHOLE) : 0);
 }
 
 struct stage_memory tokenize_stage_memory(const struct suite *suite, const struct corpus *corpus,

@@ -12,11 +12,6 @@
 /* Text that is not compressed would shrink to about this part of it. */
 static const double TEXT_KEPT = 1.0 / 3;
 
-static bool is_compressed(const char *path)
-{
-    return path_ends(path, ".zst") || path_ends(path, ".gz");
-}
-
 /* Bytes of text, compressed. */
 static enum status text_bytes(double *bytes, int64_t *files, const struct suite *suite)
 {
@@ -28,7 +23,7 @@ static enum status text_bytes(double *bytes, int64_t *files, const struct suite 
     *files = corpus.files;
     for (int f = 0; f < corpus.files; f++) {
         TRY(file_size(corpus.paths[f], &size));
-        *bytes += (double)size * (is_compressed(corpus.paths[f]) ? 1 : TEXT_KEPT);
+        *bytes += (double)size * (corpus_is_compressed(corpus.paths[f]) ? 1 : TEXT_KEPT);
     }
 done:
     corpus_free(&corpus);

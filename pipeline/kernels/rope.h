@@ -25,8 +25,8 @@ struct rope {
 void rope_angles(float *cosine, float *sine, int64_t positions, const struct rope *rope);
 
 /* Rotate each head of every row, in place.  Row r is at position r % context.
- *   x  rows `stride` values apart; each starts with `heads` heads of head_width values, the first
- *      `width` of which turn */
+ *   x  rows `stride` values apart; each starts with `heads` heads of head_width values; of these
+ *      the first `width` turn */
 void rope_rotate(float *x, int64_t stride, const float *cosine, const float *sine, int64_t rows,
                  int64_t context, int32_t heads, int32_t head_width, int32_t width);
 

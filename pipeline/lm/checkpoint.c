@@ -97,6 +97,22 @@ done:
     return st;
 }
 
+enum status checkpoint_read_norm(struct norm_weights *norm, const struct checkpoint *from,
+                                 int64_t count, const char *format, ...)
+{
+    char name[80];
+    enum status st;
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(name, sizeof name, format, args);
+    va_end(args);
+    TRY(checkpoint_read(norm->scale, from, count, "%s.weight", name));
+    TRY(checkpoint_read(norm->bias, from, count, "%s.bias", name));
+done:
+    return st;
+}
+
 enum status checkpoint_read_table(float *values, const struct checkpoint *from, int64_t rows,
                                   int64_t columns, const char *name)
 {

@@ -37,6 +37,11 @@ enum status checkpoint_find(struct matrix_part *part, const struct checkpoint *f
 enum status checkpoint_read(float *values, const struct checkpoint *from, int64_t count,
                             const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* A layer norm with biases: the vectors NAME.weight and NAME.bias.  As checkpoint_read(). */
+enum status checkpoint_read_norm(struct norm_weights *norm, const struct checkpoint *from,
+                                 int64_t count, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* This rank's rows of a table that all ranks of the node read together, by all threads.
  *   values [rows, columns]  out */
 enum status checkpoint_read_table(float *values, const struct checkpoint *from, int64_t rows,

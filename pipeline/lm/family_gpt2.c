@@ -54,17 +54,6 @@ done:
 
 /* --- tensors ------------------------------------------------------------------------- */
 
-static enum status read_norm(struct norm_weights *to, const struct checkpoint *from,
-                             int32_t width, int layer, const char *name)
-{
-    enum status st;
-
-    TRY(checkpoint_read(to->scale, from, width, "h.%d.%s.weight", layer, name));
-    TRY(checkpoint_read(to->bias, from, width, "h.%d.%s.bias", layer, name));
-done:
-    return st;
-}
-
 /* Matrices of GPT-2 lie [inputs, outputs]. */
 static enum status read_transposed(struct linear *to, float *bias, const struct checkpoint *from,
                                    int layer, const char *name)
@@ -85,10 +74,10 @@ static enum status read_layer(struct layer_weights *to, const struct checkpoint 
 {
     enum status st;
 
-    TRY(read_norm(&to->attn_norm, from, c->width, layer, "ln_1"));
+    TRY(checkpoint_read_norm(&to->attn_norm, from, c->width, "h.%d.ln_1", layer));
     TRY(read_transposed(&to->qkv, to->qkv_bias, from, layer, "attn.c_attn"));
     TRY(read_transposed(&to->attn_out, to->attn_out_bias, from, layer, "attn.c_proj"));
-    TRY(read_norm(&to->mlp_norm, from, c->width, layer, "ln_2"));
+    TRY(checkpoint_read_norm(&to->mlp_norm, from, c->width, "h.%d.ln_2", layer));
     TRY(read_transposed(&to->mlp_in, to->mlp_in_bias, from, layer, "mlp.c_fc"));
     TRY(read_transposed(&to->mlp_out, to->mlp_out_bias, from, layer, "mlp.c_proj"));
 done:
@@ -105,10 +94,8 @@ static enum status read_ends(struct weights *to, const struct checkpoint *from)
         TRY(checkpoint_read_table(to->unembedding, from, c->vocabulary, c->width,
                                   "lm_head.weight"));
     TRY(checkpoint_read_table(to->positions, from, c->positions, c->width, "wpe.weight"));
-    if (from->share == 0) {
-        TRY(checkpoint_read(to->final_norm.scale, from, c->width, "ln_f.weight"));
-        TRY(checkpoint_read(to->final_norm.bias, from, c->width, "ln_f.bias"));
-    }
+    if (from->share == 0)
+        TRY(checkpoint_read_norm(&to->final_norm, from, c->width, "ln_f"));
 done:
     return st;
 }

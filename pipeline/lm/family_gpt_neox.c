@@ -87,17 +87,6 @@ done:
 
 /* --- tensors ------------------------------------------------------------------------- */
 
-static enum status read_norm(struct norm_weights *to, const struct checkpoint *from,
-                             int32_t width, int layer, const char *name)
-{
-    enum status st;
-
-    TRY(checkpoint_read(to->scale, from, width, "layers.%d.%s.weight", layer, name));
-    TRY(checkpoint_read(to->bias, from, width, "layers.%d.%s.bias", layer, name));
-done:
-    return st;
-}
-
 static enum status read_product(struct linear *to, float *bias, const struct checkpoint *from,
                                 int layer, const char *name)
 {
@@ -142,8 +131,9 @@ static enum status read_layer(struct layer_weights *to, const struct checkpoint 
 {
     enum status st;
 
-    TRY(read_norm(&to->attn_norm, from, c->width, layer, "input_layernorm"));
-    TRY(read_norm(&to->mlp_norm, from, c->width, layer, "post_attention_layernorm"));
+    TRY(checkpoint_read_norm(&to->attn_norm, from, c->width, "layers.%d.input_layernorm", layer));
+    TRY(checkpoint_read_norm(&to->mlp_norm, from, c->width, "layers.%d.post_attention_layernorm",
+                             layer));
     TRY(read_qkv(to, from, c, layer));
     TRY(read_product(&to->attn_out, to->attn_out_bias, from, layer, "attention.dense"));
     TRY(read_product(&to->mlp_in, to->mlp_in_bias, from, layer, "mlp.dense_h_to_4h"));
@@ -161,10 +151,8 @@ static enum status read_ends(struct weights *to, const struct checkpoint *from)
     if (!c->tied)
         TRY(checkpoint_read_table(to->unembedding, from, c->vocabulary, c->width,
                                   "embed_out.weight"));
-    if (from->share == 0) {
-        TRY(checkpoint_read(to->final_norm.scale, from, c->width, "final_layer_norm.weight"));
-        TRY(checkpoint_read(to->final_norm.bias, from, c->width, "final_layer_norm.bias"));
-    }
+    if (from->share == 0)
+        TRY(checkpoint_read_norm(&to->final_norm, from, c->width, "final_layer_norm"));
 done:
     return st;
 }

@@ -77,6 +77,9 @@ nothing_held_out() {
         done
     }
     not_started "$dir/unheld.yaml" "$dir/one/book.txt" "cut it into"
+    gzip -k "$dir/one/book.txt"
+    sed "s,one/book.txt,&.gz," "$dir/unheld.yaml" > "$dir/wrong.yaml"
+    not_started "$dir/wrong.yaml" "$dir/one/book.txt.gz" "cut it into"
     sed 's/holdout: .*/holdout: 0/' "$dir/suite.yaml" > "$dir/wrong.yaml"
     not_started "$dir/wrong.yaml" corpus.holdout "above 0"
     sed "s,run: .*,run: $dir/unheld,; s/holdout: .*/holdout: 1e-9/" "$dir/suite.yaml" \

@@ -100,7 +100,6 @@ static int  spec_kind, spec_action;
 static long spec_n;
 static bool spec_on;                /* N+ */
 static bool is_struck;              /* already */
-static bool is_struck;              /* already */
 
 /* --- what the environment asks for --------------------------------------------------- */
 

@@ -128,7 +128,7 @@ static const char *name_in(const struct form *form, const char *name)
     return full;
 }
 
-/* Tensor `i` of the model, as a part of which file the form says. */
+/* Tensor `i` of the model, in the file that the form says. */
 static void convert(struct shard *shards, json_t *map, const struct form *form,
                     const struct safetensor *tensor, int64_t i)
 {

@@ -421,8 +421,8 @@ static void stays_near_the_reference_in_bf16(void **state)
     tear_down(&f, &TINY);
 }
 
-/* Qwen3 0.6B has 596,049,920 parameters, as it was published, of which 440,401,920 are in the
- * matrices of its 28 layers.  A token that sees itself alone takes two operations for each of
+/* Qwen3 0.6B as it was published: 596,049,920 parameters, and 440,401,920 of them in the matrices
+ * of its 28 layers.  A token that sees itself alone takes two operations for each of
  * these, and four for each of the 2048 values of a layer's heads. */
 static void counts_what_a_published_model_has(void **state)
 {

@@ -10,7 +10,7 @@ static void write_text(const char *name, const char *text)
     assert_int_equal(file_write(in_scratch(name), text, (int64_t)strlen(text)), OK);
 }
 
-/* A model and two texts, of which nothing has been made; `more` is more YAML. */
+/* A model and two texts; nothing has been made from them.  `more` is more YAML. */
 static void begin(struct suite *suite, const char *more)
 {
     char yaml[3 * PATH_LENGTH];

@@ -203,75 +203,75 @@ static void refuses_long_paths(void **state)
 }
 
 /* One clear sentence each: the file, the line, what was found, what would be right. */
+static const struct { const char *yaml, *words[3]; } REFUSALS[] = {
+    { "", { "x.yaml:1", "name is missing" } },
+    { "name: small\n", { "x.yaml:1", "model.path is missing", "checkpoint" } },
+    { "name: a\n\nmodel:\n  precision: f32\n", { "x.yaml:3", "model.path is missing" } },
+    { "name: a\nmodel: {path: m}\ncorpus: {files: [a]}\n", { "x.yaml", "'saes' is missing" } },
+    { SMALLEST "trian: {}\n", { "x.yaml:6", "'trian' is not a key", "did you mean 'train'" } },
+    { SMALLEST "train:\n  btch: 3\n", { "x.yaml:7", "'btch' is not a key of 'train'",
+                                        "did you mean 'batch'" } },
+    { SMALLEST "batch: 3\n", { "x.yaml:6", "'batch' is not a key", "one under 'train'" } },
+    { SMALLEST "  - {width: [3]}\n", { "x.yaml:6", "'width' is not a key of 'saes'",
+                                       "did you mean 'widths'" } },
+    { SMALLEST "name: again\n", { "x.yaml:6", "'name' is given twice" } },
+    { SMALLEST "train: {batch: many}\n", { "x.yaml:6", "'batch' is 'many'",
+                                           "an integer from 1 up to 16777216" } },
+    { SMALLEST "train: {batch: 1.5}\n", { "x.yaml:6", "'batch' is '1.5'", "an integer" } },
+    { SMALLEST "train: {batch: 0x10}\n", { "x.yaml:6", "'batch' is '0x10'", "an integer" } },
+    { SMALLEST "train:\n  batch:\n", { "x.yaml:7", "'batch' is empty", "an integer" } },
+    { SMALLEST "train: {batch: 0}\n", { "x.yaml:6", "'batch' is '0'", "from 1" } },
+    { SMALLEST "train: {batch: [1]}\n", { "x.yaml:6", "'batch' must be a single value" } },
+    { SMALLEST "train: {batch: 5GB}\n", { "x.yaml:6", "'batch' is '5GB'" } },
+    { SMALLEST "train: {beta2: 1}\n", { "x.yaml:6", "'beta2' is '1'", "less than 1" } },
+    { SMALLEST "train: {bandwidth: 0}\n", { "x.yaml:6", "'bandwidth' is '0'", "above 0" } },
+    { SMALLEST "train: {decay: 1.01}\n", { "x.yaml:6", "'decay' is '1.01'",
+                                            "from 0 up to 1" } },
+    { SMALLEST "train: {decay: nan}\n", { "x.yaml:6", "'decay' is 'nan'", "a number" } },
+    { SMALLEST "train: {decay: inf}\n", { "x.yaml:6", "'decay' is 'inf'", "a number" } },
+    { SMALLEST "train: {precision: f16}\n", { "x.yaml:6", "'precision' is 'f16'",
+                                               "one of f32, bf16" } },
+    { SMALLEST "    recipe: top\n", { "x.yaml:6", "'recipe' is 'top'", "gemma_scope" } },
+    { SMALLEST "shuffle: {mode: bucke}\n", { "x.yaml:6", "'mode' is 'bucke'",
+                                             "one of global, bucket" } },
+    { SMALLEST "shuffle: {memory: 1XB}\n", { "x.yaml:6", "'memory' is '1XB'", "like 512MB" } },
+    { SMALLEST "shuffle: 3\n", { "x.yaml:6", "'shuffle' must be followed by" } },
+    { SMALLEST "harvest: {sites: res}\n", { "x.yaml:6", "'sites' must be a list",
+                                            "like 'sites: [attn, mlp, res]'" } },
+    { SMALLEST "harvest: {sites: []}\n", { "x.yaml:6", "'sites' must be a list",
+                                           "not empty" } },
+    { SMALLEST "harvest: {sites: [ress]}\n", { "x.yaml:6", "'sites' is 'ress'", "mlp_in" } },
+    { SMALLEST "harvest: {layers: [3-]}\n", { "x.yaml:6", "'layers' is '3-'", "3-9" } },
+    { SMALLEST "harvest: {layers: [9-3]}\n", { "x.yaml:6", "'layers' is '9-3'", "3-9" } },
+    { SMALLEST "corpus: {files: [a], context: 1}\n", { "x.yaml:6",
+                                                          "'corpus' is given twice" } },
+    { SMALLEST "\n    widths: [16, 0]\n", { "x.yaml:7", "'widths' is '0'", "from 1" } },
+    { SMALLEST "  - target_l0: [3]\n    sparsities: [4]\n", { "x.yaml:6",
+                                                               "exclude each other" } },
+    { "name: a/b\n", { "x.yaml:1", "'name' is 'a/b'", "letters" } },
+    { "name: a\nmodel: &m {path: p}\ncorpus: *m\n", { "x.yaml:3", "aliases" } },
+    { "just words\n", { "x.yaml is not a suite file" } },
+    { "name: small\nmodel:\n\tpath: m\n", { "x.yaml:3", "this is not YAML", "token" } },
+    { SMALLEST "run: $NOT_SET_HERE/x\n", { "x.yaml:6", "'run'", "NOT_SET_HERE is not set" } },
+    { SMALLEST "run: ${HOME\n", { "x.yaml:6", "'run'", "$$" } },
+    { SMALLEST "run: ~root/x\n", { "x.yaml:6", "another user", "./~root/x" } },
+    { SMALLEST "run: a$/x\n", { "x.yaml:6", "write $$" } },
+    { SMALLEST "run: \"a\\0b\"\n", { "x.yaml:6", "NUL" } },
+    { SMALLEST "train: {batch: [[[[[[[[[[[[[[[[[[[[[[[[[[[[]\n", { "x.yaml:6", "nested" } },
+    { "name: a\nmodel: {path: m}\ncorpus: {files: [a]}\nsaes: {}\n",
+      { "x.yaml:4", "'saes' must be a list of groups" } },
+};
+
 static void refuses_in_words(void **state)
 {
-    static const struct { const char *yaml, *words[3]; } CASES[] = {
-        { "", { "x.yaml:1", "name is missing" } },
-        { "name: small\n", { "x.yaml:1", "model.path is missing", "checkpoint" } },
-        { "name: a\n\nmodel:\n  precision: f32\n", { "x.yaml:3", "model.path is missing" } },
-        { "name: a\nmodel: {path: m}\ncorpus: {files: [a]}\n", { "x.yaml", "'saes' is missing" } },
-        { SMALLEST "trian: {}\n", { "x.yaml:6", "'trian' is not a key", "did you mean 'train'" } },
-        { SMALLEST "train:\n  btch: 3\n", { "x.yaml:7", "'btch' is not a key of 'train'",
-                                            "did you mean 'batch'" } },
-        { SMALLEST "batch: 3\n", { "x.yaml:6", "'batch' is not a key", "one under 'train'" } },
-        { SMALLEST "  - {width: [3]}\n", { "x.yaml:6", "'width' is not a key of 'saes'",
-                                           "did you mean 'widths'" } },
-        { SMALLEST "name: again\n", { "x.yaml:6", "'name' is given twice" } },
-        { SMALLEST "train: {batch: many}\n", { "x.yaml:6", "'batch' is 'many'",
-                                               "an integer from 1 up to 16777216" } },
-        { SMALLEST "train: {batch: 1.5}\n", { "x.yaml:6", "'batch' is '1.5'", "an integer" } },
-        { SMALLEST "train: {batch: 0x10}\n", { "x.yaml:6", "'batch' is '0x10'", "an integer" } },
-        { SMALLEST "train:\n  batch:\n", { "x.yaml:7", "'batch' is empty", "an integer" } },
-        { SMALLEST "train: {batch: 0}\n", { "x.yaml:6", "'batch' is '0'", "from 1" } },
-        { SMALLEST "train: {batch: [1]}\n", { "x.yaml:6", "'batch' must be a single value" } },
-        { SMALLEST "train: {batch: 5GB}\n", { "x.yaml:6", "'batch' is '5GB'" } },
-        { SMALLEST "train: {beta2: 1}\n", { "x.yaml:6", "'beta2' is '1'", "less than 1" } },
-        { SMALLEST "train: {bandwidth: 0}\n", { "x.yaml:6", "'bandwidth' is '0'", "above 0" } },
-        { SMALLEST "train: {decay: 1.01}\n", { "x.yaml:6", "'decay' is '1.01'",
-                                                "from 0 up to 1" } },
-        { SMALLEST "train: {decay: nan}\n", { "x.yaml:6", "'decay' is 'nan'", "a number" } },
-        { SMALLEST "train: {decay: inf}\n", { "x.yaml:6", "'decay' is 'inf'", "a number" } },
-        { SMALLEST "train: {precision: f16}\n", { "x.yaml:6", "'precision' is 'f16'",
-                                                   "one of f32, bf16" } },
-        { SMALLEST "    recipe: top\n", { "x.yaml:6", "'recipe' is 'top'", "gemma_scope" } },
-        { SMALLEST "shuffle: {mode: bucke}\n", { "x.yaml:6", "'mode' is 'bucke'",
-                                                 "one of global, bucket" } },
-        { SMALLEST "shuffle: {memory: 1XB}\n", { "x.yaml:6", "'memory' is '1XB'", "like 512MB" } },
-        { SMALLEST "shuffle: 3\n", { "x.yaml:6", "'shuffle' must be followed by" } },
-        { SMALLEST "harvest: {sites: res}\n", { "x.yaml:6", "'sites' must be a list",
-                                                "like 'sites: [attn, mlp, res]'" } },
-        { SMALLEST "harvest: {sites: []}\n", { "x.yaml:6", "'sites' must be a list",
-                                               "not empty" } },
-        { SMALLEST "harvest: {sites: [ress]}\n", { "x.yaml:6", "'sites' is 'ress'", "mlp_in" } },
-        { SMALLEST "harvest: {layers: [3-]}\n", { "x.yaml:6", "'layers' is '3-'", "3-9" } },
-        { SMALLEST "harvest: {layers: [9-3]}\n", { "x.yaml:6", "'layers' is '9-3'", "3-9" } },
-        { SMALLEST "corpus: {files: [a], context: 1}\n", { "x.yaml:6",
-                                                              "'corpus' is given twice" } },
-        { SMALLEST "\n    widths: [16, 0]\n", { "x.yaml:7", "'widths' is '0'", "from 1" } },
-        { SMALLEST "  - target_l0: [3]\n    sparsities: [4]\n", { "x.yaml:6",
-                                                                   "exclude each other" } },
-        { "name: a/b\n", { "x.yaml:1", "'name' is 'a/b'", "letters" } },
-        { "name: a\nmodel: &m {path: p}\ncorpus: *m\n", { "x.yaml:3", "aliases" } },
-        { "just words\n", { "x.yaml is not a suite file" } },
-        { "name: small\nmodel:\n\tpath: m\n", { "x.yaml:3", "this is not YAML", "token" } },
-        { SMALLEST "run: $NOT_SET_HERE/x\n", { "x.yaml:6", "'run'", "NOT_SET_HERE is not set" } },
-        { SMALLEST "run: ${HOME\n", { "x.yaml:6", "'run'", "$$" } },
-        { SMALLEST "run: ~root/x\n", { "x.yaml:6", "another user", "./~root/x" } },
-        { SMALLEST "run: a$/x\n", { "x.yaml:6", "write $$" } },
-        { SMALLEST "run: \"a\\0b\"\n", { "x.yaml:6", "NUL" } },
-        { SMALLEST "train: {batch: [[[[[[[[[[[[[[[[[[[[[[[[[[[[]\n", { "x.yaml:6", "nested" } },
-        { "name: a\nmodel: {path: m}\ncorpus: {files: [a]}\nsaes: {}\n",
-          { "x.yaml:4", "'saes' must be a list of groups" } },
-    };
-
     (void)state;
-    for (size_t c = 0; c < sizeof CASES / sizeof *CASES; c++) {
+    for (size_t c = 0; c < sizeof REFUSALS / sizeof *REFUSALS; c++) {
         struct suite suite;
         refuse_clear();
-        assert_int_equal(suite_parse(&suite, CASES[c].yaml, "x.yaml"), E_USAGE);
-        for (int w = 0; w < 3 && CASES[c].words[w] != NULL; w++)
-            if (strstr(refuse_reason(), CASES[c].words[w]) == NULL)
-                fail_msg("case %zu lacks \"%s\": %s", c, CASES[c].words[w], refuse_reason());
+        assert_int_equal(suite_parse(&suite, REFUSALS[c].yaml, "x.yaml"), E_USAGE);
+        for (int w = 0; w < 3 && REFUSALS[c].words[w] != NULL; w++)
+            if (strstr(refuse_reason(), REFUSALS[c].words[w]) == NULL)
+                fail_msg("case %zu lacks \"%s\": %s", c, REFUSALS[c].words[w], refuse_reason());
         suite_free(&suite);
     }
     refuse_clear();

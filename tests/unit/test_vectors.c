@@ -120,7 +120,7 @@ static void rope_turns_pairs_half_a_head_apart(void **state)
         assert_true(fabs((double)x[i] - expected[i]) < 1e-6);
 }
 
-/* Two heads of three, of which two dimensions turn. */
+/* Two heads of three dimensions; two of them turn. */
 static void rope_leaves_the_rest_of_a_head(void **state)
 {
     float cosine[2], sine[2], x[] = { 1, 0, 5, 0, 1, 6,   1, 0, 5, 0, 1, 6 };
