@@ -49,9 +49,9 @@ FAST     = -O3 -ffp-contract=fast -fno-math-errno
 CXXFLAGS = -std=c++17 $(OPT) -Wall -Wextra -Wshadow -Wconversion
 ,        = ,
 
-# Compile on all cores, and test there.
+# Compile on all cores, and test there, what each test says in one piece.  The demo says how far it is.
 ifeq ($(filter-out all demo check unit,$(MAKECMDGOALS)),)
-MAKEFLAGS += -j$(shell nproc) -O
+MAKEFLAGS += -j$(shell nproc) $(if $(filter demo,$(MAKECMDGOALS)),,-O)
 endif
 
 ifdef SANITIZE
@@ -303,8 +303,8 @@ bench-shuffle: $(BUILD)/tests/bench/bench_shuffle
 	$(Q)OMP_NUM_THREADS=1 $(MPIRUN) -n 2 $< build/bench_shuffle.run 262144 64000000
 
 # Timed on one rank, while the other seven sleep; they only help to count bytes.
-bench-train: $(BUILD)/tests/bench/bench_train
-	$(Q)OMP_NUM_THREADS=$$(nproc) $(MPIRUN) -n 8 $< build/bench_train.run
+bench-train: $(BUILD)/tests/bench/bench_train $(PRELOAD)
+	$(Q)OMP_NUM_THREADS=$$(nproc) $(MPIRUN) $(DOZING) -n 8 $< build/bench_train.run
 
 compare-shuffles: all $(DEMO_TEXT)
 	$(Q)PYTHON='$(PYTHON)' tests/bench/compare_shuffles.sh
