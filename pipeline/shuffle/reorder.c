@@ -3,6 +3,7 @@
 #include "base/allocate.h"
 #include "base/human.h"
 #include "base/minmax.h"
+#include "base/walk.h"
 #include "shard/store.h"
 #include "shuffle/partition.h"
 #include "shuffle/plan_file.h"
@@ -10,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The output rows of some windows. */
 static struct range output_rows(const struct shuffle_state *s, struct range windows)
@@ -409,17 +411,35 @@ static void find_complete(struct shuffle_state *s)
 
 /* --- the end ----------------------------------------------------------------------------- */
 
+/* Remove the plan, and what killed ranks left: MPI-IO keeps files of its own beside a shard that is
+ * being written.  For rank 0. */
+static enum status remove_all_but_shards(const char *folder)
+{
+    char path[PATH_LENGTH], shard[PATH_LENGTH];
+    struct walk_names names;
+    enum status st;
+
+    TRY(walk_names(&names, folder));
+    for (int64_t i = 0; i < names.count; i++) {
+        path_print(path, "%s/%s", folder, names.name[i]);
+        shards_numbered(shard, folder, strtoll(names.name[i], NULL, 10));
+        if (strcmp(path, shard) != 0)
+            TRY(file_remove(path));
+    }
+done:
+    walk_names_free(&names);
+    return st;
+}
+
 /* For rank 0. */
 static enum status publish(const struct shuffle_state *s)
 {
     struct activations output = {0};
-    char plan[PATH_LENGTH];
     enum status st;
 
     /* Refuses shards that do not hold each row of the input once, or are another shuffle's. */
     TRY(activations_open_folder(&output, s->part, &s->job->identity));
-    path_print(plan, "%s/plan.h5", s->part);
-    TRY(file_remove(plan));
+    TRY(remove_all_but_shards(s->part));
     TRY(file_publish(s->job->folder));
 done:
     activations_close(&output);
