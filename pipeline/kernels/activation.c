@@ -20,6 +20,11 @@ static inline float silu_of(float x)
     return x / (1 + vector_exp(-x));
 }
 
+static inline float relu_of(float x)
+{
+    return x < 0 ? 0 : x;       /* NaN stays NaN */
+}
+
 /* The two loops of an activation. */
 #define LOOPS(name)                                                                              \
     CLONES static void name(float *restrict h, const float *restrict x, int64_t n)               \
@@ -40,6 +45,7 @@ static inline float silu_of(float x)
 LOOPS(gelu_tanh)
 LOOPS(gelu)
 LOOPS(silu)
+LOOPS(relu)
 
 static const struct {
     void (*apply)(float *restrict h, const float *restrict x, int64_t n);
@@ -49,6 +55,7 @@ static const struct {
     [ACTIVATION_GELU_TANH] = { gelu_tanh, gelu_tanh_gate },
     [ACTIVATION_GELU] = { gelu, gelu_gate },
     [ACTIVATION_SILU] = { silu, silu_gate },
+    [ACTIVATION_RELU] = { relu, relu_gate },
 };
 
 void activation_apply(enum activation activation, float *restrict h, const float *restrict x,

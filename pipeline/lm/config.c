@@ -50,6 +50,7 @@ enum status config_read(struct lm_config *config, const char *folder)
             error.text);
     TRY(config_wrapper_open(&file));
     TRY(read_family(config, &file));
+    config->outputs = config->vocabulary;
     TRY(read_specials(config, &file));
     TRY(config_keys_check(&file));
 done:

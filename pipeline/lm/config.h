@@ -35,8 +35,9 @@ struct family;
 struct lm_config {
     const struct family *family;    /* its file reads the checkpoint's tensors (families.h) */
     int32_t vocabulary;         /* token ids are below this */
+    int32_t outputs;            /* logits of a row: the vocabulary, unless built by hand */
     int32_t width;              /* of the residual stream */
-    int32_t mlp_width;          /* of the hidden layer of the MLP */
+    int32_t mlp_width;          /* of the hidden layer of the MLP; 0: there is no MLP */
     int32_t layers;
     int32_t heads, kv_heads;    /* kv_heads divides heads */
     int32_t head_width;

@@ -230,7 +230,9 @@ static void to_mlp(struct forward *f, const struct layer_weights *w)
     const struct lm_config *c = &f->weights->config;
     const int64_t width = c->width;
 
-    for (int64_t from = 0; from < f->rows; from += PIECE_ROWS)
+    if (c->mlp_width == 0)
+        memset(f->branch, 0, (size_t)(f->rows * width) * sizeof *f->branch);
+    for (int64_t from = 0; c->mlp_width > 0 && from < f->rows; from += PIECE_ROWS)
         multiply_twice(f, f->branch + from * width, w, f->normed + from * width,
                        min_int64(PIECE_ROWS, f->rows - from));
     if (c->post_norms)

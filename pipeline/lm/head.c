@@ -13,14 +13,14 @@ enum { TILE_FLOATS = 1 << 23, TILE_LEAST = 64, TILE_MOST = 512 };
 
 static int64_t tile_rows(const struct lm_config *config)
 {
-    const int64_t rows = TILE_FLOATS / config->vocabulary;
+    const int64_t rows = TILE_FLOATS / config->outputs;
 
     return rows < TILE_LEAST ? TILE_LEAST : rows > TILE_MOST ? TILE_MOST : rows;
 }
 
 int64_t head_bytes(const struct lm_config *config)
 {
-    return tile_rows(config) * (config->width + 2 * (int64_t)config->vocabulary + 2)
+    return tile_rows(config) * (config->width + 2 * (int64_t)config->outputs + 2)
            * (int64_t)sizeof(float);
 }
 
@@ -33,8 +33,8 @@ void head_make(struct head *head, const struct weights *weights)
         .weights = weights,
         .tile = tile,
         .normed = allocate(tile * c->width, sizeof(float)),
-        .first = allocate(tile * c->vocabulary, sizeof(float)),
-        .other = allocate(tile * c->vocabulary, sizeof(float)),
+        .first = allocate(tile * c->outputs, sizeof(float)),
+        .other = allocate(tile * c->outputs, sizeof(float)),
         .first_sum = allocate(tile, sizeof(float)),
         .other_sum = allocate(tile, sizeof(float)),
     };
@@ -52,7 +52,7 @@ void head_free(struct head *head)
 
 double head_work(const struct lm_config *config)
 {
-    return 2.0 * config->width * config->vocabulary;
+    return 2.0 * config->width * config->outputs;
 }
 
 void head_logits(struct head *head, float *logits, const float *stream, int64_t rows)
@@ -62,9 +62,9 @@ void head_logits(struct head *head, float *logits, const float *stream, int64_t 
 
     assert(rows <= head->tile);
     weights_normalise(head->normed, stream, w->final_norm, c, rows);
-    gemm_nt(logits, c->vocabulary, head->normed, c->width, w->unembedding, c->width, rows,
-            c->vocabulary, c->width, false);
-    entropy_soft_cap(logits, rows, c->vocabulary, c->logit_cap);
+    gemm_nt(logits, c->outputs, head->normed, c->width, w->unembedding, c->width, rows,
+            c->outputs, c->width, false);
+    entropy_soft_cap(logits, rows, c->outputs, c->logit_cap);
 }
 
 static void score_tile(struct head *head, const struct head_task *tasks, int count,
@@ -77,14 +77,14 @@ static void score_tile(struct head *head, const struct head_task *tasks, int cou
         float *logits = i == 0 ? head->first : head->other;
         float *sums = i == 0 ? head->first_sum : head->other_sum;
         head_logits(head, logits, task->stream + from * c->width, rows);
-        entropy_log_sums(sums, logits, rows, c->vocabulary);
+        entropy_log_sums(sums, logits, rows, c->outputs);
         for (int64_t r = 0; r < rows; r++) {
             const int32_t id = next[from + r];
-            task->loss[from + r] = id < 0 ? 0 : sums[r] - logits[r * c->vocabulary + id];
+            task->loss[from + r] = id < 0 ? 0 : sums[r] - logits[r * c->outputs + id];
         }
         if (task->kl != NULL)
             entropy_divergences(task->kl + from, head->first, head->first_sum, logits, sums, rows,
-                                c->vocabulary);
+                                c->outputs);
     }
 }
 

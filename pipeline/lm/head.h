@@ -14,7 +14,7 @@ struct head {
     const struct weights *weights;
     int64_t tile;           /* rows */
     float  *normed;         /* [tile, width] */
-    float  *first, *other;  /* [tile, vocabulary] logits */
+    float  *first, *other;  /* [tile, outputs] logits */
     float  *first_sum, *other_sum;      /* [tile] logs of their sums */
 };
 
@@ -27,8 +27,8 @@ void    head_free(struct head *head);
 double head_work(const struct lm_config *config);
 
 /* Logits after the soft-cap, of at most head->tile rows.
- *   logits [rows, vocabulary]  out
- *   stream [rows, width]       in, residual stream after the last layer */
+ *   logits [rows, outputs]  out
+ *   stream [rows, width]    in, residual stream after the last layer */
 void head_logits(struct head *head, float *logits, const float *stream, int64_t rows);
 
 /* One stream and its scores. */

@@ -86,12 +86,13 @@ static void lay_out_layer(struct layer_weights *layer, struct arena *arena,
 /* The parameters that belong to no layer. */
 static void lay_out_ends(struct weights *weights, struct arena *arena, const struct lm_config *c)
 {
-    const int64_t table = (int64_t)c->vocabulary * c->width;
+    const int64_t width = c->width;
 
-    weights->embedding = take_floats(arena, table);
-    weights->unembedding = c->tied ? weights->embedding : take_floats(arena, table);
+    weights->embedding = take_floats(arena, c->vocabulary * width);
+    weights->unembedding = c->tied ? weights->embedding
+                                   : take_floats(arena, c->outputs * width);
     weights->positions = c->learned_positions
-                       ? take_floats(arena, (int64_t)c->positions * c->width) : NULL;
+                       ? take_floats(arena, c->positions * width) : NULL;
     weights->final_norm = take_norm(arena, c);
 }
 

@@ -44,7 +44,7 @@ struct weights {
     struct lm_config      config;
     enum precision        precision;    /* of the products; norms and embedding are float32 */
     float                *embedding;    /* [vocabulary, width] */
-    float                *unembedding;  /* [vocabulary, width] makes the logits; may be the same */
+    float                *unembedding;  /* [outputs, width] makes the logits; may be the same */
     float                *positions;    /* [positions, width]; NULL: not learned */
     struct norm_weights   final_norm;
     struct layer_weights *layers;

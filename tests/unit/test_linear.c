@@ -195,6 +195,21 @@ static void activation_follows_its_definition(void **state)
             check_activation((enum precision)p, gated);
 }
 
+/* By itself, and as a gate; -0 may come out as either 0. */
+static void relu_clips_at_0(void **state)
+{
+    const float x[] = { -2, -0.5f, 0, 0.25f, 3 }, up[] = { 5, 5, 5, 5, -2 };
+    float h[5], gated[5];
+
+    (void)state;
+    activation_apply(ACTIVATION_RELU, h, x, 5);
+    activation_gate(ACTIVATION_RELU, gated, x, up, 5);
+    for (int i = 0; i < 5; i++) {
+        const float want = x[i] > 0 ? x[i] : 0;
+        assert_true(h[i] == want && gated[i] == want * up[i]);
+    }
+}
+
 /* A row alone, in a short tile, in a full one, on one thread and on two. */
 static void gives_a_row_the_same_bits_in_any_company(void **state)
 {
@@ -228,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_the_definition),
         cmocka_unit_test(activation_follows_its_definition),
+        cmocka_unit_test(relu_clips_at_0),
         cmocka_unit_test(gives_a_row_the_same_bits_in_any_company),
     };
 
