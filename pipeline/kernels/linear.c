@@ -116,6 +116,12 @@ void linear_pack(struct linear *linear, int64_t block, const void *rows)
                (size_t)(linear_block_outputs(linear, block) * linear->inputs) * sizeof(float));
 }
 
+const float *linear_matrix(const struct linear *linear)
+{
+    assert(linear->precision == PRECISION_F32 && !linear->gated);
+    return linear->weights;
+}
+
 /* --- products ------------------------------------------------------------------------ */
 
 const void *linear_input(enum precision precision, void *rounded, const float *x, int64_t rows,

@@ -60,6 +60,9 @@ int64_t linear_blocks(const struct linear *linear);
 int64_t linear_block_outputs(const struct linear *linear, int64_t block);
 void    linear_pack(struct linear *linear, int64_t block, const void *rows);
 
+/* W itself, [outputs, inputs].  It must be in float32 and not gated. */
+const float *linear_matrix(const struct linear *linear);
+
 /* Convert x to the precision of the products.  Returns x itself for float32, otherwise `rounded`.
  * Uses all threads.
  *   rounded  [rows up to a multiple of LINEAR_ROWS, columns] numbers of linear_input_bytes(); not

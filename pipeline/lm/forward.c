@@ -196,19 +196,29 @@ static void rotate(struct forward *f)
                 c->heads + c->kv_heads, c->head_width, rope->width);
 }
 
-static void to_attn(struct forward *f, const struct layer_weights *w)
+void forward_project(struct forward *f, const struct layer_weights *w)
+{
+    weights_normalise(f->normed, f->residual, w->attn_norm, &f->weights->config, f->rows);
+    multiply(f, f->qkv, &w->qkv, w->qkv_bias, f->normed, f->rows);
+}
+
+void forward_attend(struct forward *f, const struct layer_weights *w)
 {
     const struct lm_config *c = &f->weights->config;
     const struct attention shape = attention_shape(c, f->weights->precision, f->tap.layer,
                                                    f->sequences, f->context);
 
-    weights_normalise(f->normed, f->residual, w->attn_norm, c, f->rows);
-    multiply(f, f->qkv, &w->qkv, w->qkv_bias, f->normed, f->rows);
     normalise_heads(f, w);
     rotate(f);
     const double start = omp_get_wtime();
     attention(f->heads, f->qkv, f->scratch, &shape);
     spend(f, FORWARD_ATTENTION, start);
+}
+
+static void to_attn(struct forward *f, const struct layer_weights *w)
+{
+    forward_project(f, w);
+    forward_attend(f, w);
 }
 
 static void to_mlp_in(struct forward *f, const struct layer_weights *w)
@@ -225,7 +235,7 @@ static void to_mlp_in(struct forward *f, const struct layer_weights *w)
         weights_normalise(f->normed, f->residual, w->mlp_norm, c, f->rows);
 }
 
-static void to_mlp(struct forward *f, const struct layer_weights *w)
+void forward_mlp(struct forward *f, const struct layer_weights *w)
 {
     const struct lm_config *c = &f->weights->config;
     const int64_t width = c->width;
@@ -291,7 +301,7 @@ static const struct stretch {
 } STRETCHES[SITES] = {
     [SITE_ATTN]   = { to_attn,   attn_work,   offsetof(struct forward, heads) },
     [SITE_MLP_IN] = { to_mlp_in, mlp_in_work, offsetof(struct forward, normed) },
-    [SITE_MLP]    = { to_mlp,    mlp_work,    offsetof(struct forward, branch) },
+    [SITE_MLP]    = { forward_mlp, mlp_work,    offsetof(struct forward, branch) },
     [SITE_RES]    = { to_res,    res_work,    offsetof(struct forward, residual) },
 };
 

@@ -91,6 +91,20 @@ void forward_to(struct forward *forward, struct tap tap);
 /* The last site: the residual stream after the last layer. */
 struct tap forward_end(const struct forward *forward);
 
+/* --- parts of a layer, for those who go another way through the model ----------------------------
+ * They work in the layer where the cursor stands, f->tap, whose weights are w. */
+
+/* f->residual to f->qkv: the norm before attention, and the product. */
+void forward_project(struct forward *f, const struct layer_weights *w);
+
+/* f->qkv to f->heads: norms and positions of queries and keys, in place, and attention. */
+void forward_attend(struct forward *f, const struct layer_weights *w);
+
+/* f->normed to f->branch: the MLP, and the norm after it. */
+void forward_mlp(struct forward *f, const struct layer_weights *w);
+
+/* --- keeping the cursor --------------------------------------------------------------- */
+
 /* A saved cursor. */
 struct forward_state {
     struct tap tap;
