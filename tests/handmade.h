@@ -96,6 +96,22 @@ static inline int32_t *handmade_ids(hid_t file, const char *name, int64_t *rows,
     return ids;
 }
 
+/* The text of an attribute of the file.  Caller frees. */
+static inline char *handmade_text(hid_t file, const char *name)
+{
+    const hid_t attribute = H5Aopen(file, name, H5P_DEFAULT), type = H5Aget_type(attribute);
+    char *text = NULL, *copy;
+
+    if (H5Tis_variable_str(type) <= 0 || H5Aread(attribute, type, &text) < 0)
+        die("a hand-made model has no text %s", name);
+    copy = allocate((int64_t)strlen(text) + 1, 1);
+    memcpy(copy, text, strlen(text));
+    H5free_memory(text);
+    H5Tclose(type);
+    H5Aclose(attribute);
+    return copy;
+}
+
 /* Pack W [outputs, inputs]. */
 static inline void handmade_pack(struct linear *to, const float *w)
 {

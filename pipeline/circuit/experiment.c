@@ -51,7 +51,7 @@ static void visit_logits(struct experiment *e, int64_t block, const struct graph
                          take_logits *take)
 {
     const struct range prompts = prompts_of(e, block), all = questions_of(e, prompts);
-    const int64_t vocabulary = e->setup.weights->config.vocabulary;
+    const int64_t outputs = e->setup.weights->config.outputs;
     int64_t *rows = allocate(e->head.tile, sizeof *rows);
 
     for (int64_t from = all.first; from < all.end; from += e->head.tile) {
@@ -64,16 +64,16 @@ static void visit_logits(struct experiment *e, int64_t block, const struct graph
         head_logits(&e->head, e->logits, e->stream, count);
         #pragma omp parallel for schedule(dynamic)
         for (int64_t i = 0; i < count; i++)
-            take(e, from + i, e->logits + i * vocabulary);
+            take(e, from + i, e->logits + i * outputs);
     }
     free(rows);
 }
 
 static void keep_clean(struct experiment *e, int64_t question, const float *logits)
 {
-    const int64_t vocabulary = e->setup.weights->config.vocabulary;
+    const int64_t outputs = e->setup.weights->config.outputs;
 
-    memcpy(e->clean + question * vocabulary, logits, (size_t)vocabulary * sizeof *logits);
+    memcpy(e->clean + question * outputs, logits, (size_t)outputs * sizeof *logits);
 }
 
 /* --- making it --------------------------------------------------------------------------- */
@@ -81,7 +81,7 @@ static void keep_clean(struct experiment *e, int64_t question, const float *logi
 int64_t experiment_bytes(const struct experiment_setup *s, const struct lm_config *c, int size,
                          int threads)
 {
-    const int64_t logits = s->count * c->vocabulary * (int64_t)sizeof(float);
+    const int64_t logits = s->count * c->outputs * (int64_t)sizeof(float);
 
     return blocks_of(s, 0, size) * graph_forward_bytes(s->graph, c, block_sequences(s), s->context,
                                                        threads)
@@ -136,8 +136,8 @@ enum status experiment_make(struct experiment *e, const struct experiment_setup 
     for (int64_t block = 0; block < e->blocks; block++)
         graph_forward_make(&e->forwards[block], setup->graph, setup->weights, e->sequences,
                            setup->context);
-    e->clean = allocate_big(setup->count * c->vocabulary, sizeof(float));
-    e->logits = allocate(e->head.tile * c->vocabulary, sizeof(float));
+    e->clean = allocate_big(setup->count * c->outputs, sizeof(float));
+    e->logits = allocate(e->head.tile * c->outputs, sizeof(float));
     e->stream = allocate(e->head.tile * c->width, sizeof(float));
     e->scores = allocate(setup->count, sizeof *e->scores);
     e->values = allocate(setup->prompts, sizeof *e->values);
@@ -178,11 +178,11 @@ static int64_t questions_of_prompt(const struct experiment *e, int64_t question)
 /* Threads take the questions of a prompt in any order, so each adds a value of its own. */
 static void measure(struct experiment *e, int64_t question, const float *logits)
 {
-    const int32_t vocabulary = e->setup.weights->config.vocabulary;
+    const int32_t outputs = e->setup.weights->config.outputs;
     const struct question *q = &e->setup.questions[question];
 
-    e->scores[question] = metric_value(e->setup.metric, q, logits, e->clean + question * vocabulary,
-                                       vocabulary);
+    e->scores[question] = metric_value(e->setup.metric, q, logits, e->clean + question * outputs,
+                                       outputs);
 }
 
 /* From scores of questions to values of prompts, and their mean. */

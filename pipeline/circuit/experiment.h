@@ -35,8 +35,8 @@ struct experiment {
     int64_t               blocks;       /* of this rank */
     struct graph_forward *forwards;     /* [blocks] */
     struct head           head;
-    float                *clean;        /* [questions, vocabulary] clean logits of this rank's */
-    float                *logits;       /* [head.tile, vocabulary] */
+    float                *clean;        /* [questions, outputs] clean logits of this rank's */
+    float                *logits;       /* [head.tile, outputs] */
     float                *stream;       /* [head.tile, width] */
     double               *scores;       /* [questions] */
     double               *values;       /* [prompts] */

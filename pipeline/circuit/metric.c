@@ -14,11 +14,11 @@ static double sum_logits(const float *logits, const int32_t *ids, int32_t count)
     return sum;
 }
 
-static double log_sum(const float *logits, int32_t vocabulary)
+static double log_sum(const float *logits, int32_t outputs)
 {
     float sum;
 
-    entropy_log_sums(&sum, logits, 1, vocabulary);
+    entropy_log_sums(&sum, logits, 1, outputs);
     return (double)sum;
 }
 
@@ -33,9 +33,9 @@ static double sum_probabilities(const float *logits, double total, const int32_t
 
 /* gradient += weight * derivatives of the sum of these probabilities, which is `sum`. */
 static void add_probabilities(float *gradient, double weight, double sum, const float *logits,
-                              double total, const int32_t *ids, int32_t count, int32_t vocabulary)
+                              double total, const int32_t *ids, int32_t count, int32_t outputs)
 {
-    for (int32_t i = 0; i < vocabulary; i++)
+    for (int32_t i = 0; i < outputs; i++)
         gradient[i] -= (float)(weight * sum * exp((double)logits[i] - total));
     for (int32_t i = 0; i < count; i++)
         gradient[ids[i]] += (float)(weight * exp((double)logits[ids[i]] - total));
@@ -54,13 +54,13 @@ static int32_t extreme(const float *logits, const int32_t *ids, int32_t count, f
 
 /* --- values and gradients ---------------------------------------------------------------- */
 
-static double kl(const struct question *q, const float *logits, const float *clean, int32_t vocabulary)
+static double kl(const struct question *q, const float *logits, const float *clean, int32_t outputs)
 {
-    const double of_run = log_sum(logits, vocabulary), of_clean = log_sum(clean, vocabulary);
+    const double of_run = log_sum(logits, outputs), of_clean = log_sum(clean, outputs);
     double sum = 0;
 
     (void)q;
-    for (int32_t i = 0; i < vocabulary; i++) {
+    for (int32_t i = 0; i < outputs; i++) {
         const double log_p = (double)clean[i] - of_clean;
         sum += exp(log_p) * (log_p - ((double)logits[i] - of_run));
     }
@@ -68,27 +68,27 @@ static double kl(const struct question *q, const float *logits, const float *cle
 }
 
 static void kl_gradient(const struct question *q, float *gradient, const float *logits,
-                        const float *clean, int32_t vocabulary)
+                        const float *clean, int32_t outputs)
 {
-    const double of_run = log_sum(logits, vocabulary), of_clean = log_sum(clean, vocabulary);
+    const double of_run = log_sum(logits, outputs), of_clean = log_sum(clean, outputs);
 
     (void)q;
-    for (int32_t i = 0; i < vocabulary; i++)
+    for (int32_t i = 0; i < outputs; i++)
         gradient[i] = (float)(exp((double)logits[i] - of_run) - exp((double)clean[i] - of_clean));
 }
 
 static double logit_difference(const struct question *q, const float *logits, const float *clean,
-                               int32_t vocabulary)
+                               int32_t outputs)
 {
-    (void)clean, (void)vocabulary;
+    (void)clean, (void)outputs;
     return sum_logits(logits, q->wrong, q->wrongs) / q->wrongs
          - sum_logits(logits, q->answer, q->answers) / q->answers;
 }
 
 static void logit_difference_gradient(const struct question *q, float *gradient, const float *logits,
-                                      const float *clean, int32_t vocabulary)
+                                      const float *clean, int32_t outputs)
 {
-    (void)logits, (void)clean, (void)vocabulary;
+    (void)logits, (void)clean, (void)outputs;
     for (int32_t i = 0; i < q->wrongs; i++)
         gradient[q->wrong[i]] += 1.0f / (float)q->wrongs;
     for (int32_t i = 0; i < q->answers; i++)
@@ -96,26 +96,26 @@ static void logit_difference_gradient(const struct question *q, float *gradient,
 }
 
 static double loss(const struct question *q, const float *logits, const float *clean,
-                   int32_t vocabulary)
+                   int32_t outputs)
 {
     (void)clean;
-    return -log(sum_probabilities(logits, log_sum(logits, vocabulary), q->answer, q->answers));
+    return -log(sum_probabilities(logits, log_sum(logits, outputs), q->answer, q->answers));
 }
 
 static void loss_gradient(const struct question *q, float *gradient, const float *logits,
-                          const float *clean, int32_t vocabulary)
+                          const float *clean, int32_t outputs)
 {
-    const double total = log_sum(logits, vocabulary);
+    const double total = log_sum(logits, outputs);
     const double sum = sum_probabilities(logits, total, q->answer, q->answers);
 
     (void)clean;
-    add_probabilities(gradient, -1 / sum, sum, logits, total, q->answer, q->answers, vocabulary);
+    add_probabilities(gradient, -1 / sum, sum, logits, total, q->answer, q->answers, outputs);
 }
 
 static double probability(const struct question *q, const float *logits, const float *clean,
-                          int32_t vocabulary)
+                          int32_t outputs)
 {
-    const double total = log_sum(logits, vocabulary);
+    const double total = log_sum(logits, outputs);
 
     (void)clean;
     return sum_probabilities(logits, total, q->wrong, q->wrongs)
@@ -123,50 +123,50 @@ static double probability(const struct question *q, const float *logits, const f
 }
 
 static void probability_gradient(const struct question *q, float *gradient, const float *logits,
-                                 const float *clean, int32_t vocabulary)
+                                 const float *clean, int32_t outputs)
 {
-    const double total = log_sum(logits, vocabulary);
+    const double total = log_sum(logits, outputs);
 
     (void)clean;
     add_probabilities(gradient, 1, sum_probabilities(logits, total, q->wrong, q->wrongs), logits,
-                      total, q->wrong, q->wrongs, vocabulary);
+                      total, q->wrong, q->wrongs, outputs);
     add_probabilities(gradient, -1, sum_probabilities(logits, total, q->answer, q->answers), logits,
-                      total, q->answer, q->answers, vocabulary);
+                      total, q->answer, q->answers, outputs);
 }
 
 static double margin(const struct question *q, const float *logits, const float *clean,
-                     int32_t vocabulary)
+                     int32_t outputs)
 {
-    (void)clean, (void)vocabulary;
+    (void)clean, (void)outputs;
     return (double)logits[extreme(logits, q->wrong, q->wrongs, 1)]
          - (double)logits[extreme(logits, q->answer, q->answers, -1)];
 }
 
 static void margin_gradient(const struct question *q, float *gradient, const float *logits,
-                            const float *clean, int32_t vocabulary)
+                            const float *clean, int32_t outputs)
 {
-    (void)clean, (void)vocabulary;
+    (void)clean, (void)outputs;
     gradient[extreme(logits, q->wrong, q->wrongs, 1)] += 1;
     gradient[extreme(logits, q->answer, q->answers, -1)] -= 1;
 }
 
 static double square(const struct question *q, const float *logits, const float *clean,
-                     int32_t vocabulary)
+                     int32_t outputs)
 {
     double sum = 0;
 
     (void)q;
-    for (int32_t i = 0; i < vocabulary; i++)
+    for (int32_t i = 0; i < outputs; i++)
         sum += ((double)logits[i] - (double)clean[i]) * ((double)logits[i] - (double)clean[i]);
-    return sum / vocabulary;
+    return sum / outputs;
 }
 
 static void square_gradient(const struct question *q, float *gradient, const float *logits,
-                            const float *clean, int32_t vocabulary)
+                            const float *clean, int32_t outputs)
 {
     (void)q;
-    for (int32_t i = 0; i < vocabulary; i++)
-        gradient[i] = 2 * (logits[i] - clean[i]) / (float)vocabulary;
+    for (int32_t i = 0; i < outputs; i++)
+        gradient[i] = 2 * (logits[i] - clean[i]) / (float)outputs;
 }
 
 /* --- the table --------------------------------------------------------------------------- */
@@ -175,9 +175,9 @@ static const struct row {
     const char *name;
     bool        compares;
     double (*value)(const struct question *q, const float *logits, const float *clean,
-                    int32_t vocabulary);
+                    int32_t outputs);
     void (*gradient)(const struct question *q, float *gradient, const float *logits,
-                     const float *clean, int32_t vocabulary);
+                     const float *clean, int32_t outputs);
 } ROWS[METRICS] = {
     [METRIC_KL] = { "kl", true, kl, kl_gradient },
     [METRIC_LOGIT_DIFFERENCE] = { "logit_difference", false, logit_difference,
@@ -199,14 +199,14 @@ bool metric_compares(enum metric metric)
 }
 
 double metric_value(enum metric metric, const struct question *question, const float *logits,
-                    const float *clean, int32_t vocabulary)
+                    const float *clean, int32_t outputs)
 {
-    return ROWS[metric].value(question, logits, clean, vocabulary);
+    return ROWS[metric].value(question, logits, clean, outputs);
 }
 
 void metric_gradient(enum metric metric, const struct question *question, float *gradient,
-                     const float *logits, const float *clean, int32_t vocabulary)
+                     const float *logits, const float *clean, int32_t outputs)
 {
-    memset(gradient, 0, (size_t)vocabulary * sizeof *gradient);
-    ROWS[metric].gradient(question, gradient, logits, clean, vocabulary);
+    memset(gradient, 0, (size_t)outputs * sizeof *gradient);
+    ROWS[metric].gradient(question, gradient, logits, clean, outputs);
 }

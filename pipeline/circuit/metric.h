@@ -35,13 +35,13 @@ const char *metric_name(enum metric metric);
 bool metric_compares(enum metric metric);
 
 /* The value at one question.
- *   logits, clean [vocabulary]  in, of the run and of the clean run */
+ *   logits, clean [outputs]  in, of the run and of the clean run */
 double metric_value(enum metric metric, const struct question *question, const float *logits,
-                    const float *clean, int32_t vocabulary);
+                    const float *clean, int32_t outputs);
 
 /* Its derivatives by the logits.
- *   gradient [vocabulary]  out */
+ *   gradient [outputs]  out */
 void metric_gradient(enum metric metric, const struct question *question, float *gradient,
-                     const float *logits, const float *clean, int32_t vocabulary);
+                     const float *logits, const float *clean, int32_t outputs);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/blas_core.h"
 #include "circuit/acdc.h"
 #include "circuit/experiment.h"
+#include "tests/handmade.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -221,11 +222,97 @@ static void searches_as_another_implementation_does(void **state)
     tear_down(&f);
 }
 
+/* --- models whose circuits are known -------------------------------------------------------- */
+
+/* A search of a hand-made file, as a JSON object describes it. */
+static void check_handmade_run(struct experiment_setup *setup, const json_t *run, bool every_position)
+{
+    const bool zero = strcmp(json_string_value(json_object_get(run, "ablation")), "zero") == 0;
+    const int64_t positions = every_position ? setup->context : 1;
+    struct question *questions = allocate(setup->prompts * positions, sizeof *questions);
+    struct experiment_setup own = *setup;
+    struct graph_edges edges;
+    struct experiment e;
+    struct acdc acdc;
+
+    for (int64_t i = 0; i < setup->prompts * positions; i++)
+        questions[i] = (struct question){
+            .prompt = i / positions,
+            .position = (int32_t)(setup->context - positions + i % positions),
+        };
+    own.questions = questions;
+    own.count = setup->prompts * positions;
+    own.corrupted = zero ? NULL : setup->corrupted;
+    own.metric = strcmp(json_string_value(json_object_get(run, "metric")), "kl") == 0 ? METRIC_KL
+                                                                                     : METRIC_SQUARE;
+    assert_int_equal(experiment_make(&e, &own, MPI_COMM_SELF), OK);
+    graph_edges_make(&edges, setup->graph, true);
+    const struct acdc_search search = {
+        .options = { .threshold = number(run, "tau"), .zero = zero }, .value = value, .context = &e,
+    };
+    assert_int_equal(acdc_run(&acdc, &edges, &search), OK);
+    check_steps(&acdc, run, setup->graph);
+    check_edges(&edges, run);
+    acdc_free(&acdc);
+    graph_edges_free(&edges);
+    experiment_free(&e);
+    free(questions);
+}
+
+/* All searches of a hand-made model. */
+static void check_handmade(const char *model, bool every_position)
+{
+    const hid_t file = handmade_open(model);
+    struct weights weights;
+    struct graph graph;
+    char *text;
+
+    handmade_make(&weights, file);
+    assert_int_equal(graph_make(&graph, &weights.config, true), OK);
+    struct experiment_setup setup = { .weights = &weights, .graph = &graph };
+    int32_t *clean = handmade_ids(file, "tokens", &setup.prompts, &setup.context), *corrupted = NULL;
+    if (H5Lexists(file, "tokens_corrupted", H5P_DEFAULT) > 0)
+        corrupted = handmade_ids(file, "tokens_corrupted", &setup.prompts, &setup.context);
+    setup.clean = clean;
+    setup.corrupted = corrupted;
+    text = handmade_text(file, "runs");
+    json_t *runs = json_loads(text, 0, NULL);
+    for (size_t i = 0; i < json_array_size(runs); i++)
+        check_handmade_run(&setup, json_array_get(runs, i), every_position);
+    json_decref(runs);
+    free(text);
+    free(corrupted);
+    free(clean);
+    weights_free(&weights);
+    H5Fclose(file);
+}
+
+static void finds_the_share_of_x(void **state)
+{
+    (void)state;
+    check_handmade("x_proportion", true);
+}
+
+static void finds_induction(void **state)
+{
+    (void)state;
+    check_handmade("induction", false);
+}
+
+static void finds_one_of_two_that_are_enough(void **state)
+{
+    (void)state;
+    check_handmade("or_gate", false);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_the_edges_of_gpt2_small),
         cmocka_unit_test(all_edges_are_the_clean_run_and_none_the_corrupted),
+        cmocka_unit_test(finds_the_share_of_x),
+        cmocka_unit_test(finds_induction),
+        cmocka_unit_test(finds_one_of_two_that_are_enough),
         cmocka_unit_test(searches_as_another_implementation_does),
     };
 
