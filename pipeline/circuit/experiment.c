@@ -3,7 +3,6 @@
 #include "base/allocate.h"
 #include "base/comm.h"
 #include "base/minmax.h"
-#include "base/split.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -21,8 +20,7 @@ static int64_t blocks_of(const struct experiment_setup *s, int rank, int size)
     return (split_blocks(s->prompts, block_sequences(s)) - rank + size - 1) / size;
 }
 
-/* The prompts of this rank's block number `block`. */
-static struct range prompts_of(const struct experiment *e, int64_t block)
+struct range experiment_prompts(const struct experiment *e, int64_t block)
 {
     return split_block(e->setup.prompts, e->sequences, block * e->size + e->rank);
 }
@@ -50,7 +48,7 @@ typedef void take_logits(struct experiment *e, int64_t question, const float *lo
 static void visit_logits(struct experiment *e, int64_t block, const struct graph_edges *edges,
                          take_logits *take)
 {
-    const struct range prompts = prompts_of(e, block), all = questions_of(e, prompts);
+    const struct range prompts = experiment_prompts(e, block), all = questions_of(e, prompts);
     const int64_t outputs = e->setup.weights->config.outputs;
     int64_t *rows = allocate(e->head.tile, sizeof *rows);
 
@@ -93,7 +91,7 @@ static enum status prepare(struct experiment *e, int64_t block, const struct gra
 {
     const struct experiment_setup *s = &e->setup;
     struct graph_forward *f = &e->forwards[block];
-    const struct range prompts = prompts_of(e, block);
+    const struct range prompts = experiment_prompts(e, block);
     const int32_t *clean = s->clean + prompts.first * s->context;
     enum status st;
 

@@ -7,6 +7,7 @@
 #ifndef EXPERIMENT_H
 #define EXPERIMENT_H
 
+#include "base/split.h"
 #include "circuit/graph_forward.h"
 #include "circuit/metric.h"
 #include "lm/head.h"
@@ -55,6 +56,9 @@ void        experiment_free(struct experiment *e);
 /* The metric when only these edges are present.  What lies below `receiver` must be as the call before
  * left it; 0 runs everything.  Collective; the same on all ranks. */
 double experiment_value(struct experiment *e, const struct graph_edges *edges, int32_t receiver);
+
+/* The prompts of this rank's block number `block`.  Local. */
+struct range experiment_prompts(const struct experiment *e, int64_t block);
 
 /* The value of each prompt in the last call, [prompts].  Local. */
 const double *experiment_values(const struct experiment *e);

@@ -349,6 +349,21 @@ static void project(struct graph_forward *f, const struct layer_weights *w,
     }
 }
 
+/* Give a receiver back what the reference has, where it does not follow its edges. */
+static void limit(struct graph_forward *f, int32_t layer)
+{
+    const struct lm_config *c = &f->forward.weights->config;
+    const int32_t receiver = f->limited - graph_attention(f->graph, layer);
+    const int64_t all = qkv_width(c), at = receiver * (int64_t)c->head_width;
+
+    if (f->limits == NULL || graph_receiver_at(f->graph, f->limited).layer != layer)
+        return;
+    for (int64_t r = 0; r < f->forward.rows; r++)
+        if (!f->limits[r])
+            norm_copy_rows(f->forward.qkv + r * all + at,
+                           f->qkv + (layer * f->forward.rows + r) * all + at, c->head_width);
+}
+
 static void run_attention(struct graph_forward *f, const struct graph_edges *edges, int32_t layer)
 {
     const struct layer_weights *w = stand_in(f, layer);
@@ -361,6 +376,7 @@ static void run_attention(struct graph_forward *f, const struct graph_edges *edg
     #pragma omp parallel for schedule(dynamic)
     for (int64_t number = 0; number < tiles_of(f); number++)
         project(f, w, edges, layer, tile_at(f, number), own, owned);
+    limit(f, layer);
     forward_attend(&f->forward, w);
     #pragma omp parallel for schedule(dynamic)
     for (int64_t number = 0; number < tiles_of(f); number++) {

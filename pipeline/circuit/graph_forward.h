@@ -30,6 +30,8 @@ struct graph_forward {
     /* The run. */
     float *difference;          /* [senders, rows, width] out - out' */
     bool  *fixed;               /* [senders] its difference is the caller's, and not computed */
+    int32_t limited;            /* a receiver q, k or v that follows its edges at some rows only, and */
+    const bool *limits;         /* [rows] which; at the others it is the reference's.  NULL: at all */
     float *tiles;               /* of each thread: inputs of a layer's receivers, for some rows */
 };
 
