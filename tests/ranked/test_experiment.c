@@ -1,0 +1,71 @@
+/* What removing edges does has the same bits on any number of ranks and threads. */
+#include "base/allocate.h"
+#include "circuit/experiment.h"
+#include "tests/ranked/ranked.h"
+
+#include <omp.h>
+
+/* More prompts than a block holds, so that two ranks and three have blocks, and not all as many. */
+enum { PROMPTS = 70, CONTEXT = 20 };
+
+static const char MODEL[] = "tests/golden/gpt2-random";
+
+static double value_of(const struct experiment_setup *setup, MPI_Comm comm, int32_t removed)
+{
+    struct experiment e = {0};
+    struct graph_edges edges;
+    double value;
+
+    graph_edges_make(&edges, setup->graph, true);
+    CHECK(experiment_make(&e, setup, comm) == OK);
+    for (int32_t v = 0; v < setup->graph->receivers; v++)
+        edges.mask[v * setup->graph->senders + removed] = 0;
+    value = experiment_value(&e, &edges, 0);
+    experiment_free(&e);
+    graph_edges_free(&edges);
+    return value;
+}
+
+static void has_the_same_bits(struct experiment_setup *setup)
+{
+    for (enum metric metric = 0; metric < METRICS; metric++) {
+        const int32_t removed = (int32_t)metric % setup->graph->senders;
+
+        setup->metric = metric;
+        const double together = value_of(setup, MPI_COMM_WORLD, removed);
+        omp_set_num_threads(3);
+        const double alone = value_of(setup, MPI_COMM_SELF, removed);
+        omp_set_num_threads(1);
+        CHECK(memcmp(&together, &alone, sizeof alone) == 0);
+        CHECK(alone == alone && alone != 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static int32_t clean[PROMPTS * CONTEXT], corrupted[PROMPTS * CONTEXT], ids[2 * PROMPTS];
+    static struct question questions[PROMPTS];
+    struct ranked here = ranked_start(&argc, &argv);
+    struct lm_config config;
+    struct weights weights = {0};
+    struct graph graph;
+
+    CHECK(config_read(&config, MODEL) == OK);
+    CHECK(weights_read(&weights, &config, PRECISION_F32, MODEL, MPI_COMM_WORLD) == OK);
+    CHECK(graph_make(&graph, &config, true) == OK);
+    for (int32_t i = 0; i < PROMPTS * CONTEXT; i++) {
+        clean[i] = (37 * i + 11) % config.vocabulary;
+        corrupted[i] = (53 * i + 5) % config.vocabulary;
+    }
+    for (int32_t p = 0; p < PROMPTS; p++) {
+        ids[2 * p] = (7 * p + 1) % config.vocabulary;
+        ids[2 * p + 1] = (11 * p + 2) % config.vocabulary;
+        questions[p] = (struct question){ p, CONTEXT - 1 - p % 3, 1, 1, &ids[2 * p], &ids[2 * p + 1] };
+    }
+    has_the_same_bits(&(struct experiment_setup){
+        .weights = &weights, .graph = &graph, .clean = clean, .corrupted = corrupted,
+        .prompts = PROMPTS, .context = CONTEXT, .questions = questions, .count = PROMPTS,
+    });
+    weights_free(&weights);
+    return ranked_finish(&here);
+}
