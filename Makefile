@@ -15,6 +15,7 @@
 # make compare-shuffles   whether the order of the rows matters (20 minutes)
 # make compare-precision   bf16 and float32 training, beside a plain float64 one (6 minutes)
 # make bench-planted   how much of a planted dictionary three architectures recover (a minute)
+# make bench-circuit   what a test of an edge costs beside the products it needs (a minute)
 # make compare-plan    what plan says of the demo, beside what it takes
 # make bench-harvest   how near a harvest comes to the matrix units (5 minutes); SHAPE=llama, qwen
 # make bench-harvest-full   a checkpoint of 26 layers: time to load, peak memory (5 minutes)
@@ -316,6 +317,9 @@ compare-precision: all $(DEMO_TEXT)
 bench-planted: $(BUILD)/tests/bench/bench_planted
 	$(Q)OMP_NUM_THREADS=$$(nproc) $<
 
+bench-circuit: $(BUILD)/tests/bench/bench_circuit
+	$(Q)OMP_NUM_THREADS=$$(nproc) $<
+
 compare-plan: all $(DEMO_TEXT)
 	$(Q)$(PYTHON) tests/bench/compare_plan.py jobs/demo.yaml
 
@@ -352,7 +356,7 @@ compile_commands.json: Makefile $(wildcard pipeline/*/*.c pipeline/*/*.cc stages
 clean:
 	rm -rf build bin lib compile_commands.json
 
-.PHONY: all unit structure format check check-demo check-reorder check-slurm demo faults fuzz threads bench-harvest bench-harvest-full bench-shuffle bench-train bench-planted compare-shuffles compare-precision compare-plan clean
+.PHONY: all unit structure format check check-demo check-reorder check-slurm demo faults fuzz threads bench-harvest bench-harvest-full bench-shuffle bench-circuit bench-train bench-planted compare-shuffles compare-precision compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)

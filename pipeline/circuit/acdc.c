@@ -98,7 +98,7 @@ static struct acdc_step *next_step(struct state *s)
     return &s->acdc->steps[s->acdc->count++];
 }
 
-/* The metric with the edges of now.  The search changes edges of this receiver and of later ones. */
+/* The metric with the edges of now.  The search changes edges of this receiver and later. */
 static double value(const struct state *s, int32_t receiver)
 {
     return s->search->value(s->search->context, s->edges, receiver);

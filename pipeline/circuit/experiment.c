@@ -15,17 +15,17 @@ static int64_t block_sequences(const struct experiment_setup *s)
     return min_int64(s->prompts, max_int64(1, EXPERIMENT_ROWS / s->context));
 }
 
-static int64_t blocks_of(const struct experiment_setup *s, int rank, int size)
+static struct range blocks_of(const struct experiment_setup *s, int rank, int size)
 {
-    return (split_blocks(s->prompts, block_sequences(s)) - rank + size - 1) / size;
+    return split_range(split_blocks(s->prompts, block_sequences(s)), rank, size);
 }
 
 struct range experiment_prompts(const struct experiment *e, int64_t block)
 {
-    return split_block(e->setup.prompts, e->sequences, block * e->size + e->rank);
+    return split_block(e->setup.prompts, e->sequences, e->blocks.first + block);
 }
 
-/* The questions of those prompts, which lie one after the other. */
+/* The questions of some prompts, which lie one after the other. */
 static struct range questions_of(const struct experiment *e, struct range prompts)
 {
     const struct question *questions = e->setup.questions;
@@ -39,32 +39,47 @@ static struct range questions_of(const struct experiment *e, struct range prompt
     return range;
 }
 
+static float *own_scratch(const struct experiment *e)
+{
+    return e->scratch + omp_get_thread_num()
+                        * graph_forward_scratch(e->setup.graph, &e->setup.weights->config);
+}
+
 /* --- logits ------------------------------------------------------------------------------ */
+
+/* The last streams at a block's questions. */
+static void end_block(struct experiment *e, int64_t block, const struct graph_edges *edges)
+{
+    const struct range prompts = experiment_prompts(e, block), questions = questions_of(e, prompts);
+    const int64_t width = e->setup.weights->config.width;
+
+    for (int64_t i = questions.first; i < questions.end; i++) {
+        const struct question *q = &e->setup.questions[i];
+        const int64_t row = (q->prompt - prompts.first) * e->setup.context + q->position;
+        graph_forward_end(&e->forwards[block], edges, e->streams + i * width, &row, 1);
+    }
+}
 
 /* What is done with the logits of a question. */
 typedef void take_logits(struct experiment *e, int64_t question, const float *logits);
 
-/* Compute the logits at all questions of a block and hand them on, a tile at a time. */
-static void visit_logits(struct experiment *e, int64_t block, const struct graph_edges *edges,
-                         take_logits *take)
+/* Give every rank the last streams of all, and hand on the logits of this rank's tiles.
+ * Collective. */
+static void visit_logits(struct experiment *e, take_logits *take)
 {
-    const struct range prompts = experiment_prompts(e, block), all = questions_of(e, prompts);
-    const int64_t outputs = e->setup.weights->config.outputs;
-    int64_t *rows = allocate(e->head.tile, sizeof *rows);
+    const struct lm_config *c = &e->setup.weights->config;
+    const int64_t tile = e->head.tile;
 
-    for (int64_t from = all.first; from < all.end; from += e->head.tile) {
-        const int64_t count = min_int64(e->head.tile, all.end - from);
-        for (int64_t i = 0; i < count; i++) {
-            const struct question *q = &e->setup.questions[from + i];
-            rows[i] = (q->prompt - prompts.first) * e->setup.context + q->position;
-        }
-        graph_forward_end(&e->forwards[block], edges, e->stream, rows, count);
-        head_logits(&e->head, e->logits, e->stream, count);
+    /* Each stream is one rank's; the others add 0. */
+    MPI_Allreduce(MPI_IN_PLACE, e->streams, comm_count(e->setup.count * c->width), MPI_FLOAT,
+                  MPI_SUM, e->comm);
+    for (int64_t from = e->rank * tile; from < e->setup.count; from += e->size * tile) {
+        const int64_t count = min_int64(tile, e->setup.count - from);
+        head_logits(&e->head, e->logits, e->streams + from * c->width, count);
         #pragma omp parallel for schedule(dynamic)
         for (int64_t i = 0; i < count; i++)
-            take(e, from + i, e->logits + i * outputs);
+            take(e, from + i, e->logits + i * c->outputs);
     }
-    free(rows);
 }
 
 static void keep_clean(struct experiment *e, int64_t question, const float *logits)
@@ -74,53 +89,90 @@ static void keep_clean(struct experiment *e, int64_t question, const float *logi
     memcpy(e->clean + question * outputs, logits, (size_t)outputs * sizeof *logits);
 }
 
+static void clear_streams(struct experiment *e)
+{
+    memset(e->streams, 0,
+           (size_t)(e->setup.count * e->setup.weights->config.width) * sizeof *e->streams);
+}
+
 /* --- making it --------------------------------------------------------------------------- */
 
 int64_t experiment_bytes(const struct experiment_setup *s, const struct lm_config *c, int size,
                          int threads)
 {
-    const int64_t logits = s->count * c->outputs * (int64_t)sizeof(float);
+    const struct range blocks = blocks_of(s, 0, size);
+    const int64_t each = block_sequences(s);
+    const int64_t floats = s->count * (c->width + c->outputs) + c->outputs
+                         + threads * graph_forward_scratch(s->graph, c);
+    int64_t bytes = floats * (int64_t)sizeof(float) + 2 * head_bytes(c)
+                  + (s->prompts + s->count) * (int64_t)sizeof(double);
 
-    return blocks_of(s, 0, size) * graph_forward_bytes(s->graph, c, block_sequences(s), s->context,
-                                                       threads)
-         + 2 * head_bytes(c) + logits + (s->prompts + s->count) * (int64_t)sizeof(double);
+    for (int64_t block = blocks.first; block < blocks.end; block++)
+        bytes += graph_forward_bytes(s->graph, c,
+                                     range_length(split_block(s->prompts, each, block)),
+                                     s->context);
+    return bytes;
 }
 
-/* The clean run of a block, then its reference, then the start of its run. */
-static enum status prepare(struct experiment *e, int64_t block, const struct graph_edges *none)
+/* Make a block, and run its clean prompts. */
+static void begin_block(struct experiment *e, int64_t block, const struct graph_edges *none)
 {
     const struct experiment_setup *s = &e->setup;
-    struct graph_forward *f = &e->forwards[block];
+    const struct range prompts = experiment_prompts(e, block);
+
+    graph_forward_make(&e->forwards[block], s->graph, s->weights, range_length(prompts),
+                       s->context);
+    graph_forward_reference(&e->forwards[block], s->clean + prompts.first * s->context,
+                            range_length(prompts), false, own_scratch(e));
+    end_block(e, block, none);
+}
+
+/* The reference of a block, and the start of its run. */
+static void refer_block(struct experiment *e, int64_t block)
+{
+    const struct experiment_setup *s = &e->setup;
     const struct range prompts = experiment_prompts(e, block);
     const int32_t *clean = s->clean + prompts.first * s->context;
-    enum status st;
+    const int32_t *other = s->corrupted == NULL ? clean
+                                                : s->corrupted + prompts.first * s->context;
 
-    TRY(graph_forward_reference(f, clean, range_length(prompts), false));
-    visit_logits(e, block, none, keep_clean);
-    if (s->corrupted != NULL)
-        TRY(graph_forward_reference(f, s->corrupted + prompts.first * s->context,
-                                    range_length(prompts), false));
-    else
-        TRY(graph_forward_reference(f, clean, range_length(prompts), true));
-    TRY(graph_forward_start(f, clean));
-done:
-    return st;
+    graph_forward_reference(&e->forwards[block], other, range_length(prompts), s->corrupted == NULL,
+                            own_scratch(e));
+    graph_forward_start(&e->forwards[block], clean);
 }
 
-static enum status prepare_all(struct experiment *e)
+/* The clean logits of all prompts, then the references.  Collective. */
+static void run_references(struct experiment *e)
 {
-    struct graph_edges none = {0};
-    enum status st = OK;
+    const int64_t blocks = range_length(e->blocks);
+    struct graph_edges none;
 
     graph_edges_make(&none, e->setup.graph, false);
-    for (int64_t block = 0; block < e->blocks; block++)
-        TRY(prepare(e, block, &none));
-done:
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t block = 0; block < blocks; block++)
+        begin_block(e, block, &none);
     graph_edges_free(&none);
+    visit_logits(e, keep_clean);
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t block = 0; block < blocks; block++)
+        refer_block(e, block);
+}
+
+/* Are all ids in the vocabulary? */
+static enum status check_ids(const struct experiment_setup *s)
+{
+    const struct lm_config *c = &s->weights->config;
+    const int64_t rows = s->prompts * s->context;
+    enum status st;
+
+    TRY(forward_check(c, s->clean, rows, s->context));
+    TRY(forward_check(c, s->corrupted, s->corrupted == NULL ? 0 : rows, s->context));
+done:
     return st;
 }
 
-enum status experiment_make(struct experiment *e, const struct experiment_setup *setup, MPI_Comm comm)
+enum status experiment_make(struct experiment *e, const struct experiment_setup *setup,
+                            MPI_Comm comm)
 {
     const struct lm_config *c = &setup->weights->config;
     enum status st;
@@ -128,31 +180,32 @@ enum status experiment_make(struct experiment *e, const struct experiment_setup 
     *e = (struct experiment){ .setup = *setup, .comm = comm, .sequences = block_sequences(setup) };
     MPI_Comm_rank(comm, &e->rank);
     MPI_Comm_size(comm, &e->size);
-    e->blocks = max_int64(0, blocks_of(setup, e->rank, e->size));
+    e->blocks = blocks_of(setup, e->rank, e->size);
     head_make(&e->head, setup->weights);
-    e->forwards = allocate(e->blocks, sizeof *e->forwards);
-    for (int64_t block = 0; block < e->blocks; block++)
-        graph_forward_make(&e->forwards[block], setup->graph, setup->weights, e->sequences,
-                           setup->context);
+    e->forwards = allocate(range_length(e->blocks), sizeof *e->forwards);
+    e->scratch = allocate_big(omp_get_max_threads() * graph_forward_scratch(setup->graph, c),
+                              sizeof(float));
+    e->streams = allocate(setup->count * c->width, sizeof(float));
     e->clean = allocate_big(setup->count * c->outputs, sizeof(float));
     e->logits = allocate(e->head.tile * c->outputs, sizeof(float));
-    e->stream = allocate(e->head.tile * c->width, sizeof(float));
     e->scores = allocate(setup->count, sizeof *e->scores);
     e->values = allocate(setup->prompts, sizeof *e->values);
-    TRY_ALL(comm, prepare_all(e));
+    TRY_ALL(comm, check_ids(setup));
+    run_references(e);
 done:
     return st;
 }
 
 void experiment_free(struct experiment *e)
 {
-    for (int64_t block = 0; block < e->blocks; block++)
+    for (int64_t block = 0; block < range_length(e->blocks); block++)
         graph_forward_free(&e->forwards[block]);
     free(e->forwards);
     head_free(&e->head);
+    free(e->scratch);
+    free(e->streams);
     free(e->clean);
     free(e->logits);
-    free(e->stream);
     free(e->scores);
     free(e->values);
     *e = (struct experiment){0};
@@ -201,12 +254,16 @@ static double average(struct experiment *e)
 double experiment_value(struct experiment *e, const struct graph_edges *edges, int32_t receiver)
 {
     memset(e->scores, 0, (size_t)e->setup.count * sizeof *e->scores);
-    for (int64_t block = 0; block < e->blocks; block++) {
-        graph_forward_run(&e->forwards[block], edges, receiver);
-        visit_logits(e, block, edges, measure);
+    clear_streams(e);
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t block = 0; block < range_length(e->blocks); block++) {
+        graph_forward_run(&e->forwards[block], edges, receiver, own_scratch(e));
+        end_block(e, block, edges);
     }
+    visit_logits(e, measure);
     /* Each score is one rank's; the others add 0. */
-    MPI_Allreduce(MPI_IN_PLACE, e->scores, comm_count(e->setup.count), MPI_DOUBLE, MPI_SUM, e->comm);
+    MPI_Allreduce(MPI_IN_PLACE, e->scores, comm_count(e->setup.count), MPI_DOUBLE, MPI_SUM,
+                  e->comm);
     return average(e);
 }
 

@@ -1,8 +1,9 @@
 /* experiment.h -- prompts on a model's graph, and what removing edges does to a metric of them.
  *
- * Prompts are cut into blocks of EXPERIMENT_ROWS tokens, whatever the number of ranks; a rank has every
- * size-th block.  A metric's value is the mean over the prompts, added in their order, of the mean over a
- * prompt's questions.  So it has the same bits on any number of ranks and threads.
+ * Prompts are cut into blocks of about EXPERIMENT_ROWS tokens, whatever the number of ranks.  A
+ * block is one thread's work, and a rank has some blocks that follow each other.  A metric's
+ * value is the mean over the prompts, added in their order, of the mean over a prompt's
+ * questions.  So it has the same bits on any number of ranks and threads.
  */
 #ifndef EXPERIMENT_H
 #define EXPERIMENT_H
@@ -14,7 +15,7 @@
 
 #include <mpi.h>
 
-enum { EXPERIMENT_ROWS = 512 };
+enum { EXPERIMENT_ROWS = 128 };
 
 /* What is run.  Nothing in it is owned. */
 struct experiment_setup {
@@ -33,28 +34,30 @@ struct experiment {
     MPI_Comm              comm;
     int                   rank, size;
     int64_t               sequences;    /* of a block */
-    int64_t               blocks;       /* of this rank */
-    struct graph_forward *forwards;     /* [blocks] */
-    struct head           head;
-    float                *clean;        /* [questions, outputs] clean logits of this rank's */
+    struct range          blocks;       /* of this rank */
+    struct graph_forward *forwards;     /* [range_length(blocks)] */
+    float                *scratch;      /* [threads, graph_forward_scratch()] */
+    float                *streams;      /* [questions, width] the last streams, on every rank */
+    struct head           head;         /* a rank has every size-th tile of the questions */
+    float *clean;                   /* [questions, outputs] clean logits, in this rank's tiles */
     float                *logits;       /* [head.tile, outputs] */
-    float                *stream;       /* [head.tile, width] */
     double               *scores;       /* [questions] */
     double               *values;       /* [prompts] */
 };
 
-/* Bytes that a rank of `size` allocates at most, with `threads` threads.  Local. */
-int64_t experiment_bytes(const struct experiment_setup *setup, const struct lm_config *config, int size,
-                         int threads);
+/* Bytes that the first rank of `size` allocates, with `threads` threads; no other one more.
+ * Local. */
+int64_t experiment_bytes(const struct experiment_setup *setup, const struct lm_config *config,
+                         int size, int threads);
 
 /* Run the clean prompts and the reference.  experiment_free() accepts an empty one.  Collective.
- * As forward_start(). */
+ * As forward_check(). */
 enum status experiment_make(struct experiment *e, const struct experiment_setup *setup,
                             MPI_Comm comm);
 void        experiment_free(struct experiment *e);
 
-/* The metric when only these edges are present.  What lies below `receiver` must be as the call before
- * left it; 0 runs everything.  Collective; the same on all ranks. */
+/* The metric when only these edges are present.  What lies below `receiver` must be as the call
+ * before left it; 0 runs everything.  Collective; the same on all ranks. */
 double experiment_value(struct experiment *e, const struct graph_edges *edges, int32_t receiver);
 
 /* The prompts of this rank's block number `block`.  Local. */

@@ -22,7 +22,8 @@ enum status graph_make(struct graph *graph, const struct lm_config *c, bool spli
 {
     enum status st = OK;
 
-    REQUIRE(!split || c->learned_positions, E_USAGE, "this model has no learned positions, which would "
+    REQUIRE(!split || c->learned_positions, E_USAGE,
+            "this model has no learned positions, which would "
             "be a sender of their own");
     *graph = (struct graph){
         .layers = c->layers,
@@ -128,7 +129,10 @@ const char *graph_sender_name(char name[GRAPH_NAME], const struct graph *g, int3
     const struct graph_node node = graph_sender_at(g, sender);
 
     if (node.part == GRAPH_FINAL)
-        snprintf(name, GRAPH_NAME, "%s", g->embeddings == 1 ? "embed" : sender == 0 ? "tok" : "pos");
+        snprintf(name, GRAPH_NAME, "%s",
+                 g->embeddings == 1 ? "embed"
+                 : sender == 0      ? "tok"
+                                    : "pos");
     else if (node.part == GRAPH_MLP)
         snprintf(name, GRAPH_NAME, "m%d", (int)node.layer);
     else
@@ -165,9 +169,10 @@ enum status graph_sender_parse(int32_t *sender, const struct graph *g, const cha
     enum status st = OK;
 
     find_name(sender, g, name, g->senders, graph_sender_name);
-    REQUIRE(*sender < g->senders, E_USAGE, "this model has no sender '%s': it has %d layers of %d heads, "
-            "which are called a0.0 and so on, and its MLPs m0 and so on", name, (int)g->layers,
-            (int)g->heads);
+    REQUIRE(*sender < g->senders, E_USAGE,
+            "this model has no sender '%s': it has %d layers of %d heads, "
+            "which are called a0.0 and so on, and its MLPs m0 and so on",
+            name, (int)g->layers, (int)g->heads);
 done:
     return st;
 }
@@ -177,9 +182,12 @@ enum status graph_receiver_parse(int32_t *receiver, const struct graph *g, const
     enum status st = OK;
 
     find_name(receiver, g, name, g->receivers, graph_receiver_name);
-    REQUIRE(*receiver < g->receivers, E_USAGE, "this model has no receiver '%s': it has %d layers of %d "
-            "heads, which read as a0.0.q, a0.0.k, a0.0.v and so on, MLPs as m0 and so on, and the end "
-            "as final", name, (int)g->layers, (int)g->heads);
+    REQUIRE(
+        *receiver < g->receivers, E_USAGE,
+        "this model has no receiver '%s': it has %d layers of %d "
+        "heads, which read as a0.0.q, a0.0.k, a0.0.v and so on, MLPs as m0 and so on, and the end "
+        "as final",
+        name, (int)g->layers, (int)g->heads);
 done:
     return st;
 }

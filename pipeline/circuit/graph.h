@@ -1,17 +1,18 @@
 /* graph.h -- a language model as a graph: who adds to the residual stream, and who reads it.
  *
- * A sender adds to the stream: the embedding, each head, each MLP.  A receiver reads it: the queries, keys
- * and values of each head, each MLP, and the end (the last norm and the logits).  An edge leads from
- * a sender to each receiver that reads the stream later.  Senders are numbered in the order in which they
- * add, so those of a receiver are the first ones:
+ * A sender adds to the stream: the embedding, each head, each MLP.  A receiver reads it: the
+ * queries, keys and values of each head, each MLP, and the end (the last norm and the logits).
+ * An edge leads from a sender to each receiver that reads the stream later.  Senders are numbered
+ * in the order in which they add, so those of a receiver are the first ones:
  *
  *     senders     embed (or tok, pos), then layer by layer a0.0 a0.1 ... m0
- *     receivers   layer by layer the queries a0.0.q a0.1.q ..., keys a0.0.k ..., values a0.0.v ..., and m0;
+ *     receivers   layer by layer the queries a0.0.q a0.1.q ..., keys a0.0.k ..., values a0.0.v ...,
  *                 then final
  *
- * Heads that share keys and values have one receiver k and one v together, named after the first of them.
- * A receiver q, k or v has a direct edge, too: from what it reads to the queries, keys or values
- * themselves (Conmy et al., arXiv:2304.14997, section 3 and appendix).  Everything here is Local.
+ * Heads that share keys and values have one receiver k and one v together, named after the first
+ * of them.  A receiver q, k or v has a direct edge, too: from what it reads to the queries, keys
+ * or values themselves (Conmy et al., arXiv:2304.14997, section 3 and appendix).  Everything here
+ * is Local.
  */
 #ifndef GRAPH_H
 #define GRAPH_H
@@ -22,7 +23,7 @@
 struct graph {
     int32_t layers, heads, kv_heads;
     bool    mlps;           /* the model has them */
-    bool    parallel;       /* an MLP reads the stream to which its layer's heads are not yet added */
+    bool parallel;      /* an MLP reads the stream to which its layer's heads are not yet added */
     int32_t embeddings;     /* 1, or 2: tokens and learned positions send for themselves */
     int32_t senders, receivers;
 };
@@ -30,23 +31,24 @@ struct graph {
 /* What a receiver is. */
 enum graph_part { GRAPH_Q, GRAPH_K, GRAPH_V, GRAPH_MLP, GRAPH_FINAL };
 
-/* The graph of a model.  `split`: tokens and learned positions are two senders.  E_USAGE if it has no
- * learned positions. */
+/* The graph of a model.  `split`: tokens and learned positions are two senders.  E_USAGE if it
+ * has no learned positions. */
 enum status graph_make(struct graph *graph, const struct lm_config *config, bool split);
 
 /* Numbers of nodes. */
 int32_t graph_head(const struct graph *graph, int32_t layer, int32_t head);
 int32_t graph_mlp(const struct graph *graph, int32_t layer);
-int32_t graph_receiver(const struct graph *graph, enum graph_part part, int32_t layer, int32_t head);
+int32_t graph_receiver(const struct graph *graph, enum graph_part part, int32_t layer,
+                       int32_t head);
 
-/* The first receiver of a layer, q of head 0, and how many read for its attention; they lie one after
- * the other: queries, keys, values. */
+/* The first receiver of a layer, q of head 0, and how many read for its attention; they lie one
+ * after the other: queries, keys, values. */
 int32_t graph_attention(const struct graph *graph, int32_t layer);
 int32_t graph_attention_receivers(const struct graph *graph);
 
-/* What a node is: its layer (-1 for an embedding, `layers` for final), its part, its head (the first
- * of those that share keys and values; -1: none).  A sender's part is GRAPH_Q for a head, GRAPH_MLP, or
- * GRAPH_FINAL for an embedding. */
+/* What a node is: its layer (-1 for an embedding, `layers` for final), its part, its head (the
+ * first of those that share keys and values; -1: none).  A sender's part is GRAPH_Q for a head,
+ * GRAPH_MLP, or GRAPH_FINAL for an embedding. */
 struct graph_node {
     enum graph_part part;
     int32_t         layer, head;

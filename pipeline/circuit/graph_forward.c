@@ -1,5 +1,6 @@
 #include "circuit/graph_forward.h"
 #include "base/allocate.h"
+#include "base/die.h"
 #include "base/minmax.h"
 #include "kernels/gemm.h"
 #include "kernels/norm.h"
@@ -11,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows that go together from the differences to the projections: the inputs of a layer's receivers then
- * fit into a core's own cache. */
-enum { TILE_ROWS = 32 };
+/* Rows that go together from the differences to the projections: few, so that the inputs of a
+ * layer's receivers stay in cache; not too few, for BLAS packs the weights again for each tile. */
+enum { TILE_ROWS = 64 };
 
 /* --- shapes and memory ------------------------------------------------------------------- */
 
@@ -22,8 +23,8 @@ static int64_t qkv_width(const struct lm_config *c)
     return (int64_t)(c->heads + 2 * c->kv_heads) * c->head_width;
 }
 
-/* Inputs of the receivers of attention, or what its heads make; and one row more, normalised. */
-static int64_t tile_floats(const struct graph *g, const struct lm_config *c)
+/* The inputs of the receivers of attention, or what its heads make; and one of them, normalised. */
+int64_t graph_forward_scratch(const struct graph *g, const struct lm_config *c)
 {
     return TILE_ROWS * (graph_attention_receivers(g) + 1) * (int64_t)c->width;
 }
@@ -34,21 +35,22 @@ static int64_t reads_of(const struct graph *g)
 }
 
 int64_t graph_forward_bytes(const struct graph *g, const struct lm_config *c, int64_t sequences,
-                            int64_t context, int threads)
+                            int64_t context)
 {
     const int64_t rows = sequences * context;
     const int64_t floats = rows * ((2 * g->senders + reads_of(g)) * c->width
                                    + g->layers * qkv_width(c));
 
-    return forward_bytes(c, PRECISION_F32, sequences, context, threads) + g->senders
-         + (floats + threads * tile_floats(g, c)) * (int64_t)sizeof(float);
+    return forward_bytes(c, PRECISION_F32, sequences, context, 1) + g->senders
+         + floats * (int64_t)sizeof(float);
 }
 
-void graph_forward_make(struct graph_forward *f, const struct graph *g, const struct weights *weights,
-                        int64_t sequences, int64_t context)
+void graph_forward_make(struct graph_forward *f, const struct graph *g,
+                        const struct weights *weights, int64_t sequences, int64_t context)
 {
     const struct lm_config *c = &weights->config;
     const int64_t rows = sequences * context;
+    const int threads = omp_get_max_threads();
 
     assert(weights->precision == PRECISION_F32);
     *f = (struct graph_forward){
@@ -58,9 +60,10 @@ void graph_forward_make(struct graph_forward *f, const struct graph *g, const st
         .qkv = allocate_big(g->layers * rows * qkv_width(c), sizeof(float)),
         .difference = allocate_big(g->senders * rows * c->width, sizeof(float)),
         .fixed = allocate(g->senders, sizeof(bool)),
-        .tiles = allocate_big(omp_get_max_threads() * tile_floats(g, c), sizeof(float)),
     };
+    omp_set_num_threads(1);
     forward_make(&f->forward, weights, sequences, context);
+    omp_set_num_threads(threads);
 }
 
 void graph_forward_free(struct graph_forward *f)
@@ -71,7 +74,6 @@ void graph_forward_free(struct graph_forward *f)
     free(f->qkv);
     free(f->difference);
     free(f->fixed);
-    free(f->tiles);
     *f = (struct graph_forward){0};
 }
 
@@ -89,30 +91,24 @@ static const struct layer_weights *stand_in(struct graph_forward *f, int32_t lay
 
 /* --- what senders make ------------------------------------------------------------------- */
 
-/* Rows that a thread works on. */
+/* Some rows of the block. */
 struct tile {
     int64_t from, rows;
-    float  *inputs;         /* [receivers of attention, TILE_ROWS, width] of its own */
+    float  *inputs;         /* [receivers of attention, TILE_ROWS, width] */
     float  *normed;         /* [TILE_ROWS, width] */
 };
 
-static struct tile tile_at(const struct graph_forward *f, int64_t number)
+/* The tile that begins at a row. */
+static struct tile tile_at(const struct graph_forward *f, int64_t from, float *scratch)
 {
-    const struct lm_config *c = &f->forward.weights->config;
-    const int64_t from = number * TILE_ROWS;
-    float *own = f->tiles + omp_get_thread_num() * tile_floats(f->graph, c);
+    const int64_t width = f->forward.weights->config.width;
 
     return (struct tile){
         .from = from,
         .rows = min_int64(TILE_ROWS, f->forward.rows - from),
-        .inputs = own,
-        .normed = own + (int64_t)TILE_ROWS * graph_attention_receivers(f->graph) * c->width,
+        .inputs = scratch,
+        .normed = scratch + TILE_ROWS * graph_attention_receivers(f->graph) * width,
     };
-}
-
-static int64_t tiles_of(const struct graph_forward *f)
-{
-    return (f->forward.rows + TILE_ROWS - 1) / TILE_ROWS;
 }
 
 /* The norm after attention, of the sum of all heads, as a factor for each value of each head.
@@ -163,7 +159,6 @@ static void embed(float *x, const struct weights *w, const int32_t *ids, int64_t
 {
     const struct lm_config *c = &w->config;
 
-    #pragma omp parallel for
     for (int64_t r = 0; r < rows; r++)
         for (int64_t i = 0; i < c->width; i++) {
             const float token = w->embedding[(int64_t)ids[r] * c->width + i] * c->embedding_scale;
@@ -191,7 +186,6 @@ static void add_bias(struct forward *f, const float *bias)
 {
     const int64_t width = f->weights->config.width;
 
-    #pragma omp parallel for
     for (int64_t r = 0; r < (bias == NULL ? 0 : f->rows); r++)
         for (int64_t i = 0; i < width; i++)
             f->residual[r * width + i] += bias[i];
@@ -199,20 +193,20 @@ static void add_bias(struct forward *f, const float *bias)
 
 /* Attention of the reference: what its heads make, added to the stream unless it is zero. */
 static void refer_attention(struct graph_forward *f, const struct layer_weights *w, int32_t layer,
-                            bool zero)
+                            bool zero, float *scratch)
 {
     const struct lm_config *c = &f->forward.weights->config;
     const int64_t block = block_floats(f), width = c->width;
     float *made = f->reference + graph_head(f->graph, layer, 0) * block;
 
-    #pragma omp parallel for schedule(dynamic)
-    for (int64_t number = 0; number < (zero ? 0 : tiles_of(f)); number++) {
-        const struct tile t = tile_at(f, number);
+    for (int64_t from = 0; !zero && from < f->forward.rows; from += TILE_ROWS) {
+        const struct tile t = tile_at(f, from, scratch);
 
         make_heads(f, w, t, t.inputs);
         for (int32_t h = 0; h < c->heads; h++) {
             float *head = t.inputs + (int64_t)h * TILE_ROWS * width;
-            memcpy(made + h * block + t.from * width, head, (size_t)(t.rows * width) * sizeof *made);
+            memcpy(made + h * block + t.from * width, head,
+                   (size_t)(t.rows * width) * sizeof *made);
             norm_add_rows(f->forward.residual + t.from * width, head, t.rows * width);
         }
     }
@@ -225,7 +219,7 @@ static float *stream_of(const struct graph_forward *f, int32_t layer, bool mlp)
     return f->stream + (2 * layer + mlp) * block_floats(f);
 }
 
-static void refer_layer(struct graph_forward *f, int32_t layer, bool zero)
+static void refer_layer(struct graph_forward *f, int32_t layer, bool zero, float *scratch)
 {
     const struct layer_weights *w = stand_in(f, layer);
     struct forward *forward = &f->forward;
@@ -237,7 +231,7 @@ static void refer_layer(struct graph_forward *f, int32_t layer, bool zero)
     forward_project(forward, w);
     norm_copy_rows(f->qkv + layer * qkv, forward->qkv, qkv);
     forward_attend(forward, w);
-    refer_attention(f, w, layer, zero);
+    refer_attention(f, w, layer, zero, scratch);
     norm_copy_rows(stream_of(f, layer, true), c->parallel ? stream_of(f, layer, false)
                                                           : forward->residual, block);
     if (!f->graph->mlps || zero)
@@ -248,13 +242,21 @@ static void refer_layer(struct graph_forward *f, int32_t layer, bool zero)
     norm_add_rows(forward->residual, made, block);
 }
 
-enum status graph_forward_reference(struct graph_forward *f, const int32_t *ids, int64_t sequences,
-                                    bool zero)
+/* The ids have been checked. */
+static void start(struct forward *forward, const int32_t *ids, int64_t sequences)
+{
+    /* The buffers of products are one thread's. */
+    assert(omp_in_parallel() || omp_get_max_threads() == 1);
+    if (forward_start(forward, ids, sequences) != OK)
+        die("bug: %s", refuse_reason());
+}
+
+void graph_forward_reference(struct graph_forward *f, const int32_t *ids, int64_t sequences,
+                             bool zero, float *scratch)
 {
     struct forward *forward = &f->forward;
-    enum status st;
 
-    TRY(forward_start(forward, ids, sequences));
+    start(forward, ids, sequences);
     const int64_t block = block_floats(f), all = f->graph->senders * block;
 
     if (zero) {
@@ -264,11 +266,9 @@ enum status graph_forward_reference(struct graph_forward *f, const int32_t *ids,
         send_embeddings(f, f->reference, ids);
     }
     for (int32_t layer = 0; layer < f->graph->layers; layer++)
-        refer_layer(f, layer, zero);
+        refer_layer(f, layer, zero, scratch);
     norm_copy_rows(stream_of(f, f->graph->layers, false), forward->residual, block);
     memset(f->difference, 0, (size_t)all * sizeof(float));
-done:
-    return st;
 }
 
 /* --- the run ----------------------------------------------------------------------------- */
@@ -286,18 +286,15 @@ static void differ(struct graph_forward *f, int32_t sender, struct tile t, const
         f->difference[at + i] = made[i] - f->reference[at + i];
 }
 
-enum status graph_forward_start(struct graph_forward *f, const int32_t *ids)
+void graph_forward_start(struct graph_forward *f, const int32_t *ids)
 {
     const int64_t width = f->forward.weights->config.width;
-    enum status st;
 
-    TRY(forward_start(&f->forward, ids, f->forward.sequences));
+    start(&f->forward, ids, f->forward.sequences);
     send_embeddings(f, f->difference, ids);
     for (int32_t u = 0; u < f->graph->embeddings; u++)
         row_subtract(f->difference + u * block_floats(f), f->reference + u * block_floats(f),
                      f->forward.rows * width);
-done:
-    return st;
 }
 
 /* The inputs of `count` receivers, which read the same stream of the reference.
@@ -364,7 +361,8 @@ static void limit(struct graph_forward *f, int32_t layer)
                            f->qkv + (layer * f->forward.rows + r) * all + at, c->head_width);
 }
 
-static void run_attention(struct graph_forward *f, const struct graph_edges *edges, int32_t layer)
+static void run_attention(struct graph_forward *f, const struct graph_edges *edges, int32_t layer,
+                          float *scratch)
 {
     const struct layer_weights *w = stand_in(f, layer);
     const struct graph *g = f->graph;
@@ -373,14 +371,12 @@ static void run_attention(struct graph_forward *f, const struct graph_edges *edg
     const int32_t owned = list_own(own, edges, graph_attention(g, layer),
                                    graph_attention_receivers(g));
 
-    #pragma omp parallel for schedule(dynamic)
-    for (int64_t number = 0; number < tiles_of(f); number++)
-        project(f, w, edges, layer, tile_at(f, number), own, owned);
+    for (int64_t from = 0; from < f->forward.rows; from += TILE_ROWS)
+        project(f, w, edges, layer, tile_at(f, from, scratch), own, owned);
     limit(f, layer);
     forward_attend(&f->forward, w);
-    #pragma omp parallel for schedule(dynamic)
-    for (int64_t number = 0; number < tiles_of(f); number++) {
-        const struct tile t = tile_at(f, number);
+    for (int64_t from = 0; from < f->forward.rows; from += TILE_ROWS) {
+        const struct tile t = tile_at(f, from, scratch);
 
         make_heads(f, w, t, t.inputs);
         for (int32_t h = 0; h < g->heads; h++)
@@ -389,47 +385,43 @@ static void run_attention(struct graph_forward *f, const struct graph_edges *edg
     free(own);
 }
 
-static void run_mlp(struct graph_forward *f, const struct graph_edges *edges, int32_t layer)
+static void run_mlp(struct graph_forward *f, const struct graph_edges *edges, int32_t layer,
+                    float *scratch)
 {
     const struct layer_weights *w = stand_in(f, layer);
     const struct lm_config *c = &f->forward.weights->config;
     const int32_t receiver = graph_receiver(f->graph, GRAPH_MLP, layer, 0);
 
-    #pragma omp parallel for schedule(dynamic)
-    for (int64_t number = 0; number < tiles_of(f); number++) {
-        const struct tile t = tile_at(f, number);
+    for (int64_t from = 0; from < f->forward.rows; from += TILE_ROWS) {
+        const struct tile t = tile_at(f, from, scratch);
 
         gather_inputs(f, edges, receiver, 1, stream_of(f, layer, true), t, t.inputs);
         weights_normalise(f->forward.normed + t.from * c->width, t.inputs, w->mlp_norm, c, t.rows);
     }
     forward_mlp(&f->forward, w);
-    #pragma omp parallel for
-    for (int64_t number = 0; number < tiles_of(f); number++) {
-        const struct tile t = tile_at(f, number);
-
-        differ(f, graph_mlp(f->graph, layer), t, f->forward.branch + t.from * c->width);
-    }
+    differ(f, graph_mlp(f->graph, layer), (struct tile){ .rows = f->forward.rows },
+           f->forward.branch);
 }
 
-void graph_forward_run(struct graph_forward *f, const struct graph_edges *edges, int32_t receiver)
+void graph_forward_run(struct graph_forward *f, const struct graph_edges *edges, int32_t receiver,
+                       float *scratch)
 {
     const struct graph_node from = graph_receiver_at(f->graph, receiver);
 
     for (int32_t layer = from.layer; layer < f->graph->layers; layer++) {
         if (layer > from.layer || from.part < GRAPH_MLP)
-            run_attention(f, edges, layer);
+            run_attention(f, edges, layer, scratch);
         if (f->graph->mlps)
-            run_mlp(f, edges, layer);
+            run_mlp(f, edges, layer, scratch);
     }
 }
 
-void graph_forward_end(const struct graph_forward *f, const struct graph_edges *edges, float *stream,
-                       const int64_t *rows, int64_t count)
+void graph_forward_end(const struct graph_forward *f, const struct graph_edges *edges,
+                       float *stream, const int64_t *rows, int64_t count)
 {
     const int64_t width = f->forward.weights->config.width;
     const int32_t final = f->graph->receivers - 1;
 
-    #pragma omp parallel for
     for (int64_t i = 0; i < count; i++) {
         const struct tile t = { .from = rows[i], .rows = 1 };
 

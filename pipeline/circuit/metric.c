@@ -22,7 +22,8 @@ static double log_sum(const float *logits, int32_t outputs)
     return (double)sum;
 }
 
-static double sum_probabilities(const float *logits, double total, const int32_t *ids, int32_t count)
+static double sum_probabilities(const float *logits, double total, const int32_t *ids,
+                                int32_t count)
 {
     double sum = 0;
 
@@ -85,8 +86,8 @@ static double logit_difference(const struct question *q, const float *logits, co
          - sum_logits(logits, q->answer, q->answers) / q->answers;
 }
 
-static void logit_difference_gradient(const struct question *q, float *gradient, const float *logits,
-                                      const float *clean, int32_t outputs)
+static void logit_difference_gradient(const struct question *q, float *gradient,
+                                      const float *logits, const float *clean, int32_t outputs)
 {
     (void)logits, (void)clean, (void)outputs;
     for (int32_t i = 0; i < q->wrongs; i++)

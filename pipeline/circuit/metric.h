@@ -17,7 +17,12 @@
 #include <stdint.h>
 
 enum metric {
-    METRIC_KL, METRIC_LOGIT_DIFFERENCE, METRIC_LOSS, METRIC_PROBABILITY, METRIC_MARGIN, METRIC_SQUARE,
+    METRIC_KL,
+    METRIC_LOGIT_DIFFERENCE,
+    METRIC_LOSS,
+    METRIC_PROBABILITY,
+    METRIC_MARGIN,
+    METRIC_SQUARE,
     METRICS
 };
 
@@ -31,7 +36,8 @@ struct question {
 
 const char *metric_name(enum metric metric);
 
-/* Does it compare with the clean run?  Such a metric needs no answers, the others need both kinds. */
+/* Does it compare with the clean run?  Such a metric needs no answers, the others need both
+ * kinds. */
 bool metric_compares(enum metric metric);
 
 /* The value at one question.

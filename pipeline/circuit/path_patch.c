@@ -41,7 +41,8 @@ static void set_senders(struct graph_forward *clean, const struct graph_forward 
         clean->fixed[path->senders[i]] = in;
         memset(clean->difference + at, 0, (size_t)block * sizeof(float));
         if (in) {
-            memcpy(clean->difference + at, corrupted->reference + at, (size_t)block * sizeof(float));
+            memcpy(clean->difference + at, corrupted->reference + at,
+                   (size_t)block * sizeof(float));
             row_subtract(clean->difference + at, clean->reference + at, block);
         }
     }
@@ -64,12 +65,12 @@ static bool *question_rows(const struct experiment *e, int64_t block)
 double path_patch_value(struct experiment *clean, const struct experiment *corrupted,
                         const struct path_patch *path)
 {
-    bool **rows = allocate(clean->blocks, sizeof *rows);
+    bool **rows = allocate(range_length(clean->blocks), sizeof *rows);
     struct graph_edges edges;
 
     graph_edges_make(&edges, clean->setup.graph, false);
     choose_edges(&edges, path);
-    for (int64_t block = 0; block < clean->blocks; block++) {
+    for (int64_t block = 0; block < range_length(clean->blocks); block++) {
         rows[block] = path->questions ? question_rows(clean, block) : NULL;
         set_senders(&clean->forwards[block], &corrupted->forwards[block], path, true);
         clean->forwards[block].limited = path->receiver;
@@ -77,7 +78,7 @@ double path_patch_value(struct experiment *clean, const struct experiment *corru
     }
     const double value = experiment_value(clean, &edges, 0);
 
-    for (int64_t block = 0; block < clean->blocks; block++) {
+    for (int64_t block = 0; block < range_length(clean->blocks); block++) {
         set_senders(&clean->forwards[block], &corrupted->forwards[block], path, false);
         clean->forwards[block].limits = NULL;
         free(rows[block]);

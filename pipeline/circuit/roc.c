@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Edges or nodes of a circuit that the reference has, or has not; and how many there are of both. */
+/* Edges or nodes of a circuit that the reference has, or lacks; and how many there are of both. */
 struct tally {
     int64_t right, rights, wrong, wrongs;
 };
@@ -24,7 +24,8 @@ static struct roc_point point_of(const struct tally *tally)
     };
 }
 
-struct roc_point roc_by_edges(const struct graph_edges *circuit, const struct graph_edges *reference)
+struct roc_point roc_by_edges(const struct graph_edges *circuit,
+                              const struct graph_edges *reference)
 {
     const struct graph *g = circuit->graph;
     struct tally tally = {0};
@@ -55,7 +56,8 @@ static bool has_node(const struct graph_edges *edges, int32_t sender)
     return false;
 }
 
-struct roc_point roc_by_nodes(const struct graph_edges *circuit, const struct graph_edges *reference)
+struct roc_point roc_by_nodes(const struct graph_edges *circuit,
+                              const struct graph_edges *reference)
 {
     struct tally tally = {0};
 
@@ -81,7 +83,8 @@ static int by_place(const void *a, const void *b)
 int64_t roc_curve(struct roc_point *curve, const struct roc_point *points, int64_t count)
 {
     int64_t left = 0;
-    double best = 0, before = 0;    /* the largest share of right edges, and that of fewer wrong ones */
+    double best = 0,
+           before = 0; /* the largest share of right edges, and that of fewer wrong ones */
 
     if (count > 0)
         memcpy(curve, points, (size_t)count * sizeof *points);

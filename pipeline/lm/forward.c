@@ -344,21 +344,31 @@ static void embed(float *x, const struct weights *weights, int32_t id, int64_t p
             x[i] += weights->positions[position * c->width + i];
 }
 
-enum status forward_start(struct forward *f, const int32_t *ids, int64_t sequences)
+enum status forward_check(const struct lm_config *c, const int32_t *ids, int64_t rows,
+                          int64_t context)
 {
-    const struct lm_config *c = &f->weights->config;
     enum status st = OK;
 
-    assert(0 < sequences && sequences <= f->most);
-    REQUIRE(f->context <= c->positions, E_USAGE, "sequences of %lld tokens are longer than the %d "
-            "this model was made for; set 'corpus: context' to at most that", (long long)f->context,
+    REQUIRE(context <= c->positions, E_USAGE, "sequences of %lld tokens are longer than the %d "
+            "this model was made for; set 'corpus: context' to at most that", (long long)context,
             (int)c->positions);
-    f->sequences = sequences;
-    f->rows = sequences * f->context;
-    for (int64_t r = 0; r < f->rows; r++)
+    for (int64_t r = 0; r < rows; r++)
         REQUIRE(0 <= ids[r] && ids[r] < c->vocabulary, E_FORMAT, "token id %d is not in the "
                 "model's vocabulary of %d; was the text tokenized for another model?", (int)ids[r],
                 (int)c->vocabulary);
+done:
+    return st;
+}
+
+enum status forward_start(struct forward *f, const int32_t *ids, int64_t sequences)
+{
+    const struct lm_config *c = &f->weights->config;
+    enum status st;
+
+    assert(0 < sequences && sequences <= f->most);
+    TRY(forward_check(c, ids, sequences * f->context, f->context));
+    f->sequences = sequences;
+    f->rows = sequences * f->context;
     #pragma omp parallel for
     for (int64_t r = 0; r < f->rows; r++)
         embed(f->residual + r * c->width, f->weights, ids[r], r % f->context);

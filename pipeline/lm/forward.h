@@ -76,10 +76,14 @@ void forward_make(struct forward *forward, const struct weights *weights, int64_
                   int64_t context);
 void forward_free(struct forward *forward);
 
+/* E_FORMAT if an id is not in the vocabulary; E_USAGE if the context is longer than the model's.
+ *   ids [rows]  in */
+enum status forward_check(const struct lm_config *config, const int32_t *ids, int64_t rows,
+                          int64_t context);
+
 /* Embed a block.
  *   ids [sequences, context]  in
- * E_FORMAT if an id is not in the vocabulary; E_USAGE if the context is longer than the
- * model's. */
+ * As forward_check(). */
 enum status forward_start(struct forward *forward, const int32_t *ids, int64_t sequences);
 
 /* Move to the next site.  Not to be called at the end. */

@@ -60,7 +60,8 @@ int main(int argc, char **argv)
     for (int32_t p = 0; p < PROMPTS; p++) {
         ids[2 * p] = (7 * p + 1) % config.vocabulary;
         ids[2 * p + 1] = (11 * p + 2) % config.vocabulary;
-        questions[p] = (struct question){ p, CONTEXT - 1 - p % 3, 1, 1, &ids[2 * p], &ids[2 * p + 1] };
+        questions[p] =
+            (struct question){ p, CONTEXT - 1 - p % 3, 1, 1, &ids[2 * p], &ids[2 * p + 1] };
     }
     has_the_same_bits(&(struct experiment_setup){
         .weights = &weights, .graph = &graph, .clean = clean, .corrupted = corrupted,

@@ -1,4 +1,5 @@
-/* Searches for circuits against those of another implementation, in float64 (tests/golden/README.md). */
+/* Searches for circuits against those of another implementation, in float64
+ * (tests/golden/README.md). */
 #include "base/allocate.h"
 #include "base/blas_core.h"
 #include "circuit/acdc.h"
@@ -143,7 +144,8 @@ static const char *step_name(char name[3 * GRAPH_NAME], const struct graph *g,
     if (step->sender == ACDC_DIRECT)
         snprintf(name, 3 * GRAPH_NAME, "direct %s", receiver);
     else
-        snprintf(name, 3 * GRAPH_NAME, "%s->%s", graph_sender_name(sender, g, step->sender), receiver);
+        snprintf(name, 3 * GRAPH_NAME, "%s->%s", graph_sender_name(sender, g, step->sender),
+                 receiver);
     return name;
 }
 
@@ -213,8 +215,8 @@ static void searches_as_another_implementation_does(void **state)
         check_steps(&acdc, run, &f.graph);
         check_edges(&edges, run);
         assert_true(fabs(acdc.value - number(run, "final_value")) < 5e-5);
-        printf("    %s, threshold %g: %lld steps, %lld edges\n", kl ? "kl" : "ld", number(run, "tau"),
-               (long long)acdc.count, (long long)graph_edges_count(&edges));
+        printf("    %s, threshold %g: %lld steps, %lld edges\n", kl ? "kl" : "ld",
+               number(run, "tau"), (long long)acdc.count, (long long)graph_edges_count(&edges));
         acdc_free(&acdc);
         graph_edges_free(&edges);
         experiment_free(&e);
@@ -225,7 +227,8 @@ static void searches_as_another_implementation_does(void **state)
 /* --- models whose circuits are known -------------------------------------------------------- */
 
 /* A search of a hand-made file, as a JSON object describes it. */
-static void check_handmade_run(struct experiment_setup *setup, const json_t *run, bool every_position)
+static void check_handmade_run(struct experiment_setup *setup, const json_t *run,
+                               bool every_position)
 {
     const bool zero = strcmp(json_string_value(json_object_get(run, "ablation")), "zero") == 0;
     const int64_t positions = every_position ? setup->context : 1;
@@ -243,8 +246,9 @@ static void check_handmade_run(struct experiment_setup *setup, const json_t *run
     own.questions = questions;
     own.count = setup->prompts * positions;
     own.corrupted = zero ? NULL : setup->corrupted;
-    own.metric = strcmp(json_string_value(json_object_get(run, "metric")), "kl") == 0 ? METRIC_KL
-                                                                                     : METRIC_SQUARE;
+    own.metric = strcmp(json_string_value(json_object_get(run, "metric")), "kl") == 0
+                     ? METRIC_KL
+                     : METRIC_SQUARE;
     assert_int_equal(experiment_make(&e, &own, MPI_COMM_SELF), OK);
     graph_edges_make(&edges, setup->graph, true);
     const struct acdc_search search = {
@@ -270,7 +274,8 @@ static void check_handmade(const char *model, bool every_position)
     handmade_make(&weights, file);
     assert_int_equal(graph_make(&graph, &weights.config, true), OK);
     struct experiment_setup setup = { .weights = &weights, .graph = &graph };
-    int32_t *clean = handmade_ids(file, "tokens", &setup.prompts, &setup.context), *corrupted = NULL;
+    int32_t *clean = handmade_ids(file, "tokens", &setup.prompts, &setup.context),
+            *corrupted = NULL;
     if (H5Lexists(file, "tokens_corrupted", H5P_DEFAULT) > 0)
         corrupted = handmade_ids(file, "tokens_corrupted", &setup.prompts, &setup.context);
     setup.clean = clean;
