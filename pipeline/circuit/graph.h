@@ -7,7 +7,7 @@
  *
  *     senders     embed (or tok, pos), then layer by layer a0.0 a0.1 ... m0
  *     receivers   layer by layer the queries a0.0.q a0.1.q ..., keys a0.0.k ..., values a0.0.v ...,
- *                 then final
+ *                 the MLP m0; then final
  *
  * Heads that share keys and values have one receiver k and one v together, named after the first
  * of them.  A receiver q, k or v has a direct edge, too: from what it reads to the queries, keys
