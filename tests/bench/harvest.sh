@@ -4,9 +4,9 @@
 #   make bench-harvest [RANKS=1] [SHAPE=gemma]
 #
 # Two layers of Gemma 2 2B (SHAPE=gemma), Llama 3.2 3B (llama) or Qwen3 4B (qwen) with random
-# weights, all four sites of both, through the stage itself, files included.  First the values are checked against NumPy.  Then three times in turn:
-# the products alone, the harvest in bf16, the products, the harvest in f32, the products.
-# A ratio is the harvest's useful operations per second over those of the products before and
+# weights, all four sites of both, through the stage itself, files included.  First the values are
+# checked against NumPy.  Then three times in turn: the products alone, the harvest in bf16, the
+# products, the harvest in f32, the products.  A ratio is the harvest's useful operations per second over those of the products before and
 # after it; of three rounds the median counts.  In the end half of the tokens, with one site and
 # with all: what a tap costs.
 set -eu
