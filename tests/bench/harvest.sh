@@ -7,7 +7,7 @@
 # weights, all four sites of both, through the stage itself, files included.  First the values are
 # checked against NumPy.  Then three times in turn: the products alone, the harvest in bf16, the
 # products, the harvest in f32, the products.  A ratio is the harvest's useful operations per second over those of the products before and
-# after it; of three rounds the median counts.  In the end half of the tokens, with one site and
+# after it; of three rounds the median counts.  In the end with one site and
 # with all: what a tap costs.
 set -eu
 dir=build/bench_harvest.run
@@ -72,14 +72,14 @@ gemm() {
 for round in $(seq $rounds); do
     echo "round $round of $rounds: $ranks ranks, $OMP_NUM_THREADS threads each"
     gemm
-    { echo "bf16"; harvest bf16 bf16 65536; } | grep -v 'through the model' | tee -a "$dir/log"
+    { echo "bf16"; harvest bf16 bf16 16384; } | grep -v 'through the model' | tee -a "$dir/log"
     gemm
     { echo "f32"; harvest f32 bf16 16384; } | grep -v 'through the model' | tee -a "$dir/log"
     gemm
 done
 
-harvest bf16 bf16 32768 res 1 > "$dir/one"
-harvest bf16 bf16 32768 > "$dir/all"
+harvest bf16 bf16 16384 res 1 > "$dir/one"
+harvest bf16 bf16 16384 > "$dir/all"
 awk '/tokens\/s/ && / GFLOP/ { speed[FILENAME] = $2 }
      END { printf "eight taps take %.2f times as long as one: %.0f and %.0f tokens/s\n",
                   speed[ARGV[1]] / speed[ARGV[2]], speed[ARGV[2]], speed[ARGV[1]] }' \
