@@ -6,9 +6,9 @@
 # Two layers of Gemma 2 2B (SHAPE=gemma), Llama 3.2 3B (llama) or Qwen3 4B (qwen) with random
 # weights, all four sites of both, through the stage itself, files included.  First the values are
 # checked against NumPy.  Then three times in turn: the products alone, the harvest in bf16, the
-# products, the harvest in f32, the products.  A ratio is the harvest's useful operations per second over those of the products before and
-# after it; of three rounds the median counts.  In the end with one site and
-# with all: what a tap costs.
+# products, the harvest in f32, the products.  A ratio is the harvest's useful operations per second
+# over those of the products before and after it; of three rounds the median counts.  In the end
+# with one site and with all: what a tap costs.
 set -eu
 dir=build/bench_harvest.run
 ranks=${RANKS:-1}
