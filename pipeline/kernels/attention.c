@@ -4,9 +4,8 @@
 #include "kernels/clones.h"
 #include "kernels/dot.h"
 #include "kernels/gemm.h"
-#include "kernels/vectors.h"
+#include "kernels/strip.h"
 
-#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -16,17 +15,6 @@ static int64_t round_up(int64_t n, int64_t step)
 }
 
 /* --- shapes and scratch -------------------------------------------------------------- */
-
-/* The distance between tokens, in values, in qkv and in the output. */
-static int64_t token_stride(const struct attention *a)
-{
-    return (int64_t)(a->heads + 2 * a->kv_heads) * a->head_width;
-}
-
-static int64_t out_stride(const struct attention *a)
-{
-    return (int64_t)a->heads * a->head_width;
-}
 
 /* Keys of a sequence, and width of a head, rounded up to whole blocks of dot_product(). */
 static int64_t padded_keys(const struct attention *a)
@@ -89,68 +77,7 @@ int64_t attention_scratch(const struct attention *a, int threads)
     return packed_bytes(a) + threads * own_bytes(a);
 }
 
-/* --- a strip of queries -------------------------------------------------------------- */
-
-struct strip {
-    int64_t from, queries;      /* tokens of the sequence */
-    int64_t oldest, keys;       /* tokens that one of the queries sees, rounded to blocks */
-};
-
-/* The strip at token `from`; its keys begin and end at multiples of `step`. */
-static struct strip strip_at(const struct attention *a, int64_t from, int64_t step)
-{
-    const int64_t queries = min_int64(ATTENTION_STRIP, a->context - from);
-    const int64_t seen = a->window > 0 && from >= a->window ? from - a->window + 1 : 0;
-    const int64_t oldest = seen / step * step;
-
-    return (struct strip){ from, queries, oldest, round_up(from + queries - oldest, step) };
-}
-
-/* Turn the scores of one query into weights e^(score - largest), and return their sum, by which the
- * caller divides.  Keys outside [first, end) get weight 0.  If the largest score is NaN or
- * infinite, the row becomes NaN. */
-CLONES static float weigh_keys(float *restrict score, int64_t first, int64_t end, int64_t keys,
-                               float scale, float cap)
-{
-    float largest = -INFINITY, sum = 0;
-
-    if (cap > 0) {
-        const float inner = scale / cap;
-        #pragma omp simd
-        for (int64_t j = first; j < end; j++)
-            score[j] = cap * vector_tanh(score[j] * inner);
-    } else {
-        #pragma omp simd
-        for (int64_t j = first; j < end; j++)
-            score[j] *= scale;
-    }
-    #pragma omp simd reduction(max : largest)
-    for (int64_t j = first; j < end; j++)
-        largest = score[j] > largest ? score[j] : largest;
-    #pragma omp simd reduction(+ : sum)
-    for (int64_t j = first; j < end; j++) {
-        score[j] = vector_exp(score[j] - largest);
-        sum += score[j];
-    }
-    for (int64_t j = 0; j < first; j++)
-        score[j] = 0;
-    for (int64_t j = end; j < keys; j++)
-        score[j] = 0;
-    return sum;
-}
-
-/* Turn the scores of all queries of a strip into weights.
- *   sum    [queries]        out: of each query's weights
- *   score  [queries, keys]  in and out */
-static void weigh_strip(float *sum, float *score, struct strip s, const struct attention *a)
-{
-    for (int64_t i = 0; i < s.queries; i++) {
-        const int64_t token = s.from + i;
-        const int64_t seen = a->window > 0 && token >= a->window ? token - a->window + 1 : 0;
-        sum[i] = weigh_keys(score + i * s.keys, seen - s.oldest, token + 1 - s.oldest, s.keys,
-                            a->scale, a->cap);
-    }
-}
+/* --- a head of a sequence ------------------------------------------------------------ */
 
 CLONES static void scale_row(float *y, const float *x, int32_t width, float factor)
 {
@@ -158,8 +85,6 @@ CLONES static void scale_row(float *y, const float *x, int32_t width, float fact
     for (int32_t i = 0; i < width; i++)
         y[i] = x[i] * factor;
 }
-
-/* --- a head of a sequence ------------------------------------------------------------ */
 
 /* Pointers to the first token of one head of one sequence. */
 struct head {
@@ -172,11 +97,11 @@ static struct head head_at(float *out, const float *qkv, void *scratch, int64_t 
                            int64_t head, const struct attention *a)
 {
     const int64_t kv = head / (a->heads / a->kv_heads), row = sequence * a->context;
-    const float *tokens = qkv + row * token_stride(a);
+    const float *tokens = qkv + row * attention_stride(a);
     uint16_t *packed = (uint16_t *)scratch + (sequence * a->kv_heads + kv) * packed_count(a);
 
     return (struct head){
-        .out = out + row * out_stride(a) + head * a->head_width,
+        .out = out + row * attention_out_stride(a) + head * a->head_width,
         .queries = tokens + head * a->head_width,
         .keys = tokens + (a->heads + kv) * a->head_width,
         .values = tokens + (a->heads + a->kv_heads + kv) * a->head_width,
@@ -189,17 +114,18 @@ static struct head head_at(float *out, const float *qkv, void *scratch, int64_t 
 static void attend(struct head h, struct own_scratch own, int64_t from, const struct attention *a)
 {
     const struct strip s = strip_at(a, from, 1);
-    const int64_t stride = token_stride(a);
-    float *out = h.out + from * out_stride(a);
+    const int64_t stride = attention_stride(a);
+    float *out = h.out + from * attention_out_stride(a);
     float sum[ATTENTION_STRIP];
 
     gemm_nt(own.score, s.keys, h.queries + from * stride, stride, h.keys + s.oldest * stride,
             stride, s.queries, s.keys, a->head_width, false);
-    weigh_strip(sum, own.score, s, a);
-    gemm_nn(out, out_stride(a), own.score, s.keys, h.values + s.oldest * stride, stride,
+    strip_weigh(sum, own.score, s, a);
+    gemm_nn(out, attention_out_stride(a), own.score, s.keys, h.values + s.oldest * stride, stride,
             s.queries, a->head_width, s.keys, false);
     for (int64_t i = 0; i < s.queries; i++)
-        scale_row(out + i * out_stride(a), out + i * out_stride(a), a->head_width, 1 / sum[i]);
+        scale_row(out + i * attention_out_stride(a), out + i * attention_out_stride(a),
+                  a->head_width, 1 / sum[i]);
 }
 
 /* --- the same in bfloat16 ------------------------------------------------------------ */
@@ -210,13 +136,13 @@ static void round_tokens(uint16_t *to, const float *from, int64_t count,
                          const struct attention *a)
 {
     for (int64_t i = 0; i < count; i++)
-        bf16_from_float(to + i * a->head_width, from + i * token_stride(a), a->head_width);
+        bf16_from_float(to + i * a->head_width, from + i * attention_stride(a), a->head_width);
 }
 
 /* Round and pack the keys and values of a head.  Its padding becomes 0. */
 static void pack_head(struct head h, struct own_scratch own, const struct attention *a)
 {
-    const int64_t width = a->head_width, stride = token_stride(a);
+    const int64_t width = a->head_width, stride = attention_stride(a);
 
     memset(h.packed_keys, 0, (size_t)packed_count(a) * sizeof *h.packed_keys);
     for (int64_t from = 0; from < a->context; from += ATTENTION_STRIP) {
@@ -238,17 +164,17 @@ static void attend_packed(struct head h, struct own_scratch own, int64_t from,
     const int64_t width = a->head_width, rows = round_up(s.queries, DOT_ROWS);
     float sum[ATTENTION_STRIP];
 
-    round_tokens(own.tokens, h.queries + from * token_stride(a), s.queries, a);
+    round_tokens(own.tokens, h.queries + from * attention_stride(a), s.queries, a);
     dot_product(own.score, s.keys, own.tokens, width, h.packed_keys + s.oldest * width,
                 width * DOT_LANES, rows, s.keys, width);
-    weigh_strip(sum, own.score, s, a);
+    strip_weigh(sum, own.score, s, a);
     bf16_from_float(own.weights, own.score, s.queries * s.keys);
     dot_product(own.sums, padded_width(a), own.weights, s.keys,
                 h.packed_values + s.oldest * DOT_LANES, padded_keys(a) * DOT_LANES, rows,
                 padded_width(a), s.keys);
     for (int64_t i = 0; i < s.queries; i++)
-        scale_row(h.out + (from + i) * out_stride(a), own.sums + i * padded_width(a), a->head_width,
-                  1 / sum[i]);
+        scale_row(h.out + (from + i) * attention_out_stride(a), own.sums + i * padded_width(a),
+                  a->head_width, 1 / sum[i]);
 }
 
 /* --- all ----------------------------------------------------------------------------- */

@@ -15,20 +15,7 @@
 #ifndef ATTENTION_H
 #define ATTENTION_H
 
-#include "kernels/precision.h"
-
-#include <stdint.h>
-
-enum { ATTENTION_STRIP = 64 };
-
-struct attention {
-    enum precision precision;
-    int64_t sequences, context;
-    int32_t heads, kv_heads, head_width;
-    int32_t window;     /* tokens that a query sees, including itself; 0: all before it */
-    float   scale;
-    float   cap;        /* 0: none */
-};
+#include "kernels/attention_shape.h"
 
 /* Bytes of scratch for `threads` threads. */
 int64_t attention_scratch(const struct attention *shape, int threads);
