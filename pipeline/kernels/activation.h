@@ -7,7 +7,7 @@
  *   SiLU
  *     a(x) = x / (1 + e^-x)
  *   ReLU
- *     a(x) = max(x, 0)
+ *     a(x) = max(x, 0), with the derivative 0 at 0
  */
 #ifndef ACTIVATION_H
 #define ACTIVATION_H
@@ -21,5 +21,15 @@ void activation_apply(enum activation activation, float *restrict h, const float
                       int64_t n);
 void activation_gate(enum activation activation, float *restrict h, const float *restrict gate,
                      const float *restrict up, int64_t n);
+
+/* The way back: from x, and the gradient at h, to the gradient at x; n values each.  Gradients
+ * replace what was read.
+ *   x          in: x; out: the gradient there
+ *   gate, up   in: gate and up; out: the gradients there
+ *   gradient   in: at h */
+void activation_apply_back(enum activation activation, float *restrict x,
+                           const float *restrict gradient, int64_t n);
+void activation_gate_back(enum activation activation, float *restrict gate, float *restrict up,
+                          const float *restrict gradient, int64_t n);
 
 #endif

@@ -20,6 +20,25 @@ void entropy_soft_cap(float *logits, int64_t rows, int32_t vocabulary, float cap
         cap_row(logits + r * vocabulary, vocabulary, cap);
 }
 
+/* The derivative of tanh is 1 - tanh^2. */
+CLONES static void cap_row_back(float *restrict gradient, const float *restrict capped, int32_t n,
+                                float cap)
+{
+    #pragma omp simd
+    for (int32_t i = 0; i < n; i++)
+        gradient[i] *= 1 - capped[i] / cap * (capped[i] / cap);
+}
+
+void entropy_soft_cap_back(float *gradient, const float *capped, int64_t rows, int32_t vocabulary,
+                           float cap)
+{
+    if (cap == 0)
+        return;
+    #pragma omp parallel for
+    for (int64_t r = 0; r < rows; r++)
+        cap_row_back(gradient + r * vocabulary, capped + r * vocabulary, vocabulary, cap);
+}
+
 /* The sum over a quarter of a million tokens is double; its terms are float. */
 CLONES static float log_sum_row(const float *logits, int32_t n)
 {

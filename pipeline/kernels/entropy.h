@@ -7,6 +7,12 @@
 /* logits = cap tanh(logits / cap), in place.  With cap 0 they stay as they are. */
 void entropy_soft_cap(float *logits, int64_t rows, int32_t vocabulary, float cap);
 
+/* The way back, in place: from the gradient at capped logits to that at the logits before.
+ *   gradient [rows, vocabulary]  in and out
+ *   capped [rows, vocabulary]    in, from entropy_soft_cap() */
+void entropy_soft_cap_back(float *gradient, const float *capped, int64_t rows, int32_t vocabulary,
+                           float cap);
+
 /* log of the sum of e^logit of every row, in nats. */
 void entropy_log_sums(float *log_sum, const float *logits, int64_t rows, int32_t vocabulary);
 

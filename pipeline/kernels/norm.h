@@ -29,6 +29,21 @@ void norm_layer(float *y, const float *x, const float *scale, const float *bias,
 void norm_rms_heads(float *x, int64_t stride, const float *scale, int64_t rows, int32_t heads,
                     int32_t head_width, float epsilon);
 
+/* The way back: from the gradient at y to the gradient at x.
+ *   out       [rows, width]  out: at x; may be `gradient`
+ *   gradient  [rows, width]  in: at y
+ *   x, scale                 in, as above */
+void norm_rms_back(float *out, const float *gradient, const float *x, const float *scale,
+                   int64_t rows, int32_t width, float epsilon);
+void norm_layer_back(float *out, const float *gradient, const float *x, const float *scale,
+                     int64_t rows, int32_t width, float epsilon);
+
+/* The same of norm_rms_heads(), in place.
+ *   gradient  in: at y; out: at x; rows as in norm_rms_heads()
+ *   x         in: as it was before that; its rows and those of `gradient` are equally far apart */
+void norm_rms_heads_back(float *gradient, const float *x, int64_t stride, const float *scale,
+                         int64_t rows, int32_t heads, int32_t head_width, float epsilon);
+
 /* y[i] = x[i], and x[i] += y[i], for n elements; x and y do not overlap. */
 void norm_copy_rows(float *restrict y, const float *restrict x, int64_t n);
 void norm_add_rows(float *restrict x, const float *restrict y, int64_t n);

@@ -31,19 +31,20 @@ void rope_angles(float *cosine, float *sine, int64_t positions, const struct rop
     }
 }
 
+/* `way` is 1, or -1 to rotate back. */
 CLONES static void rotate_head(float *restrict x, const float *restrict cosine,
-                               const float *restrict sine, int32_t half)
+                               const float *restrict sine, int32_t half, float way)
 {
     #pragma omp simd
     for (int32_t i = 0; i < half; i++) {
-        const float a = x[i], b = x[half + i];
-        x[i] = a * cosine[i] - b * sine[i];
-        x[half + i] = b * cosine[i] + a * sine[i];
+        const float a = x[i], b = x[half + i], turn = way * sine[i];
+        x[i] = a * cosine[i] - b * turn;
+        x[half + i] = b * cosine[i] + a * turn;
     }
 }
 
-void rope_rotate(float *x, int64_t stride, const float *cosine, const float *sine, int64_t rows,
-                 int64_t context, int32_t heads, int32_t head_width, int32_t width)
+static void rotate(float *x, int64_t stride, const float *cosine, const float *sine, int64_t rows,
+                   int64_t context, int32_t heads, int32_t head_width, int32_t width, float way)
 {
     const int32_t half = width / 2;
 
@@ -51,5 +52,18 @@ void rope_rotate(float *x, int64_t stride, const float *cosine, const float *sin
     for (int64_t r = 0; r < rows; r++)
         for (int32_t h = 0; h < heads; h++)
             rotate_head(x + r * stride + h * head_width, cosine + r % context * half,
-                        sine + r % context * half, half);
+                        sine + r % context * half, half, way);
+}
+
+void rope_rotate(float *x, int64_t stride, const float *cosine, const float *sine, int64_t rows,
+                 int64_t context, int32_t heads, int32_t head_width, int32_t width)
+{
+    rotate(x, stride, cosine, sine, rows, context, heads, head_width, width, 1);
+}
+
+void rope_rotate_back(float *x, int64_t stride, const float *cosine, const float *sine,
+                      int64_t rows, int64_t context, int32_t heads, int32_t head_width,
+                      int32_t width)
+{
+    rotate(x, stride, cosine, sine, rows, context, heads, head_width, width, -1);
 }

@@ -30,4 +30,9 @@ void rope_angles(float *cosine, float *sine, int64_t positions, const struct rop
 void rope_rotate(float *x, int64_t stride, const float *cosine, const float *sine, int64_t rows,
                  int64_t context, int32_t heads, int32_t head_width, int32_t width);
 
+/* Rotate the other way: the inverse, and the way back of a gradient. */
+void rope_rotate_back(float *x, int64_t stride, const float *cosine, const float *sine,
+                      int64_t rows, int64_t context, int32_t heads, int32_t head_width,
+                      int32_t width);
+
 #endif

@@ -1,5 +1,6 @@
 /* The elementary functions of the kernels, and the kernels that are little more than them. */
 #include "kernels/activation.h"
+#include "kernels/entropy.h"
 #include "kernels/norm.h"
 #include "kernels/rope.h"
 #include "kernels/vectors.h"
@@ -7,7 +8,9 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -67,7 +70,8 @@ static double activation_of(enum activation activation, double x)
 {
     const double u = sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x);
 
-    return activation == ACTIVATION_SILU ? x / (1 + exp(-x))
+    return activation == ACTIVATION_RELU ? fmax(x, 0)
+         : activation == ACTIVATION_SILU ? x / (1 + exp(-x))
          : activation == ACTIVATION_GELU ? x / 2 * erfc(-x / sqrt(2)) : x / 2 * (1 + tanh(u));
 }
 
@@ -81,7 +85,7 @@ static void activations_follow_their_definitions(void **state)
         x[i] = (float)i * 0.2f - 10;
         up[i] = 3 - (float)i * 0.1f;
     }
-    for (enum activation a = ACTIVATION_GELU_TANH; a <= ACTIVATION_SILU; a++) {
+    for (enum activation a = ACTIVATION_GELU_TANH; a <= ACTIVATION_RELU; a++) {
         activation_apply(a, h, x, COUNT);
         activation_gate(a, gated, x, up, COUNT);
         for (int i = 0; i < COUNT; i++) {
@@ -91,6 +95,49 @@ static void activations_follow_their_definitions(void **state)
                         < 2e-6 * (1 + fabs(e * (double)up[i])));
         }
     }
+}
+
+/* Central differences of the definition, in double. */
+static double activation_slope(enum activation activation, double x)
+{
+    const double step = 1e-5;
+
+    return (activation_of(activation, x + step) - activation_of(activation, x - step)) / (2 * step);
+}
+
+/* The grid does not touch 0, where ReLU has a kink. */
+static void activations_go_back_by_their_derivatives(void **state)
+{
+    enum { COUNT = 111 };
+    float x[COUNT], gate[COUNT], up[COUNT], gradient[COUNT];
+
+    (void)state;
+    for (enum activation a = ACTIVATION_GELU_TANH; a <= ACTIVATION_RELU; a++) {
+        for (int i = 0; i < COUNT; i++) {
+            x[i] = gate[i] = (float)i * 0.2f - 10.1f;
+            up[i] = 3 - (float)i * 0.1f;
+            gradient[i] = 1 + (float)i * 0.01f;
+        }
+        activation_apply_back(a, x, gradient, COUNT);
+        activation_gate_back(a, gate, up, gradient, COUNT);
+        for (int i = 0; i < COUNT; i++) {
+            const double at = (double)((float)i * 0.2f - 10.1f), g = (double)gradient[i];
+            const double ups = (double)(3 - (float)i * 0.1f), slope = activation_slope(a, at);
+            assert_true(fabs((double)x[i] - g * slope) < 4e-6);
+            assert_true(fabs((double)gate[i] - g * ups * slope) < 4e-6 * (1 + fabs(ups)));
+            assert_true(fabs((double)up[i] - g * activation_of(a, at)) < 4e-5);
+        }
+    }
+}
+
+static void relu_has_no_slope_at_0(void **state)
+{
+    float x[] = { 0, -0.0f, 1e-30f };
+    const float gradient[] = { 5, 5, 5 };
+
+    (void)state;
+    activation_apply_back(ACTIVATION_RELU, x, gradient, 3);
+    assert_true(x[0] == 0 && x[1] == 0 && x[2] == 5);
 }
 
 /* Rows (3, 4) and (0, 0): the mean of the squares is 12.5 and 0. */
@@ -106,6 +153,87 @@ static void rms_norm_divides_by_the_root_of_the_mean_square(void **state)
     assert_true(y[2] == 0 && y[3] == 0);
 }
 
+/* Either norm of a row by its definition, and its sum weighted with the gradient. */
+static double normed_sum(const double *x, const float *scale, const float *gradient, int width,
+                         double epsilon, bool centred)
+{
+    double mean = 0, squares = 0, sum = 0;
+
+    for (int i = 0; i < width; i++)
+        mean += centred ? x[i] / width : 0;
+    for (int i = 0; i < width; i++)
+        squares += (x[i] - mean) * (x[i] - mean) / width;
+    for (int i = 0; i < width; i++)
+        sum += (x[i] - mean) / sqrt(squares + epsilon) * (double)scale[i] * (double)gradient[i];
+    return sum;
+}
+
+/* Central differences of that sum are the gradients at x. */
+static void check_norm_back(const float *back, const float *x, const float *scale,
+                            const float *gradient, int width, double epsilon, bool centred)
+{
+    const double step = 1e-5;
+    double moved[2][32];
+
+    for (int i = 0; i < width; i++) {
+        for (int j = 0; j < width; j++)
+            moved[0][j] = moved[1][j] = (double)x[j];
+        moved[0][i] -= step;
+        moved[1][i] += step;
+        const double slope = (normed_sum(moved[1], scale, gradient, width, epsilon, centred)
+                              - normed_sum(moved[0], scale, gradient, width, epsilon, centred))
+                           / (2 * step);
+        assert_true(fabs((double)back[i] - slope) < 2e-6);
+    }
+}
+
+static void norms_go_back_by_their_derivatives(void **state)
+{
+    enum { ROWS = 3, WIDTH = 21 };
+    const float epsilon = 0.01f;
+    float x[ROWS * WIDTH], gradient[ROWS * WIDTH], back[ROWS * WIDTH], scale[WIDTH];
+
+    (void)state;
+    for (int i = 0; i < ROWS * WIDTH; i++) {
+        x[i] = (float)(i * 37 % 101) * 0.03f - 1;
+        gradient[i] = (float)(i * 53 % 97) * 0.02f - 1;
+        scale[i % WIDTH] = 1.5f - (float)(i % WIDTH) * 0.1f;
+    }
+    norm_rms_back(back, gradient, x, scale, ROWS, WIDTH, epsilon);
+    for (int r = 0; r < ROWS; r++)
+        check_norm_back(back + r * WIDTH, x + r * WIDTH, scale, gradient + r * WIDTH, WIDTH,
+                        (double)epsilon, false);
+    memcpy(back, gradient, sizeof back);
+    norm_layer_back(back, back, x, scale, ROWS, WIDTH, epsilon);
+    for (int r = 0; r < ROWS; r++)
+        check_norm_back(back + r * WIDTH, x + r * WIDTH, scale, gradient + r * WIDTH, WIDTH,
+                        (double)epsilon, true);
+    /* Rows of two heads of ten, and one value that is not theirs. */
+    memcpy(back, gradient, sizeof back);
+    norm_rms_heads_back(back, x, WIDTH, scale, ROWS, 2, 10, epsilon);
+    for (int r = 0; r < ROWS; r++) {
+        for (int h = r * WIDTH; h < r * WIDTH + 20; h += 10)
+            check_norm_back(back + h, x + h, scale, gradient + h, 10, (double)epsilon, false);
+        assert_true(back[r * WIDTH + 20] == gradient[r * WIDTH + 20]);
+    }
+}
+
+/* cap tanh(x / cap) with cap 2 at 3: the slope is 1 / cosh(3/2)^2. */
+static void the_cap_of_logits_goes_back_by_its_derivative(void **state)
+{
+    float logits[] = { 3, 0, -3, 1 }, gradient[] = { 1, 1, 2, -1 };
+    const double expected[] = { pow(cosh(1.5), -2), 1, 2 * pow(cosh(1.5), -2),
+                                -pow(cosh(0.5), -2) };
+
+    (void)state;
+    entropy_soft_cap(logits, 2, 2, 2);
+    entropy_soft_cap_back(gradient, logits, 2, 2, 2);
+    for (int i = 0; i < 4; i++)
+        assert_true(fabs((double)gradient[i] - expected[i]) < 1e-6);
+    entropy_soft_cap_back(gradient, logits, 2, 2, 0);
+    assert_true(fabs((double)gradient[0] - expected[0]) < 1e-6);
+}
+
 /* Two positions, one head of four: pair (0, 2) turns by 1 radian a position, pair (1, 3) by
  * base^(-1/2) = 0.1; the values behind the head stay. */
 static void rope_turns_pairs_half_a_head_apart(void **state)
@@ -118,6 +246,21 @@ static void rope_turns_pairs_half_a_head_apart(void **state)
     rope_rotate(x, 5, cosine, sine, 2, 2, 1, 4, 4);
     for (int i = 0; i < 10; i++)
         assert_true(fabs((double)x[i] - expected[i]) < 1e-6);
+}
+
+static void rope_turns_back(void **state)
+{
+    float cosine[4], sine[4], x[14];
+
+    (void)state;
+    for (int i = 0; i < 14; i++)
+        x[i] = (float)i;
+    rope_angles(cosine, sine, 2, &(struct rope){ .width = 4, .base = 100, .factor = 1 });
+    rope_rotate(x, 7, cosine, sine, 2, 2, 1, 6, 4);
+    assert_true(fabs((double)x[7] - 7) > 1);
+    rope_rotate_back(x, 7, cosine, sine, 2, 2, 1, 6, 4);
+    for (int i = 0; i < 14; i++)
+        assert_true(fabs((double)x[i] - i) < 1e-5);
 }
 
 /* Two heads of three dimensions; two of them turn. */
@@ -156,8 +299,13 @@ int main(void)
         cmocka_unit_test(exp_and_tanh_know_their_limits),
         cmocka_unit_test(normal_keeps_its_error_bound),
         cmocka_unit_test(activations_follow_their_definitions),
+        cmocka_unit_test(activations_go_back_by_their_derivatives),
+        cmocka_unit_test(relu_has_no_slope_at_0),
         cmocka_unit_test(rms_norm_divides_by_the_root_of_the_mean_square),
+        cmocka_unit_test(norms_go_back_by_their_derivatives),
+        cmocka_unit_test(the_cap_of_logits_goes_back_by_its_derivative),
         cmocka_unit_test(rope_turns_pairs_half_a_head_apart),
+        cmocka_unit_test(rope_turns_back),
         cmocka_unit_test(rope_leaves_the_rest_of_a_head),
         cmocka_unit_test(rope_divides_slow_turns_only),
     };
