@@ -1,8 +1,10 @@
-/* attention() by its definition in double: windows, grouped heads, caps, strips cut short. */
+/* attention() by its definition in double: windows, grouped heads, caps, strips cut short; and
+ * attention_back() by differences of it. */
 #include "base/allocate.h"
 #include "base/random.h"
 #include "base/refuse.h"
 #include "kernels/attention.h"
+#include "kernels/attention_back.h"
 #include "kernels/bf16.h"
 
 #include <math.h>
@@ -173,6 +175,103 @@ static void gives_the_same_bits_on_any_number_of_threads(void **state)
     free(qkv);
 }
 
+/* The caller frees the gradients. */
+static float *gradients(const struct attention *a, const float *gradient, const float *qkv)
+{
+    float *back = allocate(a->sequences * a->context * attention_stride(a), sizeof *back);
+    void *scratch = allocate(attention_back_scratch(a, omp_get_max_threads()), 1);
+
+    attention_back(back, gradient, qkv, scratch, a);
+    free(scratch);
+    return back;
+}
+
+/* The sum of the output of a sequence weighted with the gradient, by the definition. */
+static double weighted_sum(const struct attention *a, const float *gradient, const float *qkv,
+                           int64_t sequence)
+{
+    double out[64], sum = 0;
+
+    for (int64_t i = 0; i < a->context; i++)
+        for (int h = 0; h < a->heads; h++) {
+            const int64_t head = (sequence * a->context + i) * a->heads + h;
+            attend(out, a, qkv, sequence, h, i);
+            for (int c = 0; c < a->head_width; c++)
+                sum += out[c] * (double)gradient[head * a->head_width + c];
+        }
+    return sum;
+}
+
+/* Move a head of a token, which float32 holds exactly, in the direction +-1, and compare the change
+ * of that sum with the gradients. */
+static void check_head_back(const struct attention *a, const float *back, const float *gradient,
+                            float *qkv, int64_t row, int head)
+{
+    const float step = 0x1p-10f;
+    float *values = qkv + row * attention_stride(a) + head * a->head_width;
+    double along = 0, sum[2];
+
+    for (int way = 0; way < 2; way++) {
+        for (int c = 0; c < a->head_width; c++)
+            values[c] += (way == 0 ? -1 : 2) * (c * 5 % 3 == 0 ? -step : step);
+        sum[way] = weighted_sum(a, gradient, qkv, row / a->context);
+    }
+    for (int c = 0; c < a->head_width; c++) {
+        values[c] -= c * 5 % 3 == 0 ? -step : step;
+        along += (c * 5 % 3 == 0 ? -1 : 1) * (double)back[values - qkv + c];
+    }
+    assert_true(fabs((sum[1] - sum[0]) / (2 * (double)step) - along) < 2e-5 * (1 + fabs(along)));
+}
+
+static void check_back(struct attention a)
+{
+    const int64_t rows = a.sequences * a.context;
+    float *qkv = random_tokens(rows * attention_stride(&a));
+    float *gradient = random_tokens(rows * attention_out_stride(&a));
+    float *back = gradients(&a, gradient, qkv);
+
+    for (int64_t row = 0; row < rows; row += 1 + rows / 7)
+        for (int head = 0; head < a.heads + 2 * a.kv_heads; head++)
+            check_head_back(&a, back, gradient, qkv, row, head);
+    free(back);
+    free(gradient);
+    free(qkv);
+}
+
+static void goes_back_by_its_derivatives(void **state)
+{
+    static const int WINDOWS[] = { 0, 1, 16, ATTENTION_STRIP + 1 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof WINDOWS / sizeof *WINDOWS; i++)
+        for (int cap = 0; cap <= 5; cap += 5) {
+            struct attention a = SHAPE;
+            a.context = ATTENTION_STRIP + 13;
+            a.window = WINDOWS[i];
+            a.cap = (float)cap;
+            a.kv_heads = i == 0 ? 4 : 2;
+            check_back(a);
+        }
+}
+
+static void goes_back_with_the_same_bits_on_any_number_of_threads(void **state)
+{
+    const struct attention a = SHAPE;
+
+    (void)state;
+    const int64_t count = a.sequences * a.context * attention_stride(&a);
+    float *qkv = random_tokens(count), *gradient = random_tokens(count / 2);
+    omp_set_num_threads(1);
+    float *one = gradients(&a, gradient, qkv);
+    omp_set_num_threads(3);
+    float *three = gradients(&a, gradient, qkv);
+    assert_memory_equal(one, three, (size_t)count * sizeof *one);
+    free(three);
+    free(one);
+    free(gradient);
+    free(qkv);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +280,8 @@ int main(void)
         cmocka_unit_test(takes_sequences_shorter_than_a_strip),
         cmocka_unit_test(takes_heads_of_any_width),
         cmocka_unit_test(gives_the_same_bits_on_any_number_of_threads),
+        cmocka_unit_test(goes_back_by_its_derivatives),
+        cmocka_unit_test(goes_back_with_the_same_bits_on_any_number_of_threads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
