@@ -239,3 +239,35 @@ void linear_activate(const struct linear *linear, enum activation activation, vo
     assert(!linear->gated || (linear->outputs % 2 == 0 && bias == NULL));
     for_tiles(linear, &hidden, x, bias, rows, scratch, activate_tile);
 }
+
+/* --- the way back -------------------------------------------------------------------- */
+
+void linear_apply_back(const struct linear *linear, float *x, const float *y, int64_t stride,
+                       struct range outputs, int64_t rows)
+{
+    const int64_t inputs = linear->inputs;
+    const float *w = (const float *)linear->weights + outputs.first * inputs;
+
+    assert(linear->precision == PRECISION_F32);
+    gemm_nn(x, inputs, y, stride, w, inputs, rows, inputs, range_length(outputs), false);
+}
+
+void linear_activate_back(const struct linear *linear, enum activation activation, float *y,
+                          const float *h, int64_t rows)
+{
+    const int64_t parts = linear->gated ? 2 : 1, width = linear->outputs / parts;
+    const int64_t blocks = linear_blocks(linear);
+
+    assert(linear->precision == PRECISION_F32);
+    #pragma omp parallel for
+    for (int64_t i = 0; i < rows * blocks; i++) {
+        const int64_t row = i / blocks, block = i % blocks, first = block * LINEAR_COLUMNS;
+        const int64_t columns = linear_block_outputs(linear, block) / parts;
+        const float *gradient = h + row * width + first / parts;
+        float *values = y + row * linear->outputs + first;
+        if (linear->gated)
+            activation_gate_back(activation, values, values + columns, gradient, columns);
+        else
+            activation_apply_back(activation, values, gradient, columns);
+    }
+}

@@ -13,6 +13,7 @@
 #ifndef LINEAR_H
 #define LINEAR_H
 
+#include "base/split.h"
 #include "kernels/activation.h"
 #include "kernels/precision.h"
 
@@ -87,5 +88,19 @@ void linear_apply(const struct linear *linear, float *y, const void *x, const fl
  *   bias    NULL if gated */
 void linear_activate(const struct linear *linear, enum activation activation, void *h,
                      const void *x, const float *bias, int64_t rows, void *scratch);
+
+/* The way back of linear_apply(), in float32 alone: from the gradient at some outputs to the part
+ * of the gradient at x that comes through them.
+ *   x        [rows, inputs]   out
+ *   y        [rows, outputs.end - outputs.first]   in, rows `stride` values apart
+ * The result does not depend on the number of threads.  May be called from a parallel region. */
+void linear_apply_back(const struct linear *linear, float *x, const float *y, int64_t stride,
+                       struct range outputs, int64_t rows);
+
+/* The way back of the activation or the gates in linear_activate(), in float32 alone.
+ *   y  [rows, outputs]   in: what linear_apply() makes of x; out: the gradient there
+ *   h  [rows, outputs, or half of them if gated]   in: the gradient at h */
+void linear_activate_back(const struct linear *linear, enum activation activation, float *y,
+                          const float *h, int64_t rows);
 
 #endif

@@ -1,4 +1,4 @@
-/* linear_apply(), linear_activate(): the products in both precisions, and their bits. */
+/* linear_apply(), linear_activate() and their ways back: the products, and their bits. */
 #include "base/allocate.h"
 #include "base/random.h"
 #include "base/refuse.h"
@@ -238,6 +238,99 @@ static void gives_a_row_the_same_bits_in_any_company(void **state)
     free(whole);
 }
 
+/* All outputs, and some in the middle, across the blocks of W. */
+static void goes_back_through_any_of_the_outputs(void **state)
+{
+    struct operands o = { .precision = PRECISION_F32, .rows = 70,
+                          .outputs = LINEAR_COLUMNS + 90, .inputs = 40 };
+    const struct range ranges[] = { { 0, o.outputs }, { LINEAR_COLUMNS - 3, LINEAR_COLUMNS + 5 } };
+    float *y = random_floats(o.rows * o.outputs, 4);
+    float *back = allocate(o.rows * o.inputs, sizeof *back);
+
+    (void)state;
+    set_up(&o);
+    for (int i = 0; i < 2; i++) {
+        const struct range range = ranges[i];
+        linear_apply_back(&o.linear, back, y + range.first, o.outputs, range, o.rows);
+        for (int64_t r = 0; r < o.rows; r++)
+            for (int64_t c = 0; c < o.inputs; c++) {
+                double sum = 0;
+                for (int64_t j = range.first; j < range.end; j++)
+                    sum += (double)y[r * o.outputs + j] * (double)o.w[j * o.inputs + c];
+                assert_true(fabs(sum - (double)back[r * o.inputs + c]) < 2e-5);
+            }
+    }
+    tear_down(&o);
+    free(back);
+    free(y);
+}
+
+static void goes_back_with_the_same_bits_on_any_number_of_threads(void **state)
+{
+    struct operands o = { .precision = PRECISION_F32, .rows = 1300, .outputs = 64,
+                          .inputs = 1100 };
+    const size_t count = (size_t)(o.rows * o.inputs);
+    float *y = random_floats(o.rows * o.outputs, 4);
+    float *one = allocate((long long)count, sizeof *one);
+    float *three = allocate((long long)count, sizeof *three);
+
+    (void)state;
+    set_up(&o);
+    omp_set_num_threads(1);
+    linear_apply_back(&o.linear, one, y, o.outputs, (struct range){ 0, o.outputs }, o.rows);
+    omp_set_num_threads(3);
+    linear_apply_back(&o.linear, three, y, o.outputs, (struct range){ 0, o.outputs }, o.rows);
+    assert_memory_equal(one, three, count * sizeof *one);
+    tear_down(&o);
+    free(three);
+    free(one);
+    free(y);
+}
+
+/* The slope of hidden_of() by a gate, by central differences, or by an up. */
+static double hidden_slope(double gate, double up, bool gated, bool at_up)
+{
+    const double step = 1e-5;
+
+    if (at_up)
+        return gelu_of(gate);
+    return (gelu_of(gate + step) - gelu_of(gate - step)) / (2 * step) * (gated ? up : 1);
+}
+
+static void check_activation_back(bool gated)
+{
+    struct operands o = { .precision = PRECISION_F32, .gated = gated, .rows = 30,
+                          .outputs = LINEAR_COLUMNS + 74, .inputs = 20 };
+    const int64_t width = o.outputs / (gated ? 2 : 1), part = LINEAR_COLUMNS / (gated ? 2 : 1);
+    float *y = allocate(o.rows * o.outputs, sizeof *y), *h = random_floats(o.rows * width, 5);
+
+    set_up(&o);
+    linear_apply(&o.linear, y, o.x, NULL, o.rows, o.scratch);
+    linear_activate_back(&o.linear, ACTIVATION_GELU_TANH, y, h, o.rows);
+    for (int64_t r = 0; r < o.rows; r++)
+        for (int64_t i = 0; i < width; i++) {
+            const int64_t block = i / part, first = block * LINEAR_COLUMNS + i % part;
+            const int64_t second = gated ? first + linear_block_outputs(&o.linear, block) / 2
+                                         : first;
+            const double gate = dot(&o, r, first), up = dot(&o, r, second);
+            const double g = (double)h[r * width + i];
+            assert_true(fabs(g * hidden_slope(gate, up, gated, false)
+                             - (double)y[r * o.outputs + first]) < 1e-5);
+            assert_true(!gated || fabs(g * hidden_slope(gate, up, gated, true)
+                                       - (double)y[r * o.outputs + second]) < 1e-5);
+        }
+    tear_down(&o);
+    free(h);
+    free(y);
+}
+
+static void goes_back_through_activation_and_gates(void **state)
+{
+    (void)state;
+    check_activation_back(false);
+    check_activation_back(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +338,9 @@ int main(void)
         cmocka_unit_test(activation_follows_its_definition),
         cmocka_unit_test(relu_clips_at_0),
         cmocka_unit_test(gives_a_row_the_same_bits_in_any_company),
+        cmocka_unit_test(goes_back_through_any_of_the_outputs),
+        cmocka_unit_test(goes_back_with_the_same_bits_on_any_number_of_threads),
+        cmocka_unit_test(goes_back_through_activation_and_gates),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
