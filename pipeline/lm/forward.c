@@ -43,6 +43,12 @@ static struct attention attention_shape(const struct lm_config *c, enum precisio
     };
 }
 
+struct attention forward_attention(const struct forward *f)
+{
+    return attention_shape(&f->weights->config, f->weights->precision, f->tap.layer, f->sequences,
+                           f->context);
+}
+
 /* Bytes of attention's scratch, for all threads. */
 static int64_t attention_bytes(const struct lm_config *c, enum precision precision,
                                int64_t sequences, int64_t context, int threads)
@@ -205,8 +211,7 @@ void forward_project(struct forward *f, const struct layer_weights *w)
 void forward_attend(struct forward *f, const struct layer_weights *w)
 {
     const struct lm_config *c = &f->weights->config;
-    const struct attention shape = attention_shape(c, f->weights->precision, f->tap.layer,
-                                                   f->sequences, f->context);
+    const struct attention shape = forward_attention(f);
 
     normalise_heads(f, w);
     rotate(f);

@@ -28,6 +28,7 @@
 #ifndef FORWARD_H
 #define FORWARD_H
 
+#include "kernels/attention_shape.h"
 #include "lm/weights.h"
 #include "suite/site.h"
 
@@ -94,6 +95,9 @@ void forward_to(struct forward *forward, struct tap tap);
 
 /* The last site: the residual stream after the last layer. */
 struct tap forward_end(const struct forward *forward);
+
+/* The shape of attention in the layer where the cursor stands. */
+struct attention forward_attention(const struct forward *forward);
 
 /* --- parts of a layer, for those who go another way through the model ----------------------------
  * They work in the layer where the cursor stands, f->tap, whose weights are w. */

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A tile's logits take 32 MB at most, unless a vocabulary is so large that a product of
  * TILE_LEAST rows takes more. */
@@ -55,16 +56,67 @@ double head_work(const struct lm_config *config)
     return 2.0 * config->width * config->outputs;
 }
 
-void head_logits(struct head *head, float *logits, const float *stream, int64_t rows)
+/* Logits of rows that are normalised. */
+static void unembed(struct head *head, float *logits, int64_t rows)
 {
     const struct weights *w = head->weights;
     const struct lm_config *c = &w->config;
 
-    assert(rows <= head->tile);
-    weights_normalise(head->normed, stream, w->final_norm, c, rows);
     gemm_nt(logits, c->outputs, head->normed, c->width, w->unembedding, c->width, rows,
             c->outputs, c->width, false);
     entropy_soft_cap(logits, rows, c->outputs, c->logit_cap);
+}
+
+void head_logits(struct head *head, float *logits, const float *stream, int64_t rows)
+{
+    const struct weights *w = head->weights;
+
+    assert(rows <= head->tile);
+    weights_normalise(head->normed, stream, w->final_norm, &w->config, rows);
+    unembed(head, logits, rows);
+}
+
+/* Go back through the soft-cap.  Returns the gradient by the logits before it. */
+static const float *back_cap(struct head *head, const float *by_logits, const float *stream,
+                             const int64_t *chosen, int64_t count)
+{
+    const struct weights *w = head->weights;
+    const struct lm_config *c = &w->config;
+
+    if (c->logit_cap == 0)
+        return by_logits;
+    for (int64_t i = 0; i < count; i++)
+        weights_normalise(head->normed + i * c->width, stream + chosen[i] * c->width,
+                          w->final_norm, c, 1);
+    unembed(head, head->first, count);
+    memcpy(head->other, by_logits, (size_t)(count * c->outputs) * sizeof *by_logits);
+    entropy_soft_cap_back(head->other, head->first, count, c->outputs, c->logit_cap);
+    return head->other;
+}
+
+static void back_tile(struct head *head, float *gradient, const float *by_logits,
+                      const float *stream, const int64_t *chosen, int64_t count)
+{
+    const struct weights *w = head->weights;
+    const struct lm_config *c = &w->config;
+    const float *before_cap = back_cap(head, by_logits, stream, chosen, count);
+
+    gemm_nn(head->normed, c->width, before_cap, c->outputs, w->unembedding, c->width, count,
+            c->width, c->outputs, false);
+    for (int64_t i = 0; i < count; i++)
+        weights_normalise_back(gradient + chosen[i] * c->width, head->normed + i * c->width,
+                               stream + chosen[i] * c->width, w->final_norm, c, 1);
+}
+
+void head_back(struct head *head, float *gradient, const float *by_logits, const float *stream,
+               int64_t rows, const int64_t *chosen, int64_t count)
+{
+    const struct lm_config *c = &head->weights->config;
+
+    memset(gradient, 0, (size_t)(rows * c->width) * sizeof *gradient);
+    for (int64_t from = 0; from < count; from += head->tile)
+        back_tile(head, gradient, by_logits + from * c->outputs, stream, chosen + from,
+                  count - from < head->tile ? count - from : head->tile);
 }
 
 static void score_tile(struct head *head, const struct head_task *tasks, int count,

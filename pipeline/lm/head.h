@@ -31,6 +31,15 @@ double head_work(const struct lm_config *config);
  *   stream [rows, width]    in, residual stream after the last layer */
 void head_logits(struct head *head, float *logits, const float *stream, int64_t rows);
 
+/* Go back from the gradient by the logits of some rows to that by the residual stream after the
+ * last layer, through the soft-cap, the unembedding and the last norm.
+ *   gradient [rows, width]         out: 0 in all other rows
+ *   by_logits [count, vocabulary]  in: by the logits after the soft-cap
+ *   stream [rows, width]           in
+ *   chosen [count]                 in: the rows, each once */
+void head_back(struct head *head, float *gradient, const float *by_logits, const float *stream,
+               int64_t rows, const int64_t *chosen, int64_t count);
+
 /* One stream and its scores. */
 struct head_task {
     const float *stream;    /* [rows, width]  in */

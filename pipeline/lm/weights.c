@@ -158,6 +158,19 @@ void weights_normalise(float *y, const float *x, struct norm_weights norm,
         norm_rms(y, x, norm.scale, rows, c->width, c->norm_epsilon);
 }
 
+void weights_normalise_back(float *out, const float *gradient, const float *x,
+                            struct norm_weights norm, const struct lm_config *c, int64_t rows)
+{
+    if (norm.scale == NULL && out != gradient)
+        norm_copy_rows(out, gradient, rows * c->width);
+    if (norm.scale == NULL)
+        return;
+    if (norm.bias != NULL)
+        norm_layer_back(out, gradient, x, norm.scale, rows, c->width, c->norm_epsilon);
+    else
+        norm_rms_back(out, gradient, x, norm.scale, rows, c->width, c->norm_epsilon);
+}
+
 enum status weights_check_precision(enum precision precision)
 {
     enum status st = OK;

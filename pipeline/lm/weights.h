@@ -26,6 +26,13 @@ struct norm_weights {
 void weights_normalise(float *y, const float *x, struct norm_weights norm,
                        const struct lm_config *c, int64_t rows);
 
+/* Go back, from the gradient by y to that by x.
+ *   out      [rows, width]  out, may be `gradient`
+ *   gradient [rows, width]  in
+ *   x        [rows, width]  in */
+void weights_normalise_back(float *out, const float *gradient, const float *x,
+                            struct norm_weights norm, const struct lm_config *c, int64_t rows);
+
 struct layer_weights {
     struct norm_weights attn_norm;      /* before attention */
     struct linear qkv;                  /* [(heads + 2 kv_heads) * head_width, width] */
