@@ -210,7 +210,6 @@ void forward_project(struct forward *f, const struct layer_weights *w)
 
 void forward_attend(struct forward *f, const struct layer_weights *w)
 {
-    const struct lm_config *c = &f->weights->config;
     const struct attention shape = forward_attention(f);
 
     normalise_heads(f, w);
