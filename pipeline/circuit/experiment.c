@@ -10,14 +10,14 @@
 
 /* --- blocks ------------------------------------------------------------------------------ */
 
-static int64_t block_sequences(const struct experiment_setup *s)
+int64_t experiment_sequences(const struct experiment_setup *s)
 {
     return min_int64(s->prompts, max_int64(1, EXPERIMENT_ROWS / s->context));
 }
 
-static struct range blocks_of(const struct experiment_setup *s, int rank, int size)
+struct range experiment_blocks(const struct experiment_setup *s, int rank, int size)
 {
-    return split_range(split_blocks(s->prompts, block_sequences(s)), rank, size);
+    return split_range(split_blocks(s->prompts, experiment_sequences(s)), rank, size);
 }
 
 struct range experiment_prompts(const struct experiment *e, int64_t block)
@@ -25,8 +25,7 @@ struct range experiment_prompts(const struct experiment *e, int64_t block)
     return split_block(e->setup.prompts, e->sequences, e->blocks.first + block);
 }
 
-/* The questions of some prompts, which lie one after the other. */
-static struct range questions_of(const struct experiment *e, struct range prompts)
+struct range experiment_questions(const struct experiment *e, struct range prompts)
 {
     const struct question *questions = e->setup.questions;
     struct range range = { 0, 0 };
@@ -37,6 +36,13 @@ static struct range questions_of(const struct experiment *e, struct range prompt
         if (questions[range.end].prompt >= prompts.end)
             break;
     return range;
+}
+
+int64_t experiment_row(const struct experiment *e, struct range prompts, int64_t question)
+{
+    const struct question *q = &e->setup.questions[question];
+
+    return (q->prompt - prompts.first) * e->setup.context + q->position;
 }
 
 static float *own_scratch(const struct experiment *e)
@@ -50,18 +56,25 @@ static float *own_scratch(const struct experiment *e)
 /* The last streams at a block's questions. */
 static void end_block(struct experiment *e, int64_t block, const struct graph_edges *edges)
 {
-    const struct range prompts = experiment_prompts(e, block), questions = questions_of(e, prompts);
+    const struct range prompts = experiment_prompts(e, block),
+                       questions = experiment_questions(e, prompts);
     const int64_t width = e->setup.weights->config.width;
 
     for (int64_t i = questions.first; i < questions.end; i++) {
-        const struct question *q = &e->setup.questions[i];
-        const int64_t row = (q->prompt - prompts.first) * e->setup.context + q->position;
+        const int64_t row = experiment_row(e, prompts, i);
         graph_forward_end(&e->forwards[block], edges, e->streams + i * width, &row, 1);
     }
 }
 
-/* What is done with the logits of a question. */
-typedef void take_logits(struct experiment *e, int64_t question, const float *logits);
+/* Each row is one rank's; the others add 0. */
+static void share(const struct experiment *e, float *rows)
+{
+    MPI_Allreduce(MPI_IN_PLACE, rows, comm_count(e->setup.count * e->setup.weights->config.width),
+                  MPI_FLOAT, MPI_SUM, e->comm);
+}
+
+/* What is done with the logits of `count` questions, from number `from` on. */
+typedef void take_logits(struct experiment *e, int64_t from, int64_t count, const float *logits);
 
 /* Give every rank the last streams of all, and hand on the logits of this rank's tiles.
  * Collective. */
@@ -70,23 +83,19 @@ static void visit_logits(struct experiment *e, take_logits *take)
     const struct lm_config *c = &e->setup.weights->config;
     const int64_t tile = e->head.tile;
 
-    /* Each stream is one rank's; the others add 0. */
-    MPI_Allreduce(MPI_IN_PLACE, e->streams, comm_count(e->setup.count * c->width), MPI_FLOAT,
-                  MPI_SUM, e->comm);
+    share(e, e->streams);
     for (int64_t from = e->rank * tile; from < e->setup.count; from += e->size * tile) {
         const int64_t count = min_int64(tile, e->setup.count - from);
         head_logits(&e->head, e->logits, e->streams + from * c->width, count);
-        #pragma omp parallel for schedule(dynamic)
-        for (int64_t i = 0; i < count; i++)
-            take(e, from + i, e->logits + i * c->outputs);
+        take(e, from, count, e->logits);
     }
 }
 
-static void keep_clean(struct experiment *e, int64_t question, const float *logits)
+static void keep_clean(struct experiment *e, int64_t from, int64_t count, const float *logits)
 {
     const int64_t outputs = e->setup.weights->config.outputs;
 
-    memcpy(e->clean + question * outputs, logits, (size_t)outputs * sizeof *logits);
+    memcpy(e->clean + from * outputs, logits, (size_t)(count * outputs) * sizeof *logits);
 }
 
 static void clear_streams(struct experiment *e)
@@ -100,8 +109,8 @@ static void clear_streams(struct experiment *e)
 int64_t experiment_bytes(const struct experiment_setup *s, const struct lm_config *c, int size,
                          int threads)
 {
-    const struct range blocks = blocks_of(s, 0, size);
-    const int64_t each = block_sequences(s);
+    const struct range blocks = experiment_blocks(s, 0, size);
+    const int64_t each = experiment_sequences(s);
     const int64_t floats = s->count * (c->width + c->outputs) + c->outputs
                          + threads * graph_forward_scratch(s->graph, c);
     int64_t bytes = floats * (int64_t)sizeof(float) + 2 * head_bytes(c)
@@ -177,10 +186,12 @@ enum status experiment_make(struct experiment *e, const struct experiment_setup 
     const struct lm_config *c = &setup->weights->config;
     enum status st;
 
-    *e = (struct experiment){ .setup = *setup, .comm = comm, .sequences = block_sequences(setup) };
+    *e = (struct experiment){ .setup = *setup,
+                              .comm = comm,
+                              .sequences = experiment_sequences(setup) };
     MPI_Comm_rank(comm, &e->rank);
     MPI_Comm_size(comm, &e->size);
-    e->blocks = blocks_of(setup, e->rank, e->size);
+    e->blocks = experiment_blocks(setup, e->rank, e->size);
     head_make(&e->head, setup->weights);
     e->forwards = allocate(range_length(e->blocks), sizeof *e->forwards);
     e->scratch = allocate_big(omp_get_max_threads() * graph_forward_scratch(setup->graph, c),
@@ -226,14 +237,15 @@ static int64_t questions_of_prompt(const struct experiment *e, int64_t question)
     return end - first;
 }
 
-/* Threads take the questions of a prompt in any order, so each adds a value of its own. */
-static void measure(struct experiment *e, int64_t question, const float *logits)
+static void measure(struct experiment *e, int64_t from, int64_t count, const float *logits)
 {
     const int32_t outputs = e->setup.weights->config.outputs;
-    const struct question *q = &e->setup.questions[question];
 
-    e->scores[question] = metric_value(e->setup.metric, q, logits, e->clean + question * outputs,
-                                       outputs);
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t i = 0; i < count; i++)
+        e->scores[from + i] = metric_value(e->setup.metric, &e->setup.questions[from + i],
+                                           logits + i * outputs, e->clean + (from + i) * outputs,
+                                           outputs);
 }
 
 /* From scores of questions to values of prompts, and their mean. */
@@ -265,6 +277,38 @@ double experiment_value(struct experiment *e, const struct graph_edges *edges, i
     MPI_Allreduce(MPI_IN_PLACE, e->scores, comm_count(e->setup.count), MPI_DOUBLE, MPI_SUM,
                   e->comm);
     return average(e);
+}
+
+/* Gradients of a tile of questions. */
+static void differentiate(struct experiment *e, int64_t from, int64_t count, const float *logits)
+{
+    const int64_t width = e->setup.weights->config.width;
+    const int32_t outputs = e->setup.weights->config.outputs;
+    float *by_logits = allocate(count * outputs, sizeof *by_logits);
+    int64_t *rows = allocate(count, sizeof *rows);
+
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t i = 0; i < count; i++) {
+        const double share = 1 / (double)(e->setup.prompts * questions_of_prompt(e, from + i));
+        rows[i] = i;
+        metric_gradient(e->setup.metric, &e->setup.questions[from + i], by_logits + i * outputs,
+                        logits + i * outputs, e->clean + (from + i) * outputs, outputs);
+        for (int64_t j = 0; j < outputs; j++)
+            by_logits[i * outputs + j] *= (float)share;
+    }
+    head_back(&e->head, e->gradients + from * width, by_logits, e->streams + from * width, count,
+              rows, count);
+    free(rows);
+    free(by_logits);
+}
+
+void experiment_gradients(struct experiment *e, float *gradients)
+{
+    e->gradients = gradients;
+    memset(gradients, 0,
+           (size_t)(e->setup.count * e->setup.weights->config.width) * sizeof *gradients);
+    visit_logits(e, differentiate);
+    share(e, gradients);
 }
 
 const double *experiment_values(const struct experiment *e)

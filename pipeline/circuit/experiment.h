@@ -41,6 +41,7 @@ struct experiment {
     struct head           head;         /* a rank has every size-th tile of the questions */
     float *clean;                   /* [questions, outputs] clean logits, in this rank's tiles */
     float                *logits;       /* [head.tile, outputs] */
+    float *gradients;               /* [questions, width] where experiment_gradients() puts them */
     double               *scores;       /* [questions] */
     double               *values;       /* [prompts] */
 };
@@ -49,6 +50,10 @@ struct experiment {
  * Local. */
 int64_t experiment_bytes(const struct experiment_setup *setup, const struct lm_config *config,
                          int size, int threads);
+
+/* Prompts of a block, and the blocks of a rank.  Local. */
+int64_t      experiment_sequences(const struct experiment_setup *setup);
+struct range experiment_blocks(const struct experiment_setup *setup, int rank, int size);
 
 /* Run the clean prompts and the reference.  experiment_free() accepts an empty one.  Collective.
  * As forward_check(). */
@@ -60,8 +65,21 @@ void        experiment_free(struct experiment *e);
  * before left it; 0 runs everything.  Collective; the same on all ranks. */
 double experiment_value(struct experiment *e, const struct graph_edges *edges, int32_t receiver);
 
+/* The gradient of the metric by the last streams at the questions, which are in e->streams: those
+ * of the last value, or what the caller has put there for the questions of its own blocks, with 0
+ * for the others.
+ *   gradients [questions, width]  out, on every rank
+ * Collective. */
+void experiment_gradients(struct experiment *e, float *gradients);
+
 /* The prompts of this rank's block number `block`.  Local. */
 struct range experiment_prompts(const struct experiment *e, int64_t block);
+
+/* The questions of some prompts, which lie one after the other.  Local. */
+struct range experiment_questions(const struct experiment *e, struct range prompts);
+
+/* The row of a question in the block of these prompts.  Local. */
+int64_t experiment_row(const struct experiment *e, struct range prompts, int64_t question);
 
 /* The value of each prompt in the last call, [prompts].  Local. */
 const double *experiment_values(const struct experiment *e);

@@ -82,7 +82,7 @@ static double logit_difference(const struct question *q, const float *logits, co
                                int32_t outputs)
 {
     (void)clean, (void)outputs;
-    return sum_logits(logits, q->wrong, q->wrongs) / q->wrongs
+    return (q->wrongs == 0 ? 0 : sum_logits(logits, q->wrong, q->wrongs) / q->wrongs)
          - sum_logits(logits, q->answer, q->answers) / q->answers;
 }
 

@@ -1,0 +1,299 @@
+#include "circuit/eap.h"
+#include "base/allocate.h"
+#include "base/die.h"
+#include "base/ordered_sum.h"
+#include "kernels/gemm.h"
+#include "kernels/rows.h"
+#include "lm/backward.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a thread needs to go forward and back through a block. */
+struct walker {
+    struct forward  forward;
+    struct backward backward;
+    float          *gradient;   /* [rows, width] of the last stream */
+    float          *products;   /* [receivers of attention, senders] of a prompt */
+};
+
+/* All of it. */
+struct attribution {
+    struct experiment *e;
+    struct walker     *walkers;     /* [threads] */
+    double            *scores;      /* [blocks, 2, receivers, senders] signed, and absolute */
+    float             *gradients;   /* [questions, width] by the last streams */
+    float              share;       /* of the clean prompts in the embedding */
+    double             weight;      /* of this run */
+};
+
+static int64_t edges_of(const struct graph *g)
+{
+    return (int64_t)g->receivers * g->senders;
+}
+
+/* --- memory ------------------------------------------------------------------------------ */
+
+static int64_t walker_bytes(const struct experiment_setup *s, const struct lm_config *c,
+                            int64_t sequences)
+{
+    const int64_t floats = sequences * s->context * c->width
+                         + graph_attention_receivers(s->graph) * (int64_t)s->graph->senders;
+
+    return forward_bytes(c, PRECISION_F32, sequences, s->context, 1)
+         + backward_bytes(c, sequences, s->context, 1) + floats * (int64_t)sizeof(float);
+}
+
+int64_t eap_bytes(const struct experiment_setup *s, const struct lm_config *c, int size,
+                  int threads)
+{
+    const int64_t sequences = experiment_sequences(s);
+    const int64_t blocks = range_length(experiment_blocks(s, 0, size));
+
+    return threads * walker_bytes(s, c, sequences)
+         + 2 * (blocks + 1) * edges_of(s->graph) * (int64_t)sizeof(double)
+         + s->count * c->width * (int64_t)sizeof(float);
+}
+
+/* The buffers of a walker are one thread's. */
+static void make_walkers(struct attribution *a, int threads)
+{
+    const struct experiment_setup *s = &a->e->setup;
+
+    a->walkers = allocate(threads, sizeof *a->walkers);
+    omp_set_num_threads(1);
+    for (int i = 0; i < threads; i++) {
+        struct walker *w = &a->walkers[i];
+        forward_make(&w->forward, s->weights, a->e->sequences, s->context);
+        backward_make(&w->backward, &w->forward);
+        w->gradient = allocate(a->e->sequences * s->context * s->weights->config.width,
+                               sizeof *w->gradient);
+        w->products = allocate((int64_t)graph_attention_receivers(s->graph) * s->graph->senders,
+                               sizeof *w->products);
+    }
+    omp_set_num_threads(threads);
+}
+
+static void free_walkers(struct attribution *a, int threads)
+{
+    for (int i = 0; i < threads; i++) {
+        free(a->walkers[i].products);
+        free(a->walkers[i].gradient);
+        backward_free(&a->walkers[i].backward);
+        forward_free(&a->walkers[i].forward);
+    }
+    free(a->walkers);
+}
+
+/* --- one block --------------------------------------------------------------------------- */
+
+/* Put the embeddings into the stream: the clean prompts', and what the corrupted ones' are away. */
+static void embed(const struct attribution *a, struct walker *w, int64_t block)
+{
+    const struct experiment_setup *s = &a->e->setup;
+    const struct range prompts = experiment_prompts(a->e, block);
+    const float *difference = a->e->forwards[block].difference;
+
+    /* experiment_make() has checked the ids. */
+    if (forward_start(&w->forward, s->clean + prompts.first * s->context, range_length(prompts))
+        != OK)
+        die("bug: %s", refuse_reason());
+    const int64_t values = w->forward.rows * s->weights->config.width;
+
+    for (int32_t u = 0; u < s->graph->embeddings && a->share < 1; u++)
+        for (int64_t i = 0; i < values; i++)
+            w->forward.residual[i] -= (1 - a->share) * difference[u * values + i];
+}
+
+/* The last streams at a block's questions. */
+static void walk(const struct attribution *a, int64_t block)
+{
+    struct walker *w = &a->walkers[omp_get_thread_num()];
+    const struct range prompts = experiment_prompts(a->e, block);
+    const struct range questions = experiment_questions(a->e, prompts);
+    const int64_t width = a->e->setup.weights->config.width;
+
+    embed(a, w, block);
+    forward_to(&w->forward, forward_end(&w->forward));
+    for (int64_t i = questions.first; i < questions.end; i++)
+        memcpy(a->e->streams + i * width,
+               w->forward.values + experiment_row(a->e, prompts, i) * width,
+               (size_t)width * sizeof(float));
+}
+
+/* Add the products of what senders changed and the gradients of `count` receivers.
+ *   gradients [count, rows, width]  in */
+static void score(const struct attribution *a, struct walker *w, int64_t block, int32_t receiver,
+                  int32_t count, const float *gradients)
+{
+    const struct graph *g = a->e->setup.graph;
+    const int64_t width = a->e->setup.weights->config.width, all = w->forward.rows * width;
+    const int64_t each = w->forward.context * width, senders = graph_upstream(g, receiver);
+    double *scores = a->scores + (2 * block * edges_of(g)) + (int64_t)receiver * g->senders;
+
+    for (int64_t p = 0; p < w->forward.sequences; p++) {
+        gemm_nt(w->products, senders, gradients + p * each, all,
+                a->e->forwards[block].difference + p * each, all, count, senders, each, false);
+        for (int64_t i = 0; i < count * senders; i++) {
+            const int64_t at = i / senders * g->senders + i % senders;
+            scores[at] += a->weight * (double)w->products[i];
+            scores[edges_of(g) + at] += a->weight * fabs((double)w->products[i]);
+        }
+    }
+}
+
+/* Forward and back, and the scores of all edges. */
+static void attribute(const struct attribution *a, int64_t block)
+{
+    struct walker *w = &a->walkers[omp_get_thread_num()];
+    const struct graph *g = a->e->setup.graph;
+    const struct range prompts = experiment_prompts(a->e, block);
+    const struct range questions = experiment_questions(a->e, prompts);
+    const int64_t width = a->e->setup.weights->config.width;
+
+    embed(a, w, block);
+    backward_walk(&w->backward, forward_end(&w->forward));
+    memset(w->gradient, 0, (size_t)(w->forward.rows * width) * sizeof(float));
+    for (int64_t i = questions.first; i < questions.end; i++)
+        memcpy(w->gradient + experiment_row(a->e, prompts, i) * width, a->gradients + i * width,
+               (size_t)width * sizeof(float));
+    score(a, w, block, g->receivers - 1, 1, w->gradient);
+    backward_start(&w->backward, w->gradient);
+    for (int32_t layer = g->layers; layer-- > 0; ) {
+        backward_to(&w->backward, (struct tap){ SITE_ATTN, layer });
+        if (g->mlps)
+            score(a, w, block, graph_receiver(g, GRAPH_MLP, layer, 0), 1, w->backward.mlp);
+        backward_next(&w->backward);
+        score(a, w, block, graph_attention(g, layer), graph_attention_receivers(g),
+              w->backward.attention);
+    }
+}
+
+/* --- all --------------------------------------------------------------------------------- */
+
+/* A run at this share of the clean prompts. */
+static void attribute_all(struct attribution *a, bool at_end)
+{
+    const int64_t blocks = range_length(a->e->blocks);
+
+    if (!at_end) {
+        memset(a->e->streams, 0, (size_t)(a->e->setup.count * a->e->setup.weights->config.width)
+                                 * sizeof(float));
+        #pragma omp parallel for schedule(dynamic)
+        for (int64_t block = 0; block < blocks; block++)
+            walk(a, block);
+    }
+    experiment_gradients(a->e, a->gradients);
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t block = 0; block < blocks; block++)
+        attribute(a, block);
+}
+
+/* The running sum and this rank's addends. */
+struct total {
+    const struct attribution *a;
+    double                   *sum;      /* [2, receivers, senders] */
+};
+
+static void add_blocks(void *context, int64_t part)
+{
+    const struct total *total = context;
+    const int64_t count = 2 * edges_of(total->a->e->setup.graph);
+
+    (void)part;
+    for (int64_t block = 0; block < range_length(total->a->e->blocks); block++)
+        for (int64_t i = 0; i < count; i++)
+            total->sum[i] += total->a->scores[block * count + i];
+}
+
+/* The sums of all blocks, in their order. */
+static void sum_blocks(struct eap *eap, const struct attribution *a)
+{
+    const int64_t edges = edges_of(a->e->setup.graph), bounds[] = { 0, 2 * edges };
+    struct total total = { a, allocate(2 * edges, sizeof(double)) };
+    const struct ordered_sum order = { .comm = a->e->comm, .type = MPI_DOUBLE, .parts = 1,
+                                       .bounds = bounds };
+
+    ordered_sum_run(&order, total.sum, add_blocks, &total);
+    eap->score = total.sum;
+    eap->absolute = total.sum + edges;
+}
+
+enum status eap_run(struct eap *eap, struct experiment *e, int steps)
+{
+    const struct experiment_setup *s = &e->setup;
+    const int threads = omp_get_max_threads();
+    struct attribution a = { .e = e };
+    struct graph_edges all;
+    enum status st = OK;
+
+    *eap = (struct eap){ 0 };
+    REQUIRE(steps > 0 || !metric_compares(s->metric), E_USAGE,
+            "the metric %s is least at the clean "
+            "run, where its gradient is 0, so every score would be 0; set 'steps' for integrated "
+            "gradients, or take another metric", metric_name(s->metric));
+    graph_edges_make(&all, s->graph, true);
+    experiment_value(e, &all, 0);
+    graph_edges_free(&all);
+    a.scores = allocate(2 * range_length(e->blocks) * edges_of(s->graph), sizeof *a.scores);
+    a.gradients = allocate(s->count * s->weights->config.width, sizeof *a.gradients);
+    make_walkers(&a, threads);
+    a.weight = steps > 0 ? 1 / (double)steps : 1;
+    for (int k = 1; k <= (steps > 0 ? steps : 1); k++) {
+        a.share = steps > 0 ? (float)k / (float)steps : 1;
+        attribute_all(&a, steps == 0);
+    }
+    sum_blocks(eap, &a);
+    free_walkers(&a, threads);
+    free(a.gradients);
+    free(a.scores);
+done:
+    return st;
+}
+
+void eap_free(struct eap *eap)
+{
+    free(eap->score);
+    *eap = (struct eap){0};
+}
+
+/* --- true effects ------------------------------------------------------------------------ */
+
+void eap_effects(double *effects, struct experiment *e, const int32_t (*edges)[2], int64_t count,
+                 double whole)
+{
+    const struct graph *g = e->setup.graph;
+    struct graph_edges present;
+
+    graph_edges_make(&present, g, true);
+    for (int64_t i = 0; i < count; i++) {
+        float *edge = &present.mask[edges[i][1] * g->senders + edges[i][0]];
+        /* What lies below this receiver, and the one before, is as all edges leave it. */
+        const int32_t before = i == 0 ? 0 : edges[i - 1][1];
+        const int32_t from = before < edges[i][1] ? before : edges[i][1];
+
+        *edge = 0;
+        effects[i] = experiment_value(e, &present, from) - whole;
+        *edge = 1;
+    }
+    graph_edges_free(&present);
+}
+
+struct eap_fit eap_fit(const double *effects, const double *scores, int64_t count)
+{
+    double x = 0, y = 0, xx = 0, xy = 0, yy = 0;
+
+    for (int64_t i = 0; i < count; i++) {
+        x -= scores[i] / (double)count;
+        y += effects[i] / (double)count;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        const double dx = -scores[i] - x, dy = effects[i] - y;
+        xx += dx * dx;
+        xy += dx * dy;
+        yy += dy * dy;
+    }
+    return (struct eap_fit){ .slope = xy / xx, .r2 = xy * xy / (xx * yy) };
+}
