@@ -1,7 +1,7 @@
 /* metric.h -- how well a run answers: functions of the logits at some positions, to be minimised.
  *
  *   kl                 KL(p of the clean run || p), in nats
- *   logit_difference   mean logit of the wrong answers, if there are any - mean logit of the answers
+ *   logit_difference   mean logit of the wrong answers (0 if none) - mean logit of the answers
  *   loss               - log of the probability of the answers together, in nats
  *   probability        probability of the wrong answers - that of the answers
  *   margin             the largest logit of a wrong answer - the smallest of an answer

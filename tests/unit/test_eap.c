@@ -156,7 +156,7 @@ static void a_metric_that_is_flat_is_refused(void **state)
     tear_down(&f);
 }
 
-/* Grouped heads, norms before and after, soft-caps and rotary positions: every next token's loss. */
+/* Grouped heads, norms before and after, soft-caps, rotary positions; every next token counts. */
 static void scores_gemma_2_as_another_implementation_does(void **state)
 {
     enum { ROWS = 3 * 48, GEMMA_EDGES = 190 };
