@@ -43,7 +43,7 @@ static const char HELP[] =
     "                                 the same as Slurm job arrays; or only their commands\n"
     "  saemill status SUITE [--json]  how far it is, and what went wrong\n"
     "  saemill verify FOLDER          is this release what its sums say?\n"
-    "  saemill explain                a suite file with every key explained\n"
+    "  saemill explain [circuit]      a suite file with every key explained; or one of a circuit\n"
     "\n"
     "A suite file says which model, which text and which autoencoders.  From it a run makes,\n"
     "stage by stage, in its folder (runs/NAME unless the suite says otherwise):\n"
@@ -319,8 +319,9 @@ static enum status command(int argc, char **argv)
             return act(&COMMANDS[c], argc - 2, argv + 2);
     if (argc == 6 && strcmp(verb, "task") == 0)
         return task(argv + 2);
-    if (argc == 2 && strcmp(verb, "explain") == 0) {
-        explain_suite(stdout);
+    if (strcmp(verb, "explain") == 0
+        && (argc == 2 || (argc == 3 && strcmp(argv[2], "circuit") == 0))) {
+        explain_suite(stdout, argc == 2 ? SUITE_SAES : SUITE_CIRCUIT);
         return OK;
     }
     return refuse(E_USAGE, "'%s' is not a command; try saemill --help", verb);
