@@ -46,7 +46,8 @@ static const char HELP[] =
     "  saemill explain [circuit]      a suite file with every key explained; or one of a circuit\n"
     "\n"
     "A suite file says which model, which text and which autoencoders.  From it a run makes,\n"
-    "stage by stage, in its folder (runs/NAME unless the suite says otherwise):\n"
+    "stage by stage, in its folder (runs/NAME unless the suite says otherwise), all but circuit;\n"
+    "from a file with a section circuit, that one alone:\n"
     "\n";
 
 static const char HELP_END[] =
@@ -131,6 +132,21 @@ done:
     return st;
 }
 
+static enum status print_end(const struct suite *suite)
+{
+    enum status st = OK;
+
+    puts("");
+    if (suite_has_stage(suite, STAGE_RELEASE)) {
+        TRY(results_print(stdout, suite));
+        printf("\nThe release is complete.  Open %s/release/index.html\n", suite->run);
+    } else {
+        printf("All is complete, in %s/%s\n", suite->run, stage_row(STAGE_CIRCUIT)->folder);
+    }
+done:
+    return st;
+}
+
 static enum status run(const char *path, bool unused)
 {
     struct suite suite = {0};
@@ -147,10 +163,9 @@ static enum status run(const char *path, bool unused)
     TRY(ownership_claim(suite.run, suite.text));
     TRY(inputs_keep(&suite));
     for (int stage = 0; stage < STAGES; stage++)
-        TRY(complete_stage((enum stage)stage, path, &suite, &model, &state));
-    puts("");
-    TRY(results_print(stdout, &suite));
-    printf("\nThe release is complete.  Open %s/release/index.html\n", suite.run);
+        if (suite_has_stage(&suite, (enum stage)stage))
+            TRY(complete_stage((enum stage)stage, path, &suite, &model, &state));
+    TRY(print_end(&suite));
 done:
     state_free(&state);
     suite_free(&suite);

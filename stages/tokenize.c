@@ -339,7 +339,7 @@ int main(int argc, char **argv)
     enum status st;
 
     TRY(run_start(&run, "tokenize", HELP, argc, argv));
-    TRY(suite_read(&work.suite, run.comm, run.suite));
+    TRY(suite_read(&work.suite, &run));
     work.holdout_below = (uint64_t)ldexp(work.suite.corpus.holdout, 64);
     TRY_ALL(run.comm, corpus_list(&work.corpus, work.suite.corpus.files,
                                   work.suite.corpus.files_count));

@@ -7,6 +7,7 @@
 #include "suite/diagnosis.h"
 #include "suite/ownership.h"
 #include "suite/path_value.h"
+#include "suite/stages.h"
 #include "suite/value.h"
 #include "suite/yaml_limits.h"
 #include "suite/yaml_tree.h"
@@ -301,8 +302,24 @@ done:
     return st;
 }
 
-enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path)
+/* Has a run of this file the stage? */
+static enum status check_stage(const struct suite *suite, const char *name)
 {
+    enum stage stage;
+    enum status st;
+
+    TRY(stage_parse(&stage, name));
+    REQUIRE(suite_has_stage(suite, stage), E_USAGE, "%s: a file %s section 'circuit' has no stage "
+            "%s; `saemill run` starts those that it has", suite->path,
+            suite->kind == SUITE_CIRCUIT ? "with a" : "without a", name);
+done:
+    return st;
+}
+
+enum status suite_read(struct suite *suite, const struct run *run)
+{
+    const MPI_Comm comm = run->comm;
+    const char *path = run->suite;
     char *yaml = NULL;
     int64_t bytes;
     enum status st;
@@ -312,6 +329,7 @@ enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path)
     TRY(comm_read_file(comm, path, &yaml, &bytes));
     TRY(yaml_limits_check_bytes(yaml, bytes, path));    /* the same bytes on every rank */
     TRY_ALL(comm, suite_parse(suite, yaml, path));
+    TRY(check_stage(suite, run->stage));                /* likewise */
     TRY_ROOT(comm, ownership_check_source(suite->run, suite->text, path));
     TRY_ROOT(comm, ownership_claim(suite->run, suite->text));
 done:

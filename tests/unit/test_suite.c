@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "suite/explain.h"
 #include "suite/schema.h"
+#include "suite/stages.h"
 #include "suite/suite.h"
 
 #include <setjmp.h>
@@ -171,6 +172,8 @@ static void a_circuit_is_all_that_its_file_asks_for(void **state)
     assert_string_equal(explained.text, smallest.text);
     assert_string_equal(again.text, smallest.text);
     assert_null(strstr(smallest.text, "train:"));
+    for (int stage = 0; stage < STAGES; stage++)
+        assert_int_equal(suite_has_stage(&smallest, (enum stage)stage), stage == STAGE_CIRCUIT);
     suite_free(&again);
     suite_free(&smallest);
     suite_free(&explained);
@@ -186,6 +189,8 @@ static void autoencoders_know_of_no_circuit(void **state)
     parse(&suite, SMALLEST);
     assert_int_equal(suite.kind, SUITE_SAES);
     assert_null(strstr(suite.text, "circuit"));
+    for (int stage = 0; stage < STAGES; stage++)
+        assert_int_equal(suite_has_stage(&suite, (enum stage)stage), stage != STAGE_CIRCUIT);
     suite_free(&suite);
 }
 
