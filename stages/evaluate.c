@@ -350,7 +350,7 @@ int main(int argc, char **argv)
     enum status st;
 
     TRY(run_start(&run, "evaluate", HELP, argc, argv));
-    TRY(suite_read(&evaluate.suite, run.comm, run.suite));
+    TRY(suite_read(&evaluate.suite, &run));
     TRY(maker_settle(&run, &evaluate.suite));
     TRY(find_missing(&evaluate));
     if (evaluate.places == 0)

@@ -373,7 +373,7 @@ int main(int argc, char **argv)
     enum status st;
 
     TRY(run_start(&run, "harvest", HELP, argc, argv));
-    TRY(suite_read(&harvest.suite, run.comm, run.suite));
+    TRY(suite_read(&harvest.suite, &run));
     TRY(maker_settle(&run, &harvest.suite));
     TRY(set_up(&harvest));
     phase_seconds(phases);

@@ -48,7 +48,7 @@ static enum status prepare(struct work *work, struct run *run)
 {
     enum status st;
 
-    TRY(suite_read(&work->suite, run->comm, run->suite));
+    TRY(suite_read(&work->suite, run));
     TRY_ALL(run->comm, config_read(&work->model, work->suite.model.path));
     TRY_ALL(run->comm, tasks_make(&work->tasks, &work->suite, work->model.layers));
     TRY(identities_open(&work->identities, run->comm, &work->suite));

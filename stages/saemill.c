@@ -43,10 +43,11 @@ static const char HELP[] =
     "                                 the same as Slurm job arrays; or only their commands\n"
     "  saemill status SUITE [--json]  how far it is, and what went wrong\n"
     "  saemill verify FOLDER          is this release what its sums say?\n"
-    "  saemill explain                a suite file with every key explained\n"
+    "  saemill explain [circuit]      a suite file with every key explained; or one of a circuit\n"
     "\n"
     "A suite file says which model, which text and which autoencoders.  From it a run makes,\n"
-    "stage by stage, in its folder (runs/NAME unless the suite says otherwise):\n"
+    "stage by stage, in its folder (runs/NAME unless the suite says otherwise), all but circuit;\n"
+    "from a file with a section circuit, that one alone:\n"
     "\n";
 
 static const char HELP_END[] =
@@ -131,6 +132,21 @@ done:
     return st;
 }
 
+static enum status print_end(const struct suite *suite)
+{
+    enum status st = OK;
+
+    puts("");
+    if (suite_has_stage(suite, STAGE_RELEASE)) {
+        TRY(results_print(stdout, suite));
+        printf("\nThe release is complete.  Open %s/release/index.html\n", suite->run);
+    } else {
+        printf("All is complete, in %s/%s\n", suite->run, stage_row(STAGE_CIRCUIT)->folder);
+    }
+done:
+    return st;
+}
+
 static enum status run(const char *path, bool unused)
 {
     struct suite suite = {0};
@@ -147,10 +163,9 @@ static enum status run(const char *path, bool unused)
     TRY(ownership_claim(suite.run, suite.text));
     TRY(inputs_keep(&suite));
     for (int stage = 0; stage < STAGES; stage++)
-        TRY(complete_stage((enum stage)stage, path, &suite, &model, &state));
-    puts("");
-    TRY(results_print(stdout, &suite));
-    printf("\nThe release is complete.  Open %s/release/index.html\n", suite.run);
+        if (suite_has_stage(&suite, (enum stage)stage))
+            TRY(complete_stage((enum stage)stage, path, &suite, &model, &state));
+    TRY(print_end(&suite));
 done:
     state_free(&state);
     suite_free(&suite);
@@ -319,8 +334,9 @@ static enum status command(int argc, char **argv)
             return act(&COMMANDS[c], argc - 2, argv + 2);
     if (argc == 6 && strcmp(verb, "task") == 0)
         return task(argv + 2);
-    if (argc == 2 && strcmp(verb, "explain") == 0) {
-        explain_suite(stdout);
+    if (strcmp(verb, "explain") == 0
+        && (argc == 2 || (argc == 3 && strcmp(argv[2], "circuit") == 0))) {
+        explain_suite(stdout, argc == 2 ? SUITE_SAES : SUITE_CIRCUIT);
         return OK;
     }
     return refuse(E_USAGE, "'%s' is not a command; try saemill --help", verb);

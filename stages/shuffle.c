@@ -116,7 +116,7 @@ int main(int argc, char **argv)
     enum status st;
 
     TRY(run_start(&run, "shuffle", HELP, argc, argv));
-    TRY(suite_read(&work.suite, run.comm, run.suite));
+    TRY(suite_read(&work.suite, &run));
     TRY(maker_settle(&run, &work.suite));
     TRY_ROOT(run.comm, inputs_keep(&work.suite));
     TRY_ALL(run.comm, set_up(&work));

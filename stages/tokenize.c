@@ -18,6 +18,7 @@
 #include "corpus/documents.h"
 #include "corpus/identities.h"
 #include "corpus/sequences.h"
+#include "corpus/special.h"
 #include "corpus/tokenize_stage.h"
 #include "corpus/tokenizer.h"
 #include "lm/config.h"
@@ -281,8 +282,8 @@ done:
     return agree(work->run->comm, tokens_publish(&writer, st));
 }
 
-/* config.json gives the longest context and the special ids.  A model without padding gets EOS for
- * it, in settle_special(): no token sees what comes after it.  Local. */
+/* config.json gives the longest context and the special ids, which special_settle() completes.
+ * Local. */
 static enum status read_model(struct work *work)
 {
     const char *folder = work->suite.model.path;
@@ -295,26 +296,6 @@ static enum status read_model(struct work *work)
             "that or less", (long long)work->suite.corpus.context, folder, config.positions);
     work->vocabulary = config.vocabulary;
     work->special = (struct special_tokens){ config.bos, config.eos, config.pad };
-done:
-    return st;
-}
-
-/* Sequences begin with the id that the tokenizer's post-processor puts first, or else with BOS of
- * config.json, or else with EOS, which such models (OLMo 2) had between documents.  Local. */
-static enum status settle_special(struct work *work)
-{
-    struct special_tokens *special = &work->special;
-    enum status st = OK;
-
-    if (work->tokenizer.kind != NULL && work->tokenizer.bos >= 0)
-        special->bos = work->tokenizer.bos;
-    if (special->bos < 0)
-        special->bos = special->eos;
-    REQUIRE(special->bos >= 0, E_FORMAT, "%s/config.json has neither \"bos_token_id\" nor "
-            "\"eos_token_id\", one of which every sequence must begin with, and the tokenizer "
-            "names none; add it", work->suite.model.path);
-    if (special->pad < 0)
-        special->pad = special->eos >= 0 ? special->eos : special->bos;
 done:
     return st;
 }
@@ -358,14 +339,14 @@ int main(int argc, char **argv)
     enum status st;
 
     TRY(run_start(&run, "tokenize", HELP, argc, argv));
-    TRY(suite_read(&work.suite, run.comm, run.suite));
+    TRY(suite_read(&work.suite, &run));
     work.holdout_below = (uint64_t)ldexp(work.suite.corpus.holdout, 64);
     TRY_ALL(run.comm, corpus_list(&work.corpus, work.suite.corpus.files,
                                   work.suite.corpus.files_count));
     TRY(identities_open(&work.identities, run.comm, &work.suite));
     TRY_ALL(run.comm, read_model(&work));
     TRY_ALL(run.comm, open_tokenizer(&work));
-    TRY_ALL(run.comm, settle_special(&work));
+    TRY_ALL(run.comm, special_settle(&work.special, &work.tokenizer, work.suite.model.path));
     TRY(run_check_task(&run, work.corpus.files));
     TRY(check_memory(&work));
     for (int file = 0; file < work.corpus.files; file++)

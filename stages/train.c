@@ -310,7 +310,7 @@ int main(int argc, char **argv)
     enum status st;
 
     TRY(run_start(&train.run, "train", HELP, argc, argv));
-    TRY(suite_read(&train.suite, train.run.comm, train.run.suite));
+    TRY(suite_read(&train.suite, &train.run));
     TRY(maker_settle(&train.run, &train.suite));
     TRY_ALL(train.run.comm, weights_check_precision(train.suite.train.precision));
     TRY_ALL(train.run.comm, config_read(&model, train.suite.model.path));

@@ -15,6 +15,7 @@ enum random_stream {
     RANDOM_SEQUENCES,       /* keys of the choice of sequences */
     RANDOM_DECODER,         /* initial decoder weights */
     RANDOM_ENCODER,         /* initial encoder weights, unless they are a copy of the decoder's */
+    RANDOM_PROMPTS,         /* words of prompts */
 };
 
 /* 128 random bits, as four words. */

@@ -54,6 +54,17 @@ static uint64_t add_inputs(uint64_t hash, const struct inputs *inputs, enum inpu
 
 /* --- a run --------------------------------------------------------------------------- */
 
+static uint64_t of_circuit(const struct suite *suite, const struct inputs *inputs)
+{
+    static const enum input_kind KINDS[] = { INPUT_CONFIG, INPUT_TOKENIZER, INPUT_WEIGHTS,
+                                             INPUT_PROMPTS };
+    uint64_t hash = add_values(0, "", "model", &suite->model);
+
+    for (size_t k = 0; k < sizeof KINDS / sizeof *KINDS; k++)
+        hash = add_inputs(hash, inputs, KINDS[k]);
+    return add_values(hash, "", "circuit", &suite->circuit);
+}
+
 static void make(struct identities *identities, const struct inputs *inputs)
 {
     const struct suite *suite = identities->suite;
@@ -74,6 +85,7 @@ static void make(struct identities *identities, const struct inputs *inputs)
     harvest = add_inputs(harvest, inputs, INPUT_WEIGHTS);
     identities->harvest = add_values(harvest, "", "harvest", &suite->harvest);
     identities->shuffle = add_values(identities->harvest, "", "shuffle", &suite->shuffle);
+    identities->circuit = of_circuit(suite, inputs);
 }
 
 enum status identities_read(struct identities *identities, const struct suite *suite)
@@ -176,4 +188,12 @@ struct identity identities_scores(const struct identities *identities, struct ta
 
     paths_scores(path, suite, tap, task->name);
     return of(identities, path, add_values(hash, "", "evaluate", &suite->evaluate), "resources");
+}
+
+struct identity identities_circuit(const struct identities *identities, const char *name)
+{
+    char path[PATH_LENGTH];
+
+    paths_circuit(path, identities->suite, name, "");
+    return of(identities, path, identities->circuit, "resources");
 }

@@ -9,6 +9,8 @@
  *     shuffle       that of the harvest, section shuffle
  *     autoencoder   that of the shuffle, section train, what is asked of it; so its checkpoints
  *     scores        that of the autoencoder, section evaluate
+ *     circuit       config.json, tokenizer, weights, files of prompts, model.precision, section
+ *                   circuit
  *
  * Of a section all keys count but technical ones and paths; of a file all of its bytes.
  * An identity depends neither on ranks or interruptions, nor on where run folder and inputs lie.
@@ -24,7 +26,7 @@ struct identities {
     const struct suite *suite;
     int       files;            /* of the corpus */
     uint64_t *tokens;           /* [files] */
-    uint64_t  harvest, shuffle; /* the place in the stage tells its files apart */
+    uint64_t  harvest, shuffle, circuit;    /* the place in the stage tells its files apart */
 };
 
 /* Compute them.  `suite` must stay.  identities_free() is due after a failure, too.  As
@@ -52,5 +54,8 @@ struct identity identities_sae(const struct identities *identities, struct tap t
                                const struct sae_task *task);
 struct identity identities_scores(const struct identities *identities, struct tap tap,
                                   const struct sae_task *task);
+
+/* Of the files of a circuit's task, "circuit/NAME", without ending. */
+struct identity identities_circuit(const struct identities *identities, const char *name);
 
 #endif

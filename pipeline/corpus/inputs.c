@@ -15,7 +15,9 @@
 #include <xxhash.h>
 
 static const char RECORD[] = "inputs";      /* paths_inputs() */
-static const char *const KINDS[INPUT_KINDS] = { "config", "tokenizer", "weights", "corpus" };
+static const char *const KINDS[INPUT_KINDS] = {
+    "config", "tokenizer", "weights", "prompts", "corpus",
+};
 
 enum { BLOCK = 1 << 20 };
 
@@ -218,7 +220,22 @@ static int by_kind(const void *a, const void *b)
     return x->kind != y->kind ? (int)x->kind - (int)y->kind : strcmp(x->path, y->path);
 }
 
-/* The files of the model, and those that something was made from and that are not there. */
+/* The files that prompts come from, those that are there. */
+static enum status list_prompts(struct inputs *inputs, const struct suite *suite)
+{
+    enum status st = OK;
+
+    for (unsigned i = 0; i < suite->circuit.prompts_count; i++)
+        if (file_exists(suite->circuit.prompts[i]))
+            TRY(append_found(inputs, INPUT_PROMPTS, suite->circuit.prompts[i]));
+    if (suite->circuit.data[0] != '\0' && file_exists(suite->circuit.data))
+        TRY(append_found(inputs, INPUT_PROMPTS, suite->circuit.data));
+done:
+    return st;
+}
+
+/* The files of the model and of prompts, and those that something was made from and that are not
+ * there. */
 static enum status list_model(struct inputs *now, const struct inputs *before,
                               const struct suite *suite)
 {
@@ -232,6 +249,7 @@ static enum status list_model(struct inputs *now, const struct inputs *before,
     if (file_exists(path))
         TRY(append_found(now, INPUT_TOKENIZER, path));
     TRY(list_weights(now, suite->model.path));
+    TRY(list_prompts(now, suite));
     for (int i = 0; i < before->count; i++) {
         const struct input *file = &before->file[i];
         if (file->kind != INPUT_CORPUS && !file_exists(file->path)

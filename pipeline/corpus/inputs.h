@@ -1,4 +1,5 @@
-/* inputs.h -- the files that a run reads: model, tokenizer, corpus.  Are they still the same?
+/* inputs.h -- the files that a run reads: model, tokenizer, corpus, prompts.  Are they still the
+ * same?
  *
  * Stages take these files from the paths in the suite, days after one another.  So the run folder
  * keeps a record of them, RUN/inputs, with a hash of all bytes of each, and every start compares.
@@ -17,7 +18,11 @@
 #include "base/file.h"
 #include "suite/suite.h"
 
-enum input_kind { INPUT_CONFIG, INPUT_TOKENIZER, INPUT_WEIGHTS, INPUT_CORPUS, INPUT_KINDS };
+enum input_kind {
+    INPUT_CONFIG, INPUT_TOKENIZER, INPUT_WEIGHTS,
+    INPUT_PROMPTS,          /* files of prompts, and the words that a generator makes them of */
+    INPUT_CORPUS, INPUT_KINDS
+};
 
 struct input {
     enum input_kind kind;
@@ -28,7 +33,7 @@ struct input {
 };
 
 struct inputs {
-    struct input *file;     /* [count] by kind; of the model by name, of the corpus in its order */
+    struct input *file;     /* [count] by kind; of the corpus in its order, the others by name */
     int           count;
 };
 

@@ -5,6 +5,7 @@
 #include "corpus/documents.h"
 #include "corpus/inputs.h"
 #include "suite/paths.h"
+#include "suite/stages.h"
 #include "suite/tasks.h"
 
 #include <stdlib.h>
@@ -125,6 +126,8 @@ enum status selection_check_parts(const struct suite *suite)
     enum status st;
 
     TRY(inputs_check(suite));
+    if (!suite_has_stage(suite, STAGE_TOKENIZE))
+        goto done;
     if (!is_tokenized(suite))
         return check_corpus(suite);
     TRY(selection_count(sequences, suite));

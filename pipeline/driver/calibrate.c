@@ -250,7 +250,8 @@ static enum status run_slice(struct slice *slice, struct rates *rates, double se
     TRY(cut(slice, rates, seconds));
     TRY(inputs_keep(&slice->suite));    /* model and text are hashed once, which no rate includes */
     for (int stage = 0; stage < STAGES; stage++)
-        TRY(time_stage(slice, (enum stage)stage, &slice->seconds[stage]));
+        if (suite_has_stage(&slice->suite, (enum stage)stage))
+            TRY(time_stage(slice, (enum stage)stage, &slice->seconds[stage]));
     TRY(time_stage(slice, STAGE_TOKENIZE, &rates->start));      /* nothing is left to do */
     TRY(learn_text(rates, slice));
     st = file_remove(slice->folder);
@@ -269,26 +270,33 @@ static struct sample sample_of(const struct slice *slice, enum stage stage, doub
                             .tasks = (double)cost->tasks, .work = cost->work };
 }
 
+/* A circuit's forward passes are short ones, as evaluate's are. */
 static void find_rates(struct rates *rates, const struct slice *less, const struct slice *more)
 {
     for (int s = 0; s < STAGES; s++)
-        rates->stage[s] = rates_fit(sample_of(less, (enum stage)s, rates->start),
-                                    sample_of(more, (enum stage)s, rates->start), more->cores);
+        if (suite_has_stage(&less->suite, (enum stage)s))
+            rates->stage[s] = rates_fit(sample_of(less, (enum stage)s, rates->start),
+                                        sample_of(more, (enum stage)s, rates->start),
+                                        more->cores);
+    rates->stage[STAGE_CIRCUIT] = rates->stage[STAGE_EVALUATE];
 }
 
-static void print_rates(const struct rates *rates, int cores)
+static void print_rates(const struct rates *rates, const struct suite *suite, int cores)
 {
     char path[PATH_LENGTH];
 
     printf("Of each of %d cores:", cores);
     for (int s = 0; s < STAGES; s++) {
+        if (!suite_has_stage(suite, (enum stage)s))
+            continue;
         const struct stage_traits *traits = stage_traits((enum stage)s);
         printf("%s %s %.3g %s", s > 0 ? "," : "", stage_name((enum stage)s),
                rates->stage[s].work / traits->rate_unit, traits->rate_name);
     }
     printf("\nOf each task besides: %.2g s to start it", rates->start);
     for (int s = 0; s < STAGES; s++)
-        printf(", %s %.2g s", stage_name((enum stage)s), rates->stage[s].task);
+        if (suite_has_stage(suite, (enum stage)s))
+            printf(", %s %.2g s", stage_name((enum stage)s), rates->stage[s].task);
     rates_path(path);
     printf("\nOf the text: %.3g rows a token; on disk %.3g bytes a byte\nKept in %s\n",
            rates->rows, rates->kept, path);
@@ -305,13 +313,15 @@ enum status calibrate(const struct suite *suite)
         slice[s] = (struct slice){ .whole = suite, .model = &model, .cores = cores_available() };
         path_print(slice[s].folder, "%s.measure", suite->run);
     }
+    REQUIRE(suite_has_stage(suite, STAGE_TOKENIZE), E_USAGE, "%s: rates are measured with a suite "
+            "that trains autoencoders, such as jobs/demo.yaml", suite->path);
     TRY(suite_model_read(&model, suite));
     rates_of(&rates, suite);
     TRY(run_slice(&slice[0], &rates, SHORT));
     TRY(run_slice(&slice[1], &rates, LONG));
     find_rates(&rates, &slice[0], &slice[1]);
     TRY(rates_keep(&rates, suite));
-    print_rates(&rates, slice[0].cores);
+    print_rates(&rates, suite, slice[0].cores);
 done:
     suite_free(&slice[0].suite);
     suite_free(&slice[1].suite);

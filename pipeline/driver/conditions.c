@@ -15,7 +15,10 @@ enum status conditions_check_programs(const struct suite *suite)
     enum status st;
 
     paths_release(release, suite);
-    REQUIRE(file_exists(release) || command_exists("gnuplot"), E_IO, "there is no gnuplot in PATH; "
+    REQUIRE(!suite_has_stage(suite, STAGE_RELEASE) || file_exists(release)
+                || command_exists("gnuplot"),
+            E_IO,
+            "there is no gnuplot in PATH; "
             "release draws with it: install it (Debian: gnuplot-nox) or load its module");
 done:
     return st;
@@ -32,6 +35,8 @@ static enum status check_address_space(const struct suite *suite)
         return OK;
     }
     for (int s = 0; s < STAGES; s++) {
+        if (!suite_has_stage(suite, (enum stage)s))
+            continue;
         const struct layout layout = layout_of((enum stage)s, suite, &model, layout_nodes_here());
         TRY(limits_check_address_space(layout.bytes - MEMORY_BASE + layout.node_bytes,
                                        layout.threads, stage_name((enum stage)s)));

@@ -88,6 +88,8 @@ static void add_stages(struct cost *cost, const struct suite *suite, const struc
 {
     for (int s = 0; s < STAGES; s++) {
         const enum stage stage = (enum stage)s;
+        if (!suite_has_stage(suite, stage))
+            continue;
         const struct stage_host host = layout_host(stage, suite, model, tasks,
                                                    layout_nodes_of_task(stage, suite));
         cost->stage[s] = stage_traits(stage)->cost(&host, &cost->amounts);
@@ -103,7 +105,8 @@ enum status cost_of(struct cost *cost, const struct suite *suite, const struct l
 
     *cost = (struct cost){0};
     TRY(tasks_make(&tasks, suite, model->layers));
-    TRY(count_text(&cost->amounts, suite, rates));
+    if (suite_has_stage(suite, STAGE_TOKENIZE))
+        TRY(count_text(&cost->amounts, suite, rates));
     for (int t = 0; t < tasks.taps_count; t++) {
         cost->raw += harvest_value_bytes(&any, cost->amounts.rows, tasks.taps[t]);
         cost->saes += tasks.train[t].count;

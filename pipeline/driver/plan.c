@@ -22,6 +22,8 @@ static double uneven(const struct stage_cost *cost, int64_t ranks)
 static void plan_time(struct plan *plan, const struct suite *suite, const struct lm_config *model)
 {
     for (int s = 0; s < STAGES; s++) {
+        if (!suite_has_stage(suite, (enum stage)s))
+            continue;
         const struct stage_cost *cost = &plan->cost.stage[s];
         const struct stage_rate *rate = &plan->rates.stage[s];
         const int64_t nodes = layout_nodes_of_task((enum stage)s, suite).count;
@@ -45,6 +47,8 @@ double plan_seconds(const struct plan *plan, const struct suite *suite, int64_t 
     double seconds = 0;
 
     for (int s = 0; s < STAGES; s++) {
+        if (!suite_has_stage(suite, (enum stage)s))
+            continue;
         const struct stage_cost *cost = &plan->cost.stage[s];
         const struct stage_plan *stage = &plan->stage[s];
         const int64_t each = layout_nodes_of_task((enum stage)s, suite).count;
@@ -61,6 +65,8 @@ static void plan_memory(struct plan *plan, const struct suite *suite,
                         const struct lm_config *model)
 {
     for (int s = 0; s < STAGES; s++) {
+        if (!suite_has_stage(suite, (enum stage)s))
+            continue;
         struct stage_plan *stage = &plan->stage[s];
         const struct layout layout = layout_of((enum stage)s, suite, model,
                                                layout_nodes_of_task((enum stage)s, suite));
@@ -86,7 +92,7 @@ static void plan_disk(struct plan *plan, const struct suite *suite)
 
     for (int s = 0; s < STAGES; s++)
         plan->disk += plan->cost.stage[s].left;
-    const double before = plan->disk - plan->cost.stage[STAGES - 1].left;
+    const double before = plan->disk - plan->cost.stage[STAGE_RELEASE].left;
     double here = 0, jobs = 0;
     for (int s = 0; s < STAGES; s++) {
         here = fmax(here, plan->cost.stage[s].passing.task);

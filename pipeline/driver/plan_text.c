@@ -18,11 +18,13 @@ static void print_binary(FILE *out, double bytes)
     fprintf(out, "%.3g %s", bytes, UNITS[unit]);
 }
 
-static void print_table(FILE *out, const struct plan *plan)
+static void print_table(FILE *out, const struct plan *plan, const struct suite *suite)
 {
     fprintf(out, "  %-9s %7s %12s %11s %11s %10s %10s %10s %14s %10s\n", "stage", "tasks",
             "core-hours", "run here", "one task", "read", "written", "files", "a rank", "a node");
     for (int s = 0; s < STAGES; s++) {
+        if (!suite_has_stage(suite, (enum stage)s))
+            continue;
         const struct stage_cost *cost = &plan->cost.stage[s];
         const struct stage_plan *stage = &plan->stage[s];
         fprintf(out, "  %-9s %7lld %12.3g %11s %11s %10s %10s %10.0f %14s %10s\n",
@@ -74,24 +76,42 @@ static void print_problems(FILE *out, const struct plan *plan, const struct suit
     refuse_clear();
 }
 
-void plan_print(FILE *out, const struct plan *plan, const struct suite *suite)
+/* In one line, what the suite asks for. */
+static void print_what(FILE *out, const struct plan *plan, const struct suite *suite)
 {
     const struct cost *cost = &plan->cost;
+
+    if (suite_has_stage(suite, STAGE_CIRCUIT))
+        fprintf(out, "%s: %lld result%s from %lld prompts\n", suite->name,
+                (long long)cost->stage[STAGE_CIRCUIT].tasks,
+                cost->stage[STAGE_CIRCUIT].tasks == 1 ? "" : "s", (long long)suite->circuit.count);
+    else
+        fprintf(out, "%s: %lld autoencoders on %lld streams; %.3g tokens through the model, %.3g "
+                "rows of each stream\n", suite->name, (long long)cost->saes,
+                (long long)cost->streams, cost->amounts.tokens, cost->amounts.rows);
+}
+
+static void print_rows(FILE *out, const struct cost *cost)
+{
+    fprintf(out, "Rows of all streams, as numbers: %s (", human_bytes(cost->raw));
+    print_binary(out, cost->raw);
+    fprintf(out, "); they lie on disk twice, compressed.\n");
+}
+
+void plan_print(FILE *out, const struct plan *plan, const struct suite *suite)
+{
     const int most = most_expensive(plan);
 
-    fprintf(out, "%s: %lld autoencoders on %lld streams; %.3g tokens through the model, %.3g rows "
-            "of each stream\n", suite->name, (long long)cost->saes, (long long)cost->streams,
-            cost->amounts.tokens, cost->amounts.rows);
-    print_table(out, plan);
+    print_what(out, plan, suite);
+    print_table(out, plan, suite);
     fprintf(out, "Here means %d core%s; rates: %s%s.\n", plan->cores, plan->cores == 1 ? "" : "s",
             plan->rates.source,
             plan->rates.of_others ? " (saemill measure SUITE finds its own)" : "");
     print_nodes(out, plan, suite);
     fprintf(out, "%s takes most: %.0f %% of the core-hours.\n", stage_name((enum stage)most),
             100 * plan->stage[most].core_seconds / plan->core_seconds);
-    fprintf(out, "Rows of all streams, as numbers: %s (", human_bytes(cost->raw));
-    print_binary(out, cost->raw);
-    fprintf(out, "); they lie on disk twice, compressed.\n");
+    if (suite_has_stage(suite, STAGE_HARVEST))
+        print_rows(out, &plan->cost);
     fprintf(out, "Disk: %s at the end; meanwhile at most %s with saemill run, %s with saemill "
             "submit.\n", human_bytes(plan->disk), human_bytes(plan->peak),
             human_bytes(plan->peak_of_jobs));
@@ -103,6 +123,8 @@ void plan_print_json(FILE *out, const struct plan *plan, const struct suite *sui
     json_t *stages = json_array(), *wall = json_array();
 
     for (int s = 0; s < STAGES; s++) {
+        if (!suite_has_stage(suite, (enum stage)s))
+            continue;
         const struct stage_cost *cost = &plan->cost.stage[s];
         const struct stage_plan *stage = &plan->stage[s];
         json_array_append_new(stages, json_pack(

@@ -91,13 +91,14 @@ void rates_of(struct rates *rates, const struct suite *suite)
     read_kept(rates, suite);
     for (int s = 0; s < STAGES; s++) {
         const struct stage_traits *traits = stage_traits((enum stage)s);
-        const double given = traits->given != NULL ? traits->given(suite) : 0;
-        asked += traits->given != NULL;
+        const bool gives = traits->given != NULL && suite_has_stage(suite, (enum stage)s);
+        const double given = gives ? traits->given(suite) : 0;
+        asked += gives;
         count += given > 0;
         if (given > 0)
             rates->stage[s].work = given * traits->rate_unit;
     }
-    if (count == asked)
+    if (asked > 0 && count == asked)
         strcpy(rates->source, "given in the suite");
     else if (count > 0)
         strcat(rates->source, "; some given in the suite");

@@ -102,8 +102,10 @@ static void print_advice(FILE *out, const struct survey *survey, const struct su
         at_work = at_work || survey->stage[s].count[TASK_RUNNING] > 0
                   || survey->stage[s].count[TASK_WAITING] > 0;
     }
-    if (complete)
+    if (complete && suite_has_stage(suite, STAGE_RELEASE))
         fprintf(out, "The release is complete.  Open %s/release/index.html\n", suite->run);
+    else if (complete)
+        fprintf(out, "All is complete, in %s/%s\n", suite->run, stage_row(STAGE_CIRCUIT)->folder);
     else if (!at_work)
         fprintf(out, "To go on: saemill run %s, or on a cluster saemill submit %s\n", path, path);
     if (survey->state.leftovers > 0 && !at_work)
@@ -124,7 +126,8 @@ void survey_print(FILE *out, const struct survey *survey, const struct suite *su
         fprintf(out, "no run is going on%s\n",
                 survey->queue.silent ? " here; Slurm does not answer" : "");
     for (int s = 0; s < STAGES; s++)
-        print_stage(out, survey, (enum stage)s);
+        if (suite_has_stage(suite, (enum stage)s))
+            print_stage(out, survey, (enum stage)s);
     for (int s = 0; s < STAGES; s++)
         print_failures(out, survey, suite, (enum stage)s);
     print_advice(out, survey, suite, path);
@@ -186,7 +189,8 @@ void survey_print_json(FILE *out, const struct survey *survey, const struct suit
     json_t *stages = json_array();
 
     for (int s = 0; s < STAGES; s++)
-        json_array_append_new(stages, stage_json(survey, suite, (enum stage)s));
+        if (suite_has_stage(suite, (enum stage)s))
+            json_array_append_new(stages, stage_json(survey, suite, (enum stage)s));
     json_t *all = json_pack("{s:s, s:s, s:b, s:I, s:I, s:o}", "name", suite->name,
                             "run", suite->run, "running", survey->holder != 0,
                             "queued", (json_int_t)survey->queue.count,

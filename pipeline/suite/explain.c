@@ -3,9 +3,14 @@
 
 #include <string.h>
 
-static const char *const HEAD =
+static const char *const WHAT[SUITE_KINDS] = {
     "# Every key of a suite file with its default; where a key must be given, an example.\n"
-    "# Made by `saemill explain`.\n"
+    "# Made by `saemill explain`.\n",
+    "# Every key of a file for a circuit with its default; where a key must be given, an\n"
+    "# example.  Made by `saemill explain circuit`.\n",
+};
+
+static const char *const HOW =
     "#\n"
     "# Numbers may be written 2000000, 2_000_000 or 2e6, bytes also 512MB.  Relative paths are\n"
     "# relative to the folder in which the program is started.\n";
@@ -79,10 +84,13 @@ static void explain_section(FILE *out, const struct section *section)
         }
 }
 
-void explain_suite(FILE *out)
+void explain_suite(FILE *out, enum suite_kind kind)
 {
-    fputs(HEAD, out);
+    fputs(WHAT[kind], out);
+    fputs(HOW, out);
     for (int s = 0; s < SUITE_SECTIONS_COUNT; s++) {
+        if (!schema_section_is_of(&SUITE_SECTIONS[s], kind))
+            continue;
         fputc('\n', out);
         explain_section(out, &SUITE_SECTIONS[s]);
     }

@@ -5,9 +5,12 @@
 #ifndef EXPLAIN_H
 #define EXPLAIN_H
 
+#include "suite/keys.h"
+
 #include <stdio.h>
 
-/* Write the example: what jobs/explained.yaml holds.  Local. */
-void explain_suite(FILE *out);
+/* Write the example of a file of this kind: what jobs/explained.yaml holds, and of a circuit
+ * jobs/circuits/explained_circuit.yaml.  Local. */
+void explain_suite(FILE *out, enum suite_kind kind);
 
 #endif

@@ -18,6 +18,9 @@
 
 enum { PREFIXES_MOST = 8 };     /* of train.prefixes */
 
+/* What a file asks for, by the sections that it has: autoencoders, or a circuit. */
+enum suite_kind { SUITE_SAES, SUITE_CIRCUIT, SUITE_KINDS };
+
 /* The types of keys in C. */
 #define TYPE_TEXT    char *
 #define TYPE_PATH    char *
@@ -28,8 +31,8 @@ enum { PREFIXES_MOST = 8 };     /* of train.prefixes */
 #define TYPE_NUMBER  double
 
 #define ENUM(tag, ...)                      enum tag { __VA_ARGS__ }
-#define SECTION(section, made, meaning)     struct suite_##section {
-#define GROUPS(section, made, meaning)      struct suite_##section {
+#define SECTION(section, files, made, meaning)  struct suite_##section {
+#define GROUPS(section, files, made, meaning)   struct suite_##section {
 #define KEY(section, name, type, ...)       TYPE_##type name;
 #define LIST(section, name, type, ...)      TYPE_##type *name; unsigned name##_count;
 #define CHOICE(section, name, kind, ...)    kind name;
@@ -42,9 +45,10 @@ enum { PREFIXES_MOST = 8 };     /* of train.prefixes */
  * autoencoders are an array, struct suite_saes *saes, with its length in saes_count. */
 struct suite {
 #define TOP(name, type, ...)         TYPE_##type name;
-#define SECTION(part, made, meaning) struct suite_##part part;
-#define GROUPS(part, made, meaning)  struct suite_##part *part; unsigned part##_count;
+#define SECTION(part, files, made, meaning) struct suite_##part part;
+#define GROUPS(part, files, made, meaning)  struct suite_##part *part; unsigned part##_count;
 #include "suite/keys.def"
+    enum suite_kind kind;
     char *text;                 /* the effective suite as YAML: what results depend on */
     char *path, *source;        /* the file it was read from, and that file's text */
 };

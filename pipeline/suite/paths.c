@@ -42,3 +42,9 @@ void paths_release(char path[PATH_LENGTH], const struct suite *suite)
 {
     path_print(path, "%s/release", suite->run);
 }
+
+void paths_circuit(char path[PATH_LENGTH], const struct suite *suite, const char *name,
+                   const char *ending)
+{
+    path_print(path, "%s/circuit/%s%s", suite->run, name, ending);
+}

@@ -11,8 +11,9 @@
 #define BELOW_1         0x1.fffffffffffffp-1
 
 const struct section SUITE_SECTIONS[] = {
-    { "", 0, "release", "" },
-#define SECTION(part, made, meaning) { #part, offsetof(struct suite, part), made, meaning },
+    { "", ALL_FILES, 0, "release", "" },
+#define SECTION(part, files, made, meaning) \
+    { #part, files, offsetof(struct suite, part), made, meaning },
 #define GROUPS SECTION
 #include "suite/keys.def"
 };
@@ -38,6 +39,20 @@ const struct key SUITE_KEYS[] = {
 };
 
 const int SUITE_KEYS_COUNT = sizeof SUITE_KEYS / sizeof *SUITE_KEYS;
+
+bool schema_section_is_of(const struct section *section, enum suite_kind kind)
+{
+    return (section->files >> kind & 1) != 0;
+}
+
+const struct section *schema_section_of(const struct key *key)
+{
+    const struct section *section = SUITE_SECTIONS;
+
+    while (strcmp(section->name, key->section) != 0)
+        section++;
+    return section;
+}
 
 /* "one of attn, mlp, res, mlp_in"; "only f32" */
 static void print_words(char *text, size_t size, const char *words)

@@ -41,8 +41,12 @@ struct key {
 extern const struct key SUITE_KEYS[];
 extern const int        SUITE_KEYS_COUNT;
 
+/* The files in which a section may stand: a bit for each enum suite_kind. */
+enum { SAES = 1 << SUITE_SAES, CIRCUIT = 1 << SUITE_CIRCUIT, ALL_FILES = SAES | CIRCUIT };
+
 struct section {
     const char *name;       /* "" is the top */
+    unsigned    files;      /* in which it may stand */
     size_t      offset;     /* in struct suite, of the section's struct or of the groups' array */
     const char *made;       /* the first folder in RUN whose content depends on it; NULL: none does,
                                and the section is left out of the effective suite */
@@ -52,6 +56,12 @@ struct section {
 /* All sections, in the order of the file. */
 extern const struct section SUITE_SECTIONS[];
 extern const int            SUITE_SECTIONS_COUNT;
+
+/* May a section stand in a file of this kind? */
+bool schema_section_is_of(const struct section *section, enum suite_kind kind);
+
+/* The section of a key. */
+const struct section *schema_section_of(const struct key *key);
 
 /* What may be written for one value of this key: "an integer from 1 up to 16777216".
  * Valid until the next call. */

@@ -13,6 +13,11 @@ const struct stage_row *stage_row(enum stage stage)
     return &ROWS[stage];
 }
 
+bool suite_has_stage(const struct suite *suite, enum stage stage)
+{
+    return (stage == STAGE_CIRCUIT) == (suite->kind == SUITE_CIRCUIT);
+}
+
 const char *stage_name(enum stage stage)
 {
     return ROWS[stage].name;

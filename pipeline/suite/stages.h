@@ -1,4 +1,4 @@
-/* stages.h -- the stages of a run: the one table.
+/* stages.h -- the stages of runs: the one table.
  *
  * A stage is a program, stages/NAME.c, a row of STAGES_TABLE, and its traits: what is known of its
  * tasks, time and memory before it runs.  The traits stand next to the stage's own code, in
@@ -19,7 +19,8 @@
     ROW(SHUFFLE,  "shuffle",  "shuffle",  "streams",      "streams",      HARVEST,  FOLLOWS_ALL) \
     ROW(TRAIN,    "train",    "train",    "autoencoders", "streams",      SHUFFLE,  FOLLOWS_TASK) \
     ROW(EVALUATE, "evaluate", "evaluate", "autoencoders", "streams",      TRAIN,    FOLLOWS_TASK) \
-    ROW(RELEASE,  "release",  "release",  "folder",       "folder",       EVALUATE, FOLLOWS_ALL)
+    ROW(RELEASE,  "release",  "release",  "folder",       "folder",       EVALUATE, FOLLOWS_ALL) \
+    ROW(CIRCUIT,  "circuit",  "circuit",  "files",        "results",      CIRCUIT,  FOLLOWS_NONE)
 
 #define STAGES_NUMBER(stage, ...) STAGE_##stage,
 enum stage { STAGES_TABLE(STAGES_NUMBER) STAGES };
@@ -34,6 +35,11 @@ struct stage_row {
 
 /* The row of a stage. */
 const struct stage_row *stage_row(enum stage stage);
+
+/* Has a run of this file the stage?  A file for a circuit has the stage circuit alone, any other
+ * those from tokenize to release.  A stage that a run does not have has no tasks and takes nothing,
+ * and whoever prints leaves it out. */
+bool suite_has_stage(const struct suite *suite, enum stage stage);
 
 /* Its name. */
 const char *stage_name(enum stage stage);

@@ -7,6 +7,7 @@
 #include "suite/diagnosis.h"
 #include "suite/ownership.h"
 #include "suite/path_value.h"
+#include "suite/stages.h"
 #include "suite/value.h"
 #include "suite/yaml_limits.h"
 #include "suite/yaml_tree.h"
@@ -18,15 +19,6 @@
 
 enum { LONGEST = 4 << 20 };     /* bytes of a suite file */
 
-static const struct section *section_of(const struct key *key)
-{
-    const struct section *section = SUITE_SECTIONS;
-
-    while (strcmp(section->name, key->section) != 0)
-        section++;
-    return section;
-}
-
 static bool is_groups(const struct key *key)
 {
     return strcmp(key->section, "saes") == 0;
@@ -36,7 +28,7 @@ static bool is_groups(const struct key *key)
 static void *base_of(struct suite *suite, const struct key *key, unsigned entry)
 {
     return is_groups(key) ? (void *)&suite->saes[entry]
-                          : (void *)((char *)suite + section_of(key)->offset);
+                          : (void *)((char *)suite + schema_section_of(key)->offset);
 }
 
 static unsigned entries_of(const struct suite *suite, const struct key *key)
@@ -166,22 +158,49 @@ static void derive_run(struct suite *suite)
         die("no memory for a path");
 }
 
-static enum status fill(struct suite *suite, const struct yaml_tree *tree)
+/* A file with a section that only one kind of file has is of that kind: with "circuit", for a
+ * circuit.  It must not have sections of the other kind. */
+static enum status find_kind(struct suite *suite, const struct yaml_tree *tree)
 {
     enum status st = OK;
 
+    suite->kind = yaml_tree_has(tree, "circuit") ? SUITE_CIRCUIT : SUITE_SAES;
+    for (int s = 1; s < SUITE_SECTIONS_COUNT; s++)
+        REQUIRE(schema_section_is_of(&SUITE_SECTIONS[s], suite->kind)
+                || !yaml_tree_has(tree, SUITE_SECTIONS[s].name), E_USAGE, "%s:%d: '%s' and "
+                "'circuit' cannot stand in one file: a circuit is looked for without autoencoders; "
+                "make two files of it", tree->path,
+                diagnosis_line(tree->yaml, "", 0, SUITE_SECTIONS[s].name),
+                SUITE_SECTIONS[s].name);
+done:
+    return st;
+}
+
+/* Members of sections that the file cannot have get their defaults, too, but for those that have
+ * none. */
+static bool is_read(const struct suite *suite, const struct key *key)
+{
+    return !key->required || schema_section_is_of(schema_section_of(key), suite->kind);
+}
+
+static enum status fill(struct suite *suite, const struct yaml_tree *tree)
+{
+    enum status st;
+
+    TRY(find_kind(suite, tree));
     suite->saes_count = yaml_tree_groups(tree);
     suite->saes = allocate(suite->saes_count, sizeof *suite->saes);
     for (int k = 0; k < SUITE_KEYS_COUNT && st == OK; k++) {
         const struct key *key = &SUITE_KEYS[k];
-        for (unsigned e = 0; e < entries_of(suite, key) && st == OK; e++)
+        for (unsigned e = 0; e < entries_of(suite, key) && st == OK && is_read(suite, key); e++)
             st = read_key(base_of(suite, key, e), tree, key, e);
     }
     for (unsigned e = 0; e < suite->saes_count && st == OK; e++)
         st = choose_sparsity(&suite->saes[e], tree, e);
-    if (st == OK && suite->saes_count == 0)
+    if (st == OK && suite->kind == SUITE_SAES && suite->saes_count == 0)
         st = refuse(E_USAGE, "%s: 'saes' is missing: the autoencoders to train, a list of "
                     "groups; `saemill explain` shows one", tree->path);
+done:
     return st;
 }
 
@@ -241,7 +260,7 @@ void suite_render(struct suite *suite)
     if (out == NULL)
         die("no memory for the text of a suite");
     for (int s = 0; s < SUITE_SECTIONS_COUNT; s++)
-        if (SUITE_SECTIONS[s].made != NULL)
+        if (SUITE_SECTIONS[s].made != NULL && schema_section_is_of(&SUITE_SECTIONS[s], suite->kind))
             write_section(out, suite, SUITE_SECTIONS[s].name);
     if (fclose(out) != 0)
         die("no memory for the text of a suite");
@@ -283,8 +302,24 @@ done:
     return st;
 }
 
-enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path)
+/* Has a run of this file the stage? */
+static enum status check_stage(const struct suite *suite, const char *name)
 {
+    enum stage stage;
+    enum status st;
+
+    TRY(stage_parse(&stage, name));
+    REQUIRE(suite_has_stage(suite, stage), E_USAGE, "%s: a file %s section 'circuit' has no stage "
+            "%s; `saemill run` starts those that it has", suite->path,
+            suite->kind == SUITE_CIRCUIT ? "with a" : "without a", name);
+done:
+    return st;
+}
+
+enum status suite_read(struct suite *suite, const struct run *run)
+{
+    const MPI_Comm comm = run->comm;
+    const char *path = run->suite;
     char *yaml = NULL;
     int64_t bytes;
     enum status st;
@@ -294,6 +329,7 @@ enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path)
     TRY(comm_read_file(comm, path, &yaml, &bytes));
     TRY(yaml_limits_check_bytes(yaml, bytes, path));    /* the same bytes on every rank */
     TRY_ALL(comm, suite_parse(suite, yaml, path));
+    TRY(check_stage(suite, run->stage));                /* likewise */
     TRY_ROOT(comm, ownership_check_source(suite->run, suite->text, path));
     TRY_ROOT(comm, ownership_claim(suite->run, suite->text));
 done:

@@ -7,7 +7,7 @@
 #ifndef SUITE_H
 #define SUITE_H
 
-#include "base/comm.h"
+#include "base/run.h"
 #include "suite/keys.h"
 
 #include <stdio.h>
@@ -17,11 +17,11 @@ enum { SUITE_PLACE = 1100 };
 /* Refuse what is far too long to be a suite file, before it is read.  Local.  E_IO, E_USAGE. */
 enum status suite_check_file(const char *path);
 
-/* Read and check a suite file, and make the run folder its own (ownership.h).  Rank 0 reads, all
- * ranks parse the same bytes.  `suite` is filled from the file and the defaults;
- * suite_free() empties it.
+/* Read and check the suite file of a stage's run, which must have this stage, and make the run
+ * folder its own (ownership.h).  Rank 0 reads, all ranks parse the same bytes.  `suite` is filled
+ * from the file and the defaults; suite_free() empties it.
  * Collective.  E_IO, E_SPACE, E_USAGE (with file, line and what would be right). */
-enum status suite_read(struct suite *suite, MPI_Comm comm, const char *path);
+enum status suite_read(struct suite *suite, const struct run *run);
 
 /* The same from the text of a file; `path` is only for messages.  After a failure
  * `suite` is to be freed as well.  Local.  E_USAGE. */

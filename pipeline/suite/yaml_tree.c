@@ -153,10 +153,24 @@ void yaml_tree_free(struct yaml_tree *tree)
     tree->top = NULL;
 }
 
-unsigned yaml_tree_groups(const struct yaml_tree *tree)
+static const struct yaml_value *section_value(const struct yaml_tree *tree, const char *section)
 {
     return tree->top == NULL
-         ? 0 : tree->top[keys_of("") + (unsigned)section_number("saes") - 1].count;
+         ? NULL : &tree->top[keys_of("") + (unsigned)section_number(section) - 1];
+}
+
+bool yaml_tree_has(const struct yaml_tree *tree, const char *section)
+{
+    const struct yaml_value *value = section_value(tree, section);
+
+    return value != NULL && value->keys != NULL;
+}
+
+unsigned yaml_tree_groups(const struct yaml_tree *tree)
+{
+    const struct yaml_value *groups = section_value(tree, "saes");
+
+    return groups == NULL ? 0 : groups->count;
 }
 
 const struct yaml_value *yaml_tree_get(const struct yaml_tree *tree, const struct key *key,

@@ -43,6 +43,9 @@ void        yaml_tree_free(struct yaml_tree *tree);
 const struct yaml_value *yaml_tree_get(const struct yaml_tree *tree, const struct key *key,
                                        unsigned group);
 
+/* Has the file a section of this name, with anything in it? */
+bool yaml_tree_has(const struct yaml_tree *tree, const char *section);
+
 /* The number of groups in "saes". */
 unsigned yaml_tree_groups(const struct yaml_tree *tree);
 

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "suite/explain.h"
 #include "suite/schema.h"
+#include "suite/stages.h"
 #include "suite/suite.h"
 
 #include <setjmp.h>
@@ -106,21 +107,28 @@ static void its_text_gives_the_same_text(void **state)
     }
 }
 
-static void explained_is_up_to_date(void **state)
+static void check_explained(const char *path, enum suite_kind kind, const char *command)
 {
     char *file, *made;
     int64_t bytes;
     size_t length;
 
-    (void)state;
-    assert_int_equal(file_read("jobs/explained.yaml", &file, &bytes), OK);
+    assert_int_equal(file_read(path, &file, &bytes), OK);
     FILE *out = open_memstream(&made, &length);
-    explain_suite(out);
+    explain_suite(out, kind);
     fclose(out);
     if (strcmp(file, made) != 0)
-        fail_msg("refresh it: bin/saemill explain > jobs/explained.yaml");
+        fail_msg("refresh it: %s > %s", command, path);
     free(made);
     free(file);
+}
+
+static void explained_is_up_to_date(void **state)
+{
+    (void)state;
+    check_explained("jobs/explained.yaml", SUITE_SAES, "bin/saemill explain");
+    check_explained("jobs/circuits/explained_circuit.yaml", SUITE_CIRCUIT,
+                    "bin/saemill explain circuit");
 }
 
 /* Taking its optional keys away changes nothing. */
@@ -140,6 +148,50 @@ static void explained_shows_every_default(void **state)
     suite_free(&defaults);
     suite_free(&explained);
     free(file);
+}
+
+/* A file for a circuit: its text is a file for a circuit again, with the same defaults, and has no
+ * section of autoencoders. */
+static void a_circuit_is_all_that_its_file_asks_for(void **state)
+{
+    struct suite explained, smallest, again;
+    char *file;
+    int64_t bytes;
+
+    (void)state;
+    assert_int_equal(file_read("jobs/circuits/explained_circuit.yaml", &file, &bytes), OK);
+    parse(&explained, file);
+    parse(&smallest, "name: explained\nmodel: {path: jobs/demo/tiny-gemma2}\n"
+                     "circuit: {method: ioi}\n");
+    parse(&again, smallest.text);
+    assert_int_equal(smallest.kind, SUITE_CIRCUIT);
+    assert_int_equal(smallest.saes_count, 0);
+    assert_int_equal(smallest.corpus.files_count, 0);
+    assert_int_equal(smallest.circuit.count, 100);
+    assert_int_equal(smallest.circuit.method, METHOD_IOI);
+    assert_string_equal(explained.text, smallest.text);
+    assert_string_equal(again.text, smallest.text);
+    assert_null(strstr(smallest.text, "train:"));
+    for (int stage = 0; stage < STAGES; stage++)
+        assert_int_equal(suite_has_stage(&smallest, (enum stage)stage), stage == STAGE_CIRCUIT);
+    suite_free(&again);
+    suite_free(&smallest);
+    suite_free(&explained);
+    free(file);
+}
+
+/* And the text of autoencoders is what it was without circuits. */
+static void autoencoders_know_of_no_circuit(void **state)
+{
+    struct suite suite;
+
+    (void)state;
+    parse(&suite, SMALLEST);
+    assert_int_equal(suite.kind, SUITE_SAES);
+    assert_null(strstr(suite.text, "circuit"));
+    for (int stage = 0; stage < STAGES; stage++)
+        assert_int_equal(suite_has_stage(&suite, (enum stage)stage), stage != STAGE_CIRCUIT);
+    suite_free(&suite);
 }
 
 /* As in a shell; the effective text has the outcome, which is read as it is. */
@@ -260,6 +312,14 @@ static const struct { const char *yaml, *words[3]; } REFUSALS[] = {
     { SMALLEST "train: {batch: [[[[[[[[[[[[[[[[[[[[[[[[[[[[]\n", { "x.yaml:6", "nested" } },
     { "name: a\nmodel: {path: m}\ncorpus: {files: [a]}\nsaes: {}\n",
       { "x.yaml:4", "'saes' must be a list of groups" } },
+    { "name: a\nmodel: {path: m}\ncircuit: {count: 3}\n", { "x.yaml:3", "circuit.method" } },
+    { "name: a\nmodel: {path: m}\ncircuit: {method: acd}\n", { "x.yaml:3", "'method' is 'acd'",
+                                                              "acdc, eap, ioi" } },
+    { "name: a\nmodel: {path: m}\ncircuit: {method: ioi}\ntrain: {batch: 3}\n",
+      { "x.yaml:4", "'train' and 'circuit'", "two files" } },
+    { SMALLEST "circuit: {method: ioi}\n", { "x.yaml:3", "'corpus' and 'circuit'" } },
+    { "name: a\nmodel: {path: m}\ncircuit: {method: ioi, head: [1.1]}\n",
+      { "x.yaml:3", "'head' is not a key of 'circuit'", "did you mean 'heads'" } },
 };
 
 static void refuses_in_words(void **state)
@@ -285,6 +345,8 @@ int main(void)
         cmocka_unit_test(its_text_gives_the_same_text),
         cmocka_unit_test(explained_is_up_to_date),
         cmocka_unit_test(explained_shows_every_default),
+        cmocka_unit_test(a_circuit_is_all_that_its_file_asks_for),
+        cmocka_unit_test(autoencoders_know_of_no_circuit),
         cmocka_unit_test(refuses_in_words),
         cmocka_unit_test(paths_are_expanded),
         cmocka_unit_test(refuses_long_paths),

@@ -1,0 +1,134 @@
+#!/bin/sh
+# A task file of circuits goes through plan, run, submit and status as a suite does; the same bits on
+# any number of ranks, also after a kill; what is wrong is said in one sentence.
+. tests/lib.sh
+
+# A task file on standard output: 20 indirect objects on the small model.
+task() {
+    cat << END
+name: test
+run: $dir/run
+model:
+  path: jobs/circuits/tiny-gpt2
+circuit:
+  method: ioi
+  generator: ioi
+  data: jobs/circuits/ioi.json
+  count: 20
+  block: 4
+END
+}
+
+gives_the_same_bits_on_any_ranks() {
+    for ranks in 1 2 3; do
+        stage $ranks circuit "$dir/suite.yaml"
+        mv "$dir/run" "$dir/ranks-$ranks"
+    done
+    same_run "$dir/ranks-1" "$dir/ranks-2"
+    same_run "$dir/ranks-1" "$dir/ranks-3"
+}
+
+# Two files, one task.
+says_how_far_it_is() {
+    bin/saemill status "$dir/suite.yaml" > "$dir/out"
+    grep 'circuit .* 0 of  *2 files' "$dir/out"
+    [ "$(grep -c ' of ' "$dir/out")" = 1 ]
+    bin/saemill plan "$dir/suite.yaml" > "$dir/out"
+    grep 'test: 1 result from 20 prompts' "$dir/out"
+    ! grep -e harvest -e autoencoders "$dir/out"
+    bin/saemill plan "$dir/suite.yaml" --json | "$PYTHON" -c 'import json, sys
+stages = json.load(sys.stdin)["stages"]
+assert [stage["stage"] for stage in stages] == ["circuit"] and stages[0]["fits"], stages'
+    bin/saemill submit "$dir/suite.yaml" --dry-run > "$dir/out"
+    [ "$(grep -c '=\$(' "$dir/out")" = 1 ]
+    grep 'circuit0=.*--array=0' "$dir/out"
+}
+
+runs_and_does_nothing_twice() {
+    bin/saemill run "$dir/suite.yaml"
+    same_run "$dir/ranks-1" "$dir/run"
+    complete > "$dir/before"
+    bin/saemill run "$dir/suite.yaml" | grep 'circuit: complete, 2 files'
+    stage 2 circuit "$dir/suite.yaml" | grep 'all results are there already'
+    untouched "$dir/before"
+    bin/saemill status "$dir/suite.yaml" | grep "All is complete, in $dir/run/circuit"
+}
+
+# One file of the two is missing: the task is done again, with the same bits.
+makes_what_is_missing() {
+    rm "$dir/run/circuit/ioi.h5"
+    bin/saemill status "$dir/suite.yaml" | grep '1 of  *2 files'
+    stage 2 circuit "$dir/suite.yaml" --task 0
+    same_run "$dir/ranks-1" "$dir/run"
+}
+
+survives_kills() {
+    mv "$dir/run" "$dir/first"
+    survives_strikes 12 circuit
+    stage 2 circuit "$dir/suite.yaml"
+    same_run "$dir/ranks-1" "$dir/run"
+}
+
+# Files of prompts that other programs write: the same prompts, the same results.
+takes_prompts_from_files() {
+    HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/prompts_of.py "$dir/ranks-1/circuit/ioi.h5" \
+        > "$dir/prompts.jsonl"
+    task | sed -e "s|generator: .*|prompts: [$dir/prompts.jsonl]|" -e '/data:/d' \
+        -e "s|^run: .*|run: $dir/files|" > "$dir/files.yaml"
+    stage 2 circuit "$dir/files.yaml"
+    HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/prompts_of.py "$dir/files/circuit/ioi.h5" \
+        "$dir/ranks-1/circuit/ioi.h5"
+}
+
+# mistaken SED WORD...: a task file with a mistake is refused with these words.
+mistaken() {
+    task | sed -e "s|^run: .*|run: $dir/wrong|" -e "$1" > "$dir/wrong.yaml"
+    shift
+    refused "$dir/wrong.yaml" "$@"
+}
+
+refuses_in_one_sentence() {
+    mistaken 's/method: ioi/method: eap/' 'wrong.yaml:6' 'does not have the method'
+    mistaken '/generator/d' 'where do prompts come from'
+    mistaken 's|data:.*|prompts: [a.jsonl]|' 'exclude each other'
+    mistaken '/data:/d' 'circuit.data' 'jobs/circuits/ioi.json'
+    mistaken 's|ioi.json|no.json|' 'jobs/circuits/no.json'
+    mistaken 's|count: 20|heads: [4.1]|' 'wrong.yaml:9' 'no head 4.1' '4 layers of 8 heads'
+    mistaken 's|count: 20|context: 8|' 'tokens; raise circuit.context'
+    mistaken 's|tiny-gpt2|&\n  precision: bf16|' 'wrong.yaml:5' 'float32'
+    printf '{"clean": "When Frank", "corrupted": "When Jean", "answers": [" Alexandria"]}\n' \
+        > "$dir/several.jsonl"
+    mistaken "s|generator: .*|prompts: [$dir/several.jsonl]|;/data:/d" 'several.jsonl:1' \
+        "' Alexandria' is" 'must be one'
+}
+
+# A stage by hand needs a file of its own kind.
+knows_its_own_files() {
+    ! stage 1 harvest "$dir/suite.yaml" 2> "$dir/all"
+    grep '^saemill-harvest: ' "$dir/all" > "$dir/err"
+    refusal 'with a section' 'no stage harvest'
+    suite > "$dir/saes.yaml"
+    ! stage 1 circuit "$dir/saes.yaml" 2> "$dir/all"
+    grep '^saemill-circuit: ' "$dir/all" > "$dir/err"
+    refusal 'without a section' 'no stage circuit'
+}
+
+# Neither model nor words may change under a result.
+refuses_changed_words() {
+    sed -e 's/"Aaron", //' jobs/circuits/ioi.json > "$dir/words.json"
+    task | sed -e "s|data: .*|data: $dir/words.json|" -e "s|^run: .*|run: $dir/changed|" \
+        > "$dir/changed.yaml"
+    stage 1 circuit "$dir/changed.yaml"
+    sed -i 's/"Adam", //' "$dir/words.json"
+    refused "$dir/changed.yaml" "$dir/words.json has changed since circuit was made"
+    sed -e 's/count: 20/count: 10/' "$dir/changed.yaml" > "$dir/fewer.yaml"
+    refused "$dir/fewer.yaml" "begun with 'count: 20'" "'count: 10'"
+}
+
+task > "$dir/suite.yaml"
+for claim in gives_the_same_bits_on_any_ranks says_how_far_it_is runs_and_does_nothing_twice \
+        makes_what_is_missing survives_kills takes_prompts_from_files refuses_in_one_sentence \
+        knows_its_own_files refuses_changed_words; do
+    try $claim
+done
+finish
