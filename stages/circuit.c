@@ -98,7 +98,7 @@ static enum status prepare(struct work *work)
     enum status st;
 
     TRY_ALL(comm, circuit_stage_check(&work->suite));
-    TRY_ALL(comm, methods_find(&work->method, &work->suite));
+    work->method = methods_of(&work->suite);
     TRY_ALL(comm, config_read(&work->config, work->suite.model.path));
     TRY(run_check_task(&work->run, work->method->tasks(&work->suite)));
     TRY(identities_open(&work->identities, comm, &work->suite));
@@ -110,8 +110,11 @@ done:
 static enum status check_memory(const struct work *work)
 {
     const struct circuit_shape shape = {
-        .prompts = work->prompts.count, .tokens = work->prompts.tokens,
-        .templates = prompts_templates(&work->prompts), .threads = omp_get_max_threads(),
+        .prompts = work->prompts.count,
+        .tokens = work->prompts.tokens,
+        .templates = prompts_templates(&work->prompts),
+        .ranks = work->run.size,
+        .threads = omp_get_max_threads(),
     };
     const struct stage_memory need = circuit_stage_memory(&work->suite, &work->config, shape);
     const bool first = comm_first_of_node(work->run.comm);

@@ -16,6 +16,7 @@ enum random_stream {
     RANDOM_DECODER,         /* initial decoder weights */
     RANDOM_ENCODER,         /* initial encoder weights, unless they are a copy of the decoder's */
     RANDOM_PROMPTS,         /* words of prompts */
+    RANDOM_EDGES,           /* edges of a sample */
 };
 
 /* 128 random bits, as four words. */

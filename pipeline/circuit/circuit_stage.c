@@ -27,28 +27,20 @@ done:
 }
 
 /* As far as the suite says. */
-static struct circuit_shape shape_of(const struct suite *suite, int threads)
+static struct circuit_shape shape_of(const struct suite *suite, int ranks, int threads)
 {
     return (struct circuit_shape){
         .prompts = suite->circuit.count, .tokens = suite->circuit.context,
-        .templates = min_int64(TEMPLATES, suite->circuit.count), .threads = threads,
+        .templates = min_int64(TEMPLATES, suite->circuit.count), .ranks = ranks,
+        .threads = threads,
     };
-}
-
-static const struct circuit_method *method_of(const struct suite *suite)
-{
-    const struct circuit_method *method;
-
-    if (methods_find(&method, suite) != OK)
-        refuse_clear();     /* count_tasks() refuses it */
-    return method;
 }
 
 struct stage_memory circuit_stage_memory(const struct suite *suite, const struct lm_config *config,
                                          struct circuit_shape shape)
 {
-    const struct circuit_method *method = method_of(suite);
-    const int64_t work = method != NULL ? method->bytes(suite, config, shape) : 0;
+    const struct circuit_method *method = methods_of(suite);
+    const int64_t work = method->bytes(suite, config, shape);
 
     return (struct stage_memory){
         .rank = max_int64(work, weights_reading_bytes(config, shape.threads)),
@@ -58,7 +50,8 @@ struct stage_memory circuit_stage_memory(const struct suite *suite, const struct
 
 static struct stage_memory bytes(const struct stage_host *host)
 {
-    return circuit_stage_memory(host->suite, host->model, shape_of(host->suite, host->threads));
+    return circuit_stage_memory(host->suite, host->model,
+                                shape_of(host->suite, host->ranks, host->threads));
 }
 
 /* --- time, disk and tasks ------------------------------------------------------------ */
@@ -66,12 +59,10 @@ static struct stage_memory bytes(const struct stage_host *host)
 static struct stage_cost cost(const struct stage_host *host, const struct stage_amounts *amounts)
 {
     const struct suite *suite = host->suite;
-    const struct circuit_method *method = method_of(suite);
-    const struct circuit_shape shape = shape_of(suite, host->threads);
+    const struct circuit_method *method = methods_of(suite);
+    const struct circuit_shape shape = shape_of(suite, host->ranks, host->threads);
 
     (void)amounts;
-    if (method == NULL)
-        return (struct stage_cost){0};
     const int64_t tasks = method->tasks(suite);
     const double left = (double)tasks * (method->disk(host->model, shape) + SUMMARY_BYTES);
     return (struct stage_cost){
@@ -86,13 +77,11 @@ static struct stage_cost cost(const struct stage_host *host, const struct stage_
 static enum status count_tasks(const struct suite *suite, const struct tasks *tasks, bool ready,
                                int64_t *count)
 {
-    const struct circuit_method *method;
     enum status st;
 
     (void)tasks, (void)ready;
     TRY(circuit_stage_check(suite));
-    TRY(methods_find(&method, suite));
-    *count = method->tasks(suite);
+    *count = methods_of(suite)->tasks(suite);
 done:
     return st;
 }
@@ -106,7 +95,7 @@ static bool path_made(char path[PATH_LENGTH], const struct suite *suite, const s
     (void)tasks;
     if (i == 2)
         return false;
-    method_of(suite)->name(name, suite, task);
+    methods_of(suite)->name(name, suite, task);
     paths_circuit(path, suite, name, ENDINGS[i]);
     return true;
 }

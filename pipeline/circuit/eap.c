@@ -221,6 +221,17 @@ static void sum_blocks(struct eap *eap, const struct attribution *a)
     eap->absolute = total.sum + edges;
 }
 
+enum status eap_check(enum circuit_metric metric, int steps)
+{
+    enum status st = OK;
+
+    REQUIRE(steps > 0 || !metric_compares(metric), E_USAGE, "the metric %s is least at the clean "
+            "run, where its gradient is 0, so every score would be 0; set 'steps' for integrated "
+            "gradients, or take another metric", metric_name(metric));
+done:
+    return st;
+}
+
 enum status eap_run(struct eap *eap, struct experiment *e, int steps)
 {
     const struct experiment_setup *s = &e->setup;
@@ -230,10 +241,7 @@ enum status eap_run(struct eap *eap, struct experiment *e, int steps)
     enum status st = OK;
 
     *eap = (struct eap){ 0 };
-    REQUIRE(steps > 0 || !metric_compares(s->metric), E_USAGE,
-            "the metric %s is least at the clean "
-            "run, where its gradient is 0, so every score would be 0; set 'steps' for integrated "
-            "gradients, or take another metric", metric_name(s->metric));
+    TRY(eap_check(s->metric, steps));
     graph_edges_make(&all, s->graph, true);
     experiment_value(e, &all, 0);
     graph_edges_free(&all);

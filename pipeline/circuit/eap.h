@@ -28,8 +28,11 @@ struct eap {
 int64_t eap_bytes(const struct experiment_setup *setup, const struct lm_config *config, int size,
                   int threads);
 
+/* Refuse a metric without a gradient at the clean run, unless there are steps.  Local.  E_USAGE. */
+enum status eap_check(enum circuit_metric metric, int steps);
+
 /* Score all edges; after it the experiment's run has all edges.  0 steps: plain.  eap_free()
- * accepts an empty one.  The same on all ranks.  Collective.  E_USAGE if L has no gradient. */
+ * accepts an empty one.  The same on all ranks.  Collective.  As eap_check(). */
 enum status eap_run(struct eap *eap, struct experiment *experiment, int steps);
 void        eap_free(struct eap *eap);
 

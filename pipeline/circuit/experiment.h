@@ -26,7 +26,7 @@ struct experiment_setup {
     int64_t                prompts, context;
     const struct question *questions;   /* in order of prompts, at least one for each */
     int64_t                count;       /* of them */
-    enum metric            metric;
+    enum circuit_metric            metric;
 };
 
 struct experiment {

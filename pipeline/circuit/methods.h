@@ -11,7 +11,10 @@
 #include "shard/identity.h"
 
 /* The methods that there are: the number in suite/keys.def, and the struct. */
-#define METHODS_TABLE(ROW) ROW(METHOD_IOI, IOI_METHOD)
+#define METHODS_TABLE(ROW) \
+    ROW(METHOD_ACDC, ACDC_METHOD) \
+    ROW(METHOD_EAP, EAP_METHOD) \
+    ROW(METHOD_IOI, IOI_METHOD)
 
 enum { METHODS_NAME = 64 };
 
@@ -29,7 +32,7 @@ struct circuit {
 struct circuit_shape {
     int64_t prompts, tokens;    /* of the longest */
     int64_t templates;
-    int     threads;            /* of a rank */
+    int     ranks, threads;     /* of a node, of a rank */
 };
 
 struct circuit_method {
@@ -53,7 +56,7 @@ struct circuit_method {
 #define METHODS_DECLARE(id, method) extern const struct circuit_method method;
 METHODS_TABLE(METHODS_DECLARE)
 
-/* The method that a suite asks for.  Local.  E_USAGE if there is none yet. */
-enum status methods_find(const struct circuit_method **method, const struct suite *suite);
+/* The method that a suite asks for.  Local. */
+const struct circuit_method *methods_of(const struct suite *suite);
 
 #endif

@@ -174,38 +174,44 @@ static void square_gradient(const struct question *q, float *gradient, const flo
 
 static const struct row {
     const char *name;
-    bool        compares;
+    bool        compares;       /* with the clean run */
+    bool        wrong;          /* it needs wrong answers */
     double (*value)(const struct question *q, const float *logits, const float *clean,
                     int32_t outputs);
     void (*gradient)(const struct question *q, float *gradient, const float *logits,
                      const float *clean, int32_t outputs);
 } ROWS[METRICS] = {
-    [METRIC_KL] = { "kl", true, kl, kl_gradient },
-    [METRIC_LOGIT_DIFFERENCE] = { "logit_difference", false, logit_difference,
+    [METRIC_KL] = { "kl", true, false, kl, kl_gradient },
+    [METRIC_LOGIT_DIFFERENCE] = { "logit_difference", false, true, logit_difference,
                                   logit_difference_gradient },
-    [METRIC_LOSS] = { "loss", false, loss, loss_gradient },
-    [METRIC_PROBABILITY] = { "probability", false, probability, probability_gradient },
-    [METRIC_MARGIN] = { "margin", false, margin, margin_gradient },
-    [METRIC_SQUARE] = { "square", true, square, square_gradient },
+    [METRIC_LOSS] = { "loss", false, false, loss, loss_gradient },
+    [METRIC_PROBABILITY] = { "probability", false, true, probability, probability_gradient },
+    [METRIC_MARGIN] = { "margin", false, true, margin, margin_gradient },
+    [METRIC_SQUARE] = { "square", true, false, square, square_gradient },
 };
 
-const char *metric_name(enum metric metric)
+const char *metric_name(enum circuit_metric metric)
 {
     return ROWS[metric].name;
 }
 
-bool metric_compares(enum metric metric)
+bool metric_compares(enum circuit_metric metric)
 {
     return ROWS[metric].compares;
 }
 
-double metric_value(enum metric metric, const struct question *question, const float *logits,
-                    const float *clean, int32_t outputs)
+bool metric_needs_wrong(enum circuit_metric metric)
+{
+    return ROWS[metric].wrong;
+}
+
+double metric_value(enum circuit_metric metric, const struct question *question,
+                    const float *logits, const float *clean, int32_t outputs)
 {
     return ROWS[metric].value(question, logits, clean, outputs);
 }
 
-void metric_gradient(enum metric metric, const struct question *question, float *gradient,
+void metric_gradient(enum circuit_metric metric, const struct question *question, float *gradient,
                      const float *logits, const float *clean, int32_t outputs)
 {
     memset(gradient, 0, (size_t)outputs * sizeof *gradient);

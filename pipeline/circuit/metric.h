@@ -13,18 +13,10 @@
 #ifndef METRIC_H
 #define METRIC_H
 
+#include "suite/keys.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-enum metric {
-    METRIC_KL,
-    METRIC_LOGIT_DIFFERENCE,
-    METRIC_LOSS,
-    METRIC_PROBABILITY,
-    METRIC_MARGIN,
-    METRIC_SQUARE,
-    METRICS
-};
 
 /* A position of a prompt, and what should follow it. */
 struct question {
@@ -34,20 +26,20 @@ struct question {
     const int32_t *answer, *wrong;      /* ids; not owned */
 };
 
-const char *metric_name(enum metric metric);
+const char *metric_name(enum circuit_metric metric);
 
-/* Does it compare with the clean run?  Such a metric needs no answers, the others need both
- * kinds. */
-bool metric_compares(enum metric metric);
+/* Does it compare with the clean run?  Such a metric needs no answers.  Does it need wrong ones? */
+bool metric_compares(enum circuit_metric metric);
+bool metric_needs_wrong(enum circuit_metric metric);
 
 /* The value at one question.
  *   logits, clean [outputs]  in, of the run and of the clean run */
-double metric_value(enum metric metric, const struct question *question, const float *logits,
-                    const float *clean, int32_t outputs);
+double metric_value(enum circuit_metric metric, const struct question *question,
+                    const float *logits, const float *clean, int32_t outputs);
 
 /* Its derivatives by the logits.
  *   gradient [outputs]  out */
-void metric_gradient(enum metric metric, const struct question *question, float *gradient,
+void metric_gradient(enum circuit_metric metric, const struct question *question, float *gradient,
                      const float *logits, const float *clean, int32_t outputs);
 
 #endif

@@ -20,6 +20,7 @@ END
 }
 
 gives_the_same_bits_on_any_ranks() {
+    rm -rf "$dir/ranks-"*
     for ranks in 1 2 3; do
         stage $ranks circuit "$dir/suite.yaml"
         mv "$dir/run" "$dir/ranks-$ranks"
@@ -69,6 +70,40 @@ survives_kills() {
     same_run "$dir/ranks-1" "$dir/run"
 }
 
+# Edges removed one by one, and scored by gradients.
+edges() {
+    rm -rf "$dir/run"
+    task | sed -e 's/method: ioi/method: acdc\n  metric: kl\n  thresholds: [0.3, 1]/' \
+        -e "s|^run: .*|run: $dir/run|" > "$dir/suite.yaml"
+}
+
+scores() {
+    rm -rf "$dir/run"
+    task | sed -e 's/method: ioi/method: eap\n  samples: 20\n  steps: 2/' > "$dir/suite.yaml"
+}
+
+removes_edges_with_the_same_bits() {
+    edges
+    gives_the_same_bits_on_any_ranks
+}
+
+scores_edges_with_the_same_bits() {
+    scores
+    gives_the_same_bits_on_any_ranks
+}
+
+# An interrupted search goes on after the tests that it has made.
+goes_on_with_a_search() {
+    edges
+    strike=message:400:TERM struck_rank=0 struck_stage=circuit
+    status=0
+    striking stage 1 circuit "$dir/suite.yaml" > "$dir/struck" 2>&1 || status=$?
+    [ "$status" = 7 ]
+    ls "$dir/run/circuit" | grep steps
+    stage 2 circuit "$dir/suite.yaml" | grep 'goes on after [1-9][0-9]* tests'
+    same_run "$dir/ranks-1" "$dir/run"
+}
+
 # Files of prompts that other programs write: the same prompts, the same results.
 takes_prompts_from_files() {
     HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/prompts_of.py "$dir/ranks-1/circuit/ioi.h5" \
@@ -88,7 +123,7 @@ mistaken() {
 }
 
 refuses_in_one_sentence() {
-    mistaken 's/method: ioi/method: eap/' 'wrong.yaml:6' 'does not have the method'
+    mistaken 's/method: ioi/method: eap\n  metric: kl/' 'the metric kl' 'its gradient is 0'
     mistaken '/generator/d' 'where do prompts come from'
     mistaken 's|data:.*|prompts: [a.jsonl]|' 'exclude each other'
     mistaken '/data:/d' 'circuit.data' 'jobs/circuits/ioi.json'
@@ -128,7 +163,8 @@ refuses_changed_words() {
 task > "$dir/suite.yaml"
 for claim in gives_the_same_bits_on_any_ranks says_how_far_it_is runs_and_does_nothing_twice \
         makes_what_is_missing survives_kills takes_prompts_from_files refuses_in_one_sentence \
-        knows_its_own_files refuses_changed_words; do
+        knows_its_own_files refuses_changed_words removes_edges_with_the_same_bits \
+        goes_on_with_a_search scores_edges_with_the_same_bits; do
     try $claim
 done
 finish

@@ -28,7 +28,7 @@ static double value_of(const struct experiment_setup *setup, MPI_Comm comm, int3
 
 static void has_the_same_bits(struct experiment_setup *setup)
 {
-    for (enum metric metric = 0; metric < METRICS; metric++) {
+    for (enum circuit_metric metric = 0; metric < METRICS; metric++) {
         const int32_t removed = (int32_t)metric % setup->graph->senders;
 
         setup->metric = metric;

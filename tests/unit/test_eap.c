@@ -39,7 +39,7 @@ static void read_set(hid_t file, const char *name, hid_t type, void *to)
     H5Dclose(set);
 }
 
-static void set_up(struct fixture *f, enum metric metric)
+static void set_up(struct fixture *f, enum circuit_metric metric)
 {
     struct lm_config config;
 
