@@ -216,6 +216,10 @@ static void to_mlp_in(struct backward *b, const struct layer_weights *w)
     const struct forward *f = b->forward;
     const struct lm_config *c = &f->weights->config;
 
+    if (c->mlp_width == 0) {
+        memset(b->normed, 0, (size_t)(b->rows * c->width) * sizeof *b->normed);
+        return;
+    }
     weights_normalise(f->normed, mlp_stream(b), w->mlp_norm, c, b->rows);
     back_mlp_post_norm(b, w);
     for (int64_t from = 0; from < b->rows; from += PIECE_ROWS) {

@@ -34,7 +34,7 @@ void head_logits(struct head *head, float *logits, const float *stream, int64_t 
 /* Go back from the gradient by the logits of some rows to that by the residual stream after the
  * last layer, through the soft-cap, the unembedding and the last norm.
  *   gradient [rows, width]         out: 0 in all other rows
- *   by_logits [count, vocabulary]  in: by the logits after the soft-cap
+ *   by_logits [count, outputs]     in: by the logits after the soft-cap
  *   stream [rows, width]           in
  *   chosen [count]                 in: the rows, each once */
 void head_back(struct head *head, float *gradient, const float *by_logits, const float *stream,

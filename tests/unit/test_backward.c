@@ -21,44 +21,36 @@
 struct scene {
     const char *model, *tokens;
     int64_t     sequences, context;
-    void      (*change)(struct weights *weights);   /* what the checkpoint does not have; or NULL */
+    enum { WHOLE, NO_NORMS, NO_MLP } kind;
 };
 
-static void take_away_norms(struct weights *weights)
-{
-    weights->final_norm.scale = NULL;
-    for (int i = 0; i < weights->config.layers; i++) {
-        weights->layers[i].attn_norm.scale = NULL;
-        weights->layers[i].mlp_norm.scale = NULL;
-    }
-}
-
-#define RANDOM(name, sequences, context, change) \
-    { "tests/golden/" name, "tests/golden/" name "/expected.h5", sequences, context, change }
+#define RANDOM(name, sequences, context, kind) \
+    { "tests/golden/" name, "tests/golden/" name "/expected.h5", sequences, context, kind }
 
 static const struct scene FAMILIES[] = {
-    RANDOM("gemma1-random", 3, 48, NULL),
-    RANDOM("gemma2-random", 3, 48, NULL),
-    RANDOM("gemma3-random", 3, 48, NULL),
-    RANDOM("gpt2-random", 3, 48, NULL),
-    RANDOM("gpt2-random", 3, 48, take_away_norms),
-    RANDOM("llama3-random", 2, 80, NULL),
-    RANDOM("mistral-random", 2, 48, NULL),
-    RANDOM("qwen2-random", 2, 48, NULL),
-    RANDOM("qwen3-random", 2, 48, NULL),
-    RANDOM("gpt-neox-random", 2, 48, NULL),
-    RANDOM("olmo2-random", 2, 48, NULL),
-    RANDOM("phi3-random", 2, 48, NULL),
+    RANDOM("gemma1-random", 3, 48, WHOLE),
+    RANDOM("gemma2-random", 3, 48, WHOLE),
+    RANDOM("gemma3-random", 3, 48, WHOLE),
+    RANDOM("gpt2-random", 3, 48, WHOLE),
+    RANDOM("gpt2-random", 3, 48, NO_NORMS),
+    RANDOM("gpt2-random", 3, 48, NO_MLP),
+    RANDOM("llama3-random", 2, 80, WHOLE),
+    RANDOM("mistral-random", 2, 48, WHOLE),
+    RANDOM("qwen2-random", 2, 48, WHOLE),
+    RANDOM("qwen3-random", 2, 48, WHOLE),
+    RANDOM("gpt-neox-random", 2, 48, WHOLE),
+    RANDOM("olmo2-random", 2, 48, WHOLE),
+    RANDOM("phi3-random", 2, 48, WHOLE),
 };
 
 enum { FAMILIES_COUNT = sizeof FAMILIES / sizeof *FAMILIES };
 
 /* tests/golden/README.md */
 static const struct scene GPT2 = {
-    "jobs/circuits/tiny-gpt2", "tests/golden/circuits/backward.h5", 2, 15, NULL,
+    "jobs/circuits/tiny-gpt2", "tests/golden/circuits/backward.h5", 2, 15, WHOLE,
 };
 static const struct scene GEMMA2 = {
-    "tests/golden/gemma2-random", "tests/golden/circuits/gemma2_backward.h5", 3, 48, NULL,
+    "tests/golden/gemma2-random", "tests/golden/circuits/gemma2_backward.h5", 3, 48, WHOLE,
 };
 
 static const double TOLERANCE = 1e-5;
@@ -83,6 +75,20 @@ static void read_ints(const struct fixture *f, const char *name, int32_t *values
     H5Dclose(set);
 }
 
+/* Take away what models written by hand may not have. */
+static void take_away(struct weights *weights, const struct scene *scene)
+{
+    if (scene->kind == NO_MLP)
+        weights->config.mlp_width = 0;
+    if (scene->kind != NO_NORMS)
+        return;
+    weights->final_norm.scale = NULL;
+    for (int i = 0; i < weights->config.layers; i++) {
+        weights->layers[i].attn_norm.scale = NULL;
+        weights->layers[i].mlp_norm.scale = NULL;
+    }
+}
+
 /* The buffers hold one sequence more than the scene has. */
 static void set_up(struct fixture *f, const struct scene *scene)
 {
@@ -92,8 +98,7 @@ static void set_up(struct fixture *f, const struct scene *scene)
     assert_int_equal(config_read(&config, scene->model), OK);
     assert_int_equal(weights_read(&f->weights, &config, PRECISION_F32, scene->model,
                                   MPI_COMM_SELF), OK);
-    if (scene->change != NULL)
-        scene->change(&f->weights);
+    take_away(&f->weights, scene);
     forward_make(&f->forward, &f->weights, scene->sequences + 1, scene->context);
     backward_make(&f->backward, &f->forward);
     head_make(&f->head, &f->weights);
@@ -394,11 +399,12 @@ static void check_place(struct fixture *f, struct place place)
     forward_to(&f->forward, place.tap);
     forward_save(&f->forward, &kept);
     const double size = root_mean_square(values_at(f, place), f->rows * width);
+    const float step = size > 0 ? (float)(0.02 * size) : 0.02f;
     for (size_t i = 0; i < sizeof positions / sizeof *positions; i++)
-        compare(f, place, &kept, gradient, width, positions[i], (float)(0.02 * size), &squares);
+        compare(f, place, &kept, gradient, width, positions[i], step, &squares);
     printf("    %-8s%s relative error %.2g\n", site_tap_name(name, place.tap),
            place.between ? "'" : " ", sqrt(squares.errors / squares.slopes));
-    assert_true(sqrt(squares.errors / squares.slopes) < 0.01);
+    assert_true(sqrt(squares.errors) <= 0.01 * sqrt(squares.slopes));
     forward_state_free(&kept);
 }
 
