@@ -243,7 +243,9 @@ enum status eap_run(struct eap *eap, struct experiment *e, int steps)
     *eap = (struct eap){ 0 };
     TRY(eap_check(s->metric, steps));
     graph_edges_make(&all, s->graph, true);
-    experiment_value(e, &all, 0);
+    if (!e->whole)
+        experiment_value(e, &all, 0);
+    e->whole = steps == 0;      /* steps leave other streams */
     graph_edges_free(&all);
     a.scores = allocate(2 * range_length(e->blocks) * edges_of(s->graph), sizeof *a.scores);
     a.gradients = allocate(s->count * s->weights->config.width, sizeof *a.gradients);

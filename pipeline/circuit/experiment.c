@@ -12,7 +12,10 @@
 
 int64_t experiment_sequences(const struct experiment_setup *s)
 {
-    return min_int64(s->prompts, max_int64(1, EXPERIMENT_ROWS / s->context));
+    const int64_t most = max_int64(1, EXPERIMENT_ROWS / s->context);
+    const int64_t blocks = split_blocks(s->prompts, most);
+
+    return split_blocks(s->prompts, blocks);
 }
 
 struct range experiment_blocks(const struct experiment_setup *s, int rank, int size)
@@ -136,18 +139,15 @@ static void begin_block(struct experiment *e, int64_t block, const struct graph_
     end_block(e, block, none);
 }
 
-/* The reference of a block, and the start of its run. */
+/* The reference of a block; its clean run becomes the run. */
 static void refer_block(struct experiment *e, int64_t block)
 {
     const struct experiment_setup *s = &e->setup;
-    const struct range prompts = experiment_prompts(e, block);
-    const int32_t *clean = s->clean + prompts.first * s->context;
-    const int32_t *other = s->corrupted == NULL ? clean
-                                                : s->corrupted + prompts.first * s->context;
+    const int64_t at = experiment_prompts(e, block).first * s->context;
+    const bool zero = s->corrupted == NULL;
 
-    graph_forward_reference(&e->forwards[block], other, range_length(prompts), s->corrupted == NULL,
-                            own_scratch(e));
-    graph_forward_start(&e->forwards[block], clean);
+    graph_forward_refer(&e->forwards[block], (zero ? s->clean : s->corrupted) + at, zero,
+                        own_scratch(e));
 }
 
 /* The clean logits of all prompts, then the references.  Collective. */
@@ -165,6 +165,7 @@ static void run_references(struct experiment *e)
     #pragma omp parallel for schedule(dynamic)
     for (int64_t block = 0; block < blocks; block++)
         refer_block(e, block);
+    e->whole = true;
 }
 
 /* Are all ids in the vocabulary? */
@@ -266,6 +267,7 @@ static double average(struct experiment *e)
 double experiment_value(struct experiment *e, const struct graph_edges *edges, int32_t receiver)
 {
     memset(e->scores, 0, (size_t)e->setup.count * sizeof *e->scores);
+    e->whole = false;
     clear_streams(e);
     #pragma omp parallel for schedule(dynamic)
     for (int64_t block = 0; block < range_length(e->blocks); block++) {

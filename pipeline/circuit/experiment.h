@@ -1,6 +1,6 @@
 /* experiment.h -- prompts on a model's graph, and what removing edges does to a metric of them.
  *
- * Prompts are cut into blocks of about EXPERIMENT_ROWS tokens, whatever the number of ranks.  A
+ * Prompts are cut into equal blocks of up to EXPERIMENT_ROWS tokens, whatever the number of ranks.  A
  * block is one thread's work, and a rank has some blocks that follow each other.  A metric's
  * value is the mean over the prompts, added in their order, of the mean over a prompt's
  * questions.  So it has the same bits on any number of ranks and threads.
@@ -15,7 +15,7 @@
 
 #include <mpi.h>
 
-enum { EXPERIMENT_ROWS = 128 };
+enum { EXPERIMENT_ROWS = 160 };
 
 /* What is run.  Nothing in it is owned. */
 struct experiment_setup {
@@ -34,6 +34,7 @@ struct experiment {
     MPI_Comm              comm;
     int                   rank, size;
     int64_t               sequences;    /* of a block */
+    bool whole;                     /* run and streams are those of the clean prompts, all edges */
     struct range          blocks;       /* of this rank */
     struct graph_forward *forwards;     /* [range_length(blocks)] */
     float                *scratch;      /* [threads, graph_forward_scratch()] */

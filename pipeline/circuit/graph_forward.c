@@ -251,8 +251,8 @@ static void start(struct forward *forward, const int32_t *ids, int64_t sequences
         die("bug: %s", refuse_reason());
 }
 
-void graph_forward_reference(struct graph_forward *f, const int32_t *ids, int64_t sequences,
-                             bool zero, float *scratch)
+static void make_reference(struct graph_forward *f, const int32_t *ids, int64_t sequences,
+                           bool zero, float *scratch)
 {
     struct forward *forward = &f->forward;
 
@@ -268,7 +268,23 @@ void graph_forward_reference(struct graph_forward *f, const int32_t *ids, int64_
     for (int32_t layer = 0; layer < f->graph->layers; layer++)
         refer_layer(f, layer, zero, scratch);
     norm_copy_rows(stream_of(f, f->graph->layers, false), forward->residual, block);
-    memset(f->difference, 0, (size_t)all * sizeof(float));
+}
+
+void graph_forward_reference(struct graph_forward *f, const int32_t *ids, int64_t sequences,
+                             bool zero, float *scratch)
+{
+    make_reference(f, ids, sequences, zero, scratch);
+    memset(f->difference, 0, (size_t)(f->graph->senders * block_floats(f)) * sizeof(float));
+}
+
+void graph_forward_refer(struct graph_forward *f, const int32_t *ids, bool zero, float *scratch)
+{
+    float *made = f->reference;
+
+    f->reference = f->difference;
+    f->difference = made;
+    make_reference(f, ids, f->forward.sequences, zero, scratch);
+    row_subtract(f->difference, f->reference, f->graph->senders * block_floats(f));
 }
 
 /* --- the run ----------------------------------------------------------------------------- */
@@ -284,17 +300,6 @@ static void differ(struct graph_forward *f, int32_t sender, struct tile t, const
     #pragma omp simd
     for (int64_t i = 0; i < t.rows * width; i++)
         f->difference[at + i] = made[i] - f->reference[at + i];
-}
-
-void graph_forward_start(struct graph_forward *f, const int32_t *ids)
-{
-    const int64_t width = f->forward.weights->config.width;
-
-    start(&f->forward, ids, f->forward.sequences);
-    send_embeddings(f, f->difference, ids);
-    for (int32_t u = 0; u < f->graph->embeddings; u++)
-        row_subtract(f->difference + u * block_floats(f), f->reference + u * block_floats(f),
-                     f->forward.rows * width);
 }
 
 /* The inputs of `count` receivers, which read the same stream of the reference.

@@ -57,9 +57,8 @@ void graph_forward_free(struct graph_forward *f);
 void graph_forward_reference(struct graph_forward *f, const int32_t *ids, int64_t sequences,
                              bool zero, float *scratch);
 
-/* Begin the run on these ids, of as many sequences as the reference, and such as forward_check()
- * accepts. */
-void graph_forward_start(struct graph_forward *f, const int32_t *ids);
+/* Make another reference, of as many sequences; the one before becomes the run, with all edges. */
+void graph_forward_refer(struct graph_forward *f, const int32_t *ids, bool zero, float *scratch);
 
 /* Run from the layer of `receiver` on; what lies below must be as the same edges left it.
  *   scratch [graph_forward_scratch()] */

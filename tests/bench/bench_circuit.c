@@ -4,8 +4,9 @@
 #include "base/blas_core.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "circuit/experiment.h"
+#include "circuit/eap.h"
 #include "kernels/gemm.h"
+#include "lm/backward.h"
 
 #include <math.h>
 #include <omp.h>
@@ -210,6 +211,74 @@ static double products_seconds(const struct arrays *a, const struct graph *g, in
     return median(seconds);
 }
 
+/* --- scores of all edges ------------------------------------------------------------------ */
+
+/* Forward and back through the model once, all prompts together. */
+static double pass_seconds(const struct experiment_setup *s)
+{
+    struct forward forward;
+    struct backward backward;
+    struct head head;
+    float *gradient = allocate_big((int64_t)ROWS * WIDTH, sizeof *gradient);
+    float *by_logits = allocate_big((int64_t)PROMPTS * VOCABULARY, sizeof *by_logits);
+    int64_t rows[PROMPTS];
+
+    forward_make(&forward, s->weights, PROMPTS, CONTEXT);
+    backward_make(&backward, &forward);
+    head_make(&head, s->weights);
+    fill(by_logits, (int64_t)PROMPTS * VOCABULARY, 1, 9);
+    for (int64_t p = 0; p < PROMPTS; p++)
+        rows[p] = p * CONTEXT + CONTEXT - 1;
+    const double since = omp_get_wtime();
+
+    if (forward_start(&forward, s->clean, PROMPTS) != OK)
+        exit(1);
+    backward_walk(&backward, forward_end(&forward));
+    head_back(&head, gradient, by_logits, forward.values, ROWS, rows, PROMPTS);
+    backward_start(&backward, gradient);
+    backward_to(&backward, backward_end());
+    const double seconds = omp_get_wtime() - since;
+
+    head_free(&head);
+    backward_free(&backward);
+    forward_free(&forward);
+    free(by_logits);
+    free(gradient);
+    return seconds;
+}
+
+/* From prompts to scores: both runs, and all edges. */
+static double eap_seconds(const struct experiment_setup *s)
+{
+    const double since = omp_get_wtime();
+    struct experiment e;
+    struct eap eap;
+
+    if (experiment_make(&e, s, MPI_COMM_SELF) != OK || eap_run(&eap, &e, 0) != OK)
+        exit(1);
+    const double seconds = omp_get_wtime() - since;
+
+    eap_free(&eap);
+    experiment_free(&e);
+    return seconds;
+}
+
+/* How many times as long as a pass the scores take. */
+static double eap_ratio(struct experiment_setup setup)
+{
+    double scores[REPEATS], passes[REPEATS];
+
+    setup.metric = METRIC_LOGIT_DIFFERENCE;
+    for (int i = 0; i < REPEATS; i++) {
+        passes[i] = pass_seconds(&setup);
+        scores[i] = eap_seconds(&setup);
+    }
+    const double score = median(scores), pass = median(passes);
+
+    printf("scores of all edges: %.1f s; a pass forward and back: %.1f s\n", score, pass);
+    return score / pass;
+}
+
 int main(int argc, char **argv)
 {
     static int32_t clean[ROWS], corrupted[ROWS], ids[2 * PROMPTS];
@@ -260,8 +329,9 @@ int main(int argc, char **argv)
             alone += least;
         }
     printf("memory: %.0f MB, planned %.0f MB\n", peak / 1e6, planned / 1e6);
-    printf("result acdc_ratio=%.2f edges_per_s=%.2f peak_ratio=%.2f\n", tests / alone, 8 / tests,
-           peak / planned);
+    experiment_free(&e);
+    printf("result acdc_ratio=%.2f eap_ratio=%.2f edges_per_s=%.2f peak_ratio=%.2f\n",
+           tests / alone, eap_ratio(setup), 8 / tests, peak / planned);
     MPI_Finalize();
     return 0;
 }

@@ -58,9 +58,9 @@ static void set_up(struct fixture *f, const char *model)
     f->scratch = allocate(graph_forward_scratch(&f->graph, &config), sizeof(float));
     graph_forward_make(&f->run, &f->graph, &f->weights, SEQUENCES, CONTEXT);
     graph_forward_make(&f->own, &f->graph, &f->weights, SEQUENCES, CONTEXT);
-    graph_forward_reference(&f->run, f->corrupted, SEQUENCES, false, f->scratch);
+    graph_forward_reference(&f->run, f->clean, SEQUENCES, false, f->scratch);
+    graph_forward_refer(&f->run, f->corrupted, false, f->scratch);
     graph_forward_reference(&f->own, f->clean, SEQUENCES, false, f->scratch);
-    graph_forward_start(&f->run, f->clean);
     graph_edges_make(&f->all, &f->graph, true);
     graph_edges_make(&f->none, &f->graph, false);
     forward_make(&f->forward, &f->weights, SEQUENCES, CONTEXT);
