@@ -15,7 +15,7 @@
 # make compare-shuffles   whether the order of the rows matters (20 minutes)
 # make compare-precision   bf16 and float32 training, beside a plain float64 one (6 minutes)
 # make bench-planted   how much of a planted dictionary three architectures recover (a minute)
-# make bench-circuit   what a test of an edge costs beside the products it needs (a minute)
+# make bench-circuit   what a test of an edge costs beside the products it needs (minutes)
 # make compare-plan    what plan says of the demo, beside what it takes
 # make bench-harvest   how near a harvest comes to the matrix units (5 minutes); SHAPE=llama, qwen
 # make bench-harvest-full   a checkpoint of 26 layers: time to load, peak memory (5 minutes)

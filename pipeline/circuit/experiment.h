@@ -1,8 +1,8 @@
 /* experiment.h -- prompts on a model's graph, and what removing edges does to a metric of them.
  *
- * Prompts are cut into equal blocks of up to EXPERIMENT_ROWS tokens, whatever the number of ranks.  A
- * block is one thread's work, and a rank has some blocks that follow each other.  A metric's
- * value is the mean over the prompts, added in their order, of the mean over a prompt's
+ * Prompts are cut into equal blocks of up to EXPERIMENT_ROWS tokens, whatever the number of
+ * ranks.  A block is one thread's work, and a rank has some blocks that follow each other.  A
+ * metric's value is the mean over the prompts, added in their order, of the mean over a prompt's
  * questions.  So it has the same bits on any number of ranks and threads.
  */
 #ifndef EXPERIMENT_H
