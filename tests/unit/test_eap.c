@@ -20,6 +20,13 @@ static const char GOLDEN[] = "tests/golden/circuits/eap.h5";
 
 enum { PROMPTS = 16, CONTEXT = 15, EDGES = 1519 };
 
+/* The sanitizers look at memory, and need not see every edge removed. */
+#ifdef __SANITIZE_ADDRESS__
+enum { REMOVED = EDGES / 20 };
+#else
+enum { REMOVED = EDGES };
+#endif
+
 struct fixture {
     hid_t             file;
     struct weights    weights;
@@ -126,12 +133,13 @@ static void effects_are_those_of_another_implementation(void **state)
         scores[i] = eap.score[f.receivers[i] * f.graph.senders + f.senders[i]];
     }
     graph_edges_make(&all, &f.graph, true);
-    eap_effects(effects, &f.e, edges, EDGES, experiment_value(&f.e, &all, 0));
-    for (int i = 0; i < EDGES; i++)
+    eap_effects(effects, &f.e, edges, REMOVED, experiment_value(&f.e, &all, 0));
+    for (int i = 0; i < REMOVED; i++)
         assert_true(fabs(-effects[i] - exact[i]) < 2e-5);
-    const struct eap_fit fit = eap_fit(effects, scores, EDGES);
+    const struct eap_fit fit = eap_fit(effects, scores, REMOVED);
     printf("    slope %.3f, R2 %.3f\n", fit.slope, fit.r2);
-    assert_true(fabs(fit.slope - 0.92825) < 1e-3 && fabs(fit.r2 - 0.41477) < 1e-3);
+    assert_true(REMOVED < EDGES
+                || (fabs(fit.slope - 0.92825) < 1e-3 && fabs(fit.r2 - 0.41477) < 1e-3));
     graph_edges_free(&all);
     eap_free(&eap);
     tear_down(&f);
