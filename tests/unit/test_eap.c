@@ -138,7 +138,7 @@ static void effects_are_those_of_another_implementation(void **state)
         assert_true(fabs(-effects[i] - exact[i]) < 2e-5);
     const struct eap_fit fit = eap_fit(effects, scores, REMOVED);
     printf("    slope %.3f, R2 %.3f\n", fit.slope, fit.r2);
-    assert_true(REMOVED < EDGES
+    assert_true((int)REMOVED < (int)EDGES
                 || (fabs(fit.slope - 0.92825) < 1e-3 && fabs(fit.r2 - 0.41477) < 1e-3));
     graph_edges_free(&all);
     eap_free(&eap);
