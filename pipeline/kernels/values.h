@@ -1,4 +1,4 @@
-/* values.h -- check, square-sum and scale the numbers of a row. */
+/* values.h -- check, sum, count and scale the numbers of a row. */
 #ifndef VALUES_H
 #define VALUES_H
 
@@ -12,6 +12,12 @@ bool values_finite(const float *in, int64_t n);
 
 /* The sum of in[i]^2 in double, added in an order that depends only on n. */
 double values_sum_squares(const float *in, int64_t n);
+
+/* The sum of x[i] y[i], likewise. */
+double values_dot(const float *x, const float *y, int64_t n);
+
+/* How many of n values are below a bound? */
+int32_t values_count_below(const float *in, float bound, int32_t n);
 
 /* Multiply n values by a factor. */
 void values_scale(float *x, float factor, int64_t n);
