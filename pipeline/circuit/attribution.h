@@ -15,7 +15,7 @@
  * the mean. */
 struct attribution_norm {
     const struct lm_config *config;
-    struct norm_weights     weights;    /* of which the bias is left out */
+    struct norm_weights     weights;    /* without the bias */
     double                  inverse;    /* 1 / sqrt(variance + epsilon) of the row */
 };
 

@@ -21,15 +21,6 @@ static enum status add(struct making *making, struct prompts_pair *pair)
     return prompts_add(making->prompts, making->wording, pair, making->place);
 }
 
-static void free_pair(struct prompts_pair *pair)
-{
-    free(pair->clean.ids);
-    free(pair->corrupted.ids);
-    free(pair->answers.ids);
-    free(pair->wrong.ids);
-    free(pair->positions.ids);
-}
-
 /* A pair without classes of positions. */
 static struct prompts_pair empty_pair(int template)
 {
@@ -171,7 +162,7 @@ static enum status make_indirect(struct making *making, const struct words_list 
     pair.wrong = one_of(pair.clean.ids[pair.classes[PROMPTS_S2]]);
     TRY(add(making, &pair));
 done:
-    free_pair(&pair);
+    prompts_pair_free(&pair);
     free(corrupted);
     free(clean);
     free(others);
@@ -294,7 +285,7 @@ static enum status make_year(struct making *making, int template, const struct c
     pair.wrong = ends_of(century, year, false);
     TRY(add(making, &pair));
 done:
-    free_pair(&pair);
+    prompts_pair_free(&pair);
     free(corrupted);
     free(clean);
     free(others);
@@ -373,7 +364,7 @@ static enum status make_repetition(struct making *making, struct words_draws *dr
     pair.answers = one_of(tokens[length - 1]);
     pair.wrong = one_of(tokens[words_draw(draws, (int)length - 1)]);
     st = add(making, &pair);
-    free_pair(&pair);
+    prompts_pair_free(&pair);
     free(tokens);
     return st;
 }
@@ -463,7 +454,7 @@ static enum status make_continuation(struct making *making, const struct words_l
     }
     TRY(add(making, &pair));
 done:
-    free_pair(&pair);
+    prompts_pair_free(&pair);
     free(corrupted);
     free(clean);
     return st;

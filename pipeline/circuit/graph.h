@@ -56,7 +56,7 @@ struct graph_node {
 struct graph_node graph_sender_at(const struct graph *graph, int32_t sender);
 struct graph_node graph_receiver_at(const struct graph *graph, int32_t receiver);
 
-/* Senders that a receiver can read: the first so many. */
+/* The number of senders that a receiver can read: senders 0 to that number - 1. */
 int32_t graph_upstream(const struct graph *graph, int32_t receiver);
 
 /* Addition edges of the whole graph, and direct ones. */

@@ -265,7 +265,7 @@ static void normalise_parts(struct ioi_worker *worker, float *parts, const float
         attribution_normalise(&norm, parts + (int64_t)h * c->width);
 }
 
-/* The shares of a layer's heads, of which the cursor has the outputs, and of their bias. */
+/* The shares of a layer's heads, whose outputs are at the cursor, and of the bias after them. */
 static void share_heads(struct ioi_worker *worker, struct ioi_results *results,
                         struct range range, int layer)
 {

@@ -297,7 +297,7 @@ done:
     return st;
 }
 
-static void free_pair(struct prompts_pair *pair)
+void prompts_pair_free(struct prompts_pair *pair)
 {
     free(pair->clean.ids);
     free(pair->corrupted.ids);
@@ -323,7 +323,7 @@ static enum status read_pair(struct prompts *prompts, const struct wording *word
     TRY(read_classes(pair.classes, line, place));
     TRY(prompts_add(prompts, wording, &pair, place));
 done:
-    free_pair(&pair);
+    prompts_pair_free(&pair);
     return st;
 }
 

@@ -62,6 +62,9 @@ struct prompts_pair {
     int32_t classes[PROMPTS_CLASSES];
 };
 
+/* Free the lists of a pair; accepts an empty one. */
+void prompts_pair_free(struct prompts_pair *pair);
+
 /* Start with none, in rows of `tokens` ids; prompts_free() accepts an empty struct. */
 void prompts_make(struct prompts *prompts, int64_t tokens);
 void prompts_free(struct prompts *prompts);

@@ -411,8 +411,8 @@ static void find_complete(struct shuffle_state *s)
 
 /* --- the end ----------------------------------------------------------------------------- */
 
-/* Remove the plan, and what killed ranks left: MPI-IO keeps files of its own beside a shard that is
- * being written.  For rank 0. */
+/* Remove the plan, and files that killed ranks left: while ranks open a shard together, Open MPI
+ * puts files of its own next to it.  For rank 0. */
 static enum status remove_all_but_shards(const char *folder)
 {
     char path[PATH_LENGTH], shard[PATH_LENGTH];
