@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#include "tests/golden.h"
+
 /* A model and tokens for it. */
 struct scene {
     const char *model, *tokens;
@@ -67,14 +69,6 @@ struct fixture {
     float          *last;           /* [stream] gradient by the last residual stream */
 };
 
-static void read_ints(const struct fixture *f, const char *name, int32_t *values)
-{
-    const hid_t set = H5Dopen2(f->file, name, H5P_DEFAULT);
-
-    assert_true(H5Dread(set, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
-    H5Dclose(set);
-}
-
 /* Take away what models written by hand may not have. */
 static void take_away(struct weights *weights, const struct scene *scene)
 {
@@ -104,7 +98,7 @@ static void set_up(struct fixture *f, const struct scene *scene)
     head_make(&f->head, &f->weights);
     assert_int_equal(h5_open(&f->file, scene->tokens), OK);
     f->ids = allocate(f->rows, sizeof *f->ids);
-    read_ints(f, "tokens", f->ids);
+    golden_read(f->file, "tokens", H5T_NATIVE_INT32, f->rows, f->ids);
     f->stream = f->rows * config.width;
     f->last = allocate(f->stream, sizeof *f->last);
 }
@@ -179,35 +173,13 @@ static void start_back(struct fixture *f, double weight)
 
 /* --- golden gradients ---------------------------------------------------------------- */
 
-/* Norm of the difference over norm, against the data set `name` of `count` values. */
-static void check_near(const struct fixture *f, const char *name, const float *values,
-                       int64_t count)
-{
-    float *expected = allocate(count, sizeof *expected);
-    double difference = 0, norm = 0;
-    const hid_t set = H5Dopen2(f->file, name, H5P_DEFAULT), space = H5Dget_space(set);
-
-    assert_int_equal(H5Sget_simple_extent_npoints(space), count);
-    assert_true(H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, expected) >= 0);
-    for (int64_t i = 0; i < count; i++) {
-        const double e = (double)expected[i], d = (double)values[i] - e;
-        difference += d * d;
-        norm += e * e;
-    }
-    printf("    %-16s relative error %.2g\n", name, sqrt(difference / norm));
-    assert_true(sqrt(difference / norm) < TOLERANCE);
-    H5Sclose(space);
-    H5Dclose(set);
-    free(expected);
-}
-
 static void check_of_layer(const struct fixture *f, const char *format, int layer,
                            const float *values, int64_t count)
 {
     char name[32];
 
     snprintf(name, sizeof name, format, layer);
-    check_near(f, name, values, count);
+    golden_check(f->file, name, values, count, TOLERANCE);
 }
 
 /* Check the gradient of the site where the cursor stands, and what else is open there. */
@@ -234,7 +206,7 @@ static void check_site(const struct fixture *f,
 static void check_golden(struct fixture *f,
                          void (*check_attention)(const struct fixture *f, int layer))
 {
-    check_near(f, "receiver/final", f->last, f->stream);
+    golden_check(f->file, "receiver/final", f->last, f->stream, TOLERANCE);
     check_site(f, check_attention);
     while (f->backward.tap.layer >= 0) {
         backward_next(&f->backward);
@@ -273,9 +245,9 @@ static void agrees_with_the_reference_on_gpt2(void **state)
     set_up(&f, &GPT2);
     const int32_t words = f.weights.config.vocabulary;
     float *by_logits = allocate(PROMPTS * words, sizeof *by_logits);
-    read_ints(&f, "length", length);
-    read_ints(&f, "io", io);
-    read_ints(&f, "s", s);
+    golden_read(f.file, "length", H5T_NATIVE_INT32, PROMPTS, length);
+    golden_read(f.file, "io", H5T_NATIVE_INT32, PROMPTS, io);
+    golden_read(f.file, "s", H5T_NATIVE_INT32, PROMPTS, s);
     for (int i = 0; i < PROMPTS; i++) {
         ends[i] = i * GPT2.context + length[i] - 1;
         by_logits[i * words + io[i]] = 1;

@@ -15,7 +15,8 @@
 
 #include <cmocka.h>
 
-static const char MODEL[] = "jobs/circuits/tiny-gpt2";
+#include "tests/unit/pairs.h"
+
 static const char GOLDEN[] = "tests/golden/circuits/eap.h5";
 
 enum { PROMPTS = 16, CONTEXT = 15, EDGES = 1519 };
@@ -28,54 +29,24 @@ enum { REMOVED = EDGES };
 #endif
 
 struct fixture {
-    hid_t             file;
-    struct weights    weights;
-    struct graph      graph;
-    int32_t           clean[PROMPTS * CONTEXT], corrupted[PROMPTS * CONTEXT];
-    int32_t           io[PROMPTS], s[PROMPTS], places[PROMPTS][5];
+    struct pairs      pairs;
     int32_t           senders[EDGES], receivers[EDGES];
-    struct question   questions[PROMPTS];
     struct experiment e;
 };
 
-static void read_set(hid_t file, const char *name, hid_t type, void *to)
-{
-    const hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
-
-    assert_true(H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, to) >= 0);
-    H5Dclose(set);
-}
-
 static void set_up(struct fixture *f, enum circuit_metric metric)
 {
-    struct lm_config config;
-
-    assert_int_equal(h5_open(&f->file, GOLDEN), OK);
-    read_set(f->file, "tokens", H5T_NATIVE_INT32, f->clean);
-    read_set(f->file, "tokens_abc", H5T_NATIVE_INT32, f->corrupted);
-    read_set(f->file, "io", H5T_NATIVE_INT32, f->io);
-    read_set(f->file, "s", H5T_NATIVE_INT32, f->s);
-    read_set(f->file, "pos", H5T_NATIVE_INT32, f->places);
-    read_set(f->file, "edge_sender", H5T_NATIVE_INT32, f->senders);
-    read_set(f->file, "edge_receiver", H5T_NATIVE_INT32, f->receivers);
-    assert_int_equal(config_read(&config, MODEL), OK);
-    assert_int_equal(weights_read(&f->weights, &config, PRECISION_F32, MODEL, MPI_COMM_SELF), OK);
-    assert_int_equal(graph_make(&f->graph, &f->weights.config, false), OK);
-    for (int32_t p = 0; p < PROMPTS; p++)
-        f->questions[p] = (struct question){ p, f->places[p][4], 1, 1, &f->io[p], &f->s[p] };
-    const struct experiment_setup setup = {
-        .weights = &f->weights, .graph = &f->graph, .clean = f->clean, .corrupted = f->corrupted,
-        .prompts = PROMPTS, .context = CONTEXT, .questions = f->questions, .count = PROMPTS,
-        .metric = metric,
-    };
-    assert_int_equal(experiment_make(&f->e, &setup, MPI_COMM_SELF), OK);
+    pairs_open(&f->pairs, GOLDEN, PROMPTS, CONTEXT);
+    golden_read(f->pairs.file, "edge_sender", H5T_NATIVE_INT32, EDGES, f->senders);
+    golden_read(f->pairs.file, "edge_receiver", H5T_NATIVE_INT32, EDGES, f->receivers);
+    f->pairs.setup.metric = metric;
+    assert_int_equal(experiment_make(&f->e, &f->pairs.setup, MPI_COMM_SELF), OK);
 }
 
 static void tear_down(struct fixture *f)
 {
     experiment_free(&f->e);
-    weights_free(&f->weights);
-    assert_int_equal(h5_close(&f->file, GOLDEN, OK), OK);
+    pairs_close(&f->pairs);
 }
 
 /* The golden files' scores are of F, which is to be maximised: minus the metric. */
@@ -84,9 +55,9 @@ static void check_scores(struct fixture *f, const char *name, const double *scor
     static double expected[EDGES];
     double largest = 0, worst = 0;
 
-    read_set(f->file, name, H5T_NATIVE_DOUBLE, expected);
+    golden_read(f->pairs.file, name, H5T_NATIVE_DOUBLE, EDGES, expected);
     for (int i = 0; i < EDGES; i++) {
-        const double got = sign * scores[f->receivers[i] * f->graph.senders + f->senders[i]];
+        const double got = sign * scores[f->receivers[i] * f->pairs.graph.senders + f->senders[i]];
         largest = fmax(largest, fabs(expected[i]));
         worst = fmax(worst, fabs(got - expected[i]));
     }
@@ -125,14 +96,14 @@ static void effects_are_those_of_another_implementation(void **state)
 
     (void)state;
     set_up(&f, METRIC_LOGIT_DIFFERENCE);
-    read_set(f.file, "exact", H5T_NATIVE_DOUBLE, exact);
+    golden_read(f.pairs.file, "exact", H5T_NATIVE_DOUBLE, EDGES, exact);
     assert_int_equal(eap_run(&eap, &f.e, 0), OK);
     for (int i = 0; i < EDGES; i++) {
         edges[i][0] = f.senders[i];
         edges[i][1] = f.receivers[i];
-        scores[i] = eap.score[f.receivers[i] * f.graph.senders + f.senders[i]];
+        scores[i] = eap.score[f.receivers[i] * f.pairs.graph.senders + f.senders[i]];
     }
-    graph_edges_make(&all, &f.graph, true);
+    graph_edges_make(&all, &f.pairs.graph, true);
     eap_effects(effects, &f.e, edges, REMOVED, experiment_value(&f.e, &all, 0));
     for (int i = 0; i < REMOVED; i++)
         assert_true(fabs(-effects[i] - exact[i]) < 2e-5);
@@ -158,7 +129,8 @@ static void a_metric_that_is_flat_is_refused(void **state)
     assert_int_equal(eap_run(&eap, &f.e, 3), OK);
     double largest = 0;
     for (int i = 0; i < EDGES; i++)
-        largest = fmax(largest, fabs(eap.score[f.receivers[i] * f.graph.senders + f.senders[i]]));
+        largest = fmax(largest,
+                       fabs(eap.score[f.receivers[i] * f.pairs.graph.senders + f.senders[i]]));
     assert_true(largest > 1e-3);
     eap_free(&eap);
     tear_down(&f);
@@ -183,12 +155,12 @@ static void scores_gemma_2_as_another_implementation_does(void **state)
 
     (void)state;
     assert_int_equal(h5_open(&file, golden), OK);
-    read_set(file, "tokens", H5T_NATIVE_INT32, clean);
-    read_set(file, "tokens_corrupted", H5T_NATIVE_INT32, corrupted);
-    read_set(file, "edge_sender", H5T_NATIVE_INT32, senders);
-    read_set(file, "edge_receiver", H5T_NATIVE_INT32, receivers);
-    read_set(file, "eap", H5T_NATIVE_DOUBLE, signed_sums);
-    read_set(file, "eap_abs", H5T_NATIVE_DOUBLE, absolute);
+    golden_read(file, "tokens", H5T_NATIVE_INT32, ROWS, clean);
+    golden_read(file, "tokens_corrupted", H5T_NATIVE_INT32, ROWS, corrupted);
+    golden_read(file, "edge_sender", H5T_NATIVE_INT32, GEMMA_EDGES, senders);
+    golden_read(file, "edge_receiver", H5T_NATIVE_INT32, GEMMA_EDGES, receivers);
+    golden_read(file, "eap", H5T_NATIVE_DOUBLE, GEMMA_EDGES, signed_sums);
+    golden_read(file, "eap_abs", H5T_NATIVE_DOUBLE, GEMMA_EDGES, absolute);
     assert_int_equal(config_read(&config, model), OK);
     assert_int_equal(weights_read(&weights, &config, PRECISION_F32, model, MPI_COMM_SELF), OK);
     assert_int_equal(graph_make(&g, &config, false), OK);

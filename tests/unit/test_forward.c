@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#include "tests/golden.h"
+
 /* A model and what the reference gives for its tokens (tests/golden/README.md). */
 struct golden {
     const char *model, *expected;
@@ -82,9 +84,7 @@ static void set_up_in(enum precision precision, struct fixture *f, const struct 
     forward_make(&f->forward, &f->weights, golden->sequences, golden->context);
     assert_int_equal(h5_open(&f->file, golden->expected), OK);
     f->ids = allocate(f->rows, sizeof *f->ids);
-    const hid_t ids = H5Dopen2(f->file, "tokens", H5P_DEFAULT);
-    assert_true(H5Dread(ids, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, f->ids) >= 0);
-    H5Dclose(ids);
+    golden_read(f->file, "tokens", H5T_NATIVE_INT32, f->rows, f->ids);
 }
 
 static void set_up(struct fixture *f, const struct golden *golden)
@@ -100,32 +100,10 @@ static void tear_down(struct fixture *f, const struct golden *golden)
     weights_free(&f->weights);
 }
 
-/* Norm of the difference over norm, against the data set `name` of `count` values. */
-static void check_near(const struct fixture *f, const char *name, const float *values,
-                       int64_t count, double tolerance)
-{
-    float *expected = allocate(count, sizeof *expected);
-    double difference = 0, norm = 0;
-    const hid_t set = H5Dopen2(f->file, name, H5P_DEFAULT), space = H5Dget_space(set);
-
-    assert_int_equal(H5Sget_simple_extent_npoints(space), count);
-    assert_true(H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, expected) >= 0);
-    for (int64_t i = 0; i < count; i++) {
-        const double e = (double)expected[i], d = (double)values[i] - e;
-        difference += d * d;
-        norm += e * e;
-    }
-    printf("    %-15s relative error %.2g\n", name, sqrt(difference / norm));
-    assert_true(sqrt(difference / norm) < tolerance);
-    H5Sclose(space);
-    H5Dclose(set);
-    free(expected);
-}
-
 static void check_equal(const struct fixture *f, const char *name, const float *values,
                         int64_t count)
 {
-    check_near(f, name, values, count, TOLERANCE);
+    golden_check(f->file, name, values, count, TOLERANCE);
 }
 
 /* Walk through the model and compare what lies open at each site. */
@@ -143,7 +121,7 @@ static void check_sites(struct fixture *f, int64_t sequences, double tolerance)
         snprintf(name, sizeof name, "%s.%d", NAMES[tap.site], tap.layer);
         if (tap.site == SITE_MLP_IN && H5Lexists(f->file, name, H5P_DEFAULT) == 0)
             continue;       /* some references do not have it */
-        check_near(f, name, f->forward.values, f->rows * f->forward.width, tolerance);
+        golden_check(f->file, name, f->forward.values, f->rows * f->forward.width, tolerance);
     }
 }
 
