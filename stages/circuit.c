@@ -3,16 +3,16 @@
  *   mpirun -n RANKS bin/saemill-circuit SUITE
  *
  *   reads   the model; files of prompts, or of the words that prompts are made of
- *   writes  RUN/circuit/NAME.h5, NAME.json   a pair for each task: pipeline/circuit/RESULTS.md
+ *   writes  RUN/circuit/NAME.h5, NAME.json   a pair for each task: pipeline/methods/RESULTS.md
  *
- * Rank 0 makes the prompts, all have the same.  A method (circuit/methods.h) divides blocks of
+ * Rank 0 makes the prompts, all have the same.  A method (methods/methods.h) divides blocks of
  * prompts among the ranks; its results have the same bits on any number of them.
  */
 #include "base/agree.h"
 #include "base/memory.h"
 #include "base/run.h"
-#include "circuit/circuit_stage.h"
-#include "circuit/generators.h"
+#include "methods/circuit_stage.h"
+#include "prompts/generators.h"
 #include "corpus/identities.h"
 #include "shard/maker.h"
 #include "suite/paths.h"

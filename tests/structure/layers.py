@@ -12,7 +12,7 @@ from source import C_FILES, fault, files, finish, includes, read, ROOT
 # From the ground up.  (Shards name their site, so shard stands above suite; corpus writes shards of
 # tokens, so it stands above shard.)
 ROOMS = ('base kernels suite shard corpus lm harvest shuffle sae step train '
-         'circuit intervene invert evaluate release driver').split()
+         'prompts heads circuit methods intervene invert evaluate release driver').split()
 
 READERS = ('pipeline/sae', 'pipeline/evaluate', 'pipeline/release',
            'stages/evaluate.c', 'stages/release.c', 'stages/verify.c')

@@ -1,7 +1,7 @@
 /* Copy suppression: ranks and CSPA against golden data, against a hand-made head and by hand. */
 #include "base/random.h"
-#include "circuit/copy_ranks.h"
-#include "circuit/copy_suppression.h"
+#include "heads/copy_ranks.h"
+#include "heads/copy_suppression.h"
 #include "tests/handmade.h"
 
 #include <jansson.h>

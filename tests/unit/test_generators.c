@@ -1,5 +1,5 @@
 /* Prompts made by rule, against what each rule says. */
-#include "circuit/generators.h"
+#include "prompts/generators.h"
 #include "scratch.h"
 
 static struct wording words;

@@ -1,8 +1,8 @@
 /* What the parts of a small trained model do for an indirect object, against values that were
  * computed in float64 by other code: tests/golden/circuits/ioi.h5 (tests/golden/README.md). */
 #include "base/allocate.h"
-#include "circuit/heads.h"
-#include "circuit/ioi.h"
+#include "heads/heads.h"
+#include "methods/ioi.h"
 #include "scratch.h"
 #include "shard/h5.h"
 

@@ -1,5 +1,5 @@
 /* Prompts: files of pairs, words as single tokens, refusals in words. */
-#include "circuit/prompts.h"
+#include "prompts/prompts.h"
 #include "scratch.h"
 
 static struct wording open_words(void)

@@ -1,6 +1,6 @@
 /* Self-repair: direct effects against golden data, shares of planted backup heads by hand. */
 #include "base/allocate.h"
-#include "circuit/self_repair.h"
+#include "heads/self_repair.h"
 #include "tests/handmade.h"
 
 #include <math.h>

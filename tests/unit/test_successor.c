@@ -1,7 +1,7 @@
 /* Successor heads: scores against golden data, and what was planted: digits, classes, indices. */
 #include "base/random.h"
-#include "circuit/effective.h"
-#include "circuit/successor.h"
+#include "heads/effective.h"
+#include "heads/successor.h"
 #include "tests/handmade.h"
 #include "tests/unit/scratch.h"
 

@@ -1,0 +1,108 @@
+#include "methods/circuit_stage.h"
+#include "base/minmax.h"
+#include "base/split.h"
+#include "suite/paths.h"
+
+/* Templates that a file of words has at most, as far as is known before it is read. */
+enum { TEMPLATES = 16 };
+
+/* Texts and JSON of a task's second file. */
+static const double SUMMARY_BYTES = 50000;
+
+enum status circuit_stage_check(const struct suite *suite)
+{
+    const bool files = suite->circuit.prompts_count > 0;
+    const bool made = suite->circuit.generator != GENERATOR_NONE;
+    char place[SUITE_PLACE];
+    enum status st = OK;
+
+    REQUIRE(files != made, E_USAGE, "%s: %s", suite_place(place, suite, "circuit", 0, "prompts"),
+            files ? "'prompts' and 'generator' exclude each other; keep one of them"
+                  : "where do prompts come from?  Give files as 'prompts', or a 'generator'");
+    REQUIRE(suite->model.precision == PRECISION_F32, E_USAGE, "%s: circuits are computed in "
+            "float32, whose differences are small enough; take 'precision' out",
+            suite_place(place, suite, "model", 0, "precision"));
+done:
+    return st;
+}
+
+/* As far as the suite says. */
+static struct circuit_shape shape_of(const struct suite *suite, int ranks, int threads)
+{
+    return (struct circuit_shape){
+        .prompts = suite->circuit.count, .tokens = suite->circuit.context,
+        .templates = min_int64(TEMPLATES, suite->circuit.count), .ranks = ranks,
+        .threads = threads,
+    };
+}
+
+struct stage_memory circuit_stage_memory(const struct suite *suite, const struct lm_config *config,
+                                         struct circuit_shape shape)
+{
+    const struct circuit_method *method = methods_of(suite);
+    const int64_t work = method->bytes(suite, config, shape);
+
+    return (struct stage_memory){
+        .rank = max_int64(work, weights_reading_bytes(config, shape.threads)),
+        .node = weights_bytes(config, PRECISION_F32),
+    };
+}
+
+static struct stage_memory bytes(const struct stage_host *host)
+{
+    return circuit_stage_memory(host->suite, host->model,
+                                shape_of(host->suite, host->ranks, host->threads));
+}
+
+/* --- time, disk and tasks ------------------------------------------------------------ */
+
+static struct stage_cost cost(const struct stage_host *host, const struct stage_amounts *amounts)
+{
+    const struct suite *suite = host->suite;
+    const struct circuit_method *method = methods_of(suite);
+    const struct circuit_shape shape = shape_of(suite, host->ranks, host->threads);
+
+    (void)amounts;
+    const int64_t tasks = method->tasks(suite);
+    const double left = (double)tasks * (method->disk(host->model, shape) + SUMMARY_BYTES);
+    return (struct stage_cost){
+        .tasks = tasks, .work = method->work(suite, host->model, shape),
+        .longest = 1 / (double)tasks,
+        .pieces = split_blocks(suite->circuit.count, suite->circuit.block),
+        .read = (double)(tasks * host->weights), .written = left, .left = left,
+        .files = 2 * (double)tasks,
+    };
+}
+
+static enum status count_tasks(const struct suite *suite, const struct tasks *tasks, bool ready,
+                               int64_t *count)
+{
+    enum status st;
+
+    (void)tasks, (void)ready;
+    TRY(circuit_stage_check(suite));
+    *count = methods_of(suite)->tasks(suite);
+done:
+    return st;
+}
+
+static bool path_made(char path[PATH_LENGTH], const struct suite *suite, const struct tasks *tasks,
+                      int64_t task, int i)
+{
+    static const char *const ENDINGS[] = { ".h5", ".json" };
+    char name[METHODS_NAME];
+
+    (void)tasks;
+    if (i == 2)
+        return false;
+    methods_of(suite)->name(name, suite, task);
+    paths_circuit(path, suite, name, ENDINGS[i]);
+    return true;
+}
+
+const struct stage_traits CIRCUIT_STAGE = {
+    .about = "what the model's parts do on prompts",
+    .rate = 30e9, .rate_unit = 1e9, .rate_name = "GFLOP/s",
+    .less_memory = ", or a smaller circuit.block", .less_time = "",
+    .bytes = bytes, .cost = cost, .count = count_tasks, .path = path_made,
+};

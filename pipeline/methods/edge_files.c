@@ -1,0 +1,369 @@
+#include "methods/edge_files.h"
+#include "base/allocate.h"
+#include "base/checksum.h"
+#include "base/comm.h"
+#include "base/die.h"
+#include "shard/h5.h"
+#include "shard/maker.h"
+#include "suite/paths.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { VERSION = 1 };
+
+static const char FORMAT[] = "saemill edges";
+
+int64_t edge_files_edges(const struct lm_config *config)
+{
+    struct graph graph;
+
+    if (graph_make(&graph, config, false) != OK)
+        die("bug: %s", refuse_reason());
+    return graph_edges(&graph) + graph_direct_edges(&graph);
+}
+
+double edge_files_bytes(const struct lm_config *config, struct circuit_shape shape)
+{
+    (void)shape;
+    return (double)edge_files_edges(config) * (2 * sizeof(double) + 3 * sizeof(int32_t));
+}
+
+/* --- steps ------------------------------------------------------------------------------- */
+
+/* A column of the steps, as a file has it. */
+static int32_t *column(const struct acdc *acdc, int which)
+{
+    int32_t *values = allocate(acdc->count, sizeof *values);
+
+    for (int64_t i = 0; i < acdc->count; i++) {
+        const struct acdc_step *step = &acdc->steps[i];
+        values[i] = which == 0 ? step->sender : which == 1 ? step->receiver : step->removed;
+    }
+    return values;
+}
+
+static const char *const COLUMNS[] = { "step_sender", "step_receiver", "step_removed" };
+
+static enum status write_steps(hid_t file, const char *path, const struct acdc *acdc)
+{
+    double *values = allocate(acdc->count, sizeof *values);
+    enum status st = OK;
+
+    for (int64_t i = 0; i < acdc->count; i++)
+        values[i] = acdc->steps[i].value;
+    for (int c = 0; c < 3; c++) {
+        int32_t *numbers = column(acdc, c);
+        st = st != OK ? st : h5_write_array(file, path, COLUMNS[c], H5T_NATIVE_INT32, numbers,
+                                            acdc->count, 0);
+        free(numbers);
+    }
+    TRY(st);
+    TRY(h5_write_array(file, path, "step_value", H5T_NATIVE_DOUBLE, values, acdc->count, 0));
+    TRY(h5_write_int(file, path, "steps", acdc->count));
+    TRY(h5_write_double(file, path, "start", acdc->start));
+    TRY(h5_write_double(file, path, "value", acdc->value));
+done:
+    free(values);
+    return st;
+}
+
+static enum status read_steps(hid_t file, const char *path, struct acdc *acdc)
+{
+    int32_t *numbers = NULL;
+    double *values = NULL;
+    enum status st;
+
+    TRY(h5_read_int(file, path, "steps", &acdc->count));
+    acdc->steps = allocate(acdc->count, sizeof *acdc->steps);
+    numbers = allocate(3 * acdc->count, sizeof *numbers);
+    values = allocate(acdc->count, sizeof *values);
+    for (int c = 0; c < 3; c++)
+        TRY(h5_read_array(file, path, COLUMNS[c], H5T_NATIVE_INT32, numbers + c * acdc->count,
+                          acdc->count, 0));
+    TRY(h5_read_array(file, path, "step_value", H5T_NATIVE_DOUBLE, values, acdc->count, 0));
+    for (int64_t i = 0; i < acdc->count; i++)
+        acdc->steps[i] = (struct acdc_step){
+            .sender = numbers[i], .receiver = numbers[acdc->count + i], .value = values[i],
+            .removed = numbers[2 * acdc->count + i] != 0,
+        };
+done:
+    free(values);
+    free(numbers);
+    return st;
+}
+
+/* --- files ------------------------------------------------------------------------------- */
+
+/* Create PATH.part. */
+static enum status create(hid_t *file, char part[PATH_LENGTH], const char *path,
+                          const struct circuit *circuit)
+{
+    enum status st;
+
+    path_print(part, "%s.part", path);
+    TRY(file_make_folder_above(path));
+    TRY(h5_create(file, part, MPI_COMM_NULL));
+    TRY(h5_write_format(*file, part, FORMAT, VERSION));
+    TRY(identity_write(*file, part, &circuit->identity));
+    TRY(h5_write_text(*file, part, "suite", circuit->suite->text));
+    TRY(h5_write_int(*file, part, "layers", circuit->config->layers));
+    TRY(h5_write_int(*file, part, "heads", circuit->config->heads));
+    TRY(h5_write_int(*file, part, "kv_heads", circuit->config->kv_heads));
+done:
+    return st;
+}
+
+enum status edge_files_save(const struct circuit *circuit, const char *name,
+                            const struct acdc *acdc)
+{
+    char path[PATH_LENGTH], part[PATH_LENGTH];
+    hid_t file = -1;
+    enum status st;
+
+    paths_circuit(path, circuit->suite, name, ".steps.h5");
+    TRY(create(&file, part, path, circuit));
+    TRY(write_steps(file, part, acdc));
+done:
+    st = h5_close(&file, part, st);
+    return st == OK ? file_publish(path) : st;
+}
+
+static enum status read_saved(const struct circuit *circuit, const char *path, struct acdc *before)
+{
+    hid_t file = -1;
+    enum status st;
+
+    TRY(h5_open(&file, path));
+    TRY(h5_check_format(file, path, FORMAT, VERSION));
+    TRY(identity_check(file, path, &circuit->identity));
+    TRY(read_steps(file, path, before));
+done:
+    return h5_close(&file, path, st);
+}
+
+enum status edge_files_resume(const struct circuit *circuit, const char *name, struct acdc *before)
+{
+    char path[PATH_LENGTH];
+    enum status st = OK;
+
+    paths_circuit(path, circuit->suite, name, ".steps.h5");
+    if (!comm_file_exists(circuit->run->comm, path))
+        return OK;
+    TRY_ALL(circuit->run->comm, read_saved(circuit, path, before));
+    run_note(circuit->run, "%s: goes on after %lld tests", name, (long long)before->count);
+done:
+    return st;
+}
+
+/* --- summaries --------------------------------------------------------------------------- */
+
+static json_t *new_summary(const struct circuit *circuit)
+{
+    json_t *object = json_object();
+    char hash[32];
+
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)circuit->identity.hash);
+    json_object_set_new(object, "place", json_string(circuit->identity.place));
+    json_object_set_new(object, "identity", json_string(hash));
+    json_object_set_new(object, "kernels", json_string(maker_kernels()));
+    json_object_set_new(object, "metric",
+                        json_string(metric_name(circuit->suite->circuit.metric)));
+    json_object_set_new(object, "prompts", json_integer(circuit->prompts->count));
+    return object;
+}
+
+static enum status write_summary(const char *path, json_t *summary)
+{
+    char *object = json_dumps(summary, JSON_INDENT(1) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+
+    if (object == NULL)
+        die("no memory for the text of results");
+    char *text = checksum_json(object);
+    const enum status st = file_write(path, text, (int64_t)strlen(text));
+    free(text);
+    free(object);
+    json_decref(summary);
+    return st;
+}
+
+/* "a0.0->m0", or "direct a0.0.q". */
+static json_t *edge_json(const struct graph *g, int32_t sender, int32_t receiver)
+{
+    char name[3 * GRAPH_NAME], from[GRAPH_NAME], to[GRAPH_NAME];
+
+    graph_receiver_name(to, g, receiver);
+    if (sender == ACDC_DIRECT)
+        snprintf(name, sizeof name, "direct %s", to);
+    else
+        snprintf(name, sizeof name, "%s->%s", graph_sender_name(from, g, sender), to);
+    return json_string(name);
+}
+
+static json_t *edges_json(const struct graph_edges *edges)
+{
+    const struct graph *g = edges->graph;
+    json_t *list = json_array();
+
+    for (int32_t v = 0; v < g->receivers; v++)
+        for (int32_t u = 0; u < g->senders; u++)
+            if (edges->mask[v * g->senders + u] != 0)
+                json_array_append_new(list, edge_json(g, u, v));
+    for (int32_t v = 0; v < g->receivers; v++)
+        if (edges->direct[v])
+            json_array_append_new(list, edge_json(g, ACDC_DIRECT, v));
+    return list;
+}
+
+/* --- acdc -------------------------------------------------------------------------------- */
+
+static enum status write_acdc_table(const struct circuit *circuit, const char *path,
+                                    const struct acdc *acdc)
+{
+    char part[PATH_LENGTH];
+    hid_t file = -1;
+    enum status st;
+
+    TRY(create(&file, part, path, circuit));
+    TRY(write_steps(file, part, acdc));
+done:
+    st = h5_close(&file, part, st);
+    return st == OK ? file_publish(path) : st;
+}
+
+static enum status write_acdc_summary(const struct circuit *circuit, const char *path,
+                                      const struct acdc *acdc, const struct graph_edges *edges)
+{
+    json_t *summary = new_summary(circuit);
+
+    json_object_set_new(summary, "tests", json_integer(acdc->count));
+    json_object_set_new(summary, "value_of_all_edges", json_real(acdc->start));
+    json_object_set_new(summary, "value", json_real(acdc->value));
+    json_object_set_new(summary, "edges", edges_json(edges));
+    run_note(circuit->run,
+             "%lld of %lld edges remain after %lld tests; %s %.4g, of the whole model "
+             "%.4g",
+             (long long)graph_edges_count(edges), (long long)edge_files_edges(circuit->config),
+             (long long)acdc->count, metric_name(circuit->suite->circuit.metric), acdc->value,
+             acdc->start);
+    return write_summary(path, summary);
+}
+
+enum status edge_files_write_acdc(const struct circuit *circuit, const char *name,
+                                  const struct acdc *acdc, const struct graph_edges *edges)
+{
+    char path[PATH_LENGTH];
+    enum status st;
+
+    paths_circuit(path, circuit->suite, name, ".h5");
+    TRY(write_acdc_table(circuit, path, acdc));
+    paths_circuit(path, circuit->suite, name, ".json");
+    TRY(write_acdc_summary(circuit, path, acdc, edges));
+    paths_circuit(path, circuit->suite, name, ".steps.h5");
+    TRY(file_remove(path));
+done:
+    return st;
+}
+
+/* --- eap --------------------------------------------------------------------------------- */
+
+static enum status write_eap_table(const struct circuit *circuit, const char *path,
+                                   const struct graph *g, const struct eap *eap)
+{
+    char part[PATH_LENGTH];
+    hid_t file = -1;
+    enum status st;
+
+    TRY(create(&file, part, path, circuit));
+    TRY(h5_write_array(file, part, "score", H5T_NATIVE_DOUBLE, eap->score, g->receivers,
+                       g->senders));
+    TRY(h5_write_array(file, part, "absolute", H5T_NATIVE_DOUBLE, eap->absolute, g->receivers,
+                       g->senders));
+done:
+    st = h5_close(&file, part, st);
+    return st == OK ? file_publish(path) : st;
+}
+
+/* An edge of a score. */
+struct scored {
+    int32_t sender, receiver;
+    double  score;
+};
+
+static int by_size(const void *a, const void *b)
+{
+    const struct scored *p = a, *q = b;
+    const double x = fabs(p->score), y = fabs(q->score);
+
+    if (x != y)
+        return x < y ? 1 : -1;
+    return p->receiver != q->receiver ? p->receiver - q->receiver : p->sender - q->sender;
+}
+
+/* The edges with the largest scores. */
+static json_t *strongest_json(const struct graph *g, const struct eap *eap)
+{
+    enum { STRONGEST = 100 };
+    struct scored *all = allocate(graph_edges(g), sizeof *all);
+    json_t *list = json_array();
+    int64_t count = 0;
+
+    for (int32_t v = 0; v < g->receivers; v++)
+        for (int32_t u = 0; u < graph_upstream(g, v); u++)
+            all[count++] = (struct scored){ u, v, eap->score[v * g->senders + u] };
+    qsort(all, (size_t)count, sizeof *all, by_size);
+    for (int64_t i = 0; i < count && i < STRONGEST; i++) {
+        json_t *object = json_object();
+        json_object_set_new(object, "edge", edge_json(g, all[i].sender, all[i].receiver));
+        json_object_set_new(object, "score", json_real(all[i].score));
+        json_array_append_new(list, object);
+    }
+    free(all);
+    return list;
+}
+
+/* What removing a sample of edges really did, and how well scores predict it. */
+static json_t *sample_json(const struct graph *g, const struct eap *eap,
+                           const int32_t (*edges)[2], const double *effects, int64_t count)
+{
+    double *scores = allocate(count, sizeof *scores);
+    json_t *object = json_object(), *list = json_array();
+
+    for (int64_t i = 0; i < count; i++) {
+        json_t *edge = json_object();
+        scores[i] = eap->score[edges[i][1] * g->senders + edges[i][0]];
+        json_object_set_new(edge, "edge", edge_json(g, edges[i][0], edges[i][1]));
+        json_object_set_new(edge, "score", json_real(scores[i]));
+        json_object_set_new(edge, "effect", json_real(effects[i]));
+        json_array_append_new(list, edge);
+    }
+    const struct eap_fit fit = eap_fit(effects, scores, count);
+    json_object_set_new(object, "edges", list);
+    json_object_set_new(object, "slope", isfinite(fit.slope) ? json_real(fit.slope) : json_null());
+    json_object_set_new(object, "r2", isfinite(fit.r2) ? json_real(fit.r2) : json_null());
+    free(scores);
+    return object;
+}
+
+enum status edge_files_write_eap(const struct circuit *circuit, const char *name,
+                                 const struct graph *graph, const struct eap *eap,
+                                 const int32_t (*edges)[2], const double *effects, int64_t count)
+{
+    json_t *summary = new_summary(circuit);
+    char path[PATH_LENGTH];
+    enum status st;
+
+    json_object_set_new(summary, "strongest", strongest_json(graph, eap));
+    if (count > 0)
+        json_object_set_new(summary, "sample", sample_json(graph, eap, edges, effects, count));
+    paths_circuit(path, circuit->suite, name, ".h5");
+    st = write_eap_table(circuit, path, graph, eap);
+    paths_circuit(path, circuit->suite, name, ".json");
+    if (st == OK)
+        return write_summary(path, summary);
+    json_decref(summary);
+    return st;
+}

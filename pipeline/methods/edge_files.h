@@ -1,0 +1,31 @@
+/* edge_files.h -- the files of methods that judge edges: RESULTS.md defines them.  Everything here
+ * but edge_files_resume() is Local, for rank 0. */
+#ifndef EDGE_FILES_H
+#define EDGE_FILES_H
+
+#include "circuit/acdc.h"
+#include "circuit/eap.h"
+#include "methods/methods.h"
+
+/* All edges of a model, direct ones included; and bytes of a task's first file. */
+int64_t edge_files_edges(const struct lm_config *config);
+double  edge_files_bytes(const struct lm_config *config, struct circuit_shape shape);
+
+/* Save the steps of a search, RUN/circuit/NAME.steps.h5.  E_IO, E_SPACE. */
+enum status edge_files_save(const struct circuit *circuit, const char *name,
+                            const struct acdc *acdc);
+
+/* The steps that an earlier start of the task has saved, if it has; acdc_free() frees them.  The
+ * same on all ranks.  Collective.  E_USAGE if they are another task's; E_IO, E_FORMAT. */
+enum status edge_files_resume(const struct circuit *circuit, const char *name, struct acdc *before);
+
+/* Write RUN/circuit/NAME.h5 and .json, and remove the steps.  E_IO, E_SPACE. */
+enum status edge_files_write_acdc(const struct circuit *circuit, const char *name,
+                                  const struct acdc *acdc, const struct graph_edges *edges);
+
+/* The same for scores; `effects` of `count` edges, NULL: none. */
+enum status edge_files_write_eap(const struct circuit *circuit, const char *name,
+                                 const struct graph *graph, const struct eap *eap,
+                                 const int32_t (*edges)[2], const double *effects, int64_t count);
+
+#endif

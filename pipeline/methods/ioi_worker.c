@@ -1,0 +1,456 @@
+#include "base/allocate.h"
+#include "base/minmax.h"
+#include "base/split.h"
+#include "heads/attribution.h"
+#include "heads/heads.h"
+#include "methods/ioi.h"
+#include "kernels/attention_weights.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ANSWERS, WRONG, DIRECTIONS };
+
+/* --- memory -------------------------------------------------------------------------- */
+
+static int64_t heads_width(const struct lm_config *c)
+{
+    return (int64_t)c->heads * c->head_width;
+}
+
+static struct tap attn_of(int layer)
+{
+    return (struct tap){ SITE_ATTN, layer };
+}
+
+int64_t ioi_worker_bytes(const struct suite *suite, const struct lm_config *c,
+                         struct circuit_shape shape)
+{
+    const int64_t block = suite->circuit.block;
+    const int64_t floats = block * (c->vocabulary + c->width
+                                    + c->heads * (heads_width(c) + c->width)) + shape.tokens;
+    const int64_t doubles = (block * DIRECTIONS + 1) * c->width;
+
+    return floats * (int64_t)sizeof(float) + doubles * (int64_t)sizeof(double)
+         + forward_bytes(c, PRECISION_F32, block, shape.tokens, shape.threads)
+         + forward_state_bytes(c, attn_of(0), block, shape.tokens) + head_bytes(c)
+         + linear_scratch(PRECISION_F32, shape.threads);
+}
+
+/* The mean over tokens of the unembedding. */
+static void find_unembedding(double *mean, const struct weights *weights)
+{
+    const struct lm_config *c = &weights->config;
+
+    for (int32_t id = 0; id < c->vocabulary; id++)
+        for (int32_t i = 0; i < c->width; i++)
+            mean[i] += (double)weights->unembedding[(int64_t)id * c->width + i];
+    for (int32_t i = 0; i < c->width; i++)
+        mean[i] /= c->vocabulary;
+}
+
+void ioi_worker_make(struct ioi_worker *worker, const struct circuit *circuit)
+{
+    const struct lm_config *c = circuit->config;
+    const int64_t block = circuit->suite->circuit.block;
+
+    *worker = (struct ioi_worker){
+        .circuit = circuit,
+        .chosen = allocate((int64_t)c->layers * c->heads, sizeof(bool)),
+        .logits = allocate(block * c->vocabulary, sizeof(float)),
+        .ends = allocate(block * c->width, sizeof(float)),
+        .masked = allocate(block * c->heads * heads_width(c), sizeof(float)),
+        .parts = allocate(block * c->heads * c->width, sizeof(float)),
+        .pattern = allocate(circuit->prompts->tokens, sizeof(float)),
+        .direction = allocate(block * DIRECTIONS * c->width, sizeof(double)),
+        .unembedding = allocate(c->width, sizeof(double)),
+        .scratch = allocate_big(linear_scratch(PRECISION_F32, omp_get_max_threads()), 1),
+    };
+    forward_make(&worker->forward, circuit->weights, block, circuit->prompts->tokens);
+    forward_state_make(&worker->state, &worker->forward, attn_of(0));
+    head_make(&worker->head, circuit->weights);
+    find_unembedding(worker->unembedding, circuit->weights);
+    if (heads_choose(worker->chosen, circuit->suite, c) != OK)
+        refuse_clear();     /* check() has refused what is wrong */
+}
+
+void ioi_worker_free(struct ioi_worker *worker)
+{
+    free(worker->chosen);
+    free(worker->logits);
+    free(worker->ends);
+    free(worker->masked);
+    free(worker->parts);
+    free(worker->pattern);
+    free(worker->direction);
+    free(worker->unembedding);
+    free(worker->scratch);
+    head_free(&worker->head);
+    forward_state_free(&worker->state);
+    forward_free(&worker->forward);
+    *worker = (struct ioi_worker){0};
+}
+
+/* --- logits -------------------------------------------------------------------------- */
+
+/* Where a prompt ends, and the metric looks. */
+static int64_t end_of(const struct ioi_worker *worker, int64_t prompt)
+{
+    const int32_t *positions;
+
+    prompts_list(&worker->circuit->prompts->positions, prompt, &positions);
+    return positions[0];
+}
+
+/* The row of the present site where prompt p of the block ends. */
+static const float *end_row(const struct ioi_worker *worker, struct range range, int64_t prompt)
+{
+    const struct forward *f = &worker->forward;
+
+    return f->values + ((prompt - range.first) * f->context + end_of(worker, prompt)) * f->width;
+}
+
+static void gather_ends(struct ioi_worker *worker, struct range range)
+{
+    const int32_t width = worker->forward.width;
+
+    for (int64_t p = range.first; p < range.end; p++)
+        memcpy(worker->ends + (p - range.first) * width, end_row(worker, range, p),
+               (size_t)width * sizeof(float));
+}
+
+/* Go to the end of the model, and find the logits where the prompts end. */
+static void find_logits(struct ioi_worker *worker, struct range range)
+{
+    const struct lm_config *c = worker->circuit->config;
+
+    forward_to(&worker->forward, forward_end(&worker->forward));
+    gather_ends(worker, range);
+    for (int64_t r = 0; r < range_length(range); r += worker->head.tile)
+        head_logits(&worker->head, worker->logits + r * c->vocabulary, worker->ends + r * c->width,
+                    min_int64(worker->head.tile, range_length(range) - r));
+}
+
+static double mean_logit(const float *logits, const int32_t *ids, int64_t count)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < count; i++)
+        sum += (double)logits[ids[i]];
+    return sum / (double)count;
+}
+
+static const float *logits_of(const struct ioi_worker *worker, struct range range, int64_t prompt)
+{
+    return worker->logits + (prompt - range.first) * worker->circuit->config->vocabulary;
+}
+
+/* The logit difference of a prompt of the block. */
+static double difference(const struct ioi_worker *worker, struct range range, int64_t prompt)
+{
+    const struct prompts *prompts = worker->circuit->prompts;
+    const float *logits = logits_of(worker, range, prompt);
+    const int32_t *answers, *wrong;
+    const int64_t answers_count = prompts_list(&prompts->answers, prompt, &answers);
+    const int64_t wrong_count = prompts_list(&prompts->wrong, prompt, &wrong);
+
+    return mean_logit(logits, answers, answers_count) - mean_logit(logits, wrong, wrong_count);
+}
+
+/* The answers' probability, and whether one of them has the largest logit. */
+static void find_performance(const struct ioi_worker *worker, struct ioi_results *results,
+                             struct range range, int64_t prompt)
+{
+    const float *logits = logits_of(worker, range, prompt);
+    const int32_t vocabulary = worker->circuit->config->vocabulary;
+    const int32_t *answers;
+    const int64_t count = prompts_list(&worker->circuit->prompts->answers, prompt, &answers);
+    float largest = logits[0], best = -INFINITY;
+    double sum = 0, of_answers = 0;
+
+    for (int32_t id = 1; id < vocabulary; id++)
+        largest = fmaxf(largest, logits[id]);
+    for (int32_t id = 0; id < vocabulary; id++)
+        sum += exp((double)logits[id] - (double)largest);
+    for (int64_t a = 0; a < count; a++) {
+        of_answers += exp((double)logits[answers[a]] - (double)largest);
+        best = fmaxf(best, logits[answers[a]]);
+    }
+    results->field[IOI_PROBABILITY][prompt] = of_answers / sum;
+    results->field[IOI_FIRST][prompt] = best >= largest;
+}
+
+/* --- direct shares ------------------------------------------------------------------- */
+
+/* The two directions of a prompt, less the mean over tokens. */
+static void find_direction(struct ioi_worker *worker, struct range range, int64_t prompt)
+{
+    const struct prompts *prompts = worker->circuit->prompts;
+    const struct prompts_lists *const lists[] = { &prompts->answers, &prompts->wrong };
+    const int32_t width = worker->circuit->config->width;
+
+    for (int d = 0; d < DIRECTIONS; d++) {
+        double *direction = worker->direction
+                            + ((prompt - range.first) * DIRECTIONS + d) * width;
+        const int32_t *ids;
+        const int64_t count = prompts_list(lists[d], prompt, &ids);
+        attribution_direction(direction, worker->circuit->weights, ids, count);
+        for (int32_t i = 0; i < width; i++)
+            direction[i] -= worker->unembedding[i];
+    }
+}
+
+/* The shares of a part in a prompt's answers and wrong answers, in units of the final norm's scale:
+ * find_scales() divides by it. */
+static void find_shares(double share[DIRECTIONS], const struct ioi_worker *worker,
+                        struct range range, int64_t prompt, const float *part)
+{
+    const struct lm_config *c = worker->circuit->config;
+    const struct attribution_norm norm = { c, worker->circuit->weights->final_norm, 1 };
+
+    for (int d = 0; d < DIRECTIONS; d++)
+        share[d] = attribution_of(&norm, worker->direction
+                                         + ((prompt - range.first) * DIRECTIONS + d) * c->width,
+                                  part);
+}
+
+/* Add the share of a part to number `column` of a field. */
+static void add_share(struct ioi_worker *worker, struct ioi_results *results,
+                      enum ioi_field field, int64_t column, struct range range, int64_t prompt,
+                      const float *part)
+{
+    const int64_t columns = ioi_field_columns(field, worker->circuit->config);
+    double share[DIRECTIONS];
+
+    find_shares(share, worker, range, prompt, part);
+    results->field[field][prompt * columns + column] = share[ANSWERS] - share[WRONG];
+}
+
+/* What each head of the layer adds to the stream where the prompts end. */
+static void find_parts(struct ioi_worker *worker, struct range range, int layer)
+{
+    const struct lm_config *c = worker->circuit->config;
+    const struct layer_weights *w = &worker->circuit->weights->layers[layer];
+    const int64_t rows = range_length(range) * c->heads, width = heads_width(c);
+
+    memset(worker->masked, 0, (size_t)(rows * width) * sizeof(float));
+    for (int64_t p = range.first; p < range.end; p++)
+        for (int32_t h = 0; h < c->heads; h++) {
+            const int64_t row = (p - range.first) * c->heads + h;
+            memcpy(worker->masked + row * width + h * c->head_width,
+                   end_row(worker, range, p) + h * c->head_width,
+                   (size_t)c->head_width * sizeof(float));
+        }
+    linear_apply(&w->attn_out, worker->parts, worker->masked, NULL, rows, worker->scratch);
+}
+
+/* Where the model has a norm after attention: its scale is that of all heads together. */
+static void normalise_parts(struct ioi_worker *worker, float *parts, const float *bias, int layer)
+{
+    const struct lm_config *c = worker->circuit->config;
+    float *sum = worker->ends;
+
+    if (!c->post_norms)
+        return;
+    for (int32_t i = 0; i < c->width; i++) {
+        sum[i] = bias != NULL ? bias[i] : 0;
+        for (int32_t h = 0; h < c->heads; h++)
+            sum[i] += parts[(int64_t)h * c->width + i];
+    }
+    const struct attribution_norm norm = attribution_norm_of(
+        c, worker->circuit->weights->layers[layer].attn_post_norm, sum);
+    for (int32_t h = 0; h < c->heads; h++)
+        attribution_normalise(&norm, parts + (int64_t)h * c->width);
+}
+
+/* The shares of a layer's heads, whose outputs are at the cursor, and of the bias after them. */
+static void share_heads(struct ioi_worker *worker, struct ioi_results *results,
+                        struct range range, int layer)
+{
+    const struct lm_config *c = worker->circuit->config;
+    const float *bias = worker->circuit->weights->layers[layer].attn_out_bias;
+    const int64_t columns = (int64_t)c->layers * c->heads;
+
+    find_parts(worker, range, layer);
+    for (int64_t p = range.first; p < range.end; p++) {
+        float *parts = worker->parts + (p - range.first) * c->heads * c->width;
+        normalise_parts(worker, parts, bias, layer);
+        for (int32_t h = 0; h < c->heads; h++) {
+            const int64_t at = p * columns + layer * c->heads + h;
+            double share[DIRECTIONS];
+            find_shares(share, worker, range, p, parts + (int64_t)h * c->width);
+            results->field[IOI_DIRECT_HEAD][at] = share[ANSWERS] - share[WRONG];
+            results->field[IOI_DIRECT_ANSWER][at] = share[ANSWERS];
+            results->field[IOI_DIRECT_WRONG][at] = share[WRONG];
+        }
+        if (bias != NULL)
+            add_share(worker, results, IOI_DIRECT_ATTN_BIAS, layer, range, p, bias);
+    }
+}
+
+/* The shares in the true unit, when the last stream is known. */
+static void find_scales(struct ioi_worker *worker, struct ioi_results *results, struct range range)
+{
+    const struct lm_config *c = worker->circuit->config;
+    const struct norm_weights *final = &worker->circuit->weights->final_norm;
+
+    for (int64_t p = range.first; p < range.end; p++) {
+        const struct attribution_norm norm = attribution_norm_of(c, *final,
+                                                                 end_row(worker, range, p));
+        const double *direction = worker->direction + (p - range.first) * DIRECTIONS * c->width;
+        for (int f = IOI_DIRECT_EMBEDDING; f <= IOI_DIRECT_WRONG; f++) {
+            const int64_t columns = ioi_field_columns((enum ioi_field)f, c);
+            for (int64_t i = 0; i < columns; i++)
+                results->field[f][p * columns + i] *= norm.inverse;
+        }
+        results->field[IOI_DIRECT_BIAS][p] =
+            attribution_of_bias(final, direction + ANSWERS * c->width, c->width)
+            - attribution_of_bias(final, direction + WRONG * c->width, c->width);
+    }
+}
+
+/* --- attention ----------------------------------------------------------------------- */
+
+static struct attention shape_of(const struct ioi_worker *worker, int layer)
+{
+    const struct lm_config *c = worker->circuit->config;
+    const struct forward *f = &worker->forward;
+
+    return (struct attention){
+        .precision = PRECISION_F32, .sequences = f->sequences, .context = f->context,
+        .heads = c->heads, .kv_heads = c->kv_heads, .head_width = c->head_width,
+        .window = c->window[layer], .scale = c->score_scale, .cap = c->score_cap,
+    };
+}
+
+static void find_attention(struct ioi_worker *worker, struct ioi_results *results,
+                           struct range range, int layer)
+{
+    const struct lm_config *c = worker->circuit->config;
+    const struct attention shape = shape_of(worker, layer);
+    const int64_t columns = ioi_field_columns(IOI_ATTENTION, c);
+
+    for (int64_t p = range.first; p < range.end; p++) {
+        const int32_t *classes = worker->circuit->prompts->classes + p * PROMPTS_CLASSES;
+        for (int32_t h = 0; h < c->heads; h++) {
+            double *to = results->field[IOI_ATTENTION] + p * columns
+                         + ((int64_t)layer * c->heads + h) * PROMPTS_CLASSES;
+            attention_weights(worker->pattern, worker->forward.qkv, &shape, p - range.first,
+                              end_of(worker, p), h);
+            for (int i = 0; i < PROMPTS_CLASSES; i++)
+                to[i] = classes[i] >= 0 ? (double)worker->pattern[classes[i]] : (double)NAN;
+        }
+    }
+}
+
+/* --- knock-outs ---------------------------------------------------------------------- */
+
+/* Replace a head's output by its mean, where the prompts end or at all their tokens. */
+static void knock_out(struct ioi_worker *worker, struct range range, int layer, int32_t head,
+                      bool everywhere)
+{
+    const struct lm_config *c = worker->circuit->config;
+    const struct prompts *prompts = worker->circuit->prompts;
+    struct forward *f = &worker->forward;
+
+    for (int64_t p = range.first; p < range.end; p++) {
+        const int64_t first = everywhere ? 0 : end_of(worker, p);
+        const int64_t end = everywhere ? prompts->length[p] : first + 1;
+        for (int64_t t = first; t < end; t++) {
+            const float *mean = template_means_row(worker->means, prompts->template[p], layer, t);
+            memcpy(f->values + ((p - range.first) * f->context + t) * f->width
+                   + head * c->head_width, mean + head * c->head_width,
+                   (size_t)c->head_width * sizeof(float));
+        }
+    }
+}
+
+/* The logit differences without each chosen head of the layer where the cursor stands, which stays
+ * there. */
+static void knock_out_each(struct ioi_worker *worker, struct ioi_results *results,
+                           struct range range, int layer)
+{
+    static const enum ioi_field FIELDS[] = { IOI_KNOCKED_END, IOI_KNOCKED_ALL };
+    const struct lm_config *c = worker->circuit->config;
+    const int64_t columns = (int64_t)c->layers * c->heads;
+
+    worker->state.tap = attn_of(layer);
+    forward_save(&worker->forward, &worker->state);
+    for (int32_t h = 0; h < c->heads; h++)
+        for (int kind = 0; kind < 2; kind++) {
+            const int64_t column = (int64_t)layer * c->heads + h;
+            double *to = results->field[FIELDS[kind]] + column;
+            if (worker->chosen[column]) {
+                forward_load(&worker->forward, &worker->state);
+                knock_out(worker, range, layer, h, FIELDS[kind] == IOI_KNOCKED_ALL);
+                find_logits(worker, range);
+            }
+            for (int64_t p = range.first; p < range.end; p++)
+                to[p * columns] = worker->chosen[column] ? difference(worker, range, p)
+                                                         : (double)NAN;
+        }
+    forward_load(&worker->forward, &worker->state);
+}
+
+/* Knock-outs so far are the differences without a head; make them changes. */
+static void subtract_whole(struct ioi_results *results, const struct lm_config *c,
+                           struct range range)
+{
+    const int64_t columns = (int64_t)c->layers * c->heads;
+
+    for (int64_t p = range.first; p < range.end; p++)
+        for (int64_t h = 0; h < columns; h++) {
+            results->field[IOI_KNOCKED_END][p * columns + h] -= results->field[IOI_DIFFERENCE][p];
+            results->field[IOI_KNOCKED_ALL][p * columns + h] -= results->field[IOI_DIFFERENCE][p];
+        }
+}
+
+/* --- a block ------------------------------------------------------------------------- */
+
+static enum status start(struct ioi_worker *worker, const int32_t *prompts, struct range range)
+{
+    return forward_start(&worker->forward, prompts + range.first * worker->forward.context,
+                         range_length(range));
+}
+
+static void run_layer(struct ioi_worker *worker, struct ioi_results *results, struct range range,
+                      int layer)
+{
+    forward_to(&worker->forward, attn_of(layer));
+    find_attention(worker, results, range, layer);
+    share_heads(worker, results, range, layer);
+    knock_out_each(worker, results, range, layer);
+    forward_to(&worker->forward, (struct tap){ SITE_MLP, layer });
+    for (int64_t p = range.first; p < range.end; p++)
+        add_share(worker, results, IOI_DIRECT_MLP, layer, range, p, end_row(worker, range, p));
+}
+
+enum status ioi_worker_run(struct ioi_worker *worker, struct ioi_results *results,
+                           struct range range)
+{
+    const struct circuit *circuit = worker->circuit;
+    enum status st;
+
+    TRY(start(worker, circuit->prompts->corrupted, range));
+    find_logits(worker, range);
+    for (int64_t p = range.first; p < range.end; p++) {
+        results->field[IOI_CORRUPTED][p] = difference(worker, range, p);
+        find_direction(worker, range, p);
+    }
+    TRY(start(worker, circuit->prompts->clean, range));
+    for (int64_t p = range.first; p < range.end; p++)
+        add_share(worker, results, IOI_DIRECT_EMBEDDING, 0, range, p, end_row(worker, range, p));
+    for (int layer = 0; layer < circuit->config->layers; layer++)
+        run_layer(worker, results, range, layer);
+    find_logits(worker, range);
+    find_scales(worker, results, range);
+    for (int64_t p = range.first; p < range.end; p++) {
+        results->field[IOI_DIFFERENCE][p] = difference(worker, range, p);
+        find_performance(worker, results, range, p);
+    }
+    subtract_whole(results, circuit->config, range);
+done:
+    return st;
+}

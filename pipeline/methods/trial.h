@@ -1,0 +1,27 @@
+/* trial.h -- the experiment that a circuit file asks for. */
+#ifndef TRIAL_H
+#define TRIAL_H
+
+#include "circuit/experiment.h"
+#include "methods/methods.h"
+
+struct trial {
+    struct graph      graph;
+    struct question  *questions;
+    struct experiment experiment;
+};
+
+/* Refuse prompts without what the metric compares.  Local.  E_USAGE. */
+enum status trial_check(const struct suite *suite, const struct prompts *prompts);
+
+/* Bytes of a rank, and flops of a run of all prompts from the first layer.  Local. */
+int64_t trial_bytes(const struct suite *suite, const struct lm_config *config,
+                    struct circuit_shape shape);
+double  trial_work(const struct lm_config *config, struct circuit_shape shape);
+
+/* Run the clean prompts and the reference.  trial_free() accepts an empty one.  Collective.
+ * As experiment_make(). */
+enum status trial_make(struct trial *trial, const struct circuit *circuit);
+void        trial_free(struct trial *trial);
+
+#endif
