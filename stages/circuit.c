@@ -11,9 +11,9 @@
 #include "base/agree.h"
 #include "base/memory.h"
 #include "base/run.h"
+#include "corpus/identities.h"
 #include "methods/circuit_stage.h"
 #include "prompts/generators.h"
-#include "corpus/identities.h"
 #include "shard/maker.h"
 #include "suite/paths.h"
 

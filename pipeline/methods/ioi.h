@@ -9,10 +9,10 @@
 #define IOI_H
 
 #include "base/split.h"
-#include "methods/methods.h"
-#include "methods/template_means.h"
 #include "lm/forward.h"
 #include "lm/head.h"
+#include "methods/methods.h"
+#include "methods/template_means.h"
 
 /* What is found of each prompt. */
 enum ioi_field {

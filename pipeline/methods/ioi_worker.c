@@ -3,8 +3,8 @@
 #include "base/split.h"
 #include "heads/attribution.h"
 #include "heads/heads.h"
-#include "methods/ioi.h"
 #include "kernels/attention_weights.h"
+#include "methods/ioi.h"
 
 #include <math.h>
 #include <omp.h>

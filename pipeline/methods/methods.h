@@ -6,8 +6,8 @@
 #define METHODS_H
 
 #include "base/run.h"
-#include "prompts/prompts.h"
 #include "lm/weights.h"
+#include "prompts/prompts.h"
 #include "shard/identity.h"
 
 /* The methods that there are: the number in suite/keys.def, and the struct. */

@@ -9,8 +9,8 @@
 #ifndef TEMPLATE_MEANS_H
 #define TEMPLATE_MEANS_H
 
-#include "methods/methods.h"
 #include "lm/forward.h"
+#include "methods/methods.h"
 
 struct template_means {
     int64_t layers, tokens, width;  /* width: of all heads together */
