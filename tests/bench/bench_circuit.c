@@ -1,7 +1,6 @@
 /* What a test of an edge costs next to the products that it cannot do without, on a model of the
  * shape of GPT-2 small with random weights and 100 prompts of 16 tokens. */
 #include "base/allocate.h"
-#include "base/blas_core.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "circuit/eap.h"
@@ -290,7 +289,6 @@ int main(int argc, char **argv)
     struct arrays arrays;
     double tests = 0, alone = 0;
 
-    blas_core_settle(argv);
     MPI_Init(&argc, &argv);
     make_model(&weights);
     make_prompts(clean, corrupted, questions, ids);

@@ -10,7 +10,6 @@
  * for bf16 where the build or the CPU has no such product.
  */
 #include "base/allocate.h"
-#include "base/blas_core.h"
 #include "base/comm.h"
 #include "base/die.h"
 #include "base/minmax.h"
@@ -136,7 +135,6 @@ int main(int argc, char **argv)
     double rates[2] = {0};
     int rank;
 
-    blas_core_settle(argv);
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     if (argc != 6)

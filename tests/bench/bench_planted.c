@@ -1,6 +1,5 @@
 /* Planted dictionary: do JumpReLU, TopK and Gated recover 512 unit vectors in 128 dimensions, of
  * which 5 make a row?  Passes if each finds 95 % of them within two minutes. */
-#include "base/blas_core.h"
 #include "tests/planted.h"
 
 #include <omp.h>
@@ -31,7 +30,6 @@ int main(int argc, char **argv)
     struct planted planted;
     bool good = true;
 
-    blas_core_settle(argv);
     MPI_Init(&argc, &argv);
     planted_make(&planted, INPUTS, ATOMS, ACTIVE);
     printf("%d unit vectors in %d dimensions, %d in a row\n%-12s %10s %8s %8s %9s\n", ATOMS, INPUTS,

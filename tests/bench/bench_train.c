@@ -9,7 +9,6 @@
  * on 2, 4 and 8 ranks is counted where it is given to MPI.
  */
 #include "base/allocate.h"
-#include "base/blas_core.h"
 #include "base/die.h"
 #include "base/human.h"
 #include "base/memory.h"
@@ -292,7 +291,6 @@ int main(int argc, char **argv)
     const struct trial *before = NULL;
     int provided, rank;
 
-    blas_core_settle(argv);
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);

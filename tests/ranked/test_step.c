@@ -31,8 +31,9 @@ static const struct recipe RECIPE = {
                .epsilon = 1e-8, .dead_after = 2 * BATCH, .seed = 11 },
 };
 
-static void train(struct training *training, struct step_report reports[STEPS], MPI_Comm comm,
-                  const struct recipe *recipe, int latents, int64_t capacity, int threads)
+static void train(struct training *training, struct step_report reports[STEPS], int64_t steps,
+                  MPI_Comm comm, const struct recipe *recipe, int latents, int64_t capacity,
+                  int threads)
 {
     const struct shape shape = { INPUTS, recipe->transcoder ? OUTPUTS : INPUTS, latents };
     struct step memory = {0};
@@ -47,7 +48,7 @@ static void train(struct training *training, struct step_report reports[STEPS], 
     training->list_capacity = capacity;
     step_needs_add(&needs, recipe, (struct shape){ INPUTS, INPUTS, LATENTS });
     step_make(&memory, comm, &needs);
-    for (int64_t step = 0; step < STEPS; step++) {
+    for (int64_t step = 0; step < steps; step++) {
         synthetic_rows(x, step * BATCH, BATCH, INPUTS);
         /* Bounds that leave out everything are lowered until all is found. */
         for (int s = 0; s < SECTIONS && comm == MPI_COMM_WORLD && step % 2 == 1; s++)
@@ -75,16 +76,37 @@ static int differences(const struct tensor *part, const float *mine, const float
     return bad;
 }
 
-/* Train together and alone; returns how many rows and reports differ. */
+/* Give all ranks what rank 0 trained alone. */
+static void share(struct training *alone, struct step_report reports[STEPS], int latents)
+{
+    for (int i = 0; i < TENSORS; i++) {
+        const struct tensor *t = &alone->tensors[i];
+        const int values = (int)(t->rows * t->columns);
+        if (t->name == NULL)
+            continue;
+        MPI_Bcast(t->value, values, MPI_FLOAT, 0, MPI_COMM_WORLD);
+        MPI_Bcast(t->square, values, MPI_FLOAT, 0, MPI_COMM_WORLD);
+        if (t->mean != NULL)
+            MPI_Bcast(t->mean, values, MPI_FLOAT, 0, MPI_COMM_WORLD);
+    }
+    MPI_Bcast(alone->rows_since_active, latents, MPI_INT64_T, 0, MPI_COMM_WORLD);
+    MPI_Bcast(reports, STEPS * (int)sizeof *reports, MPI_BYTE, 0, MPI_COMM_WORLD);
+    MPI_Bcast(&alone->state.batch_threshold, (int)sizeof alone->state.batch_threshold, MPI_BYTE, 0,
+              MPI_COMM_WORLD);
+}
+
+/* Train together and, on rank 0, alone; returns how many rows and reports differ. */
 static int compare(const struct recipe *recipe, int latents, int64_t capacity, int threads,
                    struct step_report wanted[STEPS])
 {
     struct training together = {0}, alone = {0};
     struct step_report reports[STEPS];
-    int bad = 0;
+    int bad = 0, rank;
 
-    train(&together, reports, MPI_COMM_WORLD, recipe, latents, capacity, threads);
-    train(&alone, wanted, MPI_COMM_SELF, recipe, latents, capacity, 1);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    train(&together, reports, STEPS, MPI_COMM_WORLD, recipe, latents, capacity, threads);
+    train(&alone, wanted, rank == 0 ? STEPS : 0, MPI_COMM_SELF, recipe, latents, capacity, 1);
+    share(&alone, wanted, latents);
     for (int i = 0; i < TENSORS; i++) {
         const struct tensor *t = &together.tensors[i], *whole = &alone.tensors[i];
         if (t->name == NULL)

@@ -1,7 +1,6 @@
 /* Searches for circuits against those of another implementation, in float64
  * (tests/golden/README.md). */
 #include "base/allocate.h"
-#include "base/blas_core.h"
 #include "circuit/acdc.h"
 #include "circuit/experiment.h"
 #include "tests/handmade.h"
@@ -328,7 +327,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(searches_as_another_implementation_does),
     };
 
-    blas_core_settle(argv);
     MPI_Init(&argc, &argv);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     MPI_Finalize();

@@ -1,6 +1,5 @@
-/* OpenBLAS has the kernels of this CPU, known to it or not, unless the user names others. */
-#include "base/blas_core.h"
-
+/* After blas_core_settle(), which tests/settled.c calls, OpenBLAS has the kernels of this CPU, known
+ * to it or not, unless the user names others. */
 #include <cblas.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,7 +39,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_the_user_chose_stays),
     };
 
-    blas_core_settle(argv);
     if (argc > 1)
         return strcmp(openblas_get_corename(), "Prescott") != 0;
     self = argv[0];

@@ -1,7 +1,6 @@
 /* Scores of edges against another implementation in float64, and against what removing an edge does
  * (tests/golden/README.md). */
 #include "base/allocate.h"
-#include "base/blas_core.h"
 #include "circuit/eap.h"
 #include "shard/h5.h"
 #include "tests/handmade.h"
@@ -232,7 +231,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_metric_that_is_flat_is_refused),
     };
 
-    blas_core_settle(argv);
     MPI_Init(&argc, &argv);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     MPI_Finalize();

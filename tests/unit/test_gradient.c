@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-enum { INPUTS = 140, OUTPUTS = 130, LATENTS = 150, BATCH = 130, LOOKS = 5, K = 9 };
+enum { INPUTS = 140, OUTPUTS = 130, LATENTS = 150, BATCH = 130, LOOKS = 3, K = 9 };
 
 static const struct recipe RECIPE = {
     .steps = 10, .sparsity = 0.01,

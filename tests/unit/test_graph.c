@@ -1,7 +1,6 @@
 /* The model as a graph against the ordinary forward pass, for every family: Conmy et al.,
  * arXiv:2304.14997, what follows from the definition of an absent edge. */
 #include "base/allocate.h"
-#include "base/blas_core.h"
 #include "circuit/graph_forward.h"
 #include "lm/families.h"
 #include "lm/head.h"
@@ -288,7 +287,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_node_that_is_not_there_is_refused),
     };
 
-    blas_core_settle(argv);
     omp_set_num_threads(1);
     MPI_Init(&argc, &argv);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

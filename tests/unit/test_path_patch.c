@@ -1,7 +1,6 @@
 /* Path patching against another implementation, with hooks and without a graph, in float64
  * (tests/golden/README.md). */
 #include "base/allocate.h"
-#include "base/blas_core.h"
 #include "circuit/path_patch.h"
 #include "shard/h5.h"
 
@@ -101,7 +100,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(measures_the_paths_of_every_head),
     };
 
-    blas_core_settle(argv);
     MPI_Init(&argc, &argv);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     MPI_Finalize();
