@@ -1,5 +1,5 @@
 #!/bin/sh
-# A shuffle in two and in three passes, killed at a thousand points of its progress and run again:
+# A shuffle in two and in three passes, killed at 400 points of its progress and run again:
 # the bits of a run that nobody disturbed, and nothing left over.
 . tests/lib.sh
 
@@ -25,14 +25,14 @@ goes_on_in_two_passes() {
     begin 20 3900kB
     takes_passes 1 2
     rm -r "$dir/run/shuffle"
-    survives_strikes 800 shuffle
+    survives_strikes 300 shuffle
 }
 
 goes_on_in_three_passes() {
     begin 80 3900kB
     takes_passes 1 3
     rm -r "$dir/run/shuffle"
-    survives_strikes 200 shuffle
+    survives_strikes 100 shuffle
 }
 
 # One of two ranks is killed, and one, two or three go on; $1: documents, $2: passes.
