@@ -139,8 +139,11 @@ static enum status do_task(struct work *work, int64_t task)
         .weights = &work->weights, .prompts = &work->prompts,
         .identity = identities_circuit(&work->identities, name),
     };
-    run_note(&work->run, "%s: %lld prompts of up to %lld tokens", name,
-             (long long)work->prompts.count, (long long)work->prompts.tokens);
+    if (work->method->without_prompts)
+        run_note(&work->run, "%s", name);
+    else
+        run_note(&work->run, "%s: %lld prompts of up to %lld tokens", name,
+                 (long long)work->prompts.count, (long long)work->prompts.tokens);
     return work->method->run(&circuit, task);
 }
 
@@ -150,8 +153,10 @@ static enum status do_missing(struct work *work)
     const MPI_Comm comm = work->run.comm;
     enum status st;
 
-    TRY_ROOT(comm, make_prompts(work));
-    prompts_share(&work->prompts, comm);
+    if (!work->method->without_prompts) {
+        TRY_ROOT(comm, make_prompts(work));
+        prompts_share(&work->prompts, comm);
+    }
     TRY_ALL(comm, work->method->check(&work->suite, &work->config, &work->prompts));
     TRY(check_memory(work));
     TRY(weights_read(&work->weights, &work->config, PRECISION_F32, work->suite.model.path, comm));

@@ -94,11 +94,28 @@ static void visit_logits(struct experiment *e, take_logits *take)
     }
 }
 
+/* The questions of the first rank's tiles, which are as many as any rank's, or more. */
+static int64_t questions_of_rank(const struct experiment_setup *s, const struct lm_config *c,
+                                 int size)
+{
+    const int64_t tile = head_tile(c), tiles = split_blocks(s->count, tile);
+
+    return min_int64(s->count, split_blocks(tiles, size) * tile);
+}
+
+/* The clean logits of the tile that begins at question `from`: a rank keeps its own tiles. */
+static float *clean_of(const struct experiment *e, int64_t from)
+{
+    const int64_t before = from / e->head.tile / e->size;
+
+    return e->clean + before * e->head.tile * e->setup.weights->config.outputs;
+}
+
 static void keep_clean(struct experiment *e, int64_t from, int64_t count, const float *logits)
 {
     const int64_t outputs = e->setup.weights->config.outputs;
 
-    memcpy(e->clean + from * outputs, logits, (size_t)(count * outputs) * sizeof *logits);
+    memcpy(clean_of(e, from), logits, (size_t)(count * outputs) * sizeof *logits);
 }
 
 static void clear_streams(struct experiment *e)
@@ -114,9 +131,10 @@ int64_t experiment_bytes(const struct experiment_setup *s, const struct lm_confi
 {
     const struct range blocks = experiment_blocks(s, 0, size);
     const int64_t each = experiment_sequences(s);
-    const int64_t floats = s->count * (c->width + c->outputs) + c->outputs
+    const int64_t floats = s->count * c->width
+                         + (questions_of_rank(s, c, size) + 2 * head_tile(c)) * c->outputs
                          + threads * graph_forward_scratch(s->graph, c);
-    int64_t bytes = floats * (int64_t)sizeof(float) + 2 * head_bytes(c)
+    int64_t bytes = floats * (int64_t)sizeof(float) + head_bytes(c)
                   + (s->prompts + s->count) * (int64_t)sizeof(double);
 
     for (int64_t block = blocks.first; block < blocks.end; block++)
@@ -198,7 +216,7 @@ enum status experiment_make(struct experiment *e, const struct experiment_setup 
     e->scratch = allocate_big(omp_get_max_threads() * graph_forward_scratch(setup->graph, c),
                               sizeof(float));
     e->streams = allocate(setup->count * c->width, sizeof(float));
-    e->clean = allocate_big(setup->count * c->outputs, sizeof(float));
+    e->clean = allocate_big(questions_of_rank(setup, c, e->size) * c->outputs, sizeof(float));
     e->logits = allocate(e->head.tile * c->outputs, sizeof(float));
     e->scores = allocate(setup->count, sizeof *e->scores);
     e->values = allocate(setup->prompts, sizeof *e->values);
@@ -241,12 +259,12 @@ static int64_t questions_of_prompt(const struct experiment *e, int64_t question)
 static void measure(struct experiment *e, int64_t from, int64_t count, const float *logits)
 {
     const int32_t outputs = e->setup.weights->config.outputs;
+    const float *clean = clean_of(e, from);
 
     #pragma omp parallel for schedule(dynamic)
     for (int64_t i = 0; i < count; i++)
         e->scores[from + i] = metric_value(e->setup.metric, &e->setup.questions[from + i],
-                                           logits + i * outputs, e->clean + (from + i) * outputs,
-                                           outputs);
+                                           logits + i * outputs, clean + i * outputs, outputs);
 }
 
 /* From scores of questions to values of prompts, and their mean. */
@@ -286,6 +304,7 @@ static void differentiate(struct experiment *e, int64_t from, int64_t count, con
 {
     const int64_t width = e->setup.weights->config.width;
     const int32_t outputs = e->setup.weights->config.outputs;
+    const float *clean = clean_of(e, from);
     float *by_logits = allocate(count * outputs, sizeof *by_logits);
     int64_t *rows = allocate(count, sizeof *rows);
 
@@ -294,7 +313,7 @@ static void differentiate(struct experiment *e, int64_t from, int64_t count, con
         const double share = 1 / (double)(e->setup.prompts * questions_of_prompt(e, from + i));
         rows[i] = i;
         metric_gradient(e->setup.metric, &e->setup.questions[from + i], by_logits + i * outputs,
-                        logits + i * outputs, e->clean + (from + i) * outputs, outputs);
+                        logits + i * outputs, clean + i * outputs, outputs);
         for (int64_t j = 0; j < outputs; j++)
             by_logits[i * outputs + j] *= (float)share;
     }

@@ -40,7 +40,7 @@ struct experiment {
     float                *scratch;      /* [threads, graph_forward_scratch()] */
     float                *streams;      /* [questions, width] the last streams, on every rank */
     struct head           head;         /* a rank has every size-th tile of the questions */
-    float *clean;                   /* [questions, outputs] clean logits, in this rank's tiles */
+    float *clean;                   /* [questions of this rank's tiles, outputs] clean logits */
     float                *logits;       /* [head.tile, outputs] */
     float *gradients;               /* [questions, width] where experiment_gradients() puts them */
     double               *scores;       /* [questions] */

@@ -9,8 +9,8 @@
  *     shuffle       that of the harvest, section shuffle
  *     autoencoder   that of the shuffle, section train, what is asked of it; so its checkpoints
  *     scores        that of the autoencoder, section evaluate
- *     circuit       config.json, tokenizer, weights, files of prompts, model.precision, section
- *                   circuit
+ *     circuit       config.json, tokenizer, weights, files of prompts and what else the method
+ *                   reads, model.precision, section circuit
  *
  * Of a section all keys count but technical ones and paths; of a file all of its bytes.
  * An identity depends neither on ranks or interruptions, nor on where run folder and inputs lie.

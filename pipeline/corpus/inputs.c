@@ -16,7 +16,7 @@
 
 static const char RECORD[] = "inputs";      /* paths_inputs() */
 static const char *const KINDS[INPUT_KINDS] = {
-    "config", "tokenizer", "weights", "prompts", "corpus",
+    "config", "tokenizer", "weights", "prompts", "means", "corpus",
 };
 
 enum { BLOCK = 1 << 20 };
@@ -220,16 +220,28 @@ static int by_kind(const void *a, const void *b)
     return x->kind != y->kind ? (int)x->kind - (int)y->kind : strcmp(x->path, y->path);
 }
 
-/* The files that prompts come from, those that are there. */
-static enum status list_prompts(struct inputs *inputs, const struct suite *suite)
+static enum status list_all(struct inputs *inputs, enum input_kind kind, char *const *paths,
+                            unsigned count)
 {
     enum status st = OK;
 
-    for (unsigned i = 0; i < suite->circuit.prompts_count; i++)
-        if (file_exists(suite->circuit.prompts[i]))
-            TRY(append_found(inputs, INPUT_PROMPTS, suite->circuit.prompts[i]));
-    if (suite->circuit.data[0] != '\0' && file_exists(suite->circuit.data))
-        TRY(append_found(inputs, INPUT_PROMPTS, suite->circuit.data));
+    for (unsigned i = 0; i < count; i++)
+        if (paths[i][0] != '\0' && file_exists(paths[i]))
+            TRY(append_found(inputs, kind, paths[i]));
+done:
+    return st;
+}
+
+/* The files that a circuit's method reads, those that are there. */
+static enum status list_prompts(struct inputs *inputs, const struct suite *suite)
+{
+    const struct suite_circuit *c = &suite->circuit;
+    char *const others[] = { c->data, c->function_words, c->autoencoder };
+    enum status st;
+
+    TRY(list_all(inputs, INPUT_PROMPTS, c->prompts, c->prompts_count));
+    TRY(list_all(inputs, INPUT_PROMPTS, others, 3));
+    TRY(list_all(inputs, INPUT_MEANS, c->mean_texts, c->mean_texts_count));
 done:
     return st;
 }

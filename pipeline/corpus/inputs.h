@@ -20,7 +20,9 @@
 
 enum input_kind {
     INPUT_CONFIG, INPUT_TOKENIZER, INPUT_WEIGHTS,
-    INPUT_PROMPTS,          /* files of prompts, and the words that a generator makes them of */
+    INPUT_PROMPTS,          /* files of prompts, the words that a generator makes them of, and what
+                               else a circuit's method reads */
+    INPUT_MEANS,            /* texts over which it takes a mean */
     INPUT_CORPUS, INPUT_KINDS
 };
 

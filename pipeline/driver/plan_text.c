@@ -2,6 +2,7 @@
 #include "driver/conditions.h"
 #include "driver/plan.h"
 #include "driver/stage.h"
+#include "methods/methods.h"
 
 #include <jansson.h>
 
@@ -81,11 +82,13 @@ static void print_what(FILE *out, const struct plan *plan, const struct suite *s
 {
     const struct cost *cost = &plan->cost;
 
-    if (suite_has_stage(suite, STAGE_CIRCUIT))
-        fprintf(out, "%s: %lld result%s from %lld prompts\n", suite->name,
-                (long long)cost->stage[STAGE_CIRCUIT].tasks,
-                cost->stage[STAGE_CIRCUIT].tasks == 1 ? "" : "s", (long long)suite->circuit.count);
-    else
+    if (suite_has_stage(suite, STAGE_CIRCUIT)) {
+        const int64_t tasks = cost->stage[STAGE_CIRCUIT].tasks;
+        fprintf(out, "%s: %lld result%s", suite->name, (long long)tasks, tasks == 1 ? "" : "s");
+        if (!methods_of(suite)->without_prompts)
+            fprintf(out, " from %lld prompts", (long long)suite->circuit.count);
+        fputc('\n', out);
+    } else
         fprintf(out, "%s: %lld autoencoders on %lld streams; %.3g tokens through the model, %.3g "
                 "rows of each stream\n", suite->name, (long long)cost->saes,
                 (long long)cost->streams, cost->amounts.tokens, cost->amounts.rows);

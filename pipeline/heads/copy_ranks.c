@@ -91,35 +91,33 @@ static void scale_directions(struct copy_ranks *r, const float *scale, float sig
             r->rows[i * width + j] = sign * u[i * width + j] * (scale == NULL ? 1 : scale[j]);
 }
 
-/* other[i] = u(i) W_O, own[t] = W_V k(t). */
-static void factor_ov(struct copy_ranks *r, int layer, int head)
+/* to[i] = u(i) W_O, or of QK -W_Q u(i), so that "above" becomes "below". */
+static void project_directions(struct copy_ranks *r, float *to, const struct effective_head *h,
+                               enum copy_ranks_kind kind, int layer)
 {
     const struct lm_config *c = &r->weights->config;
-    const struct effective_head h = effective_head(r->weights, layer, head);
     const int64_t width = c->width, e = c->head_width;
 
-    project_embeddings(r, r->own, h.value, layer);
     for (int64_t from = 0; from < c->vocabulary; from += ROWS) {
         const int64_t rows = min_int64(ROWS, c->vocabulary - from);
-        scale_directions(r, h.out_scale, 1, from, rows);
-        gemm_nn(r->other + from * e, e, r->rows, width, h.out, h.out_stride, rows, e, width,
-                false);
+        if (kind == COPY_RANKS_OV) {
+            scale_directions(r, h->out_scale, 1, from, rows);
+            gemm_nn(to + from * e, e, r->rows, width, h->out, h->out_stride, rows, e, width, false);
+        } else {
+            scale_directions(r, r->weights->layers[layer].attn_norm.scale, -1, from, rows);
+            gemm_nt(to + from * e, e, r->rows, width, h->query, width, rows, e, width, false);
+        }
     }
 }
 
-/* own[i] = -W_Q u(i), so that "above" becomes "below"; other[t] = W_K k(t). */
-static void factor_qk(struct copy_ranks *r, int layer, int head)
+/* OV: own[t] = W_V k(t), other[i] = u(i) W_O.  QK: own[i] = -W_Q u(i), other[t] = W_K k(t). */
+static void factor(struct copy_ranks *r, enum copy_ranks_kind kind, int layer, int head)
 {
-    const struct lm_config *c = &r->weights->config;
     const struct effective_head h = effective_head(r->weights, layer, head);
-    const int64_t width = c->width, e = c->head_width;
+    const bool ov = kind == COPY_RANKS_OV;
 
-    project_embeddings(r, r->other, h.key, layer);
-    for (int64_t from = 0; from < c->vocabulary; from += ROWS) {
-        const int64_t rows = min_int64(ROWS, c->vocabulary - from);
-        scale_directions(r, r->weights->layers[layer].attn_norm.scale, -1, from, rows);
-        gemm_nt(r->own + from * e, e, r->rows, width, h.query, width, rows, e, width, false);
-    }
+    project_embeddings(r, ov ? r->own : r->other, ov ? h.value : h.key, layer);
+    project_directions(r, ov ? r->other : r->own, &h, kind, layer);
 }
 
 /* --- counting -------------------------------------------------------------------------- */
@@ -159,7 +157,7 @@ void copy_ranks_of(struct copy_ranks *r, int32_t *rank, enum copy_ranks_kind kin
 {
     assert(tokens.first % TILE == 0);
     assert(tokens.end % TILE == 0 || tokens.end == r->weights->config.vocabulary);
-    (kind == COPY_RANKS_OV ? factor_ov : factor_qk)(r, layer, head);
+    factor(r, kind, layer, head);
     #pragma omp parallel for schedule(dynamic)
     for (int64_t from = tokens.first; from < tokens.end; from += TILE)
         rank_tile(r, rank + from - tokens.first, from, min_int64(TILE, tokens.end - from),

@@ -380,7 +380,7 @@ static void add_head(struct copy_suppression *s, double *sums, int head)
 }
 
 enum status copy_suppression_add(struct copy_suppression *s, double *sums, const int32_t *ids,
-                                 struct range heads)
+                                 const int64_t *head, int64_t heads)
 {
     const int64_t of_layer = s->job.weights->config.heads;
     const int64_t each = (COPY_SUPPRESSION_VARIANTS + s->job.count) * s->job.context;
@@ -389,14 +389,14 @@ enum status copy_suppression_add(struct copy_suppression *s, double *sums, const
     TRY(run_clean(s, ids));
     find_directions(s, ids);
     TRY(forward_start(&s->forward, ids, 1));
-    for (int64_t h = heads.first; h < heads.end; h++) {
-        const struct tap tap = { .site = SITE_ATTN, .layer = (int)(h / of_layer) };
-        if (h == heads.first || h % of_layer == 0) {
+    for (int64_t i = 0; i < heads; i++) {
+        const struct tap tap = { .site = SITE_ATTN, .layer = (int)(head[i] / of_layer) };
+        if (tap.layer != s->forward.tap.layer) {
             forward_to(&s->forward, tap);
             look(s, ids);
             find_gains(s);
         }
-        add_head(s, sums + (h - heads.first) * each, (int)(h % of_layer));
+        add_head(s, sums + i * each, (int)(head[i] % of_layer));
     }
 done:
     return st;

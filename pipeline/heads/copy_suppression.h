@@ -31,7 +31,6 @@
 #ifndef COPY_SUPPRESSION_H
 #define COPY_SUPPRESSION_H
 
-#include "base/split.h"
 #include "heads/unembedding.h"
 #include "lm/forward.h"
 
@@ -98,13 +97,14 @@ void    copy_suppression_free(struct copy_suppression *cspa);
 enum status copy_suppression_add_means(struct copy_suppression *cspa, double *sums,
                                        const int32_t *ids);
 
-/* Add the divergences of one sequence, nats, for the heads of a range, head h of layer l being
+/* Add the divergences of one sequence, nats, for some heads, head h of layer l being
  * l * heads + h.
- *   sums [heads of the range, COPY_SUPPRESSION_VARIANTS + count, context]   in and out
- *   ids  [context]                                                         in
+ *   sums [heads, COPY_SUPPRESSION_VARIANTS + count, context]   in and out
+ *   ids  [context]                                            in
+ *   head [heads]                                              in, ascending
  * As forward_start(). */
 enum status copy_suppression_add(struct copy_suppression *cspa, double *sums, const int32_t *ids,
-                                 struct range heads);
+                                 const int64_t *head, int64_t heads);
 
 /* The score of a variant, from the sums of one head; NaN if ablation changes nothing. */
 double copy_suppression_score(const double *sums, int variant, int64_t context);

@@ -102,6 +102,20 @@ void ordinals_free(struct ordinals *ordinals)
     *ordinals = (struct ordinals){0};
 }
 
+void ordinals_count(const char *path, int64_t *words, int64_t *longest)
+{
+    json_t *root = json_load_file(path, 0, NULL), *value;
+    const char *name;
+
+    *words = *longest = 0;
+    json_object_foreach(root, name, value) {
+        const int64_t length = (int64_t)json_array_size(json_object_get(value, "words"));
+        *words += length;
+        *longest = length > *longest ? length : *longest;
+    }
+    json_decref(root);
+}
+
 int32_t ordinals_successor(const struct ordinal_class *class, int32_t i)
 {
     if (i + 1 < class->count)

@@ -36,6 +36,10 @@ enum status ordinals_read(struct ordinals *ordinals, const char *path,
                           const struct tokenizer *tokenizer);
 void        ordinals_free(struct ordinals *ordinals);
 
+/* How many words a file has in all, and its longest class, tokens or not: 0 if it is no such
+ * file. */
+void ordinals_count(const char *path, int64_t *words, int64_t *longest);
+
 /* Which of the tokens comes after token i; -1 if none. */
 int32_t ordinals_successor(const struct ordinal_class *class, int32_t i);
 

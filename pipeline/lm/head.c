@@ -12,7 +12,7 @@
  * TILE_LEAST rows takes more. */
 enum { TILE_FLOATS = 1 << 23, TILE_LEAST = 64, TILE_MOST = 512 };
 
-static int64_t tile_rows(const struct lm_config *config)
+int64_t head_tile(const struct lm_config *config)
 {
     const int64_t rows = TILE_FLOATS / config->outputs;
 
@@ -21,14 +21,14 @@ static int64_t tile_rows(const struct lm_config *config)
 
 int64_t head_bytes(const struct lm_config *config)
 {
-    return tile_rows(config) * (config->width + 2 * (int64_t)config->outputs + 2)
+    return head_tile(config) * (config->width + 2 * (int64_t)config->outputs + 2)
            * (int64_t)sizeof(float);
 }
 
 void head_make(struct head *head, const struct weights *weights)
 {
     const struct lm_config *c = &weights->config;
-    const int64_t tile = tile_rows(c);
+    const int64_t tile = head_tile(c);
 
     *head = (struct head){
         .weights = weights,

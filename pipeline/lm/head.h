@@ -18,7 +18,10 @@ struct head {
     float  *first_sum, *other_sum;      /* [tile] logs of their sums */
 };
 
-/* Bytes that head_make() allocates.  Local, as all here. */
+/* Rows of a tile.  Local, as all here. */
+int64_t head_tile(const struct lm_config *config);
+
+/* Bytes that head_make() allocates. */
 int64_t head_bytes(const struct lm_config *config);
 void    head_make(struct head *head, const struct weights *weights);
 void    head_free(struct head *head);

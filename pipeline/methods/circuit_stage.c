@@ -3,25 +3,52 @@
 #include "base/split.h"
 #include "suite/paths.h"
 
+#include <string.h>
+
 /* Templates that a file of words has at most, as far as is known before it is read. */
 enum { TEMPLATES = 16 };
 
 /* Texts and JSON of a task's second file. */
 static const double SUMMARY_BYTES = 50000;
 
+/* Tasks of one name would write the same files. */
+static enum status check_names(const struct suite *suite)
+{
+    const struct circuit_method *method = methods_of(suite);
+    char name[METHODS_NAME], other[METHODS_NAME];
+    enum status st = OK;
+
+    for (int64_t task = 0; task < method->tasks(suite); task++)
+        for (int64_t before = 0; before < task; before++) {
+            method->name(name, suite, task);
+            method->name(other, suite, before);
+            REQUIRE(strcmp(name, other) != 0, E_USAGE, "two tasks are called %s; take one out",
+                    name);
+        }
+done:
+    return st;
+}
+
 enum status circuit_stage_check(const struct suite *suite)
 {
     const bool files = suite->circuit.prompts_count > 0;
     const bool made = suite->circuit.generator != GENERATOR_NONE;
+    const bool none = methods_of(suite)->without_prompts;
     char place[SUITE_PLACE];
     enum status st = OK;
 
-    REQUIRE(files != made, E_USAGE, "%s: %s", suite_place(place, suite, "circuit", 0, "prompts"),
+    REQUIRE(!none || (!files && !made), E_USAGE,
+            "%s: this method has no use for prompts; take "
+            "'prompts' and 'generator' out",
+            suite_place(place, suite, "circuit", 0, "method"));
+    REQUIRE(none || files != made, E_USAGE, "%s: %s",
+            suite_place(place, suite, "circuit", 0, "prompts"),
             files ? "'prompts' and 'generator' exclude each other; keep one of them"
                   : "where do prompts come from?  Give files as 'prompts', or a 'generator'");
     REQUIRE(suite->model.precision == PRECISION_F32, E_USAGE, "%s: circuits are computed in "
             "float32, whose differences are small enough; take 'precision' out",
             suite_place(place, suite, "model", 0, "precision"));
+    TRY(check_names(suite));
 done:
     return st;
 }
@@ -29,6 +56,8 @@ done:
 /* As far as the suite says. */
 static struct circuit_shape shape_of(const struct suite *suite, int ranks, int threads)
 {
+    if (methods_of(suite)->without_prompts)
+        return (struct circuit_shape){ .ranks = ranks, .threads = threads };
     return (struct circuit_shape){
         .prompts = suite->circuit.count, .tokens = suite->circuit.context,
         .templates = min_int64(TEMPLATES, suite->circuit.count), .ranks = ranks,

@@ -9,7 +9,8 @@
 struct stage_memory circuit_stage_memory(const struct suite *suite, const struct lm_config *config,
                                          struct circuit_shape shape);
 
-/* Where prompts come from must be said in one way.  E_USAGE. */
+/* Where prompts come from must be said in one way, or not at all, and the names of tasks must
+ * differ.  E_USAGE. */
 enum status circuit_stage_check(const struct suite *suite);
 
 #endif

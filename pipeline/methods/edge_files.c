@@ -1,13 +1,10 @@
 #include "methods/edge_files.h"
 #include "base/allocate.h"
-#include "base/checksum.h"
 #include "base/comm.h"
 #include "base/die.h"
-#include "shard/h5.h"
-#include "shard/maker.h"
+#include "methods/task_files.h"
 #include "suite/paths.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,14 +101,7 @@ static enum status create(hid_t *file, char part[PATH_LENGTH], const char *path,
 {
     enum status st;
 
-    path_print(part, "%s.part", path);
-    TRY(file_make_folder_above(path));
-    TRY(h5_create(file, part, MPI_COMM_NULL));
-    TRY(h5_write_format(*file, part, FORMAT, VERSION));
-    TRY(identity_write(*file, part, &circuit->identity));
-    TRY(h5_write_text(*file, part, "suite", circuit->suite->text));
-    TRY(h5_write_int(*file, part, "layers", circuit->config->layers));
-    TRY(h5_write_int(*file, part, "heads", circuit->config->heads));
+    TRY(task_files_create(file, part, path, circuit, FORMAT, VERSION));
     TRY(h5_write_int(*file, part, "kv_heads", circuit->config->kv_heads));
 done:
     return st;
@@ -128,8 +118,7 @@ enum status edge_files_save(const struct circuit *circuit, const char *name,
     TRY(create(&file, part, path, circuit));
     TRY(write_steps(file, part, acdc));
 done:
-    st = h5_close(&file, part, st);
-    return st == OK ? file_publish(path) : st;
+    return task_files_publish(&file, part, path, st);
 }
 
 static enum status read_saved(const struct circuit *circuit, const char *path, struct acdc *before)
@@ -163,31 +152,12 @@ done:
 
 static json_t *new_summary(const struct circuit *circuit)
 {
-    json_t *object = json_object();
-    char hash[32];
+    json_t *object = task_files_summary(circuit);
 
-    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)circuit->identity.hash);
-    json_object_set_new(object, "place", json_string(circuit->identity.place));
-    json_object_set_new(object, "identity", json_string(hash));
-    json_object_set_new(object, "kernels", json_string(maker_kernels()));
     json_object_set_new(object, "metric",
                         json_string(metric_name(circuit->suite->circuit.metric)));
     json_object_set_new(object, "prompts", json_integer(circuit->prompts->count));
     return object;
-}
-
-static enum status write_summary(const char *path, json_t *summary)
-{
-    char *object = json_dumps(summary, JSON_INDENT(1) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-
-    if (object == NULL)
-        die("no memory for the text of results");
-    char *text = checksum_json(object);
-    const enum status st = file_write(path, text, (int64_t)strlen(text));
-    free(text);
-    free(object);
-    json_decref(summary);
-    return st;
 }
 
 /* "a0.0->m0", or "direct a0.0.q". */
@@ -230,11 +200,10 @@ static enum status write_acdc_table(const struct circuit *circuit, const char *p
     TRY(create(&file, part, path, circuit));
     TRY(write_steps(file, part, acdc));
 done:
-    st = h5_close(&file, part, st);
-    return st == OK ? file_publish(path) : st;
+    return task_files_publish(&file, part, path, st);
 }
 
-static enum status write_acdc_summary(const struct circuit *circuit, const char *path,
+static enum status write_acdc_summary(const struct circuit *circuit, const char *name,
                                       const struct acdc *acdc, const struct graph_edges *edges)
 {
     json_t *summary = new_summary(circuit);
@@ -249,7 +218,7 @@ static enum status write_acdc_summary(const struct circuit *circuit, const char 
              (long long)graph_edges_count(edges), (long long)edge_files_edges(circuit->config),
              (long long)acdc->count, metric_name(circuit->suite->circuit.metric), acdc->value,
              acdc->start);
-    return write_summary(path, summary);
+    return task_files_write(circuit, name, summary);
 }
 
 enum status edge_files_write_acdc(const struct circuit *circuit, const char *name,
@@ -260,8 +229,7 @@ enum status edge_files_write_acdc(const struct circuit *circuit, const char *nam
 
     paths_circuit(path, circuit->suite, name, ".h5");
     TRY(write_acdc_table(circuit, path, acdc));
-    paths_circuit(path, circuit->suite, name, ".json");
-    TRY(write_acdc_summary(circuit, path, acdc, edges));
+    TRY(write_acdc_summary(circuit, name, acdc, edges));
     paths_circuit(path, circuit->suite, name, ".steps.h5");
     TRY(file_remove(path));
 done:
@@ -283,8 +251,7 @@ static enum status write_eap_table(const struct circuit *circuit, const char *pa
     TRY(h5_write_array(file, part, "absolute", H5T_NATIVE_DOUBLE, eap->absolute, g->receivers,
                        g->senders));
 done:
-    st = h5_close(&file, part, st);
-    return st == OK ? file_publish(path) : st;
+    return task_files_publish(&file, part, path, st);
 }
 
 /* An edge of a score. */
@@ -342,8 +309,8 @@ static json_t *sample_json(const struct graph *g, const struct eap *eap,
     }
     const struct eap_fit fit = eap_fit(effects, scores, count);
     json_object_set_new(object, "edges", list);
-    json_object_set_new(object, "slope", isfinite(fit.slope) ? json_real(fit.slope) : json_null());
-    json_object_set_new(object, "r2", isfinite(fit.r2) ? json_real(fit.r2) : json_null());
+    task_files_put(object, "slope", fit.slope);
+    task_files_put(object, "r2", fit.r2);
     free(scores);
     return object;
 }
@@ -361,9 +328,8 @@ enum status edge_files_write_eap(const struct circuit *circuit, const char *name
         json_object_set_new(summary, "sample", sample_json(graph, eap, edges, effects, count));
     paths_circuit(path, circuit->suite, name, ".h5");
     st = write_eap_table(circuit, path, graph, eap);
-    paths_circuit(path, circuit->suite, name, ".json");
     if (st == OK)
-        return write_summary(path, summary);
+        return task_files_write(circuit, name, summary);
     json_decref(summary);
     return st;
 }

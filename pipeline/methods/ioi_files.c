@@ -1,15 +1,9 @@
-#include "base/checksum.h"
-#include "base/die.h"
 #include "methods/ioi.h"
-#include "shard/h5.h"
-#include "shard/maker.h"
+#include "methods/task_files.h"
 #include "suite/paths.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { VERSION = 1 };
 
@@ -50,19 +44,6 @@ done:
     return st;
 }
 
-static enum status write_attributes(hid_t file, const char *path, const struct circuit *circuit)
-{
-    enum status st;
-
-    TRY(h5_write_format(file, path, "saemill ioi", VERSION));
-    TRY(identity_write(file, path, &circuit->identity));
-    TRY(h5_write_text(file, path, "suite", circuit->suite->text));
-    TRY(h5_write_int(file, path, "layers", circuit->config->layers));
-    TRY(h5_write_int(file, path, "heads", circuit->config->heads));
-done:
-    return st;
-}
-
 static enum status write_table(const struct circuit *circuit, const struct ioi_results *results,
                                const char *path)
 {
@@ -70,9 +51,7 @@ static enum status write_table(const struct circuit *circuit, const struct ioi_r
     hid_t file = -1;
     enum status st;
 
-    path_print(part, "%s.part", path);
-    TRY(h5_create(&file, part, MPI_COMM_NULL));
-    TRY(write_attributes(file, part, circuit));
+    TRY(task_files_create(&file, part, path, circuit, "saemill ioi", VERSION));
     TRY(write_prompts(file, part, circuit->prompts));
     for (int f = 0; f < IOI_FIELDS; f++) {
         const int64_t columns = ioi_field_columns((enum ioi_field)f, circuit->config);
@@ -80,8 +59,7 @@ static enum status write_table(const struct circuit *circuit, const struct ioi_r
                            results->field[f], circuit->prompts->count, columns > 1 ? columns : 0));
     }
 done:
-    st = h5_close(&file, part, st);
-    return st == OK ? file_publish(path) : st;
+    return task_files_publish(&file, part, path, st);
 }
 
 double ioi_files_bytes(const struct lm_config *config, struct circuit_shape shape)
@@ -114,31 +92,23 @@ static double mean_of(const struct circuit *circuit, const struct ioi_results *r
     return sum / (double)count;
 }
 
-static void put(json_t *object, const char *name, double value)
-{
-    json_object_set_new(object, name, isfinite(value) ? json_real(value) : json_null());
-}
-
 static void put_mean(json_t *object, const struct circuit *circuit,
                      const struct ioi_results *results, enum ioi_field field, int64_t column)
 {
-    put(object, ioi_field_name(field), mean_of(circuit, results, field, column));
+    task_files_put(object, ioi_field_name(field), mean_of(circuit, results, field, column));
 }
 
 static json_t *head_json(const struct circuit *circuit, const struct ioi_results *results,
                          int64_t head)
 {
     json_t *object = json_object(), *attention = json_object();
-    char name[32];
 
-    snprintf(name, sizeof name, "%lld.%lld", (long long)(head / circuit->config->heads),
-             (long long)(head % circuit->config->heads));
-    json_object_set_new(object, "head", json_string(name));
+    json_object_set_new(object, "head", task_files_head(circuit->config, head));
     for (int f = IOI_DIRECT_HEAD; f <= IOI_KNOCKED_ALL; f++)
         put_mean(object, circuit, results, (enum ioi_field)f, head);
     for (int c = 0; c < PROMPTS_CLASSES; c++)
-        put(attention, prompts_class_name((enum prompts_class)c),
-            mean_of(circuit, results, IOI_ATTENTION, head * PROMPTS_CLASSES + c));
+        task_files_put(attention, prompts_class_name((enum prompts_class)c),
+                       mean_of(circuit, results, IOI_ATTENTION, head * PROMPTS_CLASSES + c));
     json_object_set_new(object, "attention", attention);
     return object;
 }
@@ -170,17 +140,12 @@ static double share_positive(const struct circuit *circuit, const struct ioi_res
 static json_t *summary_json(const struct circuit *circuit, const struct ioi_results *results)
 {
     const int64_t heads = (int64_t)circuit->config->layers * circuit->config->heads;
-    json_t *object = json_object(), *list = json_array();
-    char hash[32];
+    json_t *object = task_files_summary(circuit), *list = json_array();
 
-    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)circuit->identity.hash);
-    json_object_set_new(object, "place", json_string(circuit->identity.place));
-    json_object_set_new(object, "identity", json_string(hash));
-    json_object_set_new(object, "kernels", json_string(maker_kernels()));
     json_object_set_new(object, "prompts", json_integer(circuit->prompts->count));
     json_object_set_new(object, "tokens", json_integer(circuit->prompts->tokens));
     json_object_set_new(object, "templates", json_integer(prompts_templates(circuit->prompts)));
-    put(object, "share_positive", share_positive(circuit, results));
+    task_files_put(object, "share_positive", share_positive(circuit, results));
     for (int f = IOI_DIFFERENCE; f <= IOI_DIRECT_BIAS; f++)
         put_mean(object, circuit, results, (enum ioi_field)f, 0);
     for (int64_t h = 0; h < heads; h++)
@@ -191,23 +156,15 @@ static json_t *summary_json(const struct circuit *circuit, const struct ioi_resu
 }
 
 static enum status write_summary(const struct circuit *circuit, const struct ioi_results *results,
-                                 const char *path)
+                                 const char *name)
 {
     json_t *summary = summary_json(circuit, results);
-    char *object = json_dumps(summary, JSON_INDENT(1) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
 
-    if (object == NULL)
-        die("no memory for the text of results");
-    char *text = checksum_json(object);
-    const enum status st = file_write(path, text, (int64_t)strlen(text));
     run_note(circuit->run, "logit difference %.3f; an answer is first in %.1f %% of %lld prompts",
              json_number_value(json_object_get(summary, ioi_field_name(IOI_DIFFERENCE))),
              100 * json_number_value(json_object_get(summary, ioi_field_name(IOI_FIRST))),
              (long long)circuit->prompts->count);
-    free(text);
-    free(object);
-    json_decref(summary);
-    return st;
+    return task_files_write(circuit, name, summary);
 }
 
 enum status ioi_files_write(const struct circuit *circuit, const struct ioi_results *results,
@@ -218,11 +175,10 @@ enum status ioi_files_write(const struct circuit *circuit, const struct ioi_resu
 
     paths_circuit(table, circuit->suite, name, ".h5");
     paths_circuit(summary, circuit->suite, name, ".json");
-    TRY(file_make_folder_above(table));
     if (!file_exists(table))
         TRY(write_table(circuit, results, table));
     if (!file_exists(summary))
-        TRY(write_summary(circuit, results, summary));
+        TRY(write_summary(circuit, results, name));
 done:
     return st;
 }

@@ -14,7 +14,10 @@
 #define METHODS_TABLE(ROW) \
     ROW(METHOD_ACDC, ACDC_METHOD) \
     ROW(METHOD_EAP, EAP_METHOD) \
-    ROW(METHOD_IOI, IOI_METHOD)
+    ROW(METHOD_IOI, IOI_METHOD) \
+    ROW(METHOD_COPY_SUPPRESSION, COPY_SUPPRESSION_METHOD) \
+    ROW(METHOD_SELF_REPAIR, SELF_REPAIR_METHOD) \
+    ROW(METHOD_SUCCESSOR, SUCCESSOR_METHOD)
 
 enum { METHODS_NAME = 64 };
 
@@ -39,6 +42,7 @@ struct circuit_method {
     /* How many tasks are there, and what are the files of one called?  Local. */
     int64_t (*tasks)(const struct suite *suite);
     void    (*name)(char name[METHODS_NAME], const struct suite *suite, int64_t task);
+    bool     without_prompts;   /* it has no use for any; there are none then */
     /* Refuse what the method cannot do with this model, these prompts.  Local.  E_USAGE. */
     enum status (*check)(const struct suite *suite, const struct lm_config *config,
                          const struct prompts *prompts);

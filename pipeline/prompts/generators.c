@@ -31,15 +31,40 @@ static struct prompts_pair empty_pair(int template)
     return pair;
 }
 
-/* Put the clean and the corrupted text into a pair, and free them. */
-static enum status take_texts(struct making *making, struct prompts_pair *pair, char *clean,
-                              char *corrupted)
+/* Put the clean and the corrupted text into a pair. */
+static enum status take_texts(struct making *making, struct prompts_pair *pair, const char *clean,
+                              const char *corrupted)
 {
     enum status st;
 
     TRY(wording_of_prompt(&pair->clean, making->wording, clean));
     TRY(wording_of_prompt(&pair->corrupted, making->wording, corrupted));
 done:
+    return st;
+}
+
+/* Fill the pair's template with some words of the clean prompt, and with those of the corrupted
+ * one; with a drawn word of each list that is not called `but`, the same in both. */
+static enum status fill_pair(struct making *making, struct prompts_pair *pair,
+                             const struct words_filling *clean,
+                             const struct words_filling *corrupted, int count, const char *but,
+                             struct words_draws *draws)
+{
+    const size_t bytes = (size_t)count * sizeof *clean;
+    struct words_filling *all = allocate(count + making->words->count, sizeof *all);
+    const int filled = count + words_draw_fillings(all + count, making->words, but, draws);
+    char *texts[2] = { NULL, NULL };
+    enum status st;
+
+    memcpy(all, clean, bytes);
+    TRY(words_fill(&texts[0], making->words, pair->template, all, filled));
+    memcpy(all, corrupted, bytes);
+    TRY(words_fill(&texts[1], making->words, pair->template, all, filled));
+    TRY(take_texts(making, pair, texts[0], texts[1]));
+done:
+    free(texts[1]);
+    free(texts[0]);
+    free(all);
     return st;
 }
 
@@ -115,22 +140,6 @@ static struct names draw_names(struct words_draws *draws, const struct words_lis
     };
 }
 
-/* A template with these three names, and the same other words. */
-static enum status fill_names(char **text, const struct making *making, int template,
-                              const char *const names[3], const struct words_filling *others,
-                              int count)
-{
-    struct words_filling *fillings = allocate(count + 3, sizeof *fillings);
-    enum status st;
-
-    for (int n = 0; n < 3; n++)
-        fillings[n] = (struct words_filling){ "NAME", names[n] };
-    memcpy(fillings + 3, others, (size_t)count * sizeof *others);
-    st = words_fill(text, making->words, template, fillings, count + 3);
-    free(fillings);
-    return st;
-}
-
 static void set_classes(struct prompts_pair *pair, const int32_t at[3], bool object_first)
 {
     const int32_t subject = at[object_first ? 1 : 0];
@@ -146,16 +155,16 @@ static void set_classes(struct prompts_pair *pair, const int32_t at[3], bool obj
 static enum status make_indirect(struct making *making, const struct words_list *list, int template,
                                  const struct names *names, struct words_draws *draws)
 {
-    struct words_filling *others = allocate(making->words->count, sizeof *others);
-    const int count = words_draw_fillings(others, making->words, list->name, draws);
+    struct words_filling clean[3], corrupted[3];
     struct prompts_pair pair = empty_pair(template);
-    char *clean = NULL, *corrupted = NULL;
     int32_t at[3];
     enum status st;
 
-    TRY(fill_names(&clean, making, template, names->clean, others, count));
-    TRY(fill_names(&corrupted, making, template, names->corrupted, others, count));
-    TRY(take_texts(making, &pair, clean, corrupted));
+    for (int n = 0; n < 3; n++) {
+        clean[n] = (struct words_filling){ list->name, names->clean[n] };
+        corrupted[n] = (struct words_filling){ list->name, names->corrupted[n] };
+    }
+    TRY(fill_pair(making, &pair, clean, corrupted, 3, list->name, draws));
     TRY(find_names(at, making, &pair));
     set_classes(&pair, at, names->object_first);
     pair.answers = one_of(pair.clean.ids[pair.classes[PROMPTS_IO]]);
@@ -163,9 +172,6 @@ static enum status make_indirect(struct making *making, const struct words_list 
     TRY(add(making, &pair));
 done:
     prompts_pair_free(&pair);
-    free(corrupted);
-    free(clean);
-    free(others);
     return st;
 }
 
@@ -251,44 +257,24 @@ static struct wording_ids ends_of(const struct century *century, int year, bool 
     return ids;
 }
 
-static enum status fill_year(char **text, const struct making *making, int template,
-                             const struct century *century, int year,
-                             const struct words_filling *others, int count)
-{
-    struct words_filling *fillings = allocate(count + 2, sizeof *fillings);
-    char digits[32];
-    enum status st;
-
-    snprintf(digits, sizeof digits, "%s%02d", century->digits, year);
-    fillings[0] = (struct words_filling){ "YEAR", digits };
-    fillings[1] = (struct words_filling){ "CENTURY", century->digits };
-    memcpy(fillings + 2, others, (size_t)count * sizeof *others);
-    st = words_fill(text, making->words, template, fillings, count + 2);
-    free(fillings);
-    return st;
-}
-
 static enum status make_year(struct making *making, int template, const struct century *century,
                              struct words_draws *draws)
 {
     const int year = draw_year(draws, century);
-    struct words_filling *others = allocate(making->words->count, sizeof *others);
-    const int count = words_draw_fillings(others, making->words, "", draws);
     struct prompts_pair pair = empty_pair(template);
-    char *clean = NULL, *corrupted = NULL;
+    char clean[32], corrupted[32];
     enum status st;
 
-    TRY(fill_year(&clean, making, template, century, year, others, count));
-    TRY(fill_year(&corrupted, making, template, century, 1, others, count));
-    TRY(take_texts(making, &pair, clean, corrupted));
+    snprintf(clean, sizeof clean, "%s%02d", century->digits, year);
+    snprintf(corrupted, sizeof corrupted, "%s01", century->digits);
+    const struct words_filling before[] = { { "YEAR", clean }, { "CENTURY", century->digits } };
+    const struct words_filling after[] = { { "YEAR", corrupted }, before[1] };
+    TRY(fill_pair(making, &pair, before, after, 2, "", draws));
     pair.answers = ends_of(century, year, true);
     pair.wrong = ends_of(century, year, false);
     TRY(add(making, &pair));
 done:
     prompts_pair_free(&pair);
-    free(corrupted);
-    free(clean);
-    free(others);
     return st;
 }
 

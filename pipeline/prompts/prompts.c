@@ -2,6 +2,7 @@
 #include "base/allocate.h"
 #include "base/comm.h"
 #include "base/die.h"
+#include "base/minmax.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -306,6 +307,23 @@ void prompts_pair_free(struct prompts_pair *pair)
     free(pair->positions.ids);
 }
 
+/* A text alone. */
+static enum status read_text(struct prompts *prompts, const struct wording *wording,
+                             const json_t *line, const char *place)
+{
+    struct prompts_pair pair = {0};
+    enum status st;
+
+    TRY(read_prompt(&pair.clean, wording, line, "text", place));
+    pair.clean.count = min_int64(pair.clean.count, prompts->tokens);
+    pair.corrupted = pair.clean;
+    TRY(read_classes(pair.classes, line, place));
+    TRY(prompts_add(prompts, wording, &pair, place));
+done:
+    free(pair.clean.ids);
+    return st;
+}
+
 static enum status read_pair(struct prompts *prompts, const struct wording *wording,
                              const json_t *line, const char *place)
 {
@@ -336,7 +354,8 @@ static enum status read_line(struct prompts *prompts, const struct wording *word
 
     REQUIRE(json_is_object(line), E_FORMAT, "%s: this line is no JSON object%s%s", place,
             line == NULL ? ": " : "", line == NULL ? error.text : "");
-    TRY(read_pair(prompts, wording, line, place));
+    TRY((json_object_get(line, "text") != NULL ? read_text : read_pair)(prompts, wording, line,
+                                                                        place));
 done:
     json_decref(line);
     return st;

@@ -19,6 +19,9 @@
  *   classes           {"IO": 4, "S1": 2, "S1+1": 3, "S2": 10, "END": 14}: the positions of the
  *                     words of an indirect object's prompt, or some of them
  *
+ * A line {"text": "Call me Ishmael. ..."}, a text or ids, stands for a pair whose prompts are both
+ * its first tokens, as many as a row has, without answers.
+ *
  * Everything here but prompts_share() is Local.
  */
 #ifndef PROMPTS_H

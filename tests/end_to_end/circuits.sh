@@ -82,6 +82,42 @@ scores() {
     task | sed -e 's/method: ioi/method: eap\n  samples: 20\n  steps: 2/' > "$dir/suite.yaml"
 }
 
+# Heads looked at one by one: on prompts, when others are ablated, by their weights.
+suppression() {
+    rm -rf "$dir/run"
+    task | sed -e 's/method: ioi/method: copy_suppression\n  heads: [2.4, 1.0]/' \
+        -e 's|count: 20|function_words: jobs/circuits/function_words.json\n  count: 5|' > "$dir/suite.yaml"
+}
+
+repair() {
+    rm -rf "$dir/run"
+    task | sed -e 's/method: ioi/method: self_repair\n  ablated: [2.4, 2.2]/' > "$dir/suite.yaml"
+}
+
+successors() {
+    rm -rf "$dir/run"
+    task | sed -e 's/method: ioi/method: successor/' -e 's|ioi.json|ordinals.json|' \
+        -e '/generator:/d' > "$dir/suite.yaml"
+}
+
+finds_copy_suppression_with_the_same_bits() {
+    suppression
+    gives_the_same_bits_on_any_ranks
+    [ "$(ls "$dir/ranks-1/circuit" | wc -l)" = 4 ]      # a task for each entry of heads
+}
+
+finds_self_repair_with_the_same_bits() {
+    repair
+    gives_the_same_bits_on_any_ranks
+}
+
+finds_successors_with_the_same_bits() {
+    successors
+    gives_the_same_bits_on_any_ranks
+    bin/saemill plan "$dir/suite.yaml" > "$dir/out"
+    grep '^test: 1 result$' "$dir/out"
+}
+
 removes_edges_with_the_same_bits() {
     edges
     gives_the_same_bits_on_any_ranks
@@ -131,6 +167,11 @@ refuses_in_one_sentence() {
     mistaken 's|count: 20|heads: [4.1]|' 'wrong.yaml:9' 'no head 4.1' '4 layers of 8 heads'
     mistaken 's|count: 20|context: 8|' 'tokens; raise circuit.context'
     mistaken 's|tiny-gpt2|&\n  precision: bf16|' 'wrong.yaml:5' 'float32'
+    mistaken 's/method: ioi/method: successor/' 'wrong.yaml:6' 'no use for prompts'
+    mistaken 's/method: ioi/method: self_repair/' 'which heads are ablated'
+    mistaken 's/method: ioi/method: copy_suppression\n  heads: [1.0, 1.0]/' \
+        'two tasks are called copy_suppression-1.0'
+    mistaken 's/method: ioi/method: copy_suppression\n  mean_texts: [no.jsonl]/' 'no.jsonl'
     printf '{"clean": "When Frank", "corrupted": "When Jean", "answers": [" Alexandria"]}\n' \
         > "$dir/several.jsonl"
     mistaken "s|generator: .*|prompts: [$dir/several.jsonl]|;/data:/d" 'several.jsonl:1' \
@@ -164,7 +205,9 @@ task > "$dir/suite.yaml"
 for claim in gives_the_same_bits_on_any_ranks says_how_far_it_is runs_and_does_nothing_twice \
         makes_what_is_missing survives_kills takes_prompts_from_files refuses_in_one_sentence \
         knows_its_own_files refuses_changed_words removes_edges_with_the_same_bits \
-        goes_on_with_a_search scores_edges_with_the_same_bits; do
+        goes_on_with_a_search scores_edges_with_the_same_bits \
+        finds_copy_suppression_with_the_same_bits finds_self_repair_with_the_same_bits \
+        finds_successors_with_the_same_bits; do
     try $claim
 done
 finish

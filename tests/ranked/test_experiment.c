@@ -5,8 +5,9 @@
 
 #include <omp.h>
 
-/* More prompts than a block holds, so that two ranks and three have blocks, and not all as many. */
-enum { PROMPTS = 70, CONTEXT = 20 };
+/* More prompts than a block holds, so that two ranks and three have blocks, and not all as many;
+ * and a question at each token, so that the same holds for tiles of logits. */
+enum { PROMPTS = 70, CONTEXT = 20, QUESTIONS = PROMPTS * CONTEXT };
 
 static const char MODEL[] = "tests/golden/gpt2-random";
 
@@ -43,8 +44,8 @@ static void has_the_same_bits(struct experiment_setup *setup)
 
 int main(int argc, char **argv)
 {
-    static int32_t clean[PROMPTS * CONTEXT], corrupted[PROMPTS * CONTEXT], ids[2 * PROMPTS];
-    static struct question questions[PROMPTS];
+    static int32_t clean[QUESTIONS], corrupted[QUESTIONS], ids[2 * PROMPTS];
+    static struct question questions[QUESTIONS];
     struct ranked here = ranked_start(&argc, &argv);
     struct lm_config config;
     struct weights weights = {0};
@@ -53,19 +54,21 @@ int main(int argc, char **argv)
     CHECK(config_read(&config, MODEL) == OK);
     CHECK(weights_read(&weights, &config, PRECISION_F32, MODEL, MPI_COMM_WORLD) == OK);
     CHECK(graph_make(&graph, &config, true) == OK);
-    for (int32_t i = 0; i < PROMPTS * CONTEXT; i++) {
+    CHECK(QUESTIONS > 2 * head_tile(&config));
+    for (int32_t i = 0; i < QUESTIONS; i++) {
         clean[i] = (37 * i + 11) % config.vocabulary;
         corrupted[i] = (53 * i + 5) % config.vocabulary;
     }
     for (int32_t p = 0; p < PROMPTS; p++) {
         ids[2 * p] = (7 * p + 1) % config.vocabulary;
         ids[2 * p + 1] = (11 * p + 2) % config.vocabulary;
-        questions[p] =
-            (struct question){ p, CONTEXT - 1 - p % 3, 1, 1, &ids[2 * p], &ids[2 * p + 1] };
+        for (int32_t t = 0; t < CONTEXT; t++)
+            questions[p * CONTEXT + t] =
+                (struct question){ p, t, 1, 1, &ids[2 * p], &ids[2 * p + 1] };
     }
     has_the_same_bits(&(struct experiment_setup){
         .weights = &weights, .graph = &graph, .clean = clean, .corrupted = corrupted,
-        .prompts = PROMPTS, .context = CONTEXT, .questions = questions, .count = PROMPTS,
+        .prompts = PROMPTS, .context = CONTEXT, .questions = questions, .count = QUESTIONS,
     });
     weights_free(&weights);
     return ranked_finish(&here);

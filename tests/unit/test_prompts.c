@@ -28,6 +28,24 @@ static enum status read_text(struct prompts *prompts, const char *text, int64_t 
     return st;
 }
 
+/* Both prompts are the text, of which a row takes twelve tokens. */
+static void texts_are_cut_to_a_row(void **state)
+{
+    struct prompts prompts;
+    const int32_t *items;
+
+    (void)state;
+    if (read_text(&prompts, "{\"text\": \"When Frank\"}\n"
+                  "{\"text\": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]}\n", 9) != OK)
+        fail_msg("%s", refuse_reason());
+    assert_true(prompts.count == 2 && prompts.length[0] == 3 && prompts.length[1] == 12);
+    assert_true(prompts.clean[0] == 2047 && prompts.clean[1] == 1073 && prompts.clean[2] == 878);
+    assert_true(prompts.clean[12] == 2047 && prompts.clean[23] == 11);
+    assert_memory_equal(prompts.clean, prompts.corrupted, 24 * sizeof *prompts.clean);
+    assert_int_equal(prompts_list(&prompts.answers, 0, &items), 0);
+    prompts_free(&prompts);
+}
+
 /* The ids are those of tokenizer.json: BOS 2047, and words as golden/circuits/ioi.h5 has them. */
 static void reads_texts_and_ids(void **state)
 {
@@ -132,6 +150,7 @@ static void refuses_in_one_sentence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_are_cut_to_a_row),
         cmocka_unit_test(reads_texts_and_ids),
         cmocka_unit_test(takes_no_more_than_asked),
         cmocka_unit_test(refuses_in_one_sentence),
