@@ -55,9 +55,9 @@ static enum status read_class(struct ordinal_class *class, const char *name, con
         .id = allocate((long long)length, sizeof(int32_t)),
         .place = allocate((long long)length, sizeof(int32_t)),
     };
-    REQUIRE(length <= INT32_MAX && (first == NULL || json_is_integer(first))
+    REQUIRE(length <= INT32_MAX && class->first >= 0 && (first == NULL || json_is_integer(first))
             && (cyclic == NULL || json_is_boolean(cyclic)), E_FORMAT, "%s: class \"%s\" must be "
-            "{\"cyclic\": true or false, \"first\": number, \"words\": [...]}", path, name);
+            "{\"cyclic\": true or false, \"first\": number from 0, \"words\": [...]}", path, name);
     for (size_t i = 0; i < length; i++)
         TRY(add_word(class, json_array_get(words, i), (int32_t)i, path, tokenizer));
     REQUIRE(class->count > 1, E_FORMAT, "%s: class \"%s\" has %d words that are one token of this "

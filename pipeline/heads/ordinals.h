@@ -6,9 +6,9 @@
  *   "numbers": {"first": 1, "words": [" 1", " 2", ...]}
  *
  * Words are as the model meets them, with their space.  In a cyclic class the first word comes
- * after the last.  `first` is the number that the first word means (1 unless the file says
- * otherwise); each next word means one more.  Words that this tokenizer divides are left out, and
- * so are pairs of which one word is missing.  Everything here is Local.
+ * after the last.  `first` is the number, from 0, that the first word means (1 unless the file
+ * says otherwise); each next word means one more.  Words that this tokenizer divides are left out,
+ * and so are pairs of which one word is missing.  Everything here is Local.
  */
 #ifndef ORDINALS_H
 #define ORDINALS_H

@@ -157,6 +157,7 @@ static void refuses_files_that_are_not_classes(void **state)
     check_refused("{\"days\": {\"words\": [\" Monday\"]}}", "1 words that are one token");
     check_refused("{\"days\": {\"words\": [\" Monday\", 2]}}", "word 2 is not a text");
     check_refused("{\"days\": {\"words\": [\" Monday\", \" Monday\"]}}", "\" Monday\" twice");
+    check_refused("{\"days\": {\"first\": -1, \"words\": [\" one\", \" two\"]}}", "number from 0");
     check_refused("{\"days\": {\"cyclic\": 1, \"words\": [\" one\", \" two\"]}}", "must be");
 }
 
