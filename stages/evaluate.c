@@ -16,8 +16,8 @@
 #include "base/run.h"
 #include "evaluate/evaluate_stage.h"
 #include "evaluate/score_text.h"
-#include "evaluate/shared_saes.h"
 #include "sae/saefile.h"
+#include "sae/shared_saes.h"
 #include "shard/maker.h"
 #include "suite/paths.h"
 

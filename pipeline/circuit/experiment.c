@@ -118,7 +118,7 @@ static void keep_clean(struct experiment *e, int64_t from, int64_t count, const 
     memcpy(clean_of(e, from), logits, (size_t)(count * outputs) * sizeof *logits);
 }
 
-static void clear_streams(struct experiment *e)
+void experiment_clear_streams(struct experiment *e)
 {
     memset(e->streams, 0,
            (size_t)(e->setup.count * e->setup.weights->config.width) * sizeof *e->streams);
@@ -133,10 +133,12 @@ int64_t experiment_bytes(const struct experiment_setup *s, const struct lm_confi
     const int64_t each = experiment_sequences(s);
     const int64_t floats = s->count * c->width
                          + (questions_of_rank(s, c, size) + 2 * head_tile(c)) * c->outputs
-                         + threads * graph_forward_scratch(s->graph, c);
+                         + (s->graph == NULL ? 0 : threads * graph_forward_scratch(s->graph, c));
     int64_t bytes = floats * (int64_t)sizeof(float) + head_bytes(c)
                   + (s->prompts + s->count) * (int64_t)sizeof(double);
 
+    if (s->graph == NULL)
+        return bytes;
     for (int64_t block = blocks.first; block < blocks.end; block++)
         bytes += graph_forward_bytes(s->graph, c,
                                      range_length(split_block(s->prompts, each, block)),
@@ -174,6 +176,10 @@ static void run_references(struct experiment *e)
     const int64_t blocks = range_length(e->blocks);
     struct graph_edges none;
 
+    e->forwards = allocate(blocks, sizeof *e->forwards);
+    e->scratch = allocate_big(omp_get_max_threads()
+                              * graph_forward_scratch(e->setup.graph, &e->setup.weights->config),
+                              sizeof(float));
     graph_edges_make(&none, e->setup.graph, false);
     #pragma omp parallel for schedule(dynamic)
     for (int64_t block = 0; block < blocks; block++)
@@ -212,23 +218,21 @@ enum status experiment_make(struct experiment *e, const struct experiment_setup 
     MPI_Comm_size(comm, &e->size);
     e->blocks = experiment_blocks(setup, e->rank, e->size);
     head_make(&e->head, setup->weights);
-    e->forwards = allocate(range_length(e->blocks), sizeof *e->forwards);
-    e->scratch = allocate_big(omp_get_max_threads() * graph_forward_scratch(setup->graph, c),
-                              sizeof(float));
     e->streams = allocate(setup->count * c->width, sizeof(float));
     e->clean = allocate_big(questions_of_rank(setup, c, e->size) * c->outputs, sizeof(float));
     e->logits = allocate(e->head.tile * c->outputs, sizeof(float));
     e->scores = allocate(setup->count, sizeof *e->scores);
     e->values = allocate(setup->prompts, sizeof *e->values);
     TRY_ALL(comm, check_ids(setup));
-    run_references(e);
+    if (setup->graph != NULL)
+        run_references(e);
 done:
     return st;
 }
 
 void experiment_free(struct experiment *e)
 {
-    for (int64_t block = 0; block < range_length(e->blocks); block++)
+    for (int64_t block = 0; e->forwards != NULL && block < range_length(e->blocks); block++)
         graph_forward_free(&e->forwards[block]);
     free(e->forwards);
     head_free(&e->head);
@@ -282,21 +286,42 @@ static double average(struct experiment *e)
     return sum / (double)e->setup.prompts;
 }
 
-double experiment_value(struct experiment *e, const struct graph_edges *edges, int32_t receiver)
+static void measure_clean(struct experiment *e, int64_t from, int64_t count, const float *logits)
+{
+    keep_clean(e, from, count, logits);
+    measure(e, from, count, logits);
+}
+
+static double measure_with(struct experiment *e, take_logits *take)
 {
     memset(e->scores, 0, (size_t)e->setup.count * sizeof *e->scores);
+    visit_logits(e, take);
+    /* Each score is one rank's; the others add 0. */
+    MPI_Allreduce(MPI_IN_PLACE, e->scores, comm_count(e->setup.count), MPI_DOUBLE, MPI_SUM,
+                  e->comm);
+    return average(e);
+}
+
+double experiment_measure(struct experiment *e)
+{
+    return measure_with(e, measure);
+}
+
+double experiment_measure_clean(struct experiment *e)
+{
+    return measure_with(e, measure_clean);
+}
+
+double experiment_value(struct experiment *e, const struct graph_edges *edges, int32_t receiver)
+{
     e->whole = false;
-    clear_streams(e);
+    experiment_clear_streams(e);
     #pragma omp parallel for schedule(dynamic)
     for (int64_t block = 0; block < range_length(e->blocks); block++) {
         graph_forward_run(&e->forwards[block], edges, receiver, own_scratch(e));
         end_block(e, block, edges);
     }
-    visit_logits(e, measure);
-    /* Each score is one rank's; the others add 0. */
-    MPI_Allreduce(MPI_IN_PLACE, e->scores, comm_count(e->setup.count), MPI_DOUBLE, MPI_SUM,
-                  e->comm);
-    return average(e);
+    return experiment_measure(e);
 }
 
 /* Gradients of a tile of questions. */

@@ -20,7 +20,7 @@ enum { EXPERIMENT_ROWS = 160 };
 /* What is run.  Nothing in it is owned. */
 struct experiment_setup {
     const struct weights  *weights;
-    const struct graph    *graph;
+    const struct graph    *graph;       /* NULL: the caller runs the model (experiment_measure()) */
     const int32_t         *clean;       /* [prompts, context] padded at the end */
     const int32_t         *corrupted;   /* [prompts, context] what absent edges carry; NULL: zero */
     int64_t                prompts, context;
@@ -36,7 +36,7 @@ struct experiment {
     int64_t               sequences;    /* of a block */
     bool whole;                     /* run and streams are those of the clean prompts, all edges */
     struct range          blocks;       /* of this rank */
-    struct graph_forward *forwards;     /* [range_length(blocks)] */
+    struct graph_forward *forwards;     /* [range_length(blocks)]; NULL without a graph */
     float                *scratch;      /* [threads, graph_forward_scratch()] */
     float                *streams;      /* [questions, width] the last streams, on every rank */
     struct head           head;         /* a rank has every size-th tile of the questions */
@@ -56,8 +56,8 @@ int64_t experiment_bytes(const struct experiment_setup *setup, const struct lm_c
 int64_t      experiment_sequences(const struct experiment_setup *setup);
 struct range experiment_blocks(const struct experiment_setup *setup, int rank, int size);
 
-/* Run the clean prompts and the reference.  experiment_free() accepts an empty one.  Collective.
- * As forward_check(). */
+/* Run the clean prompts and the reference, if there is a graph.  experiment_free() accepts an empty
+ * one.  Collective.  As forward_check(). */
 enum status experiment_make(struct experiment *e, const struct experiment_setup *setup,
                             MPI_Comm comm);
 void        experiment_free(struct experiment *e);
@@ -65,6 +65,13 @@ void        experiment_free(struct experiment *e);
 /* The metric when only these edges are present.  What lies below `receiver` must be as the call
  * before left it; 0 runs everything.  Collective; the same on all ranks. */
 double experiment_value(struct experiment *e, const struct graph_edges *edges, int32_t receiver);
+
+/* The metric of last streams that the caller has put into e->streams: those at the questions of its
+ * own blocks, and 0 for the others; afterwards e->streams has them all.  experiment_measure_clean()
+ * does the same for the clean run, with which some metrics compare, and must come first.
+ * Collective; the same on all ranks. */
+double experiment_measure(struct experiment *e);
+double experiment_measure_clean(struct experiment *e);
 
 /* The gradient of the metric by the last streams at the questions, which are in e->streams: those
  * of the last value, or what the caller has put there for the questions of its own blocks, with 0
@@ -81,6 +88,9 @@ struct range experiment_questions(const struct experiment *e, struct range promp
 
 /* The row of a question in the block of these prompts.  Local. */
 int64_t experiment_row(const struct experiment *e, struct range prompts, int64_t question);
+
+/* Set e->streams to 0.  Local. */
+void experiment_clear_streams(struct experiment *e);
 
 /* The value of each prompt in the last call, [prompts].  Local. */
 const double *experiment_values(const struct experiment *e);

@@ -2,7 +2,7 @@
 #include "base/allocate.h"
 #include "base/minmax.h"
 #include "base/split.h"
-#include "evaluate/shared_saes.h"
+#include "sae/shared_saes.h"
 #include "suite/paths.h"
 
 #include <math.h>

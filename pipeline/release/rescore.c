@@ -3,8 +3,8 @@
 #include "base/allocate.h"
 #include "evaluate/score_text.h"
 #include "evaluate/scores.h"
-#include "evaluate/shared_saes.h"
 #include "release/manifest.h"
+#include "sae/shared_saes.h"
 #include "suite/paths.h"
 
 #include <math.h>

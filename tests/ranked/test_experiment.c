@@ -1,13 +1,14 @@
-/* What removing edges does has the same bits on any number of ranks and threads. */
+/* What removing edges does, and not keeping latents, has the same bits on any number of ranks and
+ * threads. */
 #include "base/allocate.h"
-#include "circuit/experiment.h"
+#include "circuit/latent_circuit.h"
 #include "tests/ranked/ranked.h"
 
 #include <omp.h>
 
 /* More prompts than a block holds, so that two ranks and three have blocks, and not all as many;
  * and a question at each token, so that the same holds for tiles of logits. */
-enum { PROMPTS = 70, CONTEXT = 20, QUESTIONS = PROMPTS * CONTEXT };
+enum { PROMPTS = 70, CONTEXT = 20, QUESTIONS = PROMPTS * CONTEXT, LATENTS = 24 };
 
 static const char MODEL[] = "tests/golden/gpt2-random";
 
@@ -42,6 +43,45 @@ static void has_the_same_bits(struct experiment_setup *setup)
     }
 }
 
+/* Scores, and the metric with no, half and all of the nodes. */
+static void find_latents(double *found, const struct latent_circuit_setup *setup, MPI_Comm comm)
+{
+    const int64_t nodes = latent_circuit_nodes(setup);
+    struct latent_circuit c;
+    bool kept[LATENTS + 1];
+
+    CHECK(latent_circuit_make(&c, setup, comm) == OK);
+    latent_circuit_score(&c, found, 2);
+    for (int64_t part = 0; part < 3; part++) {
+        for (int64_t i = 0; i < nodes; i++)
+            kept[i] = i % 2 < part;
+        found[nodes + part] = latent_circuit_value(&c, kept);
+    }
+    CHECK(found[nodes + 2] == c.clean);
+    CHECK(found[nodes] != c.clean && found[nodes] != found[nodes + 1]);
+    latent_circuit_free(&c);
+}
+
+static void latents_have_the_same_bits(const struct experiment_setup *setup)
+{
+    const int32_t width = setup->weights->config.width;
+    struct latent_site site = { .tap = { SITE_RES, 0 } };
+    const struct latent_circuit_setup latents = { *setup, &site, 1 };
+    double together[LATENTS + 4], alone[LATENTS + 4];
+
+    sae_make(&site.sae, width, width, LATENTS);
+    for (int32_t i = 0; i < LATENTS * width; i++) {
+        site.sae.encoder[i] = (float)(i * 7 % 11 - 5) / 16;
+        site.sae.decoder[i] = (float)(i * 5 % 13 - 6) / 16;
+    }
+    find_latents(together, &latents, MPI_COMM_WORLD);
+    omp_set_num_threads(3);
+    find_latents(alone, &latents, MPI_COMM_SELF);
+    omp_set_num_threads(1);
+    CHECK(memcmp(together, alone, sizeof alone) == 0);
+    sae_free(&site.sae);
+}
+
 int main(int argc, char **argv)
 {
     static int32_t clean[QUESTIONS], corrupted[QUESTIONS], ids[2 * PROMPTS];
@@ -66,10 +106,14 @@ int main(int argc, char **argv)
             questions[p * CONTEXT + t] =
                 (struct question){ p, t, 1, 1, &ids[2 * p], &ids[2 * p + 1] };
     }
-    has_the_same_bits(&(struct experiment_setup){
+    struct experiment_setup setup = {
         .weights = &weights, .graph = &graph, .clean = clean, .corrupted = corrupted,
         .prompts = PROMPTS, .context = CONTEXT, .questions = questions, .count = QUESTIONS,
-    });
+    };
+    has_the_same_bits(&setup);
+    setup.graph = NULL;
+    setup.metric = METRIC_LOGIT_DIFFERENCE;
+    latents_have_the_same_bits(&setup);
     weights_free(&weights);
     return ranked_finish(&here);
 }

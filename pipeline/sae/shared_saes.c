@@ -1,4 +1,4 @@
-#include "evaluate/shared_saes.h"
+#include "sae/shared_saes.h"
 #include "base/allocate.h"
 #include "base/comm.h"
 #include "base/phase.h"
