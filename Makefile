@@ -52,8 +52,9 @@ CXXFLAGS = -std=c++17 $(OPT) -Wall -Wextra -Wshadow -Wconversion
 ,        = ,
 
 # Compile on all cores, and test there, what each test says in one piece.  The demo says how far it is.
+# Tests wait at times, so there is one more than cores.
 ifeq ($(filter-out all demo check unit,$(MAKECMDGOALS)),)
-MAKEFLAGS += -j$(shell nproc) $(if $(filter demo,$(MAKECMDGOALS)),,-O)
+MAKEFLAGS += -j$(shell expr $$(nproc) + 1) $(if $(filter demo,$(MAKECMDGOALS)),,-O)
 endif
 
 ifdef SANITIZE
