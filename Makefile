@@ -319,8 +319,8 @@ compare-precision: all $(DEMO_TEXT)
 bench-planted: $(BUILD)/tests/bench/bench_planted
 	$(Q)OMP_NUM_THREADS=$$(nproc) $<
 
-bench-circuit: $(BUILD)/tests/bench/bench_circuit
-	$(Q)OMP_NUM_THREADS=$$(nproc) $<
+bench-circuit: $(BUILD)/tests/bench/bench_circuit | build/setup.check
+	$(Q)PYTHON='$(PYTHON)' OMP_NUM_THREADS=$$(nproc) $<
 
 compare-plan: all $(DEMO_TEXT)
 	$(Q)$(PYTHON) tests/bench/compare_plan.py jobs/demo.yaml
