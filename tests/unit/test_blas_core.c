@@ -1,5 +1,5 @@
-/* After blas_core_settle(), which tests/settled.c calls, OpenBLAS has the kernels of this CPU, known
- * to it or not, unless the user names others. */
+/* After blas_core_settle(), which tests/settled.c calls, OpenBLAS has the kernels of this CPU,
+ * known to it or not, unless the user names others. */
 #include <cblas.h>
 #include <setjmp.h>
 #include <stdarg.h>
