@@ -57,7 +57,8 @@ static uint64_t add_inputs(uint64_t hash, const struct inputs *inputs, enum inpu
 static uint64_t of_circuit(const struct suite *suite, const struct inputs *inputs)
 {
     static const enum input_kind KINDS[] = { INPUT_CONFIG, INPUT_TOKENIZER, INPUT_WEIGHTS,
-                                             INPUT_PROMPTS, INPUT_MEANS };
+                                             INPUT_PROMPTS, INPUT_MEANS,
+                                             INPUT_AUTOENCODERS };
     uint64_t hash = add_values(0, "", "model", &suite->model);
 
     for (size_t k = 0; k < sizeof KINDS / sizeof *KINDS; k++)

@@ -7,6 +7,7 @@
 #include "corpus/tokenizer.h"
 #include "suite/ownership.h"
 #include "suite/paths.h"
+#include "suite/trained.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 
 static const char RECORD[] = "inputs";      /* paths_inputs() */
 static const char *const KINDS[INPUT_KINDS] = {
-    "config", "tokenizer", "weights", "prompts", "means", "corpus",
+    "config", "tokenizer", "weights", "prompts", "means", "autoencoders", "corpus",
 };
 
 enum { BLOCK = 1 << 20 };
@@ -246,8 +247,28 @@ done:
     return st;
 }
 
-/* The files of the model and of prompts, and those that something was made from and that are not
- * there. */
+/* The autoencoders of circuit.suite that are there. */
+static enum status list_autoencoders(struct inputs *inputs, const struct suite *suite)
+{
+    struct suite trained = {0};
+    char path[PATH_LENGTH];
+    enum status st = OK;
+
+    if (!file_exists(suite->circuit.suite))
+        return OK;
+    TRY(trained_read(&trained, suite));
+    for (unsigned i = 0; i < suite->circuit.autoencoders_count; i++) {
+        paths_trained(path, &trained, suite->circuit.autoencoders[i]);
+        if (file_exists(path))
+            TRY(append_found(inputs, INPUT_AUTOENCODERS, path));
+    }
+done:
+    suite_free(&trained);
+    return st;
+}
+
+/* The files of the model, of prompts and of autoencoders, and those that something was made from
+ * and that are not there. */
 static enum status list_model(struct inputs *now, const struct inputs *before,
                               const struct suite *suite)
 {
@@ -262,6 +283,7 @@ static enum status list_model(struct inputs *now, const struct inputs *before,
         TRY(append_found(now, INPUT_TOKENIZER, path));
     TRY(list_weights(now, suite->model.path));
     TRY(list_prompts(now, suite));
+    TRY(list_autoencoders(now, suite));
     for (int i = 0; i < before->count; i++) {
         const struct input *file = &before->file[i];
         if (file->kind != INPUT_CORPUS && !file_exists(file->path)
@@ -451,5 +473,32 @@ enum status inputs_check(const struct suite *suite)
 done:
     inputs_free(&now);
     inputs_free(&before);
+    return st;
+}
+
+/* A hash of all weights in the record of a run; 0 if there is no record. */
+static uint64_t recorded_weights(const struct suite *suite)
+{
+    struct inputs inputs;
+    uint64_t hash = 0;
+
+    read_record(&inputs, suite);
+    for (int i = 0; i < inputs.count; i++)
+        if (inputs.file[i].kind == INPUT_WEIGHTS)
+            hash = XXH3_64bits_withSeed(&inputs.file[i].hash, sizeof hash, hash);
+    inputs_free(&inputs);
+    return hash;
+}
+
+enum status inputs_check_model(const struct suite *suite, const struct suite *other)
+{
+    const uint64_t ours = recorded_weights(suite), theirs = recorded_weights(other);
+    enum status st;
+
+    REQUIRE(theirs != 0, E_USAGE, "%s/inputs does not say what the autoencoders of %s were made "
+            "from; run that suite first", other->run, other->path);
+    REQUIRE(ours == theirs, E_USAGE, "the autoencoders of %s are those of another model than %s",
+            other->path, suite->model.path);
+done:
     return st;
 }

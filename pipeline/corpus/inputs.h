@@ -23,6 +23,7 @@ enum input_kind {
     INPUT_PROMPTS,          /* files of prompts, the words that a generator makes them of, and what
                                else a circuit's method reads */
     INPUT_MEANS,            /* texts over which it takes a mean */
+    INPUT_AUTOENCODERS,     /* of another run: circuit.autoencoders */
     INPUT_CORPUS, INPUT_KINDS
 };
 
@@ -57,5 +58,9 @@ enum status inputs_keep(const struct suite *suite);
 /* Has anything that is recorded changed?  For the driver, which may not see model or corpus: what
  * is not there is left to the stages.  Local.  E_USAGE, E_IO. */
 enum status inputs_check(const struct suite *suite);
+
+/* Refuse if another run's record names other weights than this one's, or has none.  Local.
+ * E_USAGE. */
+enum status inputs_check_model(const struct suite *suite, const struct suite *other);
 
 #endif

@@ -70,10 +70,11 @@ struct stage_memory circuit_stage_memory(const struct suite *suite, const struct
 {
     const struct circuit_method *method = methods_of(suite);
     const int64_t work = method->bytes(suite, config, shape);
+    const int64_t shared = method->shared == NULL ? 0 : method->shared(suite, config);
 
     return (struct stage_memory){
         .rank = max_int64(work, weights_reading_bytes(config, shape.threads)),
-        .node = weights_bytes(config, PRECISION_F32),
+        .node = weights_bytes(config, PRECISION_F32) + shared,
     };
 }
 

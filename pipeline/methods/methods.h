@@ -17,7 +17,8 @@
     ROW(METHOD_IOI, IOI_METHOD) \
     ROW(METHOD_COPY_SUPPRESSION, COPY_SUPPRESSION_METHOD) \
     ROW(METHOD_SELF_REPAIR, SELF_REPAIR_METHOD) \
-    ROW(METHOD_SUCCESSOR, SUCCESSOR_METHOD)
+    ROW(METHOD_SUCCESSOR, SUCCESSOR_METHOD) \
+    ROW(METHOD_LATENTS, LATENTS_METHOD)
 
 enum { METHODS_NAME = 64 };
 
@@ -52,6 +53,8 @@ struct circuit_method {
     double  (*work)(const struct suite *suite, const struct lm_config *config,
                     struct circuit_shape shape);
     double  (*disk)(const struct lm_config *config, struct circuit_shape shape);
+    /* Bytes that the ranks of a node have in common, besides the weights.  NULL: none.  Local. */
+    int64_t (*shared)(const struct suite *suite, const struct lm_config *config);
     /* Do a task and write its files, RUN/circuit/NAME.h5 and .json.  Collective.  E_IO, E_SPACE,
      * E_STOPPED, E_NUMERIC. */
     enum status (*run)(const struct circuit *circuit, int64_t task);

@@ -70,20 +70,29 @@ double trial_work(const struct lm_config *config, struct circuit_shape shape)
                                     + head_work(config));
 }
 
-enum status trial_make(struct trial *trial, const struct circuit *circuit)
+struct experiment_setup trial_setup(const struct circuit *circuit, struct question **questions)
 {
     const struct prompts *prompts = circuit->prompts;
     const bool zero = circuit->suite->circuit.ablation == ABLATION_ZERO;
     struct experiment_setup setup = {
-        .weights = circuit->weights, .graph = &trial->graph, .clean = prompts->clean,
+        .weights = circuit->weights, .clean = prompts->clean,
         .corrupted = zero ? NULL : prompts->corrupted, .prompts = prompts->count,
         .context = prompts->tokens, .metric = circuit->suite->circuit.metric,
     };
+
+    setup.questions = *questions = list_questions(prompts, &setup.count);
+    return setup;
+}
+
+enum status trial_make(struct trial *trial, const struct circuit *circuit)
+{
+    struct experiment_setup setup;
     enum status st;
 
     *trial = (struct trial){0};
     TRY(graph_make(&trial->graph, circuit->config, false));
-    setup.questions = trial->questions = list_questions(prompts, &setup.count);
+    setup = trial_setup(circuit, &trial->questions);
+    setup.graph = &trial->graph;
     TRY(experiment_make(&trial->experiment, &setup, circuit->run->comm));
 done:
     return st;

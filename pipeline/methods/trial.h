@@ -19,6 +19,9 @@ int64_t trial_bytes(const struct suite *suite, const struct lm_config *config,
                     struct circuit_shape shape);
 double  trial_work(const struct lm_config *config, struct circuit_shape shape);
 
+/* What is run, but for the graph.  Caller frees the questions.  Local. */
+struct experiment_setup trial_setup(const struct circuit *circuit, struct question **questions);
+
 /* Run the clean prompts and the reference.  trial_free() accepts an empty one.  Collective.
  * As experiment_make(). */
 enum status trial_make(struct trial *trial, const struct circuit *circuit);

@@ -25,6 +25,11 @@ void paths_sae(char path[PATH_LENGTH], const struct suite *suite, struct tap tap
     path_print(path, "%s/train/%s/%s%s", suite->run, site_tap_name(folder, tap), name, ending);
 }
 
+void paths_trained(char path[PATH_LENGTH], const struct suite *suite, const char *name)
+{
+    path_print(path, "%s/train/%s.h5", suite->run, name);
+}
+
 void paths_scores(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
                   const char *name)
 {

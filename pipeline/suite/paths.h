@@ -16,6 +16,8 @@ void paths_shuffle(char path[PATH_LENGTH], const struct suite *suite, struct tap
 void paths_sae(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
                const char *name, const char *ending);
                                     /* RUN/train/res.01/w1024-l0.0006.h5; endings .h5, .tsv */
+void paths_trained(char path[PATH_LENGTH], const struct suite *suite, const char *name);
+/* RUN/train/res.01/w1024-l0.0006.h5 of "res.01/w1024-l0.0006" */
 void paths_scores(char path[PATH_LENGTH], const struct suite *suite, struct tap tap,
                   const char *name); /* RUN/evaluate/res.01/w1024-l0.0006.json */
 void paths_inputs(char path[PATH_LENGTH], const struct suite *suite);

@@ -128,6 +128,71 @@ scores_edges_with_the_same_bits() {
     gives_the_same_bits_on_any_ranks
 }
 
+# Small autoencoders of the same model: three streams, two of which have two.
+trained() {
+    suite | sed -e 's|jobs/demo/tiny-gemma2|jobs/circuits/tiny-gpt2|' -e 's/\[0, 2\]/[1, 2]/' \
+        -e "s|^run: .*|run: $dir/trained|"
+}
+
+latents() {
+    rm -rf "$dir/run"
+    task | sed -e "s|method: ioi|method: latents\n  samples: 3\n  steps: 2\n  suite: $dir/trained.yaml|" \
+        -e 's|count: 20|&\n  autoencoders: [attn.02/w64-l0.001, res.01/w64-t5]|' > "$dir/suite.yaml"
+}
+
+# One autoencoder is of the residual stream, so no nodes are the corrupted prompt.
+scores_latents_with_the_same_bits() {
+    trained > "$dir/trained.yaml"
+    for stage in tokenize harvest shuffle train; do
+        stage 2 $stage "$dir/trained.yaml"
+    done
+    latents
+    gives_the_same_bits_on_any_ranks
+    "$PYTHON" -c 'import json, sys
+found = json.load(open(sys.argv[1]))
+sizes = found["faithfulness"]
+assert sizes[-1]["value"] == found["clean"] and sizes[-1]["nodes"] == 130, sizes
+assert abs(sizes[0]["value"] - found["corrupted"]) < 1e-5 < abs(found["clean"]), sizes
+assert found["sites"][0]["autoencoder"] == "res.01/w64-t5", found["sites"]
+assert len(found["sample"]["nodes"]) == 3 and len(found["strongest"]) == 100
+' "$dir/ranks-1/circuit/latents.json"
+}
+
+refuses_other_latents() {
+    latents
+    cp "$dir/suite.yaml" "$dir/asked.yaml"
+    unlike() {
+        sed -e "s|^run: .*|run: $dir/wrong|" -e "$1" "$dir/asked.yaml" > "$dir/wrong.yaml"
+        shift
+        refused "$dir/wrong.yaml" "$@"
+    }
+    unlike 's|  suite: .*||' "'circuit.suite' is missing"
+    unlike 's|  autoencoders: .*||' "'circuit.autoencoders' is missing" 'such as res.01/w64-t5'
+    unlike 's|res.01/w64-t5|res.03/w64-t5|' 'has no autoencoder res.03/w64-t5' 'res.01/w64-t5'
+    unlike 's|attn.02/w64-l0.001|res.01/w64-t10|' 'res.01/w64-t10' 'of the same stream'
+    unlike 's|count: 20|&\n  ablation: zero|' 'the values of the corrupted prompts'
+    unlike "s|suite: .*|suite: $dir/asked.yaml|" 'is a file for a circuit'
+    sed -e 's/widths: \[64\]/widths: [32]/' "$dir/trained.yaml" > "$dir/narrow.yaml"
+    unlike "s|trained.yaml|narrow.yaml|; s|w64|w32|g" 'res.01/w32-t5 is not trained' 'run'
+    sed -e "s|^run: .*|run: $dir/nothing|" "$dir/trained.yaml" > "$dir/untrained.yaml"
+    unlike "s|trained.yaml|untrained.yaml|" "$dir/nothing/inputs" 'run that suite first'
+    sed -e 's/- sites: \[attn\]/&\n    target: res/' "$dir/trained.yaml" > "$dir/transcoders.yaml"
+    unlike "s|trained.yaml|transcoders.yaml|; s|, res.01/w64-t5||; s|l0.001|&-to-res|" \
+        'attn.02/w64-l0.001-to-res is a transcoder'
+    cp -r jobs/circuits/tiny-gpt2 "$dir/other"
+    printf '\0\0\0\0' | dd of="$dir/other/model.safetensors" bs=1 seek=4000000 conv=notrunc
+    unlike "s|jobs/circuits/tiny-gpt2|$dir/other|" 'another model than' "$dir/other"
+}
+
+# Nor may autoencoders change under a result.
+refuses_changed_latents() {
+    latents
+    stage 1 circuit "$dir/suite.yaml"
+    cp "$dir/trained/train/res.01/w64-t10.h5" "$dir/trained/train/res.01/w64-t5.h5"
+    rm "$dir/run/circuit/latents.json"
+    refused "$dir/suite.yaml" "trained/train/res.01/w64-t5.h5 has changed since circuit was made"
+}
+
 # An interrupted search goes on after the tests that it has made.
 goes_on_with_a_search() {
     edges
@@ -207,7 +272,8 @@ for claim in gives_the_same_bits_on_any_ranks says_how_far_it_is runs_and_does_n
         knows_its_own_files refuses_changed_words removes_edges_with_the_same_bits \
         goes_on_with_a_search scores_edges_with_the_same_bits \
         finds_copy_suppression_with_the_same_bits finds_self_repair_with_the_same_bits \
-        finds_successors_with_the_same_bits; do
+        finds_successors_with_the_same_bits scores_latents_with_the_same_bits \
+        refuses_other_latents refuses_changed_latents; do
     try $claim
 done
 finish
