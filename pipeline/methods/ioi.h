@@ -8,10 +8,8 @@
 #ifndef IOI_H
 #define IOI_H
 
-#include "base/split.h"
-#include "lm/forward.h"
-#include "lm/head.h"
-#include "methods/methods.h"
+#include "methods/differences.h"
+#include "methods/fields.h"
 #include "methods/template_means.h"
 
 /* What is found of each prompt. */
@@ -33,13 +31,7 @@ enum ioi_field {
     IOI_FIELDS
 };
 
-/* The name of a field in files, and how many numbers a prompt has of it.  Local. */
-const char *ioi_field_name(enum ioi_field field);
-int64_t     ioi_field_columns(enum ioi_field field, const struct lm_config *config);
-
-struct ioi_results {
-    double *field[IOI_FIELDS];  /* [prompts, columns] */
-};
+extern const struct field IOI_TABLE[IOI_FIELDS];
 
 /* What computes blocks of prompts. */
 struct ioi_worker {
@@ -47,10 +39,8 @@ struct ioi_worker {
     const struct template_means *means;
     struct forward       forward;
     struct forward_state state;
-    struct head          head;
+    struct differences   differences;
     bool   *chosen;             /* [layers * heads] to be knocked out */
-    float  *logits;             /* [block, vocabulary] where the prompts end */
-    float  *ends;               /* [block, width] rows there */
     float  *masked;             /* [block, heads, heads * head_width] outputs of one head alone */
     float  *parts;              /* [block, heads, width] what it adds to the stream */
     float  *pattern;            /* [tokens] */
@@ -65,14 +55,13 @@ int64_t         ioi_worker_bytes(const struct suite *suite, const struct lm_conf
 void            ioi_worker_make(struct ioi_worker *worker, const struct circuit *circuit);
 void            ioi_worker_free(struct ioi_worker *worker);
 
-/* Compute prompts [range]; results are those of all prompts.  As forward_start(). */
-enum status ioi_worker_run(struct ioi_worker *worker, struct ioi_results *results,
-                           struct range range);
+/* Compute prompts [range] of fields IOI_TABLE: a fields_compute, whose context is the worker.  As
+ * forward_start(). */
+enum status ioi_worker_run(void *worker, struct fields *results, struct range range);
 
 /* Write RUN/circuit/NAME.h5 and .json (RESULTS.md), but for one that is there: it is complete, and
  * the same.  E_IO, E_SPACE. */
-enum status ioi_files_write(const struct circuit *circuit, const struct ioi_results *results,
-                            const char *name);
+enum status ioi_files_write(const struct fields *results, const char *name);
 
 /* Bytes of the first. */
 double ioi_files_bytes(const struct lm_config *config, struct circuit_shape shape);
