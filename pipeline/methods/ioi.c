@@ -20,7 +20,10 @@ const struct field IOI_TABLE[IOI_FIELDS] = {
     [IOI_DIRECT_WRONG]     = { "direct_head_wrong", FIELDS_PER_HEAD },
     [IOI_KNOCKED_END]      = { "knocked_out_end", FIELDS_PER_HEAD },
     [IOI_KNOCKED_ALL]      = { "knocked_out", FIELDS_PER_HEAD },
+    [IOI_COPIED]           = { "copied", FIELDS_PER_HEAD },
+    [IOI_COPIED_NEGATIVE]  = { "copied_negative", FIELDS_PER_HEAD },
     [IOI_ATTENTION]        = { "attention", FIELDS_PER_CLASS },
+    [IOI_ATTENTION_S2]     = { "attention_s2", FIELDS_PER_CLASS },
 };
 
 /* --- what it takes ------------------------------------------------------------------- */

@@ -3,13 +3,15 @@
  * Of each prompt: the logit difference (mean logit of the answers less that of the wrong ones)
  * where the prompt ends; what each head, bias and MLP adds to it directly (attribution.h); where
  * each head looks from there; and how it changes when a head is knocked out (template_means.h), at
- * the end of the prompt or everywhere, while all that follows is computed again.
+ * the end of the prompt or everywhere, while all that follows is computed again.  Of each head also
+ * which names it copies (name_copies.h).
  */
 #ifndef IOI_H
 #define IOI_H
 
 #include "methods/differences.h"
 #include "methods/fields.h"
+#include "methods/name_copies.h"
 #include "methods/template_means.h"
 
 /* What is found of each prompt. */
@@ -27,7 +29,9 @@ enum ioi_field {
     IOI_DIRECT_WRONG, /* shares of the answers' logits, of the wrong ones',
                                                    each less the mean logit of all tokens */
     IOI_KNOCKED_END, IOI_KNOCKED_ALL,           /* change of the difference; NaN: head not chosen */
+    IOI_COPIED, IOI_COPIED_NEGATIVE,    /* shares of the names (name_copies.h) */
     IOI_ATTENTION,          /* of each head, from the end to each class; NaN: class not known */
+    IOI_ATTENTION_S2,       /* the same from the second mention of the subject */
     IOI_FIELDS
 };
 
@@ -40,6 +44,7 @@ struct ioi_worker {
     struct forward       forward;
     struct forward_state state;
     struct differences   differences;
+    struct name_copies   copies;
     bool   *chosen;             /* [layers * heads] to be knocked out */
     float  *masked;             /* [block, heads, heads * head_width] outputs of one head alone */
     float  *parts;              /* [block, heads, width] what it adds to the stream */

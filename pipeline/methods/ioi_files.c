@@ -11,17 +11,27 @@ double ioi_files_bytes(const struct lm_config *config, struct circuit_shape shap
 
 /* --- means over prompts: JSON --------------------------------------------------------- */
 
-static json_t *head_json(const struct fields *results, int64_t head)
+/* Mean weights of a head, by class. */
+static json_t *attention_json(const struct fields *results, enum ioi_field field, int64_t head)
 {
-    json_t *object = json_object(), *attention = json_object();
+    json_t *attention = json_object();
 
-    json_object_set_new(object, "head", task_files_head(results->circuit->config, head));
-    for (int f = IOI_DIRECT_HEAD; f <= IOI_KNOCKED_ALL; f++)
-        fields_put_mean(object, results, f, head);
     for (int c = 0; c < PROMPTS_CLASSES; c++)
         task_files_put(attention, prompts_class_name((enum prompts_class)c),
-                       fields_mean(results, IOI_ATTENTION, head * PROMPTS_CLASSES + c));
-    json_object_set_new(object, "attention", attention);
+                       fields_mean(results, field, head * PROMPTS_CLASSES + c));
+    return attention;
+}
+
+static json_t *head_json(const struct fields *results, int64_t head)
+{
+    json_t *object = json_object();
+
+    json_object_set_new(object, "head", task_files_head(results->circuit->config, head));
+    for (int f = IOI_DIRECT_HEAD; f <= IOI_COPIED_NEGATIVE; f++)
+        fields_put_mean(object, results, f, head);
+    for (int f = IOI_ATTENTION; f <= IOI_ATTENTION_S2; f++)
+        json_object_set_new(object, IOI_TABLE[f].name,
+                            attention_json(results, (enum ioi_field)f, head));
     return object;
 }
 

@@ -33,9 +33,9 @@ int64_t ioi_worker_bytes(const struct suite *suite, const struct lm_config *c,
     const int64_t doubles = (block * DIRECTIONS + 1) * c->width;
 
     return floats * (int64_t)sizeof(float) + doubles * (int64_t)sizeof(double)
-         + forward_bytes(c, PRECISION_F32, block, shape.tokens, shape.threads)
-         + forward_state_bytes(c, attn_of(0), block, shape.tokens) + differences_bytes(suite, c)
-         + linear_scratch(PRECISION_F32, shape.threads);
+           + forward_bytes(c, PRECISION_F32, block, shape.tokens, shape.threads)
+           + forward_state_bytes(c, attn_of(0), block, shape.tokens) + differences_bytes(suite, c)
+           + name_copies_bytes(suite, c) + linear_scratch(PRECISION_F32, shape.threads);
 }
 
 /* The mean over tokens of the unembedding. */
@@ -68,6 +68,7 @@ void ioi_worker_make(struct ioi_worker *worker, const struct circuit *circuit)
     forward_make(&worker->forward, circuit->weights, block, circuit->prompts->tokens);
     forward_state_make(&worker->state, &worker->forward, attn_of(0));
     differences_make(&worker->differences, circuit);
+    name_copies_make(&worker->copies, circuit);
     find_unembedding(worker->unembedding, circuit->weights);
     if (heads_choose(worker->chosen, circuit->suite, c) != OK)
         refuse_clear();     /* check() has refused what is wrong */
@@ -83,6 +84,7 @@ void ioi_worker_free(struct ioi_worker *worker)
     free(worker->unembedding);
     free(worker->scratch);
     differences_free(&worker->differences);
+    name_copies_free(&worker->copies);
     forward_state_free(&worker->state);
     forward_free(&worker->forward);
     *worker = (struct ioi_worker){0};
@@ -248,36 +250,56 @@ static void find_scales(struct ioi_worker *worker, struct fields *results, struc
 
 /* --- attention ----------------------------------------------------------------------- */
 
-static struct attention shape_of(const struct ioi_worker *worker, int layer)
+/* Where a head looks from a token: the weights of the classes.
+ *   to [PROMPTS_CLASSES]  out; NaN: class not known */
+static void look_from(double *to, struct ioi_worker *worker, int64_t sequence, int64_t token,
+                      const int32_t *classes, int32_t head)
 {
-    const struct lm_config *c = worker->circuit->config;
-    const struct forward *f = &worker->forward;
+    const struct attention shape = forward_attention(&worker->forward);
 
-    return (struct attention){
-        .precision = PRECISION_F32, .sequences = f->sequences, .context = f->context,
-        .heads = c->heads, .kv_heads = c->kv_heads, .head_width = c->head_width,
-        .window = c->window[layer], .scale = c->score_scale, .cap = c->score_cap,
-    };
+    for (int i = 0; i < PROMPTS_CLASSES; i++)
+        to[i] = (double)NAN;
+    if (token < 0)
+        return;
+    attention_weights(worker->pattern, worker->forward.qkv, &shape, sequence, token, head);
+    for (int i = 0; i < PROMPTS_CLASSES; i++)
+        if (classes[i] >= 0)
+            to[i] = (double)worker->pattern[classes[i]];
 }
 
+/* From the end, and from the second mention of the subject. */
 static void find_attention(struct ioi_worker *worker, struct fields *results,
                            struct range range, int layer)
 {
     const struct lm_config *c = worker->circuit->config;
-    const struct attention shape = shape_of(worker, layer);
-    const int64_t columns = fields_columns(IOI_TABLE[IOI_ATTENTION].per, c);
+    const struct prompts *prompts = worker->circuit->prompts;
+    const int64_t columns = fields_columns(FIELDS_PER_CLASS, c);
 
     for (int64_t p = range.first; p < range.end; p++) {
-        const int32_t *classes = worker->circuit->prompts->classes + p * PROMPTS_CLASSES;
+        const int32_t *classes = prompts->classes + p * PROMPTS_CLASSES;
         for (int32_t h = 0; h < c->heads; h++) {
-            double *to = results->values[IOI_ATTENTION] + p * columns
-                         + ((int64_t)layer * c->heads + h) * PROMPTS_CLASSES;
-            attention_weights(worker->pattern, worker->forward.qkv, &shape, p - range.first,
-                              differences_end(worker->circuit->prompts, p), h);
-            for (int i = 0; i < PROMPTS_CLASSES; i++)
-                to[i] = classes[i] >= 0 ? (double)worker->pattern[classes[i]] : (double)NAN;
+            const int64_t at = p * columns + ((int64_t)layer * c->heads + h) * PROMPTS_CLASSES;
+            look_from(results->values[IOI_ATTENTION] + at, worker, p - range.first,
+                      differences_end(prompts, p), classes, h);
+            look_from(results->values[IOI_ATTENTION_S2] + at, worker, p - range.first,
+                      classes[PROMPTS_S2], classes, h);
         }
     }
+}
+
+/* --- copies -------------------------------------------------------------------------- */
+
+/* Which names each head copies, when the block stands after layer 0. */
+static void find_copies(struct ioi_worker *worker, struct fields *results, struct range range)
+{
+    const struct lm_config *c = worker->circuit->config;
+    const int64_t heads = fields_columns(FIELDS_PER_HEAD, c);
+
+    name_copies_read(&worker->copies, &worker->forward, range);
+    for (int64_t h = 0; h < heads; h++)
+        name_copies_find(&worker->copies, results->values[IOI_COPIED] + range.first * heads + h,
+                         results->values[IOI_COPIED_NEGATIVE] + range.first * heads + h, heads,
+                         (int)(h / c->heads), (int)(h % c->heads));
 }
 
 /* --- knock-outs ---------------------------------------------------------------------- */
@@ -356,6 +378,9 @@ static void run_layer(struct ioi_worker *worker, struct fields *results, struct 
     forward_to(&worker->forward, (struct tap){ SITE_MLP, layer });
     for (int64_t p = range.first; p < range.end; p++)
         add_share(worker, results, IOI_DIRECT_MLP, layer, range, p, end_row(worker, range, p));
+    forward_to(&worker->forward, (struct tap){ SITE_RES, layer });
+    if (layer == 0)
+        find_copies(worker, results, range);
 }
 
 enum status ioi_worker_run(void *context, struct fields *results, struct range range)
