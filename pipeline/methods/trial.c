@@ -70,14 +70,15 @@ double trial_work(const struct lm_config *config, struct circuit_shape shape)
                                     + head_work(config));
 }
 
-enum status trial_make(struct trial *trial, const struct circuit *circuit)
+/* Of clean prompts and what absent edges carry. */
+static enum status make(struct trial *trial, const struct circuit *circuit, const int32_t *clean,
+                        const int32_t *corrupted)
 {
     const struct prompts *prompts = circuit->prompts;
-    const bool zero = circuit->suite->circuit.ablation == ABLATION_ZERO;
     struct experiment_setup setup = {
-        .weights = circuit->weights, .graph = &trial->graph, .clean = prompts->clean,
-        .corrupted = zero ? NULL : prompts->corrupted, .prompts = prompts->count,
-        .context = prompts->tokens, .metric = circuit->suite->circuit.metric,
+        .weights = circuit->weights, .graph = &trial->graph, .clean = clean,
+        .corrupted = corrupted, .prompts = prompts->count, .context = prompts->tokens,
+        .metric = circuit->suite->circuit.metric,
     };
     enum status st;
 
@@ -87,6 +88,19 @@ enum status trial_make(struct trial *trial, const struct circuit *circuit)
     TRY(experiment_make(&trial->experiment, &setup, circuit->run->comm));
 done:
     return st;
+}
+
+enum status trial_make(struct trial *trial, const struct circuit *circuit)
+{
+    const bool zero = circuit->suite->circuit.ablation == ABLATION_ZERO;
+
+    return make(trial, circuit, circuit->prompts->clean, zero ? NULL : circuit->prompts->corrupted);
+}
+
+enum status trial_make_plain(struct trial *trial, const struct circuit *circuit,
+                             const int32_t *ids)
+{
+    return make(trial, circuit, ids, ids);
 }
 
 void trial_free(struct trial *trial)
