@@ -17,6 +17,8 @@ enum random_stream {
     RANDOM_ENCODER,         /* initial encoder weights, unless they are a copy of the decoder's */
     RANDOM_PROMPTS,         /* words of prompts */
     RANDOM_EDGES,           /* edges of a sample */
+    RANDOM_SETS,            /* sets of nodes */
+    RANDOM_GREEDY,          /* nodes that a greedy search tries */
 };
 
 /* 128 random bits, as four words. */

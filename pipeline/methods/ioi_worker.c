@@ -29,14 +29,13 @@ int64_t ioi_worker_bytes(const struct suite *suite, const struct lm_config *c,
                          struct circuit_shape shape)
 {
     const int64_t block = suite->circuit.block;
-    const int64_t floats = block * (c->vocabulary + c->width
-                                    + c->heads * (heads_width(c) + c->width)) + shape.tokens;
+    const int64_t floats = block * c->heads * (heads_width(c) + c->width) + shape.tokens;
     const int64_t doubles = (block * DIRECTIONS + 1) * c->width;
 
     return floats * (int64_t)sizeof(float) + doubles * (int64_t)sizeof(double)
-         + forward_bytes(c, PRECISION_F32, block, shape.tokens, shape.threads)
-         + forward_state_bytes(c, attn_of(0), block, shape.tokens) + head_bytes(c)
-         + linear_scratch(PRECISION_F32, shape.threads);
+           + forward_bytes(c, PRECISION_F32, block, shape.tokens, shape.threads)
+           + forward_state_bytes(c, attn_of(0), block, shape.tokens) + differences_bytes(suite, c)
+           + name_copies_bytes(suite, c) + linear_scratch(PRECISION_F32, shape.threads);
 }
 
 /* The mean over tokens of the unembedding. */
@@ -59,8 +58,6 @@ void ioi_worker_make(struct ioi_worker *worker, const struct circuit *circuit)
     *worker = (struct ioi_worker){
         .circuit = circuit,
         .chosen = allocate((int64_t)c->layers * c->heads, sizeof(bool)),
-        .logits = allocate(block * c->vocabulary, sizeof(float)),
-        .ends = allocate(block * c->width, sizeof(float)),
         .masked = allocate(block * c->heads * heads_width(c), sizeof(float)),
         .parts = allocate(block * c->heads * c->width, sizeof(float)),
         .pattern = allocate(circuit->prompts->tokens, sizeof(float)),
@@ -70,7 +67,8 @@ void ioi_worker_make(struct ioi_worker *worker, const struct circuit *circuit)
     };
     forward_make(&worker->forward, circuit->weights, block, circuit->prompts->tokens);
     forward_state_make(&worker->state, &worker->forward, attn_of(0));
-    head_make(&worker->head, circuit->weights);
+    differences_make(&worker->differences, circuit);
+    name_copies_make(&worker->copies, circuit);
     find_unembedding(worker->unembedding, circuit->weights);
     if (heads_choose(worker->chosen, circuit->suite, c) != OK)
         refuse_clear();     /* check() has refused what is wrong */
@@ -79,107 +77,46 @@ void ioi_worker_make(struct ioi_worker *worker, const struct circuit *circuit)
 void ioi_worker_free(struct ioi_worker *worker)
 {
     free(worker->chosen);
-    free(worker->logits);
-    free(worker->ends);
     free(worker->masked);
     free(worker->parts);
     free(worker->pattern);
     free(worker->direction);
     free(worker->unembedding);
     free(worker->scratch);
-    head_free(&worker->head);
+    differences_free(&worker->differences);
+    name_copies_free(&worker->copies);
     forward_state_free(&worker->state);
     forward_free(&worker->forward);
     *worker = (struct ioi_worker){0};
 }
 
-/* --- logits -------------------------------------------------------------------------- */
-
-/* Where a prompt ends, and the metric looks. */
-static int64_t end_of(const struct ioi_worker *worker, int64_t prompt)
-{
-    const int32_t *positions;
-
-    prompts_list(&worker->circuit->prompts->positions, prompt, &positions);
-    return positions[0];
-}
-
 /* The row of the present site where prompt p of the block ends. */
 static const float *end_row(const struct ioi_worker *worker, struct range range, int64_t prompt)
 {
-    const struct forward *f = &worker->forward;
-
-    return f->values + ((prompt - range.first) * f->context + end_of(worker, prompt)) * f->width;
-}
-
-static void gather_ends(struct ioi_worker *worker, struct range range)
-{
-    const int32_t width = worker->forward.width;
-
-    for (int64_t p = range.first; p < range.end; p++)
-        memcpy(worker->ends + (p - range.first) * width, end_row(worker, range, p),
-               (size_t)width * sizeof(float));
-}
-
-/* Go to the end of the model, and find the logits where the prompts end. */
-static void find_logits(struct ioi_worker *worker, struct range range)
-{
-    const struct lm_config *c = worker->circuit->config;
-
-    forward_to(&worker->forward, forward_end(&worker->forward));
-    gather_ends(worker, range);
-    for (int64_t r = 0; r < range_length(range); r += worker->head.tile)
-        head_logits(&worker->head, worker->logits + r * c->vocabulary, worker->ends + r * c->width,
-                    min_int64(worker->head.tile, range_length(range) - r));
-}
-
-static double mean_logit(const float *logits, const int32_t *ids, int64_t count)
-{
-    double sum = 0;
-
-    for (int64_t i = 0; i < count; i++)
-        sum += (double)logits[ids[i]];
-    return sum / (double)count;
-}
-
-static const float *logits_of(const struct ioi_worker *worker, struct range range, int64_t prompt)
-{
-    return worker->logits + (prompt - range.first) * worker->circuit->config->vocabulary;
-}
-
-/* The logit difference of a prompt of the block. */
-static double difference(const struct ioi_worker *worker, struct range range, int64_t prompt)
-{
-    const struct prompts *prompts = worker->circuit->prompts;
-    const float *logits = logits_of(worker, range, prompt);
-    const int32_t *answers, *wrong;
-    const int64_t answers_count = prompts_list(&prompts->answers, prompt, &answers);
-    const int64_t wrong_count = prompts_list(&prompts->wrong, prompt, &wrong);
-
-    return mean_logit(logits, answers, answers_count) - mean_logit(logits, wrong, wrong_count);
+    return differences_row(&worker->differences, &worker->forward, range, prompt);
 }
 
 /* The answers' probability, and whether one of them has the largest logit. */
-static void find_performance(const struct ioi_worker *worker, struct ioi_results *results,
+static void find_performance(const struct ioi_worker *worker, struct fields *results,
                              struct range range, int64_t prompt)
 {
-    const float *logits = logits_of(worker, range, prompt);
-    const int32_t vocabulary = worker->circuit->config->vocabulary;
+    const float *logits = differences_logits(&worker->differences, range, prompt);
+    const int32_t outputs = worker->circuit->config->outputs;
     const int32_t *answers;
     const int64_t count = prompts_list(&worker->circuit->prompts->answers, prompt, &answers);
     float largest = logits[0], best = -INFINITY;
     double sum = 0, of_answers = 0;
 
-    for (int32_t id = 1; id < vocabulary; id++)
+    for (int32_t id = 1; id < outputs; id++)
         largest = fmaxf(largest, logits[id]);
-    for (int32_t id = 0; id < vocabulary; id++)
+    for (int32_t id = 0; id < outputs; id++)
         sum += exp((double)logits[id] - (double)largest);
     for (int64_t a = 0; a < count; a++) {
         of_answers += exp((double)logits[answers[a]] - (double)largest);
         best = fmaxf(best, logits[answers[a]]);
     }
-    results->field[IOI_PROBABILITY][prompt] = of_answers / sum;
-    results->field[IOI_FIRST][prompt] = best >= largest;
+    results->values[IOI_PROBABILITY][prompt] = of_answers / sum;
+    results->values[IOI_FIRST][prompt] = best >= largest;
 }
 
 /* --- direct shares ------------------------------------------------------------------- */
@@ -217,15 +154,15 @@ static void find_shares(double share[DIRECTIONS], const struct ioi_worker *worke
 }
 
 /* Add the share of a part to number `column` of a field. */
-static void add_share(struct ioi_worker *worker, struct ioi_results *results,
+static void add_share(struct ioi_worker *worker, struct fields *results,
                       enum ioi_field field, int64_t column, struct range range, int64_t prompt,
                       const float *part)
 {
-    const int64_t columns = ioi_field_columns(field, worker->circuit->config);
+    const int64_t columns = fields_columns(IOI_TABLE[field].per, worker->circuit->config);
     double share[DIRECTIONS];
 
     find_shares(share, worker, range, prompt, part);
-    results->field[field][prompt * columns + column] = share[ANSWERS] - share[WRONG];
+    results->values[field][prompt * columns + column] = share[ANSWERS] - share[WRONG];
 }
 
 /* What each head of the layer adds to the stream where the prompts end. */
@@ -250,7 +187,7 @@ static void find_parts(struct ioi_worker *worker, struct range range, int layer)
 static void normalise_parts(struct ioi_worker *worker, float *parts, const float *bias, int layer)
 {
     const struct lm_config *c = worker->circuit->config;
-    float *sum = worker->ends;
+    float *sum = worker->differences.ends;
 
     if (!c->post_norms)
         return;
@@ -266,7 +203,7 @@ static void normalise_parts(struct ioi_worker *worker, float *parts, const float
 }
 
 /* The shares of a layer's heads, whose outputs are at the cursor, and of the bias after them. */
-static void share_heads(struct ioi_worker *worker, struct ioi_results *results,
+static void share_heads(struct ioi_worker *worker, struct fields *results,
                         struct range range, int layer)
 {
     const struct lm_config *c = worker->circuit->config;
@@ -281,9 +218,9 @@ static void share_heads(struct ioi_worker *worker, struct ioi_results *results,
             const int64_t at = p * columns + layer * c->heads + h;
             double share[DIRECTIONS];
             find_shares(share, worker, range, p, parts + (int64_t)h * c->width);
-            results->field[IOI_DIRECT_HEAD][at] = share[ANSWERS] - share[WRONG];
-            results->field[IOI_DIRECT_ANSWER][at] = share[ANSWERS];
-            results->field[IOI_DIRECT_WRONG][at] = share[WRONG];
+            results->values[IOI_DIRECT_HEAD][at] = share[ANSWERS] - share[WRONG];
+            results->values[IOI_DIRECT_ANSWER][at] = share[ANSWERS];
+            results->values[IOI_DIRECT_WRONG][at] = share[WRONG];
         }
         if (bias != NULL)
             add_share(worker, results, IOI_DIRECT_ATTN_BIAS, layer, range, p, bias);
@@ -291,7 +228,7 @@ static void share_heads(struct ioi_worker *worker, struct ioi_results *results,
 }
 
 /* The shares in the true unit, when the last stream is known. */
-static void find_scales(struct ioi_worker *worker, struct ioi_results *results, struct range range)
+static void find_scales(struct ioi_worker *worker, struct fields *results, struct range range)
 {
     const struct lm_config *c = worker->circuit->config;
     const struct norm_weights *final = &worker->circuit->weights->final_norm;
@@ -301,11 +238,11 @@ static void find_scales(struct ioi_worker *worker, struct ioi_results *results, 
                                                                  end_row(worker, range, p));
         const double *direction = worker->direction + (p - range.first) * DIRECTIONS * c->width;
         for (int f = IOI_DIRECT_EMBEDDING; f <= IOI_DIRECT_WRONG; f++) {
-            const int64_t columns = ioi_field_columns((enum ioi_field)f, c);
+            const int64_t columns = fields_columns(IOI_TABLE[f].per, c);
             for (int64_t i = 0; i < columns; i++)
-                results->field[f][p * columns + i] *= norm.inverse;
+                results->values[f][p * columns + i] *= norm.inverse;
         }
-        results->field[IOI_DIRECT_BIAS][p] =
+        results->values[IOI_DIRECT_BIAS][p] =
             attribution_of_bias(final, direction + ANSWERS * c->width, c->width)
             - attribution_of_bias(final, direction + WRONG * c->width, c->width);
     }
@@ -313,36 +250,56 @@ static void find_scales(struct ioi_worker *worker, struct ioi_results *results, 
 
 /* --- attention ----------------------------------------------------------------------- */
 
-static struct attention shape_of(const struct ioi_worker *worker, int layer)
+/* Where a head looks from a token: the weights of the classes.
+ *   to [PROMPTS_CLASSES]  out; NaN: class not known */
+static void look_from(double *to, struct ioi_worker *worker, int64_t sequence, int64_t token,
+                      const int32_t *classes, int32_t head)
 {
-    const struct lm_config *c = worker->circuit->config;
-    const struct forward *f = &worker->forward;
+    const struct attention shape = forward_attention(&worker->forward);
 
-    return (struct attention){
-        .precision = PRECISION_F32, .sequences = f->sequences, .context = f->context,
-        .heads = c->heads, .kv_heads = c->kv_heads, .head_width = c->head_width,
-        .window = c->window[layer], .scale = c->score_scale, .cap = c->score_cap,
-    };
+    for (int i = 0; i < PROMPTS_CLASSES; i++)
+        to[i] = (double)NAN;
+    if (token < 0)
+        return;
+    attention_weights(worker->pattern, worker->forward.qkv, &shape, sequence, token, head);
+    for (int i = 0; i < PROMPTS_CLASSES; i++)
+        if (classes[i] >= 0)
+            to[i] = (double)worker->pattern[classes[i]];
 }
 
-static void find_attention(struct ioi_worker *worker, struct ioi_results *results,
+/* From the end, and from the second mention of the subject. */
+static void find_attention(struct ioi_worker *worker, struct fields *results,
                            struct range range, int layer)
 {
     const struct lm_config *c = worker->circuit->config;
-    const struct attention shape = shape_of(worker, layer);
-    const int64_t columns = ioi_field_columns(IOI_ATTENTION, c);
+    const struct prompts *prompts = worker->circuit->prompts;
+    const int64_t columns = fields_columns(FIELDS_PER_CLASS, c);
 
     for (int64_t p = range.first; p < range.end; p++) {
-        const int32_t *classes = worker->circuit->prompts->classes + p * PROMPTS_CLASSES;
+        const int32_t *classes = prompts->classes + p * PROMPTS_CLASSES;
         for (int32_t h = 0; h < c->heads; h++) {
-            double *to = results->field[IOI_ATTENTION] + p * columns
-                         + ((int64_t)layer * c->heads + h) * PROMPTS_CLASSES;
-            attention_weights(worker->pattern, worker->forward.qkv, &shape, p - range.first,
-                              end_of(worker, p), h);
-            for (int i = 0; i < PROMPTS_CLASSES; i++)
-                to[i] = classes[i] >= 0 ? (double)worker->pattern[classes[i]] : (double)NAN;
+            const int64_t at = p * columns + ((int64_t)layer * c->heads + h) * PROMPTS_CLASSES;
+            look_from(results->values[IOI_ATTENTION] + at, worker, p - range.first,
+                      differences_end(prompts, p), classes, h);
+            look_from(results->values[IOI_ATTENTION_S2] + at, worker, p - range.first,
+                      classes[PROMPTS_S2], classes, h);
         }
     }
+}
+
+/* --- copies -------------------------------------------------------------------------- */
+
+/* Which names each head copies, when the block stands after layer 0. */
+static void find_copies(struct ioi_worker *worker, struct fields *results, struct range range)
+{
+    const struct lm_config *c = worker->circuit->config;
+    const int64_t heads = fields_columns(FIELDS_PER_HEAD, c);
+
+    name_copies_read(&worker->copies, &worker->forward, range);
+    for (int64_t h = 0; h < heads; h++)
+        name_copies_find(&worker->copies, results->values[IOI_COPIED] + range.first * heads + h,
+                         results->values[IOI_COPIED_NEGATIVE] + range.first * heads + h, heads,
+                         (int)(h / c->heads), (int)(h % c->heads));
 }
 
 /* --- knock-outs ---------------------------------------------------------------------- */
@@ -351,25 +308,20 @@ static void find_attention(struct ioi_worker *worker, struct ioi_results *result
 static void knock_out(struct ioi_worker *worker, struct range range, int layer, int32_t head,
                       bool everywhere)
 {
-    const struct lm_config *c = worker->circuit->config;
     const struct prompts *prompts = worker->circuit->prompts;
-    struct forward *f = &worker->forward;
 
     for (int64_t p = range.first; p < range.end; p++) {
-        const int64_t first = everywhere ? 0 : end_of(worker, p);
+        const int64_t first = everywhere ? 0 : differences_end(prompts, p);
         const int64_t end = everywhere ? prompts->length[p] : first + 1;
-        for (int64_t t = first; t < end; t++) {
-            const float *mean = template_means_row(worker->means, prompts->template[p], layer, t);
-            memcpy(f->values + ((p - range.first) * f->context + t) * f->width
-                   + head * c->head_width, mean + head * c->head_width,
-                   (size_t)c->head_width * sizeof(float));
-        }
+        for (int64_t t = first; t < end; t++)
+            template_means_put(worker->means, &worker->forward, p - range.first,
+                               prompts->template[p], layer, head, t);
     }
 }
 
 /* The logit differences without each chosen head of the layer where the cursor stands, which stays
  * there. */
-static void knock_out_each(struct ioi_worker *worker, struct ioi_results *results,
+static void knock_out_each(struct ioi_worker *worker, struct fields *results,
                            struct range range, int layer)
 {
     static const enum ioi_field FIELDS[] = { IOI_KNOCKED_END, IOI_KNOCKED_ALL };
@@ -381,29 +333,30 @@ static void knock_out_each(struct ioi_worker *worker, struct ioi_results *result
     for (int32_t h = 0; h < c->heads; h++)
         for (int kind = 0; kind < 2; kind++) {
             const int64_t column = (int64_t)layer * c->heads + h;
-            double *to = results->field[FIELDS[kind]] + column;
+            double *to = results->values[FIELDS[kind]] + column;
             if (worker->chosen[column]) {
                 forward_load(&worker->forward, &worker->state);
                 knock_out(worker, range, layer, h, FIELDS[kind] == IOI_KNOCKED_ALL);
-                find_logits(worker, range);
+                differences_find(&worker->differences, &worker->forward, range);
             }
             for (int64_t p = range.first; p < range.end; p++)
-                to[p * columns] = worker->chosen[column] ? difference(worker, range, p)
-                                                         : (double)NAN;
+                to[p * columns] = worker->chosen[column]
+                                      ? differences_of(&worker->differences, range, p)
+                                      : (double)NAN;
         }
     forward_load(&worker->forward, &worker->state);
 }
 
 /* Knock-outs so far are the differences without a head; make them changes. */
-static void subtract_whole(struct ioi_results *results, const struct lm_config *c,
+static void subtract_whole(struct fields *results, const struct lm_config *c,
                            struct range range)
 {
     const int64_t columns = (int64_t)c->layers * c->heads;
 
     for (int64_t p = range.first; p < range.end; p++)
         for (int64_t h = 0; h < columns; h++) {
-            results->field[IOI_KNOCKED_END][p * columns + h] -= results->field[IOI_DIFFERENCE][p];
-            results->field[IOI_KNOCKED_ALL][p * columns + h] -= results->field[IOI_DIFFERENCE][p];
+            results->values[IOI_KNOCKED_END][p * columns + h] -= results->values[IOI_DIFFERENCE][p];
+            results->values[IOI_KNOCKED_ALL][p * columns + h] -= results->values[IOI_DIFFERENCE][p];
         }
 }
 
@@ -415,7 +368,7 @@ static enum status start(struct ioi_worker *worker, const int32_t *prompts, stru
                          range_length(range));
 }
 
-static void run_layer(struct ioi_worker *worker, struct ioi_results *results, struct range range,
+static void run_layer(struct ioi_worker *worker, struct fields *results, struct range range,
                       int layer)
 {
     forward_to(&worker->forward, attn_of(layer));
@@ -425,18 +378,21 @@ static void run_layer(struct ioi_worker *worker, struct ioi_results *results, st
     forward_to(&worker->forward, (struct tap){ SITE_MLP, layer });
     for (int64_t p = range.first; p < range.end; p++)
         add_share(worker, results, IOI_DIRECT_MLP, layer, range, p, end_row(worker, range, p));
+    forward_to(&worker->forward, (struct tap){ SITE_RES, layer });
+    if (layer == 0)
+        find_copies(worker, results, range);
 }
 
-enum status ioi_worker_run(struct ioi_worker *worker, struct ioi_results *results,
-                           struct range range)
+enum status ioi_worker_run(void *context, struct fields *results, struct range range)
 {
+    struct ioi_worker *worker = context;
     const struct circuit *circuit = worker->circuit;
     enum status st;
 
     TRY(start(worker, circuit->prompts->corrupted, range));
-    find_logits(worker, range);
+    differences_find(&worker->differences, &worker->forward, range);
     for (int64_t p = range.first; p < range.end; p++) {
-        results->field[IOI_CORRUPTED][p] = difference(worker, range, p);
+        results->values[IOI_CORRUPTED][p] = differences_of(&worker->differences, range, p);
         find_direction(worker, range, p);
     }
     TRY(start(worker, circuit->prompts->clean, range));
@@ -444,10 +400,10 @@ enum status ioi_worker_run(struct ioi_worker *worker, struct ioi_results *result
         add_share(worker, results, IOI_DIRECT_EMBEDDING, 0, range, p, end_row(worker, range, p));
     for (int layer = 0; layer < circuit->config->layers; layer++)
         run_layer(worker, results, range, layer);
-    find_logits(worker, range);
+    differences_find(&worker->differences, &worker->forward, range);
     find_scales(worker, results, range);
     for (int64_t p = range.first; p < range.end; p++) {
-        results->field[IOI_DIFFERENCE][p] = difference(worker, range, p);
+        results->values[IOI_DIFFERENCE][p] = differences_of(&worker->differences, range, p);
         find_performance(worker, results, range, p);
     }
     subtract_whole(results, circuit->config, range);

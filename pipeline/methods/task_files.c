@@ -32,6 +32,41 @@ enum status task_files_publish(hid_t *file, const char *part, const char *path, 
     return st == OK ? file_publish(path) : st;
 }
 
+static enum status write_ids(hid_t file, const char *path, const char *name, const int32_t *values,
+                             int64_t rows, int64_t columns)
+{
+    return h5_write_array(file, path, name, H5T_NATIVE_INT32, values, rows, columns);
+}
+
+static enum status write_lists(hid_t file, const char *path, const char *name,
+                               const struct prompts_lists *lists, int64_t count)
+{
+    char first[64];
+    enum status st;
+
+    snprintf(first, sizeof first, "%s_first", name);
+    TRY(write_ids(file, path, name, lists->items, lists->first[count], 0));
+    TRY(write_ids(file, path, first, lists->first, count + 1, 0));
+done:
+    return st;
+}
+
+enum status task_files_write_prompts(hid_t file, const char *path, const struct prompts *prompts)
+{
+    const int64_t count = prompts->count;
+    enum status st;
+
+    TRY(write_ids(file, path, "clean", prompts->clean, count, prompts->tokens));
+    TRY(write_ids(file, path, "corrupted", prompts->corrupted, count, prompts->tokens));
+    TRY(write_ids(file, path, "length", prompts->length, count, 0));
+    TRY(write_ids(file, path, "template", prompts->template, count, 0));
+    TRY(write_ids(file, path, "classes", prompts->classes, count, PROMPTS_CLASSES));
+    TRY(write_lists(file, path, "answers", &prompts->answers, count));
+    TRY(write_lists(file, path, "wrong", &prompts->wrong, count));
+done:
+    return st;
+}
+
 json_t *task_files_summary(const struct circuit *circuit)
 {
     json_t *object = json_object();

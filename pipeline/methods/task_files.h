@@ -16,6 +16,10 @@ enum status task_files_create(hid_t *file, char part[PATH_LENGTH], const char *p
 /* Close it, and publish PATH unless `st` is a failure, which is returned. */
 enum status task_files_publish(hid_t *file, const char *part, const char *path, enum status st);
 
+/* Write the prompts: tokens, lengths, templates, classes, answers, wrong answers.  E_IO,
+ * E_SPACE. */
+enum status task_files_write_prompts(hid_t file, const char *path, const struct prompts *prompts);
+
 /* An object with place, identity and kernels of the task.  Caller owns it. */
 json_t *task_files_summary(const struct circuit *circuit);
 

@@ -146,3 +146,13 @@ const float *template_means_row(const struct template_means *means, int64_t temp
     return means->mean + ((template * means->layers + layer) * means->tokens + token)
                          * means->width;
 }
+
+void template_means_put(const struct template_means *means, struct forward *f, int64_t sequence,
+                        int64_t template, int layer, int32_t head, int64_t token)
+{
+    const int64_t width = f->weights->config.head_width;
+    const float *mean = template_means_row(means, template, layer, token) + head * width;
+
+    memcpy(f->values + (sequence * f->context + token) * f->width + head * width, mean,
+           (size_t)width * sizeof(float));
+}

@@ -32,4 +32,9 @@ void        template_means_free(struct template_means *means);
 const float *template_means_row(const struct template_means *means, int64_t template,
                                 int64_t layer, int64_t token);
 
+/* Replace a head's output by its mean, at one token of a sequence of the block, which stands at the
+ * site attn of the layer. */
+void template_means_put(const struct template_means *means, struct forward *forward,
+                        int64_t sequence, int64_t template, int layer, int32_t head, int64_t token);
+
 #endif

@@ -84,7 +84,8 @@ struct experiment_setup trial_setup(const struct circuit *circuit, struct questi
     return setup;
 }
 
-enum status trial_make(struct trial *trial, const struct circuit *circuit)
+/* Of clean prompts and what absent edges carry, or of `ids` in place of both. */
+static enum status make(struct trial *trial, const struct circuit *circuit, const int32_t *ids)
 {
     struct experiment_setup setup;
     enum status st;
@@ -93,9 +94,22 @@ enum status trial_make(struct trial *trial, const struct circuit *circuit)
     TRY(graph_make(&trial->graph, circuit->config, false));
     setup = trial_setup(circuit, &trial->questions);
     setup.graph = &trial->graph;
+    if (ids != NULL)
+        setup.clean = setup.corrupted = ids;
     TRY(experiment_make(&trial->experiment, &setup, circuit->run->comm));
 done:
     return st;
+}
+
+enum status trial_make(struct trial *trial, const struct circuit *circuit)
+{
+    return make(trial, circuit, NULL);
+}
+
+enum status trial_make_plain(struct trial *trial, const struct circuit *circuit,
+                             const int32_t *ids)
+{
+    return make(trial, circuit, ids);
 }
 
 void trial_free(struct trial *trial)

@@ -27,4 +27,9 @@ struct experiment_setup trial_setup(const struct circuit *circuit, struct questi
 enum status trial_make(struct trial *trial, const struct circuit *circuit);
 void        trial_free(struct trial *trial);
 
+/* The same of one run alone, which is its own reference.
+ *   ids [prompts, tokens]  in: the clean prompts, or the corrupted ones */
+enum status trial_make_plain(struct trial *trial, const struct circuit *circuit,
+                             const int32_t *ids);
+
 #endif

@@ -193,6 +193,64 @@ refuses_changed_latents() {
     refused "$dir/suite.yaml" "trained/train/res.01/w64-t5.h5 has changed since circuit was made"
 }
 
+# Heads at positions knocked out until a circuit remains; what heads send to a receiver; where they
+# look.
+nodes() {
+    rm -rf "$dir/run"
+    task | sed -e 's/method: ioi/method: knockout\n  greedy_restarts: 1\n  greedy_steps: 2\n'\
+'  greedy_samples: 2\n  random_sets: 1/' -e 's/count: 20/count: 6/' \
+        -e 's/block: 4/block: 2/' > "$dir/suite.yaml"
+}
+
+knocks_out_nodes_with_the_same_bits() {
+    nodes
+    gives_the_same_bits_on_any_ranks
+}
+
+# An interrupted one goes on with the values that it has.
+goes_on_with_knocking_out() {
+    nodes
+    strike=message:400:TERM struck_rank=0 struck_stage=circuit
+    status=0
+    striking stage 1 circuit "$dir/suite.yaml" > "$dir/struck" 2>&1 || status=$?
+    [ "$status" = 7 ]
+    ls "$dir/run/circuit" | grep values
+    stage 2 circuit "$dir/suite.yaml" | grep 'goes on after [1-9][0-9]* sets'
+    same_run "$dir/ranks-1" "$dir/run"
+}
+
+# A circuit from the file that a search has written; it may not change under the result.
+judges_a_circuit_that_it_has_found() {
+    cp "$dir/ranks-1/circuit/knockout.json" "$dir/found.json"
+    sed -e "s|random_sets: 1|nodes: $dir/found.json|" -e "s|^run: .*|run: $dir/judged|" \
+        "$dir/suite.yaml" > "$dir/judged.yaml"
+    stage 2 circuit "$dir/judged.yaml"
+    "$PYTHON" -c 'import json, sys
+found, judged = (json.load(open(name)) for name in sys.argv[1:])
+for key in ("logit_difference_circuit", "faithfulness"):
+    assert found[key] == judged[key], key
+key = lambda node: (node["head"], node["class"], node["minimality"])
+assert list(map(key, found["nodes"])) == list(map(key, judged["nodes"])) != []' \
+        "$dir/found.json" "$dir/judged/circuit/knockout.json"
+    sed -i 's/"END"/"S2"/' "$dir/found.json"
+    refused "$dir/judged.yaml" "$dir/found.json has changed since circuit was made"
+}
+
+patches_paths_with_the_same_bits() {
+    rm -rf "$dir/run"
+    task | sed -e 's/method: ioi/method: path_patching\n  receivers: [final, 2.4.q]/' \
+        > "$dir/suite.yaml"
+    gives_the_same_bits_on_any_ranks
+    ls "$dir/ranks-1/circuit" | grep 'path_patching-2.4.q.json'
+}
+
+sees_habits_with_the_same_bits() {
+    rm -rf "$dir/run"
+    task | sed -e 's/method: ioi/method: habits/' -e 's/generator: ioi/generator: induction/' \
+        -e '/data:/d' > "$dir/suite.yaml"
+    gives_the_same_bits_on_any_ranks
+}
+
 # An interrupted search goes on after the tests that it has made.
 goes_on_with_a_search() {
     edges
@@ -225,6 +283,9 @@ mistaken() {
 
 refuses_in_one_sentence() {
     mistaken 's/method: ioi/method: eap\n  metric: kl/' 'the metric kl' 'its gradient is 0'
+    mistaken 's/method: ioi/method: habits/' 'prompt 1 does not repeat itself'
+    mistaken 's/method: ioi/method: path_patching\n  receivers: [2.8.q]/' 'no head of a receiver 2.8.q'
+    mistaken 's|method: ioi|method: knockout\n  nodes: none.json|' 'no file of a circuit none.json'
     mistaken '/generator/d' 'where do prompts come from'
     mistaken 's|data:.*|prompts: [a.jsonl]|' 'exclude each other'
     mistaken '/data:/d' 'circuit.data' 'jobs/circuits/ioi.json'
@@ -273,7 +334,10 @@ for claim in gives_the_same_bits_on_any_ranks says_how_far_it_is runs_and_does_n
         goes_on_with_a_search scores_edges_with_the_same_bits \
         finds_copy_suppression_with_the_same_bits finds_self_repair_with_the_same_bits \
         finds_successors_with_the_same_bits scores_latents_with_the_same_bits \
-        refuses_other_latents refuses_changed_latents; do
+        refuses_other_latents refuses_changed_latents \
+        knocks_out_nodes_with_the_same_bits \
+        goes_on_with_knocking_out judges_a_circuit_that_it_has_found \
+        patches_paths_with_the_same_bits sees_habits_with_the_same_bits; do
     try $claim
 done
 finish
