@@ -1,5 +1,6 @@
-/* After blas_core_settle(), which tests/settled.c calls, OpenBLAS has the kernels of this CPU,
- * known to it or not, unless the user names others. */
+/* OpenBLAS has the kernels of this CPU, known to it or not, unless the user names others. */
+#include "base/blas_core.h"
+
 #include <cblas.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,6 +40,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_the_user_chose_stays),
     };
 
+    blas_core_settle(argv);
     if (argc > 1)
         return strcmp(openblas_get_corename(), "Prescott") != 0;
     self = argv[0];
