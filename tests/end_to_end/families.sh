@@ -102,6 +102,8 @@ goes_all_the_way() {
     [ "$(find "$dir/$1-random-trained/evaluate" -name '*.json' | wc -l)" = 5 ]
 }
 
+gemma_1_goes_all_the_way()  { goes_all_the_way gemma1; }
+gemma_3_goes_all_the_way()  { goes_all_the_way gemma3; }
 llama_3_goes_all_the_way()  { goes_all_the_way llama3; }
 mistral_goes_all_the_way()  { goes_all_the_way mistral; }
 qwen_2_goes_all_the_way()   { goes_all_the_way qwen2; }
@@ -109,6 +111,38 @@ qwen_3_goes_all_the_way()   { goes_all_the_way qwen3; }
 gpt_neox_goes_all_the_way() { goes_all_the_way gpt-neox; }
 olmo_2_goes_all_the_way()   { goes_all_the_way olmo2; }
 phi_3_goes_all_the_way()    { goes_all_the_way phi3; }
+
+# Does this build, on this CPU, multiply in bf16?
+offers_bf16() {
+    ! stage 1 harvest "$dir/$1-bf16.yaml" 2>&1 | grep 'precision bf16 needs'
+}
+
+# The same in bf16: losses of the model, and with autoencoders in it, are those of float32 to 0.1 %.
+is_spliced_in_bf16() {
+    sed -e 's|^model:|&\n  precision: bf16|' -e "s|$1-random-trained|$1-random-bf16|" \
+        "$dir/$1-random.yaml" > "$dir/$1-bf16.yaml"
+    offers_bf16 "$1" || return 0
+    for part in tokenize harvest shuffle train evaluate; do
+        stage 2 $part "$dir/$1-bf16.yaml"
+    done
+    "$PYTHON" -c 'import glob, json, sys
+folders = sys.argv[1:]
+names = [path[len(folders[0]):] for path in glob.glob(folders[0] + "/*/*.json")]
+assert len(names) == 5, names
+for name in names:
+    f32, bf16 = (json.load(open(folder + name)) for folder in folders)
+    for loss in ("ce", "ce_spliced"):
+        print(name, loss, f32[loss], bf16[loss])
+        assert abs(bf16[loss] / f32[loss] - 1) < 0.001, name
+' "$dir/$1-random-trained/evaluate" "$dir/$1-random-bf16/evaluate"
+}
+
+gemma_is_spliced_in_bf16()    { is_spliced_in_bf16 gemma1; is_spliced_in_bf16 gemma3; }
+llama_is_spliced_in_bf16()    { is_spliced_in_bf16 llama3; is_spliced_in_bf16 mistral; }
+qwen_is_spliced_in_bf16()     { is_spliced_in_bf16 qwen2; is_spliced_in_bf16 qwen3; }
+gpt_neox_is_spliced_in_bf16() { is_spliced_in_bf16 gpt-neox; }
+olmo_2_is_spliced_in_bf16()   { is_spliced_in_bf16 olmo2; }
+phi_3_is_spliced_in_bf16()    { is_spliced_in_bf16 phi3; }
 
 # There is no norm before OLMo 2's MLP, so no rows before its gain.
 olmo_2_has_no_norm_to_name() {
@@ -121,8 +155,11 @@ olmo_2_has_no_norm_to_name() {
 for family in gemma_1 gemma_2 gemma_3 gpt_2 gpt_neox llama_3 mistral olmo_2 phi_3 qwen_2 qwen_3; do
     try $family
 done
-for family in llama_3 mistral qwen_2 qwen_3 gpt_neox olmo_2 phi_3; do
+for family in gemma_1 gemma_3 llama_3 mistral qwen_2 qwen_3 gpt_neox olmo_2 phi_3; do
     try ${family}_goes_all_the_way
+done
+for family in gemma llama qwen gpt_neox olmo_2 phi_3; do
+    try ${family}_is_spliced_in_bf16
 done
 try olmo_2_has_no_norm_to_name
 try olmo_2_begins_with_eos
