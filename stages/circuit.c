@@ -86,7 +86,7 @@ static int64_t count_missing(const struct work *work)
 {
     int64_t missing = 0;
 
-    for (int64_t task = 0; task < work->method->tasks(&work->suite); task++)
+    for (int64_t task = 0; task < methods_tasks(&work->suite); task++)
         missing += run_does_task(&work->run, task) && !is_done(work, task);
     return missing;
 }
@@ -100,7 +100,7 @@ static enum status prepare(struct work *work)
     TRY_ALL(comm, circuit_stage_check(&work->suite));
     work->method = methods_of(&work->suite);
     TRY_ALL(comm, config_read(&work->config, work->suite.model.path));
-    TRY(run_check_task(&work->run, work->method->tasks(&work->suite)));
+    TRY(run_check_task(&work->run, methods_tasks(&work->suite)));
     TRY(identities_open(&work->identities, comm, &work->suite));
 done:
     return st;
@@ -133,7 +133,7 @@ static enum status do_task(struct work *work, int64_t task)
 
     if (!run_does_task(&work->run, task) || is_done(work, task))
         return OK;
-    work->method->name(name, &work->suite, task);
+    methods_name(name, &work->suite, task);
     const struct circuit circuit = {
         .run = &work->run, .suite = &work->suite, .config = &work->config,
         .weights = &work->weights, .prompts = &work->prompts,
@@ -160,7 +160,7 @@ static enum status do_missing(struct work *work)
     TRY_ALL(comm, work->method->check(&work->suite, &work->config, &work->prompts));
     TRY(check_memory(work));
     TRY(weights_read(&work->weights, &work->config, PRECISION_F32, work->suite.model.path, comm));
-    for (int64_t task = 0; task < work->method->tasks(&work->suite); task++)
+    for (int64_t task = 0; task < methods_tasks(&work->suite); task++)
         TRY(do_task(work, task));
 done:
     return st;

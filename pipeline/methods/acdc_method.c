@@ -15,9 +15,9 @@ static int64_t tasks(const struct suite *suite)
     return suite->circuit.thresholds_count;
 }
 
-static void name_task(char name[METHODS_NAME], const struct suite *suite, int64_t task)
+static void part_of(char part[METHODS_NAME], const struct suite *suite, int64_t task)
 {
-    snprintf(name, METHODS_NAME, "acdc-%g", suite->circuit.thresholds[task]);
+    snprintf(part, METHODS_NAME, "%g", suite->circuit.thresholds[task]);
 }
 
 static enum status check(const struct suite *suite, const struct lm_config *config,
@@ -88,7 +88,7 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
     struct acdc acdc = {0}, before = {0};
     enum status st;
 
-    name_task(name, circuit->suite, task);
+    methods_name(name, circuit->suite, task);
     TRY(edge_files_resume(circuit, name, &before));
     TRY(trial_make(&search.trial, circuit));
     search.most = edge_files_edges(circuit->config);
@@ -116,6 +116,7 @@ done:
 }
 
 const struct circuit_method ACDC_METHOD = {
-    .tasks = tasks, .name = name_task, .check = check, .bytes = trial_bytes, .work = work,
+    .name = "acdc", .tasks = tasks, .part = part_of,
+    .check = check, .bytes = trial_bytes, .work = work,
     .disk = edge_files_bytes, .run = run_task,
 };

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* Templates that a file of words has at most, as far as is known before it is read. */
+/* Templates that a file of words is taken to have before it is read. */
 enum { TEMPLATES = 16 };
 
 /* Texts and JSON of a task's second file. */
@@ -14,14 +14,13 @@ static const double SUMMARY_BYTES = 50000;
 /* Tasks of one name would write the same files. */
 static enum status check_names(const struct suite *suite)
 {
-    const struct circuit_method *method = methods_of(suite);
     char name[METHODS_NAME], other[METHODS_NAME];
     enum status st = OK;
 
-    for (int64_t task = 0; task < method->tasks(suite); task++)
+    for (int64_t task = 0; task < methods_tasks(suite); task++)
         for (int64_t before = 0; before < task; before++) {
-            method->name(name, suite, task);
-            method->name(other, suite, before);
+            methods_name(name, suite, task);
+            methods_name(other, suite, before);
             REQUIRE(strcmp(name, other) != 0, E_USAGE, "two tasks are called %s; take one out",
                     name);
         }
@@ -93,7 +92,7 @@ static struct stage_cost cost(const struct stage_host *host, const struct stage_
     const struct circuit_shape shape = shape_of(suite, host->ranks, host->threads);
 
     (void)amounts;
-    const int64_t tasks = method->tasks(suite);
+    const int64_t tasks = methods_tasks(suite);
     const double left = (double)tasks * (method->disk(host->model, shape) + SUMMARY_BYTES);
     return (struct stage_cost){
         .tasks = tasks, .work = method->work(suite, host->model, shape),
@@ -111,7 +110,7 @@ static enum status count_tasks(const struct suite *suite, const struct tasks *ta
 
     (void)tasks, (void)ready;
     TRY(circuit_stage_check(suite));
-    *count = methods_of(suite)->tasks(suite);
+    *count = methods_tasks(suite);
 done:
     return st;
 }
@@ -125,7 +124,7 @@ static bool path_made(char path[PATH_LENGTH], const struct suite *suite, const s
     (void)tasks;
     if (i == 2)
         return false;
-    methods_of(suite)->name(name, suite, task);
+    methods_name(name, suite, task);
     paths_circuit(path, suite, name, ENDINGS[i]);
     return true;
 }

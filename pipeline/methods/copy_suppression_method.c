@@ -14,9 +14,9 @@ static int64_t tasks(const struct suite *suite)
     return suite->circuit.heads_count;
 }
 
-static void name_task(char name[METHODS_NAME], const struct suite *suite, int64_t task)
+static void part_of(char part[METHODS_NAME], const struct suite *suite, int64_t task)
 {
-    snprintf(name, METHODS_NAME, "copy_suppression-%s", suite->circuit.heads[task]);
+    snprintf(part, METHODS_NAME, "%s", suite->circuit.heads[task]);
 }
 
 static enum status check(const struct suite *suite, const struct lm_config *config,
@@ -141,7 +141,7 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
     char name[METHODS_NAME];
     enum status st;
 
-    name_task(name, circuit->suite, task);
+    methods_name(name, circuit->suite, task);
     TRY(unembedding_check(circuit->weights));
     TRY(heads_choose_entry(chosen, circuit->suite, config, task));
     TRY(share_inputs(&inputs, circuit));
@@ -161,6 +161,7 @@ done:
 }
 
 const struct circuit_method COPY_SUPPRESSION_METHOD = {
-    .tasks = tasks, .name = name_task, .check = check, .bytes = bytes, .work = work,
+    .name = "copy_suppression", .tasks = tasks, .part = part_of,
+    .check = check, .bytes = bytes, .work = work,
     .disk = suppression_disk, .run = run_task,
 };

@@ -5,20 +5,7 @@
 #include "methods/edge_files.h"
 #include "methods/trial.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-static int64_t tasks(const struct suite *suite)
-{
-    (void)suite;
-    return 1;
-}
-
-static void name_task(char name[METHODS_NAME], const struct suite *suite, int64_t task)
-{
-    (void)suite, (void)task;
-    snprintf(name, METHODS_NAME, "eap");
-}
 
 static enum status check(const struct suite *suite, const struct lm_config *config,
                          const struct prompts *prompts)
@@ -96,7 +83,7 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
     int64_t count = 0;
     enum status st;
 
-    name_task(name, circuit->suite, task);
+    methods_name(name, circuit->suite, task);
     TRY(trial_make(&trial, circuit));
     TRY(eap_run(&eap, &trial.experiment, (int)options->steps));
     edges = allocate(graph_edges(&trial.graph), sizeof *edges);
@@ -119,6 +106,6 @@ done:
 }
 
 const struct circuit_method EAP_METHOD = {
-    .tasks = tasks, .name = name_task, .check = check, .bytes = bytes, .work = work,
+    .name = "eap", .check = check, .bytes = bytes, .work = work,
     .disk = edge_files_bytes, .run = run_task,
 };

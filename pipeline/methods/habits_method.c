@@ -17,7 +17,6 @@
 #include "methods/task_files.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { PREVIOUS, DUPLICATE, INDUCTION, HABITS };
@@ -29,18 +28,6 @@ static const struct field TABLE[HABITS] = {
 };
 
 enum { VERSION = 1 };
-
-static int64_t tasks(const struct suite *suite)
-{
-    (void)suite;
-    return 1;
-}
-
-static void name_task(char name[METHODS_NAME], const struct suite *suite, int64_t task)
-{
-    (void)suite, (void)task;
-    snprintf(name, METHODS_NAME, "habits");
-}
 
 /* --- repetition ---------------------------------------------------------------------- */
 
@@ -212,7 +199,7 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
     char name[METHODS_NAME];
     enum status st;
 
-    name_task(name, circuit->suite, task);
+    methods_name(name, circuit->suite, task);
     fields_make(&fields, TABLE, HABITS, circuit);
     forward_make(&worker.forward, circuit->weights, circuit->suite->circuit.block,
                  circuit->prompts->tokens);
@@ -226,6 +213,6 @@ done:
 }
 
 const struct circuit_method HABITS_METHOD = {
-    .tasks = tasks, .name = name_task, .check = check, .bytes = bytes_of, .work = work_of,
+    .name = "habits", .check = check, .bytes = bytes_of, .work = work_of,
     .disk = disk, .run = run_task,
 };

@@ -3,7 +3,6 @@
 #include "heads/heads.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 const struct field IOI_TABLE[IOI_FIELDS] = {
@@ -27,18 +26,6 @@ const struct field IOI_TABLE[IOI_FIELDS] = {
 };
 
 /* --- what it takes ------------------------------------------------------------------- */
-
-static int64_t tasks(const struct suite *suite)
-{
-    (void)suite;
-    return 1;
-}
-
-static void name_task(char name[METHODS_NAME], const struct suite *suite, int64_t task)
-{
-    (void)suite, (void)task;
-    snprintf(name, METHODS_NAME, "ioi");
-}
 
 static enum status check(const struct suite *suite, const struct lm_config *config,
                          const struct prompts *prompts)
@@ -103,7 +90,7 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
     char name[METHODS_NAME];
     enum status st;
 
-    name_task(name, circuit->suite, task);
+    methods_name(name, circuit->suite, task);
     fields_make(&results, IOI_TABLE, IOI_FIELDS, circuit);
     ioi_worker_make(&worker, circuit);
     TRY(template_means_find(&means, circuit, &worker.forward));
@@ -119,6 +106,6 @@ done:
 }
 
 const struct circuit_method IOI_METHOD = {
-    .tasks = tasks, .name = name_task, .check = check, .bytes = bytes_of, .work = work_of,
+    .name = "ioi", .check = check, .bytes = bytes_of, .work = work_of,
     .disk = ioi_files_bytes, .run = run_task,
 };

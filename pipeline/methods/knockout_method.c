@@ -4,28 +4,15 @@
 #include "suite/paths.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Seconds between two savings of values. */
 static const double SAVE_EVERY = 30;
 
-/* A circuit's share of the nodes, as far as it is known before the search: that of tiny-gpt2's for
- * indirect objects. */
+/* The share of all nodes that a circuit is taken to have before it is searched: that of tiny-gpt2's
+ * for indirect objects. */
 static const double CIRCUIT_SHARE = 0.12;
-
-static int64_t tasks(const struct suite *suite)
-{
-    (void)suite;
-    return 1;
-}
-
-static void name_task(char name[METHODS_NAME], const struct suite *suite, int64_t task)
-{
-    (void)suite, (void)task;
-    snprintf(name, METHODS_NAME, "knockout");
-}
 
 static bool is_given(const struct suite *suite)
 {
@@ -252,7 +239,7 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
     struct work work;
     enum status st;
 
-    name_task(name, circuit->suite, task);
+    methods_name(name, circuit->suite, task);
     paths_circuit(path, circuit->suite, name, KNOCKOUT_FILES_VALUES);
     make_results(&results, &space, circuit);
     TRY(make_work(&work, circuit, name));
@@ -269,6 +256,6 @@ done:
 }
 
 const struct circuit_method KNOCKOUT_METHOD = {
-    .tasks = tasks, .name = name_task, .check = check, .bytes = bytes_of, .work = work_of,
+    .name = "knockout", .check = check, .bytes = bytes_of, .work = work_of,
     .disk = knockout_files_bytes, .run = run_task,
 };

@@ -11,23 +11,10 @@
 #include "methods/trial.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* Sizes of circuits: 0, all, and the powers of 2 between. */
 enum { MOST_SIZES = 64 };
-
-static int64_t tasks(const struct suite *suite)
-{
-    (void)suite;
-    return 1;
-}
-
-static void name_task(char name[METHODS_NAME], const struct suite *suite, int64_t task)
-{
-    (void)suite, (void)task;
-    snprintf(name, METHODS_NAME, "latents");
-}
 
 static enum status check(const struct suite *suite, const struct lm_config *config,
                          const struct prompts *prompts)
@@ -50,7 +37,7 @@ done:
 
 /* --- memory and time --------------------------------------------------------------------- */
 
-/* The chosen autoencoders as far as they are known: none if check() would refuse them. */
+/* The chosen autoencoders; none if check() would refuse them. */
 static struct latent_site *known_sites(int *count, const struct suite *suite,
                                        const struct lm_config *config)
 {
@@ -103,7 +90,7 @@ static int64_t shared(const struct suite *suite, const struct lm_config *config)
     return all + largest;
 }
 
-/* The number of circuits for so many nodes, and their sizes.
+/* The number of circuits that are measured of a number of nodes, and their sizes.
  *   sizes [MOST_SIZES]  out */
 static int64_t list_sizes(int64_t *sizes, int64_t nodes)
 {
@@ -177,7 +164,7 @@ static void rank_nodes(int64_t *order, const double *scores, int64_t nodes)
     free(ranked);
 }
 
-/* The metric of circuits of so many of the strongest nodes.  Collective. */
+/* The metric of circuits of each size, made of the strongest nodes.  Collective. */
 static void measure_circuits(struct latents_results *r, struct latent_circuit *c)
 {
     bool *kept = allocate(latent_circuit_nodes(&c->setup), sizeof *kept);
@@ -232,7 +219,7 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
     char name[METHODS_NAME];
     enum status st;
 
-    name_task(name, circuit->suite, task);
+    methods_name(name, circuit->suite, task);
     TRY_ALL(comm, chosen_saes_find(&chosen, circuit->suite, circuit->config->layers));
     TRY(chosen_saes_read(&sites, &saes, &chosen, comm));
     setup = (struct latent_circuit_setup){ .experiment = trial_setup(circuit, &questions),
@@ -251,6 +238,6 @@ done:
 }
 
 const struct circuit_method LATENTS_METHOD = {
-    .tasks = tasks, .name = name_task, .check = check, .bytes = bytes, .work = work, .disk = disk,
+    .name = "latents", .check = check, .bytes = bytes, .work = work, .disk = disk,
     .shared = shared, .run = run_task,
 };

@@ -43,9 +43,10 @@ struct circuit_shape {
 };
 
 struct circuit_method {
-    /* How many tasks are there, and what are the files of one called?  Local. */
+    const char *name;           /* of its files, to which each of several tasks adds "-PART" */
+    /* How many tasks are there, and what is the part of one?  NULL if there is one task.  Local. */
     int64_t (*tasks)(const struct suite *suite);
-    void    (*name)(char name[METHODS_NAME], const struct suite *suite, int64_t task);
+    void    (*part)(char part[METHODS_NAME], const struct suite *suite, int64_t task);
     bool     without_prompts;   /* it has no use for any; there are none then */
     /* Refuse what the method cannot do with this model, these prompts.  Local.  E_USAGE. */
     enum status (*check)(const struct suite *suite, const struct lm_config *config,
@@ -68,5 +69,9 @@ METHODS_TABLE(METHODS_DECLARE)
 
 /* The method that a suite asks for.  Local. */
 const struct circuit_method *methods_of(const struct suite *suite);
+
+/* How many tasks it has then, and what the files of one are called.  Local. */
+int64_t methods_tasks(const struct suite *suite);
+void    methods_name(char name[METHODS_NAME], const struct suite *suite, int64_t task);
 
 #endif

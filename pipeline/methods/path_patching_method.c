@@ -27,9 +27,9 @@ static int64_t tasks(const struct suite *suite)
     return suite->circuit.receivers_count;
 }
 
-static void name_task(char name[METHODS_NAME], const struct suite *suite, int64_t task)
+static void part_of(char part[METHODS_NAME], const struct suite *suite, int64_t task)
 {
-    snprintf(name, METHODS_NAME, "path_patching-%.40s", suite->circuit.receivers[task]);
+    snprintf(part, METHODS_NAME, "%s", suite->circuit.receivers[task]);
 }
 
 /* --- what is asked ------------------------------------------------------------------- */
@@ -238,7 +238,7 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
     char name[METHODS_NAME];
     enum status st;
 
-    name_task(name, circuit->suite, task);
+    methods_name(name, circuit->suite, task);
     fields_make(&work.fields, TABLE, FIELDS, circuit);
     TRY(make_trials(&work));
     TRY(heads_choose(work.chosen, circuit->suite, circuit->config));    /* check() has agreed */
@@ -254,6 +254,7 @@ done:
 }
 
 const struct circuit_method PATH_PATCHING_METHOD = {
-    .tasks = tasks, .name = name_task, .check = check, .bytes = bytes_of, .work = work_of,
+    .name = "path_patching", .tasks = tasks, .part = part_of,
+    .check = check, .bytes = bytes_of, .work = work_of,
     .disk = disk, .run = run_task,
 };

@@ -10,25 +10,12 @@
 #include "suite/paths.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { VERSION = 1 };
 
 /* --- what it takes ------------------------------------------------------------------- */
-
-static int64_t tasks(const struct suite *suite)
-{
-    (void)suite;
-    return 1;
-}
-
-static void name_task(char name[METHODS_NAME], const struct suite *suite, int64_t task)
-{
-    (void)suite, (void)task;
-    snprintf(name, METHODS_NAME, "self_repair");
-}
 
 static int64_t count_heads(const struct lm_config *config)
 {
@@ -283,7 +270,7 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
     char name[METHODS_NAME];
     enum status st;
 
-    name_task(name, circuit->suite, task);
+    methods_name(name, circuit->suite, task);
     TRY(unembedding_check(circuit->weights));
     TRY(heads_choose_ablated(finding.ablated, circuit->suite, config));
     TRY(heads_choose(finding.chosen, circuit->suite, config));
@@ -299,6 +286,6 @@ done:
 }
 
 const struct circuit_method SELF_REPAIR_METHOD = {
-    .tasks = tasks, .name = name_task, .check = check, .bytes = bytes, .work = work, .disk = disk,
+    .name = "self_repair", .check = check, .bytes = bytes, .work = work, .disk = disk,
     .run = run_task,
 };

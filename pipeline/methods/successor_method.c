@@ -1,20 +1,6 @@
 #include "heads/heads.h"
 #include "methods/succession.h"
 
-#include <stdio.h>
-
-static int64_t tasks(const struct suite *suite)
-{
-    (void)suite;
-    return 1;
-}
-
-static void name_task(char name[METHODS_NAME], const struct suite *suite, int64_t task)
-{
-    (void)suite, (void)task;
-    snprintf(name, METHODS_NAME, "successor");
-}
-
 static enum status check(const struct suite *suite, const struct lm_config *config,
                          const struct prompts *prompts)
 {
@@ -68,7 +54,7 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
     char name[METHODS_NAME];
     enum status st;
 
-    name_task(name, circuit->suite, task);
+    methods_name(name, circuit->suite, task);
     TRY_ALL(circuit->run->comm, succession_make(&s, circuit));
     TRY(succession_find(&s));
     TRY_ROOT(circuit->run->comm, succession_write(&s, name));
@@ -78,6 +64,6 @@ done:
 }
 
 const struct circuit_method SUCCESSOR_METHOD = {
-    .tasks = tasks, .name = name_task, .without_prompts = true, .check = check, .bytes = bytes,
+    .name = "successor", .without_prompts = true, .check = check, .bytes = bytes,
     .work = work, .disk = disk, .run = run_task,
 };
