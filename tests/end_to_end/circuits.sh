@@ -193,6 +193,18 @@ refuses_changed_latents() {
     refused "$dir/suite.yaml" "trained/train/res.01/w64-t5.h5 has changed since circuit was made"
 }
 
+# A task that a signal stops saves a file with $1 in its name.  It goes on after the $2 that are there,
+# to the bits of $dir/ranks-1.
+goes_on_after() {
+    strike=message:400:TERM struck_rank=0 struck_stage=circuit
+    status=0
+    striking stage 1 circuit "$dir/suite.yaml" > "$dir/struck" 2>&1 || status=$?
+    [ "$status" = 7 ]
+    ls "$dir/run/circuit" | grep "$1"
+    stage 2 circuit "$dir/suite.yaml" | grep "goes on after [1-9][0-9]* $2"
+    same_run "$dir/ranks-1" "$dir/run"
+}
+
 # Heads at positions knocked out until a circuit remains; what heads send to a receiver; where they
 # look.
 nodes() {
@@ -210,13 +222,7 @@ knocks_out_nodes_with_the_same_bits() {
 # An interrupted one goes on with the values that it has.
 goes_on_with_knocking_out() {
     nodes
-    strike=message:400:TERM struck_rank=0 struck_stage=circuit
-    status=0
-    striking stage 1 circuit "$dir/suite.yaml" > "$dir/struck" 2>&1 || status=$?
-    [ "$status" = 7 ]
-    ls "$dir/run/circuit" | grep values
-    stage 2 circuit "$dir/suite.yaml" | grep 'goes on after [1-9][0-9]* sets'
-    same_run "$dir/ranks-1" "$dir/run"
+    goes_on_after values sets
 }
 
 # A circuit from the file that a search has written; it may not change under the result.
@@ -254,13 +260,7 @@ sees_habits_with_the_same_bits() {
 # An interrupted search goes on after the tests that it has made.
 goes_on_with_a_search() {
     edges
-    strike=message:400:TERM struck_rank=0 struck_stage=circuit
-    status=0
-    striking stage 1 circuit "$dir/suite.yaml" > "$dir/struck" 2>&1 || status=$?
-    [ "$status" = 7 ]
-    ls "$dir/run/circuit" | grep steps
-    stage 2 circuit "$dir/suite.yaml" | grep 'goes on after [1-9][0-9]* tests'
-    same_run "$dir/ranks-1" "$dir/run"
+    goes_on_after steps tests
 }
 
 # Files of prompts that other programs write: the same prompts, the same results.

@@ -1,5 +1,5 @@
-/* circuit_scene.h -- a task of the stage circuit in one process: golden prompts of indirect objects
- * on tiny-gpt2 (tests/golden/README.md), a method and its keys. */
+/* circuit_scene.h -- a task of the stage circuit in one process: tiny-gpt2, a method and its keys,
+ * and golden prompts of indirect objects (tests/golden/README.md) or the test's own. */
 #ifndef CIRCUIT_SCENE_H
 #define CIRCUIT_SCENE_H
 
@@ -76,28 +76,37 @@ static inline void scene_take_prompts(struct scene *scene, int64_t count)
     free(clean);
 }
 
-/* The golden prompts, so many of them, and the section `circuit` with these keys. */
-static inline void scene_set_up(struct scene *scene, int64_t prompts, const char *keys)
+/* The section `circuit` with these keys.  There are no prompts yet. */
+static inline void scene_open(struct scene *scene, const char *keys)
 {
-    char yaml[1024];
+    char yaml[2048];
 
     snprintf(yaml, sizeof yaml,
              "name: x\nrun: %s\nmodel: {path: jobs/circuits/tiny-gpt2}\ncircuit: {%s}\n",
              scratch, keys);
     *scene = (struct scene){
-        .run = { .stage = "circuit", .comm = MPI_COMM_SELF, .size = 1, .brief = true, .task = -1 }
+        .run = { .stage = "circuit", .comm = MPI_COMM_SELF, .size = 1, .brief = true, .task = -1 },
+        .golden = -1,
     };
-    assert_int_equal(suite_parse(&scene->suite, yaml, "x.yaml"), OK);
+    refuse_clear();
+    if (suite_parse(&scene->suite, yaml, "x.yaml") != OK)
+        fail_msg("%s", refuse_reason());
     assert_int_equal(config_read(&scene->config, scene->suite.model.path), OK);
     assert_int_equal(weights_read(&scene->weights, &scene->config, PRECISION_F32,
                                   scene->suite.model.path, MPI_COMM_SELF), OK);
-    assert_int_equal(h5_open(&scene->golden, GOLDEN), OK);
-    scene_take_prompts(scene, prompts);
     scene->circuit = (struct circuit){
         .run = &scene->run, .suite = &scene->suite, .config = &scene->config,
         .weights = &scene->weights, .prompts = &scene->prompts,
         .identity = { .place = "circuit/x" },
     };
+}
+
+/* The same with the first golden prompts, `prompts` of them. */
+static inline void scene_set_up(struct scene *scene, int64_t prompts, const char *keys)
+{
+    scene_open(scene, keys);
+    assert_int_equal(h5_open(&scene->golden, GOLDEN), OK);
+    scene_take_prompts(scene, prompts);
 }
 
 static inline void scene_tear_down(struct scene *scene)

@@ -5,26 +5,17 @@
 #include "methods/circuit_stage.h"
 #include "sae/sae.h"
 #include "shard/h5.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/circuit_scene.h"
 
 #include "tests/golden.h"
 
 #include <jansson.h>
 
-#define GOLDEN "tests/golden/circuits/"
+#define FOLDER "tests/golden/circuits/"
 
-enum { LAYERS = 4, HEADS = 8, ALL = LAYERS * HEADS, WIDTH = 128, VOCABULARY = 2048 };
+enum { WIDTH = 128, VOCABULARY = 2048 };
 
 /* --- a task ------------------------------------------------------------------------------ */
-
-struct scene {
-    struct run       run;
-    struct suite     suite;
-    struct lm_config config;
-    struct weights   weights;
-    struct prompts   prompts;
-    struct circuit   circuit;
-};
 
 static void read_prompts(struct scene *scene)
 {
@@ -40,35 +31,10 @@ static void read_prompts(struct scene *scene)
     wording_close(&wording);
 }
 
-/* A task of the section `circuit`. */
 static void set_up(struct scene *scene, const char *circuit)
 {
-    char yaml[2048];
-
-    snprintf(yaml, sizeof yaml,
-             "name: x\nrun: %s\nmodel: {path: jobs/circuits/tiny-gpt2}\ncircuit: {%s}\n", scratch,
-             circuit);
-    *scene = (struct scene){
-        .run = { .stage = "circuit", .comm = MPI_COMM_SELF, .size = 1, .brief = true, .task = -1 }
-    };
-    refuse_clear();
-    if (suite_parse(&scene->suite, yaml, "x.yaml") != OK)
-        fail_msg("%s", refuse_reason());
-    assert_int_equal(config_read(&scene->config, scene->suite.model.path), OK);
-    assert_int_equal(weights_read(&scene->weights, &scene->config, PRECISION_F32,
-                                  scene->suite.model.path, MPI_COMM_SELF), OK);
+    scene_open(scene, circuit);
     read_prompts(scene);
-    scene->circuit = (struct circuit){
-        .run = &scene->run, .suite = &scene->suite, .config = &scene->config,
-        .weights = &scene->weights, .prompts = &scene->prompts,
-    };
-}
-
-static void tear_down(struct scene *scene)
-{
-    prompts_free(&scene->prompts);
-    weights_free(&scene->weights);
-    suite_free(&scene->suite);
 }
 
 static enum status try_task(const struct scene *scene)
@@ -92,7 +58,7 @@ static void run_task(const char *circuit)
     set_up(&scene, circuit);
     if (try_task(&scene) != OK)
         fail_msg("%s", refuse_reason());
-    tear_down(&scene);
+    scene_tear_down(&scene);
 }
 
 static void check_refused(const char *circuit, const char *reason)
@@ -104,7 +70,7 @@ static void check_refused(const char *circuit, const char *reason)
     if (strstr(refuse_reason(), reason) == NULL)
         fail_msg("'%s' is not in: %s", reason, refuse_reason());
     refuse_clear();
-    tear_down(&scene);
+    scene_tear_down(&scene);
 }
 
 /* --- files ------------------------------------------------------------------------------- */
@@ -151,7 +117,7 @@ enum { CONTEXT = 48, TEXTS = 24, MEANS = 200 };
  * {"text": [...]}. */
 static void write_texts(const char *name, const char *set, int all, int rows, int length)
 {
-    double *ids = read_set(GOLDEN "cspa.h5", set, all * CONTEXT);
+    double *ids = read_set(FOLDER "cspa.h5", set, all * CONTEXT);
     FILE *out = fopen(in_scratch(name), "w");
 
     for (int r = 0; r < rows; r++)
@@ -168,7 +134,7 @@ enum { MOVER = 2 * HEADS + 4 };
 
 static void write_function_words(void)
 {
-    json_t *golden = read_json(GOLDEN "cspa.json");
+    json_t *golden = read_json(FOLDER "cspa.json");
 
     assert_int_equal(json_dump_file(json_object_get(golden, "function_word_ids"),
                                     in_scratch("words.json"), 0), 0);
@@ -190,7 +156,7 @@ static void copy_suppression_agrees_with_the_reference(void **state)
              in_scratch("texts.jsonl"), in_scratch("means.jsonl"), in_scratch("words.json"));
     run_task(circuit);
     json_t *ours = read_json(in_scratch("circuit/copy_suppression-2.4.json"));
-    json_t *golden = read_json(GOLDEN "cspa.json");
+    json_t *golden = read_json(FOLDER "cspa.json");
     const json_t *head = head_of(ours, 0), *want = head_of(golden, MOVER);
     const json_t *scores = json_object_get(head, "scores");
     const json_t *first = json_array_get(scores, 0), *second = json_array_get(scores, 1);
@@ -276,10 +242,10 @@ enum { PROMPTS = 12, LENGTH = 20 };
 /* The golden prompts, whose corrupted prompts are the clean ones; a template each. */
 static void write_golden_prompts(void)
 {
-    double *ids = read_set(GOLDEN "direct_effects.h5", "tokens", PROMPTS * LENGTH);
-    double *length = read_set(GOLDEN "direct_effects.h5", "length", PROMPTS);
-    double *io = read_set(GOLDEN "direct_effects.h5", "io", PROMPTS);
-    double *s = read_set(GOLDEN "direct_effects.h5", "s", PROMPTS);
+    double *ids = read_set(FOLDER "direct_effects.h5", "tokens", PROMPTS * LENGTH);
+    double *length = read_set(FOLDER "direct_effects.h5", "length", PROMPTS);
+    double *io = read_set(FOLDER "direct_effects.h5", "io", PROMPTS);
+    double *s = read_set(FOLDER "direct_effects.h5", "s", PROMPTS);
     FILE *out = fopen(in_scratch("golden.jsonl"), "w");
 
     for (int p = 0; p < PROMPTS; p++) {
@@ -313,8 +279,8 @@ static void the_predicted_drop_is_the_golden_direct_effect(void **state)
     (void)state;
     write_golden_prompts();
     double *sums = self_repair("zero"), predicted = 0;
-    double *ld = read_set(GOLDEN "direct_effects.h5", "ld", PROMPTS);
-    double *effect = read_set(GOLDEN "direct_effects.h5", "dla_head", PROMPTS * ALL);
+    double *ld = read_set(FOLDER "direct_effects.h5", "ld", PROMPTS);
+    double *effect = read_set(FOLDER "direct_effects.h5", "dla_head", PROMPTS * ALL);
     json_t *summary = read_json(in_scratch("circuit/self_repair.json"));
     for (int p = 0; p < PROMPTS; p++) {
         assert_true(fabs(sums[p * (3 + ALL)] - ld[p]) < 5e-5);
@@ -361,7 +327,7 @@ static void successor_scores_are_the_golden_ones(void **state)
     (void)state;
     run_task("method: successor, data: jobs/circuits/ordinals.json");
     json_t *ours = read_json(in_scratch("circuit/successor.json"));
-    json_t *golden = read_json(GOLDEN "successor.json");
+    json_t *golden = read_json(FOLDER "successor.json");
     for (size_t h = 0; h < ALL; h++)
         for (int kind = 0; kind < 3; kind++)
             for (int k = 0; k < 6; k++) {
