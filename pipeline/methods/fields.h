@@ -1,8 +1,8 @@
 /* fields.h -- numbers that a method finds of each prompt: of the prompt itself, its layers, heads,
  * or heads and classes of positions.
  *
- * A rank computes some blocks of circuit.block prompts that follow each other.  A block is computed
- * in one way by whichever rank, so the numbers do not depend on their number.
+ * A rank computes some blocks of circuit.block prompts that follow each other.  Every rank computes
+ * a block in the same way, so results have the same bits on any number of ranks.
  */
 #ifndef FIELDS_H
 #define FIELDS_H
@@ -28,7 +28,7 @@ struct fields {
     double              **values;   /* [count], each [prompts, columns]; NaN: not known */
 };
 
-/* Numbers that a prompt has of a field; bytes that fields_make() allocates.  Local. */
+/* How many numbers a prompt has of a field; bytes that fields_make() allocates.  Local. */
 int64_t fields_columns(enum fields_per per, const struct lm_config *config);
 int64_t fields_bytes(const struct field *field, int count, const struct lm_config *config,
                      int64_t prompts);

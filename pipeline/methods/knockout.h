@@ -1,4 +1,4 @@
-/* knockout.h -- a model of which some heads are knocked out at some positions.
+/* knockout.h -- what a model answers without some of its heads at some positions.
  *
  * A node is a head at the positions of one class: of the indirect object, of the subject's first
  * mention, of the token after it, of its second mention, of the end, or at all the rest.  A set of

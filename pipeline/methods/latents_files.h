@@ -14,7 +14,7 @@ struct latents_results {
     int64_t  samples;       /* nodes whose effect is measured: the first of the order */
     double  *effects;       /* [samples] */
     int64_t  sizes;
-    int64_t *kept;          /* [sizes] so many nodes of the order are kept */
+    int64_t *kept;          /* [sizes] number of nodes kept, the first of the order */
     double *values; /* [sizes] the metric then; the first is that of none, the last of all */
 };
 
