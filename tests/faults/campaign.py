@@ -43,7 +43,24 @@ OUTCOMES = ("detected", "recovered", "harmless", "foreign", "lost", "wrong", "hu
 GOOD, BAD = OUTCOMES[:4], OUTCOMES[4:]
 ATTACKS = ("kills", "jobs", "errors", "memory", "damage")
 
-STAGES = ("tokenize", "harvest", "shuffle", "train", "evaluate", "release")
+# Stages of the suite, and task files of stage circuit, which have run folders of their own.
+SUITE_STAGES = ("tokenize", "harvest", "shuffle", "train", "evaluate", "release")
+TASKS = {
+    "edges": """\
+  method: acdc
+  metric: kl
+  thresholds: [0.3, 1]
+""",
+    "latents": """\
+  method: latents
+  metric: logit_difference
+  suite: {suite}
+  autoencoders: [res.00/w64-t8, res.01/w64-t8-topk]
+  samples: 3
+  steps: 2
+""",
+}
+STAGES = (*SUITE_STAGES, *TASKS)
 
 # Exit statuses (README.md) that an error may end in.  Libraries do not tell their lack of memory from
 # other failures, and MPI does not say why it could not write, whereupon the disk is asked.
@@ -85,6 +102,21 @@ saes:
   - {{sites: [res], layers: [1], widths: [64], target_l0: [8], tokens: 1024, recipe: topk}}
 """
 
+TASK = """\
+name: {name}
+run: {run}
+model:
+  path: {model}
+circuit:
+  prompts: [{home}/prompts.jsonl]
+"""
+
+# Beginnings of the license; as many tokens in both of a pair.
+PROMPTS = """\
+{"clean": "of the", "corrupted": "in the", "answers": [" work"], "wrong": [" you"]}
+{"clean": "to the", "corrupted": "by the", "answers": [" work"], "wrong": [" you"]}
+"""
+
 
 class Fault(Exception):
     """An outcome that must not be, and why."""
@@ -108,7 +140,21 @@ def make_suite(folder):
     path = folder + "/suite.yaml"
     with open(path, "w", encoding="utf-8") as file:
         file.write(SUITE.format(run=folder + "/run", model=folder + "/model", text=folder + "/text"))
+    with open(folder + "/prompts.jsonl", "w", encoding="utf-8") as file:
+        file.write(PROMPTS)
+    for name, text in TASKS.items():
+        with open(f"{folder}/{name}.yaml", "w", encoding="utf-8") as file:
+            file.write((TASK + text).format(name=name, run=f"{folder}/{name}", home=folder,
+                                            model=folder + "/model", suite=path))
     return path
+
+
+def named(suite, stage):
+    """(file that names a stage's work, its run folder, the stage's program)."""
+    home = os.path.dirname(suite)
+    if stage in TASKS:
+        return f"{home}/{stage}.yaml", f"{home}/{stage}", "circuit"
+    return suite, home + "/run", stage
 
 
 def said(path, stage):
@@ -122,10 +168,12 @@ class Scene:
     """One stage, its inputs in place, and its undisturbed result."""
 
     def __init__(self, suite, stage):
-        self.name, self.run = stage, os.path.dirname(suite) + "/run"
+        self.name = stage
+        file, self.run, self.program = named(suite, stage)
         self.whole = f"{suite}.{stage}"
+        os.makedirs(self.run, exist_ok=True)
         self.given = strikes.files(self.run)
-        self.stage = strikes.Stage(self.run, suite, stage, ())
+        self.stage = strikes.Stage(self.run, file, self.program, ())
         self.foreign = set()        # strikes at allocations of others
 
     def do(self, strike=""):
@@ -144,7 +192,7 @@ class Scene:
         return log
 
     def reason(self):
-        return said(self.stage.output, self.name)
+        return said(self.stage.output, self.program)
 
     def points(self, log, kind):
         return int(re.search(rf"^counted .*\b{kind} (\d+)", log, re.MULTILINE)[1])
@@ -275,9 +323,10 @@ def memory(scene, _, number):
 
 # --- damage -----------------------------------------------------------------------------
 
-# Whose files a stage reads: folders of the run folder.
+# Whose files a stage reads: folders from its run folder.
 READS = {"harvest": ("tokens",), "shuffle": ("harvest",), "train": ("shuffle",),
-         "evaluate": ("train", "tokens"), "release": ("train", "evaluate")}
+         "evaluate": ("train", "tokens"), "release": ("train", "evaluate"),
+         "latents": ("../run/train",)}
 
 
 def bit(_, path, draw):
@@ -383,7 +432,7 @@ def damage_once(scene, blow):
 
 def job(command, suite, strike, stage, rank):
     """A command in a session of its own, struck in one rank of a stage; status, log."""
-    home = os.path.dirname(suite)
+    _, run, program = named(suite, stage)
     log, output = suite + ".strikes", suite + ".output"
     watch = progress.Progress(suite + ".progress")
     if os.path.exists(log):
@@ -392,8 +441,8 @@ def job(command, suite, strike, stage, rank):
     if strike:
         environment |= {"LD_PRELOAD": "build/tests/strike.so:build/tests/doze.so",
                         "STRIKE": strike,
-                        "STRIKE_PROGRAM": "saemill-" + stage, "STRIKE_RANK": str(rank),
-                        "STRIKE_UNDER": home + "/run", "STRIKE_LOG": log,
+                        "STRIKE_PROGRAM": "saemill-" + program, "STRIKE_RANK": str(rank),
+                        "STRIKE_UNDER": run, "STRIKE_LOG": log,
                         "STRIKE_PROGRESS": suite + ".progress"}
     with open(output, "wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment,
@@ -417,7 +466,7 @@ JOB_ACTIONS = [who + whom for whom in ("ALL", "", "PARENT") for who in ("KILL", 
 
 def jobs_once(suite, stage, command, blow, given, whole):
     rank, strike = blow.split("/")
-    run = os.path.dirname(suite) + "/run"
+    _, run, program = named(suite, stage)
     strikes.remove_all_but(given, run)
     began = strikes.complete(strikes.files(run))
     ending, _ = job(command, suite, strike, stage, rank)
@@ -425,7 +474,7 @@ def jobs_once(suite, stage, command, blow, given, whole):
     struck = strikes.complete(strikes.files(run))
     again, _ = job(command, suite, "", stage, 0)
     if again != 0:
-        raise Fault("lost", f"did not go on: {again} {said(suite + '.output', stage)}")
+        raise Fault("lost", f"did not go on: {again} {said(suite + '.output', program)}")
     untouched(struck, run)
     differ = strikes.different(given, run, whole)
     if differ:
@@ -437,14 +486,15 @@ def jobs_commands(suite):
     """(name, stages that are struck, command)."""
     mpirun = os.environ.get("MPIRUN", "mpirun --oversubscribe").split()
     for stage in STAGES:
-        yield stage, (stage,), [*mpirun, "-n", "2", "bin/saemill-" + stage, suite]
+        file, _, program = named(suite, stage)
+        yield stage, (stage,), [*mpirun, "-n", "2", "bin/saemill-" + program, file]
+    yield "run", SUITE_STAGES, ["bin/saemill", "run", suite]
 
 
 def attack_jobs(suite, number, only, table):
-    run = os.path.dirname(suite) + "/run"
     draw, actions = random.Random(SEED), itertools.cycle(JOB_ACTIONS)
-    for name, struck, command in [*jobs_commands(suite), ("run", STAGES,
-                                                          ["bin/saemill", "run", suite])]:
+    for name, struck, command in jobs_commands(suite):
+        _, run, _ = named(suite, struck[0])
         if name == "run":
             shutil.rmtree(run)
         given = strikes.files(run) if os.path.isdir(run) else {}
@@ -515,7 +565,6 @@ def attack_stage(scene, attack, number, only, table):
 
 
 def attack_all_stages(suite, attack, number, only, table):
-    os.makedirs(os.path.dirname(suite) + "/run")
     stages = [stage for stage in STAGES if attack != "damage" or stage in READS]
     for stage in STAGES:
         share = number // len(stages) if stage in stages else 0
