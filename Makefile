@@ -237,7 +237,6 @@ $(VARIED:=.ok): %.ok: %
 # threads may be more than the cores, so those that wait for others must sleep.
 # The sanitizers look at memory, and see on two ranks what there is to see on any number of them.
 COUNTS = $(if $(SANITIZE),2,1 2 3)
-$(BUILD)/tests/ranked/test_step.ok: COUNTS = $(if $(SANITIZE),2,1 2 3 4)
 $(BUILD)/tests/ranked/test_reorder.ok: COUNTS = $(if $(SANITIZE),2,1 2 3 4 5)
 $(RANKED:=.ok): $(BUILD)/%.ok: $(BUILD)/% $(PRELOAD) $$(call data_of,$$*.c)
 	$(Q)export OMP_WAIT_POLICY=passive; \

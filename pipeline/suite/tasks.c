@@ -1,6 +1,5 @@
 #include "suite/tasks.h"
 #include "base/allocate.h"
-#include "base/die.h"
 #include "suite/layers.h"
 #include "suite/recipes.h"
 #include "suite/value.h"
@@ -194,17 +193,10 @@ static struct sae_task sae_of(struct tap tap, const struct suite_saes *group)
 }
 
 /* Add what one group wants of a tap. */
-static enum status add_group(struct tap_task *task, const struct suite *suite, unsigned number)
+static void add_group(struct tap_task *task, const struct suite_saes *group)
 {
-    const struct suite_saes *group = &suite->saes[number];
-    const int64_t count = task->count + saes_of(group);
     struct sae_task sae = sae_of(task->tap, group);
-    enum status st;
 
-    TRY(check_count(suite, number, count));
-    task->saes = realloc(task->saes, (size_t)count * sizeof *task->saes);
-    if (task->saes == NULL)
-        die("no memory for a list of autoencoders");
     for (unsigned w = 0; w < group->widths_count; w++) {
         sae.width = (int32_t)group->widths[w];
         sae.target_l0 = 0;
@@ -218,6 +210,23 @@ static enum status add_group(struct tap_task *task, const struct suite *suite, u
             add_sae(task, sae);
         }
     }
+}
+
+/* Add what all groups want of it.
+ *   wanted [groups, flags]  at the flag of the tap */
+static enum status add_groups(struct tap_task *task, const struct suite *suite, const bool *wanted,
+                              int64_t flags)
+{
+    int64_t count = 0;
+    enum status st = OK;
+
+    for (unsigned g = 0; g < suite->saes_count; g++)
+        if (wanted[g * flags])
+            TRY(check_count(suite, g, count += saes_of(&suite->saes[g])));
+    task->saes = allocate(count, sizeof *task->saes);
+    for (unsigned g = 0; g < suite->saes_count; g++)
+        if (wanted[g * flags])
+            add_group(task, &suite->saes[g]);
 done:
     return st;
 }
@@ -243,9 +252,7 @@ enum status tasks_make(struct tasks *tasks, const struct suite *suite, int layer
             continue;
         struct tap_task *task = &tasks->train[tasks->taps_count];
         tasks->taps[tasks->taps_count++] = task->tap = tap_of(t);
-        for (unsigned g = 0; g < suite->saes_count; g++)
-            if (wanted[g * flags + t])
-                TRY(add_group(task, suite, g));
+        TRY(add_groups(task, suite, wanted + t, flags));
         TRY(check_names(task, suite));
     }
 done:

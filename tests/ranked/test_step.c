@@ -31,6 +31,9 @@ static const struct recipe RECIPE = {
                .epsilon = 1e-8, .dead_after = 2 * BATCH, .seed = 11 },
 };
 
+/* [STEPS * BATCH, INPUTS] and [STEPS * BATCH, OUTPUTS] what all of them are trained on */
+static float *inputs, *outputs;
+
 static void train(struct training *training, struct step_report reports[STEPS], int64_t steps,
                   MPI_Comm comm, const struct recipe *recipe, int latents, int64_t capacity,
                   int threads)
@@ -38,10 +41,6 @@ static void train(struct training *training, struct step_report reports[STEPS], 
     const struct shape shape = { INPUTS, recipe->transcoder ? OUTPUTS : INPUTS, latents };
     struct step memory = {0};
     struct step_needs needs = {0};
-    float *x = allocate(BATCH * INPUTS, sizeof *x);
-    float *target = allocate(BATCH * OUTPUTS, sizeof *target);
-    const struct packed_rows rows = { x, STORE_F32, INPUTS, 1, NULL };
-    const struct packed_rows targets = { target, STORE_F32, OUTPUTS, 1, NULL };
 
     omp_set_num_threads(threads);
     training_make(training, comm, recipe, shape);
@@ -49,18 +48,18 @@ static void train(struct training *training, struct step_report reports[STEPS], 
     step_needs_add(&needs, recipe, (struct shape){ INPUTS, INPUTS, LATENTS });
     step_make(&memory, comm, &needs);
     for (int64_t step = 0; step < steps; step++) {
-        synthetic_rows(x, step * BATCH, BATCH, INPUTS);
+        const struct packed_rows rows = { inputs + step * BATCH * INPUTS, STORE_F32, INPUTS, 1,
+                                          NULL };
+        const struct packed_rows targets = { outputs + step * BATCH * OUTPUTS, STORE_F32, OUTPUTS,
+                                             1, NULL };
         /* Bounds that leave out everything are lowered until all is found. */
         for (int s = 0; s < SECTIONS && comm == MPI_COMM_WORLD && step % 2 == 1; s++)
             training->state.bound[s] = 1000;
-        synthetic_rows(target, step * BATCH, BATCH, OUTPUTS);
         if (step_run(&memory, training, &rows, recipe->transcoder ? &targets : &rows,
                      &reports[step]) != OK)
             die("a step failed: %s", refuse_reason());
     }
     step_free(&memory);
-    free(target);
-    free(x);
 }
 
 /* Is every value this rank holds the same as in the whole? */
@@ -204,9 +203,15 @@ int main(int argc, char **argv)
     int bad;
 
     MPI_Init(&argc, &argv);
+    inputs = allocate(STEPS * BATCH * INPUTS, sizeof *inputs);
+    outputs = allocate(STEPS * BATCH * OUTPUTS, sizeof *outputs);
+    synthetic_rows(inputs, 0, STEPS * BATCH, INPUTS);
+    synthetic_rows(outputs, 0, STEPS * BATCH, OUTPUTS);
     bad = compare_jumprelu() + compare_others() + compare_transcoders();
     if (bad != 0)
         fprintf(stderr, "%d rows differ\n", bad);
+    free(outputs);
+    free(inputs);
     MPI_Finalize();
     return bad != 0;
 }
