@@ -2,8 +2,8 @@
  * network.
  *
  * The style (style.css) is for screens, dark and light, and for paper.  Its colours serve drawings,
- * too: var(--ink), var(--paper), var(--grid), var(--axis); var(--c1) ... var(--c12) for series.
- * Everything here is Local.
+ * too: var(--ink), var(--paper), var(--grid), var(--axis); var(--c1) ... var(--c12) for series;
+ * var(--plus) and var(--minus) for what is above and below 0.  Everything here is Local.
  */
 #ifndef HTML_H
 #define HTML_H
