@@ -3,7 +3,8 @@
     circuit_pages.py FOLDER...
 
 Each NAME.html in a folder must be well-formed, its drawings XML, without scripts and foreign
-addresses.  It must have each edge of NAME.json with its number, or each head with its direct effect.  What is wrong is printed; the exit status is the verdict.
+addresses.  It must have each edge of NAME.json with its number, or each head with its direct effect,
+or the change of it.  What is wrong is printed; the exit status is the verdict.
 """
 import glob
 import html.parser
@@ -77,6 +78,11 @@ def wanted(path):
     if "edges" in summary:
         growth = growths(path + ".h5")
         return {name: growth[name] for name in summary["edges"]}
+    if "self_repair" in summary:
+        with h5py.File(path + ".h5") as file:
+            changes = file["sums"][:, 3:].mean(axis=0)
+        return {item["head"]: change for item, change in zip(summary["heads"], changes)
+                if not item["ablated"]}
     return {item["head"]: item["direct_head"] for item in summary["heads"]}
 
 

@@ -29,13 +29,14 @@ gives_the_same_bits_on_any_ranks() {
     same_run "$dir/ranks-1" "$dir/ranks-3"
 }
 
-# What pages show is what the other files hold: heads, edges that remain, scores.
+# What pages show is what the other files hold: heads, edges that remain, scores, changes.
 shows() {
     HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/circuit_pages.py "$dir/ranks-1/circuit"
 }
 shows_heads() { shows; }
 shows_edges() { shows; }
 shows_scores() { shows; }
+shows_changes() { shows; }
 
 # Three files, one task.
 says_how_far_it_is() {
@@ -341,7 +342,7 @@ for claim in gives_the_same_bits_on_any_ranks shows_heads says_how_far_it_is \
         knows_its_own_files refuses_changed_words removes_edges_with_the_same_bits \
         shows_edges goes_on_with_a_search scores_edges_with_the_same_bits shows_scores \
         finds_copy_suppression_with_the_same_bits finds_self_repair_with_the_same_bits \
-        finds_successors_with_the_same_bits scores_latents_with_the_same_bits \
+        shows_changes finds_successors_with_the_same_bits scores_latents_with_the_same_bits \
         refuses_other_latents refuses_changed_latents \
         knocks_out_nodes_with_the_same_bits \
         goes_on_with_knocking_out judges_a_circuit_that_it_has_found \
