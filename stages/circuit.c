@@ -3,7 +3,8 @@
  *   mpirun -n RANKS bin/saemill-circuit SUITE
  *
  *   reads   the model; files of prompts, or of the words that prompts are made of
- *   writes  RUN/circuit/NAME.h5, NAME.json   a pair for each task: pipeline/methods/RESULTS.md
+ *   writes  RUN/circuit/NAME.h5, NAME.json, and of some methods NAME.html, a page, for each task:
+ *           pipeline/methods/RESULTS.md
  *
  * Rank 0 makes the prompts, all have the same.  A method (methods/methods.h) divides blocks of
  * prompts among the ranks; its results have the same bits on any number of them.

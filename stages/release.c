@@ -111,7 +111,7 @@ static enum status export_entry(const struct work *work, const struct entry *ent
     path_print(to, "%s/%s/sae_weights.safetensors", work->part, entry->folder);
     TRY(saelens_write_weights(&sae, to));
     path_print(to, "%s/%s/cfg.json", work->part, entry->folder);
-    manifest_model_name(model, &work->suite);
+    path_name(model, work->suite.model.path);
     TRY(saelens_write_config(&sae, (struct saelens_origin){
         .model = model, .tap = entry->tap, .target = entry->sae.target,
         .context = work->suite.corpus.context,

@@ -38,6 +38,16 @@ void path_above(char above[PATH_LENGTH], const char *path)
         path_print(above, "%s", dirname(copy));
 }
 
+void path_name(char name[PATH_NAME], const char *path)
+{
+    char copy[PATH_LENGTH];
+
+    path_print(copy, "%s", path);
+    path_trim(copy);
+    const char *slash = strrchr(copy, '/');
+    snprintf(name, PATH_NAME, "%.255s", slash == NULL ? copy : slash + 1);
+}
+
 bool path_ends(const char *path, const char *ending)
 {
     const size_t n = strlen(path), m = strlen(ending);

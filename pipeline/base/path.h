@@ -19,6 +19,10 @@ void path_trim(char path[PATH_LENGTH]);
 /* The folder that holds the folder `path`: "a" of "a/b", "." of "a", "../.." of "..". */
 void path_above(char above[PATH_LENGTH], const char *path);
 
+/* The last part of a path, or its first 255 bytes: "b" of "a/b", and of "a/b/". */
+enum { PATH_NAME = 256 };
+void path_name(char name[PATH_NAME], const char *path);
+
 /* Does a path end with `ending`, such as ".txt", after at least one other character? */
 bool path_ends(const char *path, const char *ending);
 

@@ -1,5 +1,6 @@
 #include "circuit/acdc.h"
 #include "methods/edge_files.h"
+#include "methods/edge_page.h"
 #include "methods/trial.h"
 
 #include <stdio.h>
@@ -106,6 +107,8 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
         .known = before.steps, .count = before.count,
     };
     TRY(acdc_run(&acdc, &edges, &how));
+    TRY_ROOT(circuit->run->comm, edge_page_acdc(circuit, name, how.options.threshold, &acdc,
+                                                &edges));
     TRY_ROOT(circuit->run->comm, edge_files_write_acdc(circuit, name, &acdc, &edges));
 done:
     acdc_free(&acdc);
@@ -118,5 +121,5 @@ done:
 const struct circuit_method ACDC_METHOD = {
     .name = "acdc", .tasks = tasks, .part = part_of,
     .check = check, .bytes = trial_bytes, .work = work,
-    .disk = edge_files_bytes, .run = run_task,
+    .disk = edge_files_bytes, .run = run_task, .page = true,
 };

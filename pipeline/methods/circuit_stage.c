@@ -8,8 +8,9 @@
 /* Templates that a file of words is taken to have before it is read. */
 enum { TEMPLATES = 16 };
 
-/* Texts and JSON of a task's second file. */
-static const double SUMMARY_BYTES = 50000;
+/* Texts and JSON of a task's second file; style and suite of a page, and what it has of each head
+ * in the method with the most maps. */
+static const double SUMMARY_BYTES = 50000, PAGE_BYTES = 20000, PAGE_HEAD_BYTES = 2600;
 
 /* Tasks of one name would write the same files. */
 static enum status check_names(const struct suite *suite)
@@ -85,6 +86,19 @@ static struct stage_memory bytes(const struct stage_host *host)
 
 /* --- time, disk and tasks ------------------------------------------------------------ */
 
+/* Files of a task, and bytes of those for people. */
+static int files_of(const struct circuit_method *method)
+{
+    return method->page ? 3 : 2;
+}
+
+static double texts_bytes(const struct circuit_method *method, const struct lm_config *config)
+{
+    const double heads = (double)config->layers * config->heads;
+
+    return SUMMARY_BYTES + (method->page ? PAGE_BYTES + heads * PAGE_HEAD_BYTES : 0);
+}
+
 static struct stage_cost cost(const struct stage_host *host, const struct stage_amounts *amounts)
 {
     const struct suite *suite = host->suite;
@@ -93,13 +107,14 @@ static struct stage_cost cost(const struct stage_host *host, const struct stage_
 
     (void)amounts;
     const int64_t tasks = methods_tasks(suite);
-    const double left = (double)tasks * (method->disk(host->model, shape) + SUMMARY_BYTES);
+    const double left = (double)tasks * (method->disk(host->model, shape)
+                                         + texts_bytes(method, host->model));
     return (struct stage_cost){
         .tasks = tasks, .work = method->work(suite, host->model, shape),
         .longest = 1 / (double)tasks,
         .pieces = split_blocks(suite->circuit.count, suite->circuit.block),
         .read = (double)(tasks * host->weights), .written = left, .left = left,
-        .files = 2 * (double)tasks,
+        .files = files_of(method) * (double)tasks,
     };
 }
 
@@ -118,11 +133,11 @@ done:
 static bool path_made(char path[PATH_LENGTH], const struct suite *suite, const struct tasks *tasks,
                       int64_t task, int i)
 {
-    static const char *const ENDINGS[] = { ".h5", ".json" };
+    static const char *const ENDINGS[] = { ".h5", ".json", ".html" };
     char name[METHODS_NAME];
 
     (void)tasks;
-    if (i == 2)
+    if (i == files_of(methods_of(suite)))
         return false;
     methods_name(name, suite, task);
     paths_circuit(path, suite, name, ENDINGS[i]);

@@ -19,6 +19,7 @@ enum fields_per { FIELDS_PER_PROMPT, FIELDS_PER_LAYER, FIELDS_PER_HEAD, FIELDS_P
 struct field {
     const char     *name;       /* in files */
     enum fields_per per;
+    const char     *about;      /* what it is and its unit, for people */
 };
 
 struct fields {

@@ -13,7 +13,7 @@
 #include "base/allocate.h"
 #include "kernels/attention_weights.h"
 #include "lm/forward.h"
-#include "methods/fields.h"
+#include "methods/fields_page.h"
 #include "methods/task_files.h"
 
 #include <math.h>
@@ -22,9 +22,9 @@
 enum { PREVIOUS, DUPLICATE, INDUCTION, HABITS };
 
 static const struct field TABLE[HABITS] = {
-    [PREVIOUS]  = { "previous", FIELDS_PER_HEAD },
-    [DUPLICATE] = { "duplicate", FIELDS_PER_HEAD },
-    [INDUCTION] = { "induction", FIELDS_PER_HEAD },
+    [PREVIOUS]  = { "previous", FIELDS_PER_HEAD, "attention to the token before" },
+    [DUPLICATE] = { "duplicate", FIELDS_PER_HEAD, "attention to the same token" },
+    [INDUCTION] = { "induction", FIELDS_PER_HEAD, "attention to the token after that" },
 };
 
 enum { VERSION = 1 };
@@ -157,6 +157,7 @@ static enum status write_files(const struct fields *fields, const char *name)
     enum status st;
 
     TRY(fields_write(fields, name, "saemill habits", VERSION));
+    TRY(fields_page_write(fields, name, "where each head looks in a text that repeats itself"));
     TRY(task_files_write(fields->circuit, name, summary(fields)));
     for (int f = 0; f < HABITS; f++)
         tell(fields, f);
@@ -214,5 +215,5 @@ done:
 
 const struct circuit_method HABITS_METHOD = {
     .name = "habits", .check = check, .bytes = bytes_of, .work = work_of,
-    .disk = disk, .run = run_task,
+    .disk = disk, .run = run_task, .page = true,
 };

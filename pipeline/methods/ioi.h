@@ -64,8 +64,8 @@ void            ioi_worker_free(struct ioi_worker *worker);
  * forward_start(). */
 enum status ioi_worker_run(void *worker, struct fields *results, struct range range);
 
-/* Write RUN/circuit/NAME.h5 and .json (RESULTS.md), but for one that is there: it is complete, and
- * the same.  E_IO, E_SPACE. */
+/* Write RUN/circuit/NAME.h5, .html and .json (RESULTS.md), but for one that is there: it is
+ * complete, and the same.  E_IO, E_SPACE. */
 enum status ioi_files_write(const struct fields *results, const char *name);
 
 /* Bytes of the first. */

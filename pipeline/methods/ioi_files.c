@@ -1,3 +1,4 @@
+#include "methods/fields_page.h"
 #include "methods/ioi.h"
 #include "methods/task_files.h"
 #include "suite/paths.h"
@@ -88,6 +89,9 @@ enum status ioi_files_write(const struct fields *results, const char *name)
     paths_circuit(path, circuit->suite, name, ".h5");
     if (!file_exists(path))
         TRY(fields_write(results, name, "saemill ioi", VERSION));
+    paths_circuit(path, circuit->suite, name, ".html");
+    if (!file_exists(path))
+        TRY(fields_page_write(results, name, "what each head does for the answer"));
     paths_circuit(path, circuit->suite, name, ".json");
     if (!file_exists(path))
         TRY(task_files_write(circuit, name, summary_json(results)));

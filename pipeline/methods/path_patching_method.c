@@ -4,7 +4,7 @@
 #include "base/allocate.h"
 #include "circuit/path_patch.h"
 #include "heads/heads.h"
-#include "methods/fields.h"
+#include "methods/fields_page.h"
 #include "methods/task_files.h"
 #include "methods/trial.h"
 
@@ -16,8 +16,8 @@
 enum { CLEAN, EFFECT, FIELDS };
 
 static const struct field TABLE[FIELDS] = {
-    [CLEAN]  = { "value", FIELDS_PER_PROMPT },
-    [EFFECT] = { "effect", FIELDS_PER_HEAD },
+    [CLEAN]  = { "value", FIELDS_PER_PROMPT, "metric" },
+    [EFFECT] = { "effect", FIELDS_PER_HEAD, "change of the metric" },
 };
 
 enum { VERSION = 1 };
@@ -126,6 +126,15 @@ static double disk(const struct lm_config *config, struct circuit_shape shape)
 
 /* --- files --------------------------------------------------------------------------- */
 
+static enum status write_page(const struct fields *fields, const char *name, const char *receiver)
+{
+    char about[256];
+
+    snprintf(about, sizeof about, "what each head sends to %s; metric %s", receiver,
+             metric_name(fields->circuit->suite->circuit.metric));
+    return fields_page_write(fields, name, about);
+}
+
 static enum status write_files(const struct fields *fields, const char *name, const char *receiver)
 {
     const struct circuit *circuit = fields->circuit;
@@ -146,7 +155,9 @@ static enum status write_files(const struct fields *fields, const char *name, co
         json_array_append_new(list, head);
     }
     json_object_set_new(summary, "heads", list);
-    const enum status st = fields_write(fields, name, "saemill path_patching", VERSION);
+    enum status st = fields_write(fields, name, "saemill path_patching", VERSION);
+    if (st == OK)
+        st = write_page(fields, name, receiver);
     if (st == OK)
         return task_files_write(circuit, name, summary);
     json_decref(summary);
@@ -256,5 +267,5 @@ done:
 const struct circuit_method PATH_PATCHING_METHOD = {
     .name = "path_patching", .tasks = tasks, .part = part_of,
     .check = check, .bytes = bytes_of, .work = work_of,
-    .disk = disk, .run = run_task,
+    .disk = disk, .run = run_task, .page = true,
 };

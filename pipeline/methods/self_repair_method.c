@@ -5,7 +5,9 @@
 #include "heads/heads.h"
 #include "heads/self_repair.h"
 #include "lm/head.h"
+#include "methods/heat_map.h"
 #include "methods/task_files.h"
+#include "methods/task_page.h"
 #include "methods/template_means.h"
 #include "suite/paths.h"
 
@@ -233,6 +235,36 @@ static enum status write_summary(const struct finding *finding, const char *name
     return task_files_write(circuit, name, summary);
 }
 
+/* A map of what the heads that are not ablated do instead. */
+static enum status write_page(const struct finding *finding, const char *name)
+{
+    const struct circuit *circuit = finding->circuit;
+    const struct lm_config *c = circuit->config;
+    const double prompts = (double)circuit->prompts->count;
+    double *total = add_up(finding), *change = allocate(count_heads(c), sizeof *change);
+    const struct heat_map map = { "change of the direct effect, nats", change, c->layers,
+                                  c->heads };
+    struct task_page page;
+
+    for (int64_t h = 0; h < count_heads(c); h++)
+        change[h] = finding->ablated[h] ? (double)NAN : total[SELF_REPAIR_HEADS + h] / prompts;
+    task_page_begin(&page, circuit, name);
+    fprintf(
+        page.out,
+        ": with heads ablated the mean logit difference falls by %.3f from %.3f; their "
+        "direct effects predict %.3f.</p>\n<p class=\"note\">Layers lie upward; dashed heads are "
+        "ablated. <b class=\"plus\">This colour</b> is for heads that then add more to the "
+        "difference, <b class=\"minus\">this one</b> for those that add less.</p>\n"
+        "<div class=\"heats\">\n",
+        (total[SELF_REPAIR_CLEAN] - total[SELF_REPAIR_ABLATED]) / prompts,
+        total[SELF_REPAIR_CLEAN] / prompts, total[SELF_REPAIR_PREDICTED] / prompts);
+    heat_map_write(page.out, &map);
+    fputs("</div>\n", page.out);
+    free(change);
+    free(total);
+    return task_page_write(&page);
+}
+
 static enum status check_finite(const struct finding *finding)
 {
     const int64_t count = count_sums(finding->circuit->config);
@@ -252,6 +284,7 @@ static enum status write_files(const struct finding *finding, const char *name)
 
     TRY(check_finite(finding));
     TRY(write_table(finding, name));
+    TRY(write_page(finding, name));
     TRY(write_summary(finding, name));
 done:
     return st;
@@ -287,5 +320,5 @@ done:
 
 const struct circuit_method SELF_REPAIR_METHOD = {
     .name = "self_repair", .check = check, .bytes = bytes, .work = work, .disk = disk,
-    .run = run_task,
+    .run = run_task, .page = true,
 };

@@ -28,22 +28,6 @@ static const char *norm_name(const struct lm_config *model)
     return !model->pre_norms ? NO_NORM : model->norm == LM_NORM_RMS ? RMS_NORM : LAYER_NORM;
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash == NULL ? path : slash + 1;
-}
-
-void manifest_model_name(char name[256], const struct suite *suite)
-{
-    char path[PATH_LENGTH];
-
-    path_print(path, "%s", suite->model.path);
-    path_trim(path);
-    snprintf(name, 256, "%.255s", base_name(path));
-}
-
 /* ---- inputs --------------------------------------------------------------------- */
 
 /* Append the weights that lie in the model's folder. */
@@ -89,8 +73,10 @@ done:
  * U+FFFD; the sum tells which file it is. */
 static json_t *file_json(const struct digest *file, int64_t bytes)
 {
-    const char *name = base_name(file->name);
+    char name[PATH_NAME];
     int64_t length;
+
+    path_name(name, file->name);
     char *clean = utf8_clean(name, (int64_t)strlen(name), &length);
     json_t *json = json_pack("{s:s%, s:I, s:s}", "name", clean, (size_t)length, "bytes",
                              (json_int_t)bytes, "sha256", file->sum);
@@ -185,7 +171,7 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
     struct corpus corpus = {0};
     struct digests inputs = {0};
     int64_t of_model = 0, sequences[TOKENS_PARTS] = {0};
-    char gnuplot[64] = "", name[256];
+    char gnuplot[64] = "", name[PATH_NAME];
     enum status st;
 
     *manifest = NULL;
@@ -196,7 +182,7 @@ enum status manifest_make(json_t **manifest, MPI_Comm comm, const struct suite *
     TRY_ALL(comm, list_inputs(&inputs, &of_model, suite, &corpus));
     TRY(digests_compute(&inputs, comm, NULL));
 
-    manifest_model_name(name, suite);
+    path_name(name, suite->model.path);
     *manifest = json_pack(
         "{s:s, s:i, s:s, s:{s:s, s:i, s:s, s:o}, s:{s:I, s:I, s:I, s:o}, s:{s:I, s:I, s:I, s:I}, "
         "s:{s:s, s:s, s:s}, s:o, s:o, s:o}",

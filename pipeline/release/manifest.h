@@ -34,7 +34,4 @@ enum status manifest_suite(struct suite *suite, const char *folder, const json_t
 enum status manifest_origin(struct saelens_origin *origin, const json_t *manifest,
                             const struct entry *entry);
 
-/* The name of the model: the last part of its path. */
-void manifest_model_name(char name[256], const struct suite *suite);
-
 #endif

@@ -60,13 +60,13 @@ done:
  * release's order and folders. */
 static enum status check_manifest(const struct remake *r)
 {
-    char path[PATH_LENGTH], name[256];
+    char path[PATH_LENGTH], name[PATH_NAME];
     json_t *list = manifest_autoencoders(&r->entries);
     struct saelens_origin origin;
     enum status st;
 
     path_print(path, "%s/manifest.json", r->folder);
-    manifest_model_name(name, &r->suite);
+    path_name(name, r->suite.model.path);
     TRY(compare_file(path, manifest_text(r->manifest)));
     REQUIRE(json_equal(list, json_object_get(r->manifest, "autoencoders")), E_FORMAT, "%s lists "
             "other autoencoders, or other folders, than its suite and their scores give", path);

@@ -1,5 +1,6 @@
 #include "release/report.h"
 #include "base/die.h"
+#include "base/html.h"
 #include "base/human.h"
 #include "release/figures.h"
 
@@ -7,36 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* style.css, which the linker puts into the program. */
-extern const char _binary_pipeline_release_style_css_start[];
-extern const char _binary_pipeline_release_style_css_end[];
-
 /* ---- text and numbers ----------------------------------------------------------- */
-
-static void put_escaped(FILE *out, const char *text)
-{
-    for (; text != NULL && *text != '\0'; text++)
-        switch (*text) {
-        case '<': fputs("&lt;", out); break;
-        case '>': fputs("&gt;", out); break;
-        case '&': fputs("&amp;", out); break;
-        case '"': fputs("&quot;", out); break;
-        default: fputc(*text, out);
-        }
-}
-
-/* "65,280", "2.00 million", "4.00 billion". */
-static void put_count(FILE *out, double count)
-{
-    if (count >= 1e9)
-        fprintf(out, "%.2f billion", count / 1e9);
-    else if (count >= 1e6)
-        fprintf(out, "%.2f million", count / 1e6);
-    else if (count >= 1e3)
-        fprintf(out, "%.0f,%03.0f", floor(count / 1e3), fmod(count, 1e3));
-    else
-        fprintf(out, "%.0f", count);
-}
 
 static const char *text_at(const json_t *object, const char *section, const char *name)
 {
@@ -72,29 +44,6 @@ static int end_of_tap(const struct entries *entries, int from)
 
 /* ---- the top of the page -------------------------------------------------------- */
 
-static void write_head(FILE *out, const struct suite *suite)
-{
-    const char *style = _binary_pipeline_release_style_css_start;
-
-    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>", out);
-    put_escaped(out, suite->name);
-    fputs(": sparse autoencoders</title>\n<style>\n", out);
-    fwrite(style, 1, (size_t)(_binary_pipeline_release_style_css_end - style), out);
-    fputs("</style>\n</head>\n<body>\n", out);
-}
-
-static void write_card(FILE *out, const char *name, double count, const char *format,
-                       const char *unit)
-{
-    fprintf(out, "<div><dt>%s</dt><dd>", name);
-    if (format == NULL)
-        put_count(out, count);
-    else
-        fprintf(out, format, count);
-    fprintf(out, " <small>%s</small></dd></div>\n", unit);
-}
-
 /* Write the range of training rows over the release: "2.00 million to 4.00 billion". */
 static void put_training_rows(FILE *out, const struct entries *entries)
 {
@@ -106,10 +55,10 @@ static void put_training_rows(FILE *out, const struct entries *entries)
         least = tokens < least ? tokens : least;
         most = tokens > most ? tokens : most;
     }
-    put_count(out, (double)least);
+    html_count(out, (double)least);
     if (most > least) {
         fputs(" to ", out);
-        put_count(out, (double)most);
+        html_count(out, (double)most);
     }
 }
 
@@ -138,9 +87,9 @@ static void write_top(FILE *out, const struct suite *suite, const struct entries
     const struct entry *first = &entries->entry[0];
 
     fputs("<h1>", out);
-    put_escaped(out, suite->name);
+    html_text(out, suite->name);
     fprintf(out, ": %d sparse autoencoder%s of ", entries->count, entries->count == 1 ? "" : "s");
-    put_escaped(out, text_at(manifest, "model", "name"));
+    html_text(out, text_at(manifest, "model", "name"));
     fputs("</h1>\n<p class=\"lead\">Recipe ", out);
     put_recipes(out, entries);
     fputs(", each autoencoder trained on the activations of ", out);
@@ -150,7 +99,7 @@ static void write_top(FILE *out, const struct suite *suite, const struct entries
     if (json_array_size(files) <= 3) {
         for (size_t i = 0; i < json_array_size(files); i++) {
             fputs(i > 0 ? ", <code>" : "<code>", out);
-            put_escaped(out, json_string_value(json_object_get(json_array_get(files, i), "name")));
+            html_text(out, json_string_value(json_object_get(json_array_get(files, i), "name")));
             fputs("</code>", out);
         }
     } else {
@@ -159,12 +108,12 @@ static void write_top(FILE *out, const struct suite *suite, const struct entries
     fprintf(out, ", in sequences of %lld, and evaluated inside the model on text that it was not "
             "trained on.</p>\n", (long long)suite->corpus.context);
     fputs("<dl class=\"cards\">\n", out);
-    write_card(out, "autoencoders", entries->count, NULL, "");
-    write_card(out, "layers of the model", number_at(manifest, "model", "layers"), NULL, "");
-    write_card(out, "sequences of text", number_at(manifest, "corpus", "sequences_train"),
-               NULL, "");
-    write_card(out, "evaluated on", entries_score(first, "tokens"), NULL, "held-out tokens");
-    write_card(out, "the model's own loss", entries_score(first, "ce"), "%.3f", "nats a token");
+    html_card(out, "autoencoders", entries->count, NULL, "");
+    html_card(out, "layers of the model", number_at(manifest, "model", "layers"), NULL, "");
+    html_card(out, "sequences of text", number_at(manifest, "corpus", "sequences_train"),
+              NULL, "");
+    html_card(out, "evaluated on", entries_score(first, "tokens"), NULL, "held-out tokens");
+    html_card(out, "the model's own loss", entries_score(first, "ce"), "%.3f", "nats a token");
     fputs("</dl>\n", out);
 }
 
@@ -351,10 +300,10 @@ static void write_files(FILE *out, const json_t *files)
 
     json_array_foreach(files, i, file) {
         fputs("<tr><td class=\"text\">", out);
-        put_escaped(out, json_string_value(json_object_get(file, "name")));
+        html_text(out, json_string_value(json_object_get(file, "name")));
         fprintf(out, "</td><td>%s</td><td class=\"text sum\"><code>",
                 human_bytes(json_number_value(json_object_get(file, "bytes"))));
-        put_escaped(out, json_string_value(json_object_get(file, "sha256")));
+        html_text(out, json_string_value(json_object_get(file, "sha256")));
         fputs("</code></td></tr>\n", out);
     }
 }
@@ -366,14 +315,14 @@ static void write_provenance(FILE *out, const json_t *manifest)
     json_t *version;
 
     fputs("<h2 id=\"provenance\">How it was made</h2>\n<p>By saemill, commit <code>", out);
-    put_escaped(out, text_at(manifest, "build", "commit"));
+    html_text(out, text_at(manifest, "build", "commit"));
     fputs("</code>, on ", out);
-    put_escaped(out, text_at(manifest, "build", "cpu"));
+    html_text(out, text_at(manifest, "build", "cpu"));
     fputs(". The same program, inputs and suite file give the same bytes again on a processor of "
           "this kind, with any number of ranks and threads.</p>\n"
           "<details><summary>The suite file <span>&middot; every key, including defaults"
           "</span></summary>\n<pre><code>", out);
-    put_escaped(out, json_string_value(json_object_get(manifest, "suite")));
+    html_text(out, json_string_value(json_object_get(manifest, "suite")));
     fputs("</code></pre></details>\n"
           "<details><summary>Inputs <span>&middot; SHA-256</span></summary>\n"
           "<div class=\"wide\"><table>\n", out);
@@ -383,12 +332,13 @@ static void write_provenance(FILE *out, const json_t *manifest)
           "<table>\n", out);
     json_object_foreach(libraries, name, version) {
         fputs("<tr><td class=\"text\">", out);
-        put_escaped(out, name);
+        html_text(out, name);
         fputs("</td><td class=\"text\">", out);
-        put_escaped(out, json_string_value(version));
+        html_text(out, json_string_value(version));
         fputs("</td></tr>\n", out);
     }
-    fputs("</table></div></details>\n</body>\n</html>\n", out);
+    fputs("</table></div></details>\n", out);
+    html_end(out);
 }
 
 enum status report_text(char **text, const struct suite *suite, const struct entries *entries,
@@ -400,7 +350,7 @@ enum status report_text(char **text, const struct suite *suite, const struct ent
 
     if (out == NULL)
         die("no memory for the report");
-    write_head(out, suite);
+    html_begin(out, suite->name, "sparse autoencoders");
     write_top(out, suite, entries, manifest);
     TRY(write_fidelity(out, entries, drawn));
     write_table(out, entries);

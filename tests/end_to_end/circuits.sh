@@ -29,10 +29,19 @@ gives_the_same_bits_on_any_ranks() {
     same_run "$dir/ranks-1" "$dir/ranks-3"
 }
 
-# Two files, one task.
+# What pages show is what the other files hold: heads, edges that remain, scores, changes.
+shows() {
+    HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/circuit_pages.py "$dir/ranks-1/circuit"
+}
+shows_heads() { shows; }
+shows_edges() { shows; }
+shows_scores() { shows; }
+shows_changes() { shows; }
+
+# Three files, one task.
 says_how_far_it_is() {
     bin/saemill status "$dir/suite.yaml" > "$dir/out"
-    grep 'circuit .* 0 of  *2 files' "$dir/out"
+    grep 'circuit .* 0 of  *3 files' "$dir/out"
     [ "$(grep -c ' of ' "$dir/out")" = 1 ]
     bin/saemill plan "$dir/suite.yaml" > "$dir/out"
     grep 'test: 1 result from 20 prompts' "$dir/out"
@@ -49,16 +58,16 @@ runs_and_does_nothing_twice() {
     bin/saemill run "$dir/suite.yaml"
     same_run "$dir/ranks-1" "$dir/run"
     complete > "$dir/before"
-    bin/saemill run "$dir/suite.yaml" | grep 'circuit: complete, 2 files'
+    bin/saemill run "$dir/suite.yaml" | grep 'circuit: complete, 3 files'
     stage 2 circuit "$dir/suite.yaml" | grep 'all results are there already'
     untouched "$dir/before"
     bin/saemill status "$dir/suite.yaml" | grep "All is complete, in $dir/run/circuit"
 }
 
-# One file of the two is missing: the task is done again, with the same bits.
+# One file of the three is missing: the task is done again, with the same bits.
 makes_what_is_missing() {
     rm "$dir/run/circuit/ioi.h5"
-    bin/saemill status "$dir/suite.yaml" | grep '1 of  *2 files'
+    bin/saemill status "$dir/suite.yaml" | grep '2 of  *3 files'
     stage 2 circuit "$dir/suite.yaml" --task 0
     same_run "$dir/ranks-1" "$dir/run"
 }
@@ -328,12 +337,12 @@ refuses_changed_words() {
 }
 
 task > "$dir/suite.yaml"
-for claim in gives_the_same_bits_on_any_ranks says_how_far_it_is runs_and_does_nothing_twice \
-        makes_what_is_missing survives_kills takes_prompts_from_files refuses_in_one_sentence \
+for claim in gives_the_same_bits_on_any_ranks shows_heads says_how_far_it_is \
+        runs_and_does_nothing_twice makes_what_is_missing survives_kills takes_prompts_from_files refuses_in_one_sentence \
         knows_its_own_files refuses_changed_words removes_edges_with_the_same_bits \
-        goes_on_with_a_search scores_edges_with_the_same_bits \
+        shows_edges goes_on_with_a_search scores_edges_with_the_same_bits shows_scores \
         finds_copy_suppression_with_the_same_bits finds_self_repair_with_the_same_bits \
-        finds_successors_with_the_same_bits scores_latents_with_the_same_bits \
+        shows_changes finds_successors_with_the_same_bits scores_latents_with_the_same_bits \
         refuses_other_latents refuses_changed_latents \
         knocks_out_nodes_with_the_same_bits \
         goes_on_with_knocking_out judges_a_circuit_that_it_has_found \

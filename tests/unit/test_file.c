@@ -309,6 +309,20 @@ static void slashes_at_the_end_of_a_folder_mean_nothing(void **state)
     }
 }
 
+static void the_last_part_of_a_path(void **state)
+{
+    static const char *const LAST[][2] = {
+        { "a/b", "b" }, { "a/b//", "b" }, { "a", "a" }, { "/a", "a" },
+    };
+    char name[PATH_NAME];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof LAST / sizeof *LAST; i++) {
+        path_name(name, LAST[i][0]);
+        assert_string_equal(name, LAST[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +341,7 @@ int main(void)
         cmocka_unit_test(a_file_system_need_not_sync_folders),
         cmocka_unit_test(a_write_that_failed_leaves_nothing),
         cmocka_unit_test(slashes_at_the_end_of_a_folder_mean_nothing),
+        cmocka_unit_test(the_last_part_of_a_path),
     };
 
     signal(SIGXFSZ, SIG_IGN);

@@ -1,0 +1,46 @@
+#include "methods/task_page.h"
+#include "base/die.h"
+#include "base/html.h"
+#include "suite/paths.h"
+
+#include <stdlib.h>
+
+static const char NO_MEMORY[] = "no memory for the page of a task";
+
+void task_page_begin(struct task_page *page, const struct circuit *circuit, const char *name)
+{
+    char model[PATH_NAME];
+
+    *page = (struct task_page){ .circuit = circuit, .name = name };
+    page->out = open_memstream(&page->text, &page->bytes);
+    if (page->out == NULL)
+        die(NO_MEMORY);
+    path_name(model, circuit->suite->model.path);
+    html_begin(page->out, name, model);
+    fputs("<h1>", page->out);
+    html_text(page->out, name);
+    fputs("</h1>\n<p class=\"lead\"><code>", page->out);
+    html_text(page->out, model);
+    fprintf(page->out, "</code> on %lld prompts of up to %lld tokens",
+            (long long)circuit->prompts->count, (long long)circuit->prompts->tokens);
+}
+
+enum status task_page_write(struct task_page *page)
+{
+    char path[PATH_LENGTH];
+    enum status st;
+
+    fprintf(page->out, "<h2>How it was made</h2>\n<p>By saemill, from these keys. Numbers for "
+            "programs are in <a href=\"%s.json\">%s.json</a> and %s.h5.</p>\n<details><summary>"
+            "The file <span>&middot; every key, including defaults</span></summary>\n<pre><code>",
+            page->name, page->name, page->name);
+    html_text(page->out, page->circuit->suite->text);
+    fputs("</code></pre></details>\n", page->out);
+    html_end(page->out);
+    if (fclose(page->out) != 0)
+        die(NO_MEMORY);
+    paths_circuit(path, page->circuit->suite, page->name, ".html");
+    st = file_write(path, page->text, (int64_t)page->bytes);
+    free(page->text);
+    return st;
+}
