@@ -179,8 +179,7 @@ static void attribute_all(struct attribution *a, bool at_end)
     const int64_t blocks = range_length(a->e->blocks);
 
     if (!at_end) {
-        memset(a->e->streams, 0, (size_t)(a->e->setup.count * a->e->setup.weights->config.width)
-                                 * sizeof(float));
+        experiment_clear_streams(a->e);
         #pragma omp parallel for schedule(dynamic)
         for (int64_t block = 0; block < blocks; block++)
             walk(a, block);
