@@ -103,6 +103,9 @@ static void scores_have_the_same_bits(struct experiment_setup *setup)
     score(&alone, setup, MPI_COMM_SELF);
     CHECK(memcmp(together.score, alone.score,
                  2 * (size_t)(g->receivers * g->senders) * sizeof(double)) == 0);
+    CHECK(memcmp(together.importance, alone.importance,
+                 (size_t)g->senders * sizeof(double)) == 0);
+    CHECK(alone.importance[0] > 0);
     eap_free(&alone);
     eap_free(&together);
 }
