@@ -291,6 +291,16 @@ ranks_edges_and_nodes_next_to_a_reference() {
     [ "$(grep -c '"area": 0[.]' "$dir/ranks-1/circuit/eap.json")" = 4 ]
 }
 
+# The control: other weights, other scores, and still the same on any ranks.
+scores_permuted_weights() {
+    compared eap 'control: permuted'
+    rm -rf "$dir/usual"
+    mv "$dir/ranks-1" "$dir/usual"
+    gives_the_same_bits_on_any_ranks
+    ! same_run "$dir/usual" "$dir/ranks-1" > "$dir/out" 2>&1
+    grep 'eap.h5: differs in .*score' "$dir/out"
+}
+
 # Files of prompts that other programs write: the same prompts, the same results.
 takes_prompts_from_files() {
     HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/prompts_of.py "$dir/ranks-1/circuit/ioi.h5" \
@@ -360,7 +370,8 @@ for claim in gives_the_same_bits_on_any_ranks says_how_far_it_is runs_and_does_n
         makes_what_is_missing survives_kills takes_prompts_from_files refuses_in_one_sentence \
         knows_its_own_files refuses_changed_words removes_edges_with_the_same_bits \
         goes_on_with_a_search compares_circuits_with_a_reference \
-        ranks_edges_and_nodes_next_to_a_reference scores_edges_with_the_same_bits \
+        ranks_edges_and_nodes_next_to_a_reference scores_permuted_weights \
+        scores_edges_with_the_same_bits \
         finds_copy_suppression_with_the_same_bits finds_self_repair_with_the_same_bits \
         finds_successors_with_the_same_bits scores_latents_with_the_same_bits \
         refuses_other_latents refuses_changed_latents \
