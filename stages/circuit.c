@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/run.h"
 #include "corpus/identities.h"
+#include "lm/weights_permute.h"
 #include "methods/circuit_stage.h"
 #include "prompts/generators.h"
 #include "shard/maker.h"
@@ -161,6 +162,8 @@ static enum status do_missing(struct work *work)
     TRY_ALL(comm, work->method->check(&work->suite, &work->config, &work->prompts));
     TRY(check_memory(work));
     TRY(weights_read(&work->weights, &work->config, PRECISION_F32, work->suite.model.path, comm));
+    if (work->suite.circuit.control == CONTROL_PERMUTED)
+        weights_permute(&work->weights, (uint64_t)work->suite.circuit.seed, comm);
     for (int64_t task = 0; task < methods_tasks(&work->suite); task++)
         TRY(do_task(work, task));
 done:

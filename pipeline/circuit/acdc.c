@@ -25,7 +25,7 @@ static float *edge(const struct state *s, int32_t sender, int32_t receiver)
 
 static void set_edge(const struct state *s, int32_t sender, int32_t receiver, bool present)
 {
-    if (sender == ACDC_DIRECT)
+    if (sender == GRAPH_DIRECT)
         s->edges->direct[receiver] = present;
     else
         *edge(s, sender, receiver) = present;
@@ -137,7 +137,7 @@ static enum status visit(struct state *s, int32_t receiver)
         return OK;
     }
     if (s->edges->direct[receiver]) {
-        TRY(try_edge(s, ACDC_DIRECT, receiver));
+        TRY(try_edge(s, GRAPH_DIRECT, receiver));
         if (!s->edges->direct[receiver])
             drop_inputs(s, receiver);
     }

@@ -27,10 +27,8 @@ struct acdc_options {
     uint64_t        seed;       /* of the random order */
 };
 
-enum { ACDC_DIRECT = -1 };      /* in place of a sender */
-
 struct acdc_step {
-    int32_t sender, receiver;
+    int32_t sender, receiver;   /* sender: GRAPH_DIRECT for a direct edge */
     double  value;              /* of the metric without the edge */
     bool    removed;
 };

@@ -1,5 +1,6 @@
 #include "circuit/eap.h"
 #include "base/allocate.h"
+#include "base/comm.h"
 #include "base/die.h"
 #include "base/ordered_sum.h"
 #include "kernels/gemm.h"
@@ -24,6 +25,7 @@ struct attribution {
     struct experiment *e;
     struct walker     *walkers;     /* [threads] */
     double            *scores;      /* [blocks, 2, receivers, senders] signed, and absolute */
+    double            *sent;        /* [prompts, senders] of a prompt's edges that leave a sender */
     float             *gradients;   /* [questions, width] by the last streams */
     float              share;       /* of the clean prompts in the embedding */
     double             weight;      /* of this run */
@@ -54,6 +56,7 @@ int64_t eap_bytes(const struct experiment_setup *s, const struct lm_config *c, i
 
     return threads * walker_bytes(s, c, sequences)
          + 2 * (blocks + 1) * edges_of(s->graph) * (int64_t)sizeof(double)
+         + (s->prompts + 1) * s->graph->senders * (int64_t)sizeof(double)
          + s->count * c->width * (int64_t)sizeof(float);
 }
 
@@ -132,6 +135,7 @@ static void score(const struct attribution *a, struct walker *w, int64_t block, 
     const int64_t width = a->e->setup.weights->config.width, all = w->forward.rows * width;
     const int64_t each = w->forward.context * width, senders = graph_upstream(g, receiver);
     double *scores = a->scores + (2 * block * edges_of(g)) + (int64_t)receiver * g->senders;
+    double *sent = a->sent + experiment_prompts(a->e, block).first * g->senders;
 
     for (int64_t p = 0; p < w->forward.sequences; p++) {
         gemm_nt(w->products, senders, gradients + p * each, all,
@@ -140,6 +144,7 @@ static void score(const struct attribution *a, struct walker *w, int64_t block, 
             const int64_t at = i / senders * g->senders + i % senders;
             scores[at] += a->weight * (double)w->products[i];
             scores[edges_of(g) + at] += a->weight * fabs((double)w->products[i]);
+            sent[p * g->senders + i % senders] += a->weight * (double)w->products[i];
         }
     }
 }
@@ -179,8 +184,7 @@ static void attribute_all(struct attribution *a, bool at_end)
     const int64_t blocks = range_length(a->e->blocks);
 
     if (!at_end) {
-        memset(a->e->streams, 0, (size_t)(a->e->setup.count * a->e->setup.weights->config.width)
-                                 * sizeof(float));
+        experiment_clear_streams(a->e);
         #pragma omp parallel for schedule(dynamic)
         for (int64_t block = 0; block < blocks; block++)
             walk(a, block);
@@ -221,6 +225,18 @@ static void sum_blocks(struct eap *eap, const struct attribution *a)
     eap->absolute = total.sum + edges;
 }
 
+/* The importance of senders, from what each rank has of its prompts; the others add 0. */
+static void sum_sent(struct eap *eap, const struct attribution *a)
+{
+    const int64_t senders = a->e->setup.graph->senders, prompts = a->e->setup.prompts;
+
+    MPI_Allreduce(MPI_IN_PLACE, a->sent, comm_count(prompts * senders), MPI_DOUBLE, MPI_SUM,
+                  a->e->comm);
+    eap->importance = allocate(senders, sizeof *eap->importance);
+    for (int64_t i = 0; i < prompts * senders; i++)
+        eap->importance[i % senders] += fabs(a->sent[i]);
+}
+
 enum status eap_check(enum circuit_metric metric, int steps)
 {
     enum status st = OK;
@@ -248,6 +264,7 @@ enum status eap_run(struct eap *eap, struct experiment *e, int steps)
     e->whole = steps == 0;      /* steps leave other streams */
     graph_edges_free(&all);
     a.scores = allocate(2 * range_length(e->blocks) * edges_of(s->graph), sizeof *a.scores);
+    a.sent = allocate(s->prompts * s->graph->senders, sizeof *a.sent);
     a.gradients = allocate(s->count * s->weights->config.width, sizeof *a.gradients);
     make_walkers(&a, threads);
     a.weight = steps > 0 ? 1 / (double)steps : 1;
@@ -256,8 +273,10 @@ enum status eap_run(struct eap *eap, struct experiment *e, int steps)
         attribute_all(&a, steps == 0);
     }
     sum_blocks(eap, &a);
+    sum_sent(eap, &a);
     free_walkers(&a, threads);
     free(a.gradients);
+    free(a.sent);
     free(a.scores);
 done:
     return st;
@@ -266,7 +285,52 @@ done:
 void eap_free(struct eap *eap)
 {
     free(eap->score);
+    free(eap->importance);
     *eap = (struct eap){0};
+}
+
+/* --- the strongest edges -------------------------------------------------------------------- */
+
+/* An edge of a score. */
+struct scored {
+    int32_t sender, receiver;
+    double  size;
+};
+
+static int by_size(const void *a, const void *b)
+{
+    const struct scored *p = a, *q = b;
+
+    if (p->size != q->size)
+        return p->size < q->size ? 1 : -1;
+    return p->receiver != q->receiver ? p->receiver - q->receiver : p->sender - q->sender;
+}
+
+void eap_rank(int32_t (*edges)[2], const struct eap *eap, const struct graph *g)
+{
+    struct scored *all = allocate(graph_edges(g), sizeof *all);
+    int64_t count = 0;
+
+    for (int32_t v = 0; v < g->receivers; v++)
+        for (int32_t u = 0; u < graph_upstream(g, v); u++)
+            all[count++] = (struct scored){ u, v, fabs(eap->score[v * g->senders + u]) };
+    qsort(all, (size_t)count, sizeof *all, by_size);
+    for (int64_t i = 0; i < count; i++) {
+        edges[i][0] = all[i].sender;
+        edges[i][1] = all[i].receiver;
+    }
+    free(all);
+}
+
+void eap_circuit(struct graph_edges *circuit, const struct graph *g, const int32_t (*edges)[2],
+                 int64_t count)
+{
+    graph_edges_make(circuit, g, false);
+    for (int64_t i = 0; i < count; i++) {
+        const int32_t v = edges[i][1];
+        circuit->mask[v * g->senders + edges[i][0]] = 1;
+        circuit->direct[v] = graph_receiver_at(g, v).part <= GRAPH_V;
+    }
 }
 
 /* --- true effects ------------------------------------------------------------------------ */

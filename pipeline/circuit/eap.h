@@ -21,6 +21,8 @@
 struct eap {
     double *score;      /* [receivers, senders] 0 where there is no edge */
     double *absolute;   /* [receivers, senders] sum over prompts of the size of a prompt's part */
+    double *importance; /* [senders] sum over prompts of the size of (out - out') . dL/d out: a
+                           prompt's scores of all edges that leave the sender */
 };
 
 /* Bytes that eap_run() allocates besides the experiment, on the first rank of `size` with `threads`
@@ -35,6 +37,16 @@ enum status eap_check(enum circuit_metric metric, int steps);
  * accepts an empty one.  The same on all ranks.  Collective.  As eap_check(). */
 enum status eap_run(struct eap *eap, struct experiment *experiment, int steps);
 void        eap_free(struct eap *eap);
+
+/* All edges, those with the largest scores first, whatever their sign.
+ *   edges [graph_edges(), 2]  out: sender and receiver
+ * Local. */
+void eap_rank(int32_t (*edges)[2], const struct eap *eap, const struct graph *graph);
+
+/* The circuit of the first `count` edges; q, k and v that one of them enters have their direct
+ * edges.  graph_edges_free() frees it.  Local. */
+void eap_circuit(struct graph_edges *circuit, const struct graph *graph,
+                 const int32_t (*edges)[2], int64_t count);
 
 /* What removing one edge really does to L, for `count` edges; all edges are there otherwise.
  *   effects [count]             out

@@ -86,7 +86,9 @@ static void visit_logits(struct experiment *e, take_logits *take)
     const struct lm_config *c = &e->setup.weights->config;
     const int64_t tile = e->head.tile;
 
-    share(e, e->streams);
+    if (!e->shared)
+        share(e, e->streams);
+    e->shared = true;
     for (int64_t from = e->rank * tile; from < e->setup.count; from += e->size * tile) {
         const int64_t count = min_int64(tile, e->setup.count - from);
         head_logits(&e->head, e->logits, e->streams + from * c->width, count);
@@ -120,6 +122,7 @@ static void keep_clean(struct experiment *e, int64_t from, int64_t count, const 
 
 void experiment_clear_streams(struct experiment *e)
 {
+    e->shared = false;
     memset(e->streams, 0,
            (size_t)(e->setup.count * e->setup.weights->config.width) * sizeof *e->streams);
 }

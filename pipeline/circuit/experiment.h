@@ -38,7 +38,8 @@ struct experiment {
     struct range          blocks;       /* of this rank */
     struct graph_forward *forwards;     /* [range_length(blocks)]; NULL without a graph */
     float                *scratch;      /* [threads, graph_forward_scratch()] */
-    float                *streams;      /* [questions, width] the last streams, on every rank */
+    float                *streams;      /* [questions, width] the last streams */
+    bool                  shared;       /* every rank has all of them, and not its own and 0 */
     struct head           head;         /* a rank has every size-th tile of the questions */
     float *clean;                   /* [questions of this rank's tiles, outputs] clean logits */
     float                *logits;       /* [head.tile, outputs] */
@@ -66,16 +67,15 @@ void        experiment_free(struct experiment *e);
  * before left it; 0 runs everything.  Collective; the same on all ranks. */
 double experiment_value(struct experiment *e, const struct graph_edges *edges, int32_t receiver);
 
-/* The metric of last streams that the caller has put into e->streams: those at the questions of its
- * own blocks, and 0 for the others; afterwards e->streams has them all.  experiment_measure_clean()
+/* The metric of last streams that the caller has put into e->streams, after clearing it: those at
+ * the questions of its own blocks; afterwards e->streams has them all.  experiment_measure_clean()
  * does the same for the clean run, with which some metrics compare, and must come first.
  * Collective; the same on all ranks. */
 double experiment_measure(struct experiment *e);
 double experiment_measure_clean(struct experiment *e);
 
 /* The gradient of the metric by the last streams at the questions, which are in e->streams: those
- * of the last value, or what the caller has put there for the questions of its own blocks, with 0
- * for the others.
+ * of the last value, or what the caller has put there as for experiment_measure().
  *   gradients [questions, width]  out, on every rank
  * Collective. */
 void experiment_gradients(struct experiment *e, float *gradients);

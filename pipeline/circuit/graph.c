@@ -192,6 +192,42 @@ done:
     return st;
 }
 
+const char *graph_edge_name(char name[GRAPH_EDGE_NAME], const struct graph *g, int32_t sender,
+                            int32_t receiver)
+{
+    char from[GRAPH_NAME], to[GRAPH_NAME];
+
+    graph_receiver_name(to, g, receiver);
+    if (sender == GRAPH_DIRECT)
+        snprintf(name, GRAPH_EDGE_NAME, "direct %s", to);
+    else
+        snprintf(name, GRAPH_EDGE_NAME, "%s->%s", graph_sender_name(from, g, sender), to);
+    return name;
+}
+
+enum status graph_edge_parse(int32_t *sender, int32_t *receiver, const struct graph *g,
+                             const char *name)
+{
+    char from[GRAPH_NAME], to[GRAPH_NAME];
+    enum status st;
+
+    if (sscanf(name, "direct %31s", to) == 1) {
+        *sender = GRAPH_DIRECT;
+        TRY(graph_receiver_parse(receiver, g, to));
+        REQUIRE(graph_receiver_at(g, *receiver).part <= GRAPH_V, E_USAGE,
+                "'%s': only q, k and v have direct edges", name);
+        return OK;
+    }
+    REQUIRE(sscanf(name, "%31[^-]->%31s", from, to) == 2, E_USAGE,
+            "'%s' is no edge; edges are written as a0.0->m0 or direct a0.0.q", name);
+    TRY(graph_sender_parse(sender, g, from));
+    TRY(graph_receiver_parse(receiver, g, to));
+    REQUIRE(*sender < graph_upstream(g, *receiver), E_USAGE,
+            "there is no edge '%s': %s reads before %s sends", name, to, from);
+done:
+    return st;
+}
+
 /* --- edges ------------------------------------------------------------------------------- */
 
 void graph_edges_make(struct graph_edges *edges, const struct graph *g, bool present)

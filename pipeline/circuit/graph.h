@@ -72,6 +72,16 @@ const char *graph_receiver_name(char name[GRAPH_NAME], const struct graph *graph
 enum status graph_sender_parse(int32_t *sender, const struct graph *graph, const char *name);
 enum status graph_receiver_parse(int32_t *receiver, const struct graph *graph, const char *name);
 
+/* The name of an edge, "a0.0->m0", or with GRAPH_DIRECT in place of a sender "direct a0.0.q".
+ * Returns `name`. */
+enum { GRAPH_DIRECT = -1, GRAPH_EDGE_NAME = 2 * GRAPH_NAME + 8 };
+const char *graph_edge_name(char name[GRAPH_EDGE_NAME], const struct graph *graph, int32_t sender,
+                            int32_t receiver);
+
+/* The reverse.  E_USAGE names what the model does not have: a node, or an edge between nodes. */
+enum status graph_edge_parse(int32_t *sender, int32_t *receiver, const struct graph *graph,
+                             const char *name);
+
 /* --- a part of the graph -------------------------------------------------------------- */
 
 /* Which edges are present. */

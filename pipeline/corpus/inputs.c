@@ -237,11 +237,11 @@ done:
 static enum status list_prompts(struct inputs *inputs, const struct suite *suite)
 {
     const struct suite_circuit *c = &suite->circuit;
-    char *const others[] = { c->data, c->function_words, c->autoencoder, c->nodes };
+    char *const others[] = { c->data, c->function_words, c->autoencoder, c->nodes, c->reference };
     enum status st;
 
     TRY(list_all(inputs, INPUT_PROMPTS, c->prompts, c->prompts_count));
-    TRY(list_all(inputs, INPUT_PROMPTS, others, 4));
+    TRY(list_all(inputs, INPUT_PROMPTS, others, sizeof others / sizeof *others));
     TRY(list_all(inputs, INPUT_MEANS, c->mean_texts, c->mean_texts_count));
 done:
     return st;

@@ -1,4 +1,7 @@
+#include "base/allocate.h"
+#include "base/minmax.h"
 #include "circuit/acdc.h"
+#include "methods/acdc_curve.h"
 #include "methods/edge_files.h"
 #include "methods/edge_page.h"
 #include "methods/trial.h"
@@ -24,8 +27,30 @@ static void part_of(char part[METHODS_NAME], const struct suite *suite, int64_t 
 static enum status check(const struct suite *suite, const struct lm_config *config,
                          const struct prompts *prompts)
 {
-    (void)config;
-    return trial_check(suite, prompts);
+    enum status st;
+
+    if (suite->circuit.keep > 0)
+        TRY(eap_check(suite->circuit.metric, (int)suite->circuit.steps));
+    TRY(roc_points_check(suite, config));
+    TRY(trial_check(suite, prompts));
+done:
+    return st;
+}
+
+static int64_t bytes(const struct suite *suite, const struct lm_config *config,
+                     struct circuit_shape shape)
+{
+    return trial_bytes(suite, config, shape)
+         + (suite->circuit.keep > 0 ? trial_scores_bytes(config, shape) : 0);
+}
+
+/* The edges that may be tested. */
+static int64_t most_edges(const struct suite *suite, const struct lm_config *config)
+{
+    const int64_t all = edge_files_edges(config), kept = suite->circuit.keep;
+
+    /* A kept edge may bring a direct one. */
+    return kept > 0 ? min_int64(2 * kept, all) : all;
 }
 
 /* The share of all edges that a search tests: edges into what nothing reads any more are dropped
@@ -80,6 +105,50 @@ done:
     return st;
 }
 
+/* The edges to begin with: all, or those with the largest scores.  Collective. */
+static enum status begin(struct graph_edges *edges, struct trial *trial,
+                         const struct suite_circuit *options)
+{
+    const struct graph *g = &trial->graph;
+    struct eap eap = {0};
+    enum status st = OK;
+
+    if (options->keep == 0) {
+        graph_edges_make(edges, g, true);
+        return OK;
+    }
+    TRY(eap_run(&eap, &trial->experiment, (int)options->steps));
+    int32_t (*ranked)[2] = allocate(graph_edges(g), sizeof *ranked);
+    eap_rank(ranked, &eap, g);
+    eap_circuit(edges, g, (const int32_t (*)[2])ranked, min_int64(options->keep, graph_edges(g)));
+    free(ranked);
+done:
+    eap_free(&eap);
+    return st;
+}
+
+/* Write the task's files, and the curve of all tasks if it is the last one.  Local. */
+static enum status write_results(const struct circuit *circuit, const char *name, double threshold,
+                                 const struct acdc *acdc, const struct graph_edges *edges)
+{
+    struct reference reference = {0};
+    struct roc_points point;
+    bool given;
+    enum status st;
+
+    TRY(roc_points_reference(&reference, &given, edges->graph, circuit->suite));
+    if (given)
+        point = roc_points_of(edges, &reference);
+    TRY(edge_page_acdc(circuit, name, threshold, acdc, edges));
+    TRY(edge_files_write_acdc(circuit, name, acdc, given ? &point : NULL));
+    if (given)
+        TRY(acdc_curve_write(circuit));
+    TRY(edge_files_sum_up_acdc(circuit, name, acdc, edges, given ? &point : NULL));
+done:
+    reference_free(&reference);
+    return st;
+}
+
 static enum status run_task(const struct circuit *circuit, int64_t task)
 {
     const struct suite_circuit *options = &circuit->suite->circuit;
@@ -92,10 +161,10 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
     methods_name(name, circuit->suite, task);
     TRY(edge_files_resume(circuit, name, &before));
     TRY(trial_make(&search.trial, circuit));
-    search.most = edge_files_edges(circuit->config);
+    search.most = most_edges(circuit->suite, circuit->config);
     search.since = search.saved = MPI_Wtime();
     search.known = before.count;
-    graph_edges_make(&edges, &search.trial.graph, true);
+    TRY(begin(&edges, &search.trial, options));
     const struct acdc_search how = {
         .options = {
             .threshold = options->thresholds[task],
@@ -107,9 +176,8 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
         .known = before.steps, .count = before.count,
     };
     TRY(acdc_run(&acdc, &edges, &how));
-    TRY_ROOT(circuit->run->comm, edge_page_acdc(circuit, name, how.options.threshold, &acdc,
-                                                &edges));
-    TRY_ROOT(circuit->run->comm, edge_files_write_acdc(circuit, name, &acdc, &edges));
+    TRY_ROOT(circuit->run->comm,
+             write_results(circuit, name, how.options.threshold, &acdc, &edges));
 done:
     acdc_free(&acdc);
     acdc_free(&before);
@@ -120,6 +188,6 @@ done:
 
 const struct circuit_method ACDC_METHOD = {
     .name = "acdc", .tasks = tasks, .part = part_of,
-    .check = check, .bytes = trial_bytes, .work = work,
+    .check = check, .bytes = bytes, .work = work,
     .disk = edge_files_bytes, .run = run_task, .page = true,
 };

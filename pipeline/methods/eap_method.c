@@ -13,7 +13,7 @@ static enum status check(const struct suite *suite, const struct lm_config *conf
 {
     enum status st;
 
-    (void)config;
+    TRY(roc_points_check(suite, config));
     TRY(eap_check(suite->circuit.metric, (int)suite->circuit.steps));
     TRY(trial_check(suite, prompts));
 done:
@@ -23,15 +23,7 @@ done:
 static int64_t bytes(const struct suite *suite, const struct lm_config *config,
                      struct circuit_shape shape)
 {
-    struct graph graph;
-
-    if (graph_make(&graph, config, false) != OK)
-        refuse_clear();
-    const struct experiment_setup setup = {
-        .graph = &graph, .prompts = shape.prompts, .context = shape.tokens, .count = shape.prompts,
-    };
-    return trial_bytes(suite, config, shape)
-           + eap_bytes(&setup, config, shape.ranks, shape.threads);
+    return trial_bytes(suite, config, shape) + trial_scores_bytes(config, shape);
 }
 
 /* A pass back is about three forward; an edge of the sample is half a run. */

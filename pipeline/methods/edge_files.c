@@ -2,6 +2,7 @@
 #include "base/allocate.h"
 #include "base/comm.h"
 #include "base/die.h"
+#include "circuit/importance.h"
 #include "methods/task_files.h"
 #include "suite/paths.h"
 
@@ -121,14 +122,23 @@ done:
     return task_files_publish(&file, part, path, st);
 }
 
+static enum status check_file(hid_t file, const char *path, const struct circuit *circuit)
+{
+    enum status st;
+
+    TRY(h5_check_format(file, path, FORMAT, VERSION));
+    TRY(identity_check(file, path, &circuit->identity));
+done:
+    return st;
+}
+
 static enum status read_saved(const struct circuit *circuit, const char *path, struct acdc *before)
 {
     hid_t file = -1;
     enum status st;
 
     TRY(h5_open(&file, path));
-    TRY(h5_check_format(file, path, FORMAT, VERSION));
-    TRY(identity_check(file, path, &circuit->identity));
+    TRY(check_file(file, path, circuit));
     TRY(read_steps(file, path, before));
 done:
     return h5_close(&file, path, st);
@@ -160,17 +170,11 @@ static json_t *new_summary(const struct circuit *circuit)
     return object;
 }
 
-/* "a0.0->m0", or "direct a0.0.q". */
 static json_t *edge_json(const struct graph *g, int32_t sender, int32_t receiver)
 {
-    char name[3 * GRAPH_NAME], from[GRAPH_NAME], to[GRAPH_NAME];
+    char name[GRAPH_EDGE_NAME];
 
-    graph_receiver_name(to, g, receiver);
-    if (sender == ACDC_DIRECT)
-        snprintf(name, sizeof name, "direct %s", to);
-    else
-        snprintf(name, sizeof name, "%s->%s", graph_sender_name(from, g, sender), to);
-    return json_string(name);
+    return json_string(graph_edge_name(name, g, sender, receiver));
 }
 
 static json_t *edges_json(const struct graph_edges *edges)
@@ -184,52 +188,80 @@ static json_t *edges_json(const struct graph_edges *edges)
                 json_array_append_new(list, edge_json(g, u, v));
     for (int32_t v = 0; v < g->receivers; v++)
         if (edges->direct[v])
-            json_array_append_new(list, edge_json(g, ACDC_DIRECT, v));
+            json_array_append_new(list, edge_json(g, GRAPH_DIRECT, v));
     return list;
 }
 
 /* --- acdc -------------------------------------------------------------------------------- */
 
-static enum status write_acdc_table(const struct circuit *circuit, const char *path,
-                                    const struct acdc *acdc)
+static const char POINT[] = "roc_point";
+
+enum status edge_files_write_acdc(const struct circuit *circuit, const char *name,
+                                  const struct acdc *acdc, const struct roc_points *point)
 {
-    char part[PATH_LENGTH];
+    char path[PATH_LENGTH], part[PATH_LENGTH];
     hid_t file = -1;
     enum status st;
 
+    paths_circuit(path, circuit->suite, name, ".h5");
     TRY(create(&file, part, path, circuit));
     TRY(write_steps(file, part, acdc));
+    if (point != NULL) {
+        const double values[] = { point->edges.wrong, point->edges.right, point->nodes.wrong,
+                                  point->nodes.right };
+        TRY(h5_write_array(file, part, POINT, H5T_NATIVE_DOUBLE, values, 4, 0));
+    }
 done:
     return task_files_publish(&file, part, path, st);
 }
 
-static enum status write_acdc_summary(const struct circuit *circuit, const char *name,
-                                      const struct acdc *acdc, const struct graph_edges *edges)
+enum status edge_files_read_point(const struct circuit *circuit, const char *path,
+                                  struct roc_points *point)
+{
+    double values[4];
+    hid_t file = -1;
+    enum status st;
+
+    TRY(h5_open(&file, path));
+    TRY(check_file(file, path, circuit));
+    TRY(h5_read_array(file, path, POINT, H5T_NATIVE_DOUBLE, values, 4, 0));
+    *point = (struct roc_points){ { values[0], values[1] }, { values[2], values[3] } };
+done:
+    return h5_close(&file, path, st);
+}
+
+static json_t *point_json(struct roc_point point)
+{
+    json_t *object = json_object();
+
+    task_files_put(object, "wrong", point.wrong);
+    task_files_put(object, "right", point.right);
+    return object;
+}
+
+enum status edge_files_sum_up_acdc(const struct circuit *circuit, const char *name,
+                                   const struct acdc *acdc, const struct graph_edges *edges,
+                                   const struct roc_points *point)
 {
     json_t *summary = new_summary(circuit);
+    char path[PATH_LENGTH];
+    enum status st;
 
+    if (point != NULL) {
+        json_object_set_new(summary, "by_edges", point_json(point->edges));
+        json_object_set_new(summary, "by_nodes", point_json(point->nodes));
+    }
     json_object_set_new(summary, "tests", json_integer(acdc->count));
     json_object_set_new(summary, "value_of_all_edges", json_real(acdc->start));
     json_object_set_new(summary, "value", json_real(acdc->value));
     json_object_set_new(summary, "edges", edges_json(edges));
     run_note(circuit->run,
-             "%lld of %lld edges remain after %lld tests; %s %.4g, of the whole model "
+             "%lld of %lld edges remain after %lld tests; %s %.4g, before them "
              "%.4g",
              (long long)graph_edges_count(edges), (long long)edge_files_edges(circuit->config),
              (long long)acdc->count, metric_name(circuit->suite->circuit.metric), acdc->value,
              acdc->start);
-    return task_files_write(circuit, name, summary);
-}
-
-enum status edge_files_write_acdc(const struct circuit *circuit, const char *name,
-                                  const struct acdc *acdc, const struct graph_edges *edges)
-{
-    char path[PATH_LENGTH];
-    enum status st;
-
-    paths_circuit(path, circuit->suite, name, ".h5");
-    TRY(write_acdc_table(circuit, path, acdc));
-    TRY(write_acdc_summary(circuit, name, acdc, edges));
+    TRY(task_files_write(circuit, name, summary));
     paths_circuit(path, circuit->suite, name, ".steps.h5");
     TRY(file_remove(path));
 done:
@@ -250,46 +282,79 @@ static enum status write_eap_table(const struct circuit *circuit, const char *pa
                        g->senders));
     TRY(h5_write_array(file, part, "absolute", H5T_NATIVE_DOUBLE, eap->absolute, g->receivers,
                        g->senders));
+    TRY(h5_write_array(file, part, "importance", H5T_NATIVE_DOUBLE, eap->importance, g->senders,
+                       0));
 done:
     return task_files_publish(&file, part, path, st);
-}
-
-/* An edge of a score. */
-struct scored {
-    int32_t sender, receiver;
-    double  score;
-};
-
-static int by_size(const void *a, const void *b)
-{
-    const struct scored *p = a, *q = b;
-    const double x = fabs(p->score), y = fabs(q->score);
-
-    if (x != y)
-        return x < y ? 1 : -1;
-    return p->receiver != q->receiver ? p->receiver - q->receiver : p->sender - q->sender;
 }
 
 /* The edges with the largest scores. */
 static json_t *strongest_json(const struct graph *g, const struct eap *eap)
 {
     enum { STRONGEST = 100 };
-    struct scored *all = allocate(graph_edges(g), sizeof *all);
+    int32_t (*ranked)[2] = allocate(graph_edges(g), sizeof *ranked);
     json_t *list = json_array();
-    int64_t count = 0;
 
-    for (int32_t v = 0; v < g->receivers; v++)
-        for (int32_t u = 0; u < graph_upstream(g, v); u++)
-            all[count++] = (struct scored){ u, v, eap->score[v * g->senders + u] };
-    qsort(all, (size_t)count, sizeof *all, by_size);
-    for (int64_t i = 0; i < count && i < STRONGEST; i++) {
+    eap_rank(ranked, eap, g);
+    for (int64_t i = 0; i < graph_edges(g) && i < STRONGEST; i++) {
+        const int32_t u = ranked[i][0], v = ranked[i][1];
         json_t *object = json_object();
-        json_object_set_new(object, "edge", edge_json(g, all[i].sender, all[i].receiver));
-        json_object_set_new(object, "score", json_real(all[i].score));
+        json_object_set_new(object, "edge", edge_json(g, u, v));
+        json_object_set_new(object, "score", json_real(eap->score[v * g->senders + u]));
         json_array_append_new(list, object);
     }
-    free(all);
+    free(ranked);
     return list;
+}
+
+/* Heads and MLPs, the most important first. */
+static json_t *importance_json(const struct graph *g, const double *importance)
+{
+    int32_t *ranked = allocate(g->senders, sizeof *ranked);
+    json_t *list = json_array();
+    char name[GRAPH_NAME];
+
+    importance_rank(ranked, importance, g);
+    for (int32_t i = 0; i < g->senders - g->embeddings; i++) {
+        json_t *object = json_object();
+        json_object_set_new(object, "node", json_string(graph_sender_name(name, g, ranked[i])));
+        task_files_put(object, "importance", importance[ranked[i]]);
+        json_array_append_new(list, object);
+    }
+    free(ranked);
+    return list;
+}
+
+/* Circuits of growing size next to the reference: of the strongest edges, and of the most important
+ * nodes.  Each is about a tenth larger than the one before. */
+static json_t *curves_json(const struct graph *g, const struct eap *eap, const double *importance,
+                           const struct reference *reference)
+{
+    int32_t (*edges)[2] = allocate(graph_edges(g), sizeof *edges);
+    int32_t *nodes = allocate(g->senders, sizeof *nodes);
+    struct roc_points *points = allocate(graph_edges(g) + 1, sizeof *points);
+    struct graph_edges circuit;
+    json_t *object = json_object();
+    int64_t count = 0;
+
+    eap_rank(edges, eap, g);
+    for (int64_t k = 1; k <= graph_edges(g); k += 1 + k / 10, count++) {
+        eap_circuit(&circuit, g, (const int32_t (*)[2])edges, k);
+        points[count] = roc_points_of(&circuit, reference);
+        graph_edges_free(&circuit);
+    }
+    json_object_set_new(object, "edges", roc_points_curve(points, count));
+    importance_rank(nodes, importance, g);
+    for (count = 0; count < g->senders - g->embeddings; count++) {
+        importance_circuit(&circuit, g, nodes, (int32_t)count + 1);
+        points[count] = roc_points_of(&circuit, reference);
+        graph_edges_free(&circuit);
+    }
+    json_object_set_new(object, "importance", roc_points_curve(points, count));
+    free(points);
+    free(nodes);
+    free(edges);
+    return object;
 }
 
 /* What removing a sample of edges really did, and how well scores predict it. */
@@ -320,16 +385,25 @@ enum status edge_files_write_eap(const struct circuit *circuit, const char *name
                                  const int32_t (*edges)[2], const double *effects, int64_t count)
 {
     json_t *summary = new_summary(circuit);
+    double *importance = importance_of(eap, graph);
+    struct reference reference = {0};
     char path[PATH_LENGTH];
     enum status st;
+    bool given;
 
+    TRY(roc_points_reference(&reference, &given, graph, circuit->suite));
     json_object_set_new(summary, "strongest", strongest_json(graph, eap));
+    json_object_set_new(summary, "importance", importance_json(graph, importance));
+    if (given)
+        json_object_set_new(summary, "roc", curves_json(graph, eap, importance, &reference));
     if (count > 0)
         json_object_set_new(summary, "sample", sample_json(graph, eap, edges, effects, count));
     paths_circuit(path, circuit->suite, name, ".h5");
-    st = write_eap_table(circuit, path, graph, eap);
-    if (st == OK)
-        return task_files_write(circuit, name, summary);
+    TRY(write_eap_table(circuit, path, graph, eap));
+    TRY(task_files_write(circuit, name, json_incref(summary)));
+done:
+    reference_free(&reference);
+    free(importance);
     json_decref(summary);
     return st;
 }

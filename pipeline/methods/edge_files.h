@@ -6,6 +6,7 @@
 #include "circuit/acdc.h"
 #include "circuit/eap.h"
 #include "methods/methods.h"
+#include "methods/roc_points.h"
 
 /* All edges of a model, direct ones included; and bytes of a task's first file. */
 int64_t edge_files_edges(const struct lm_config *config);
@@ -19,11 +20,21 @@ enum status edge_files_save(const struct circuit *circuit, const char *name,
  * same on all ranks.  Collective.  E_USAGE if they are another task's; E_IO, E_FORMAT. */
 enum status edge_files_resume(const struct circuit *circuit, const char *name, struct acdc *before);
 
-/* Write RUN/circuit/NAME.h5 and .json, and remove the steps.  E_IO, E_SPACE. */
+/* Write RUN/circuit/NAME.h5, with the point of the circuit next to the reference; NULL: there is
+ * none.  Then, when the point has been read where it is needed, NAME.json, and remove the steps.
+ * E_IO, E_SPACE. */
 enum status edge_files_write_acdc(const struct circuit *circuit, const char *name,
-                                  const struct acdc *acdc, const struct graph_edges *edges);
+                                  const struct acdc *acdc, const struct roc_points *point);
+enum status edge_files_sum_up_acdc(const struct circuit *circuit, const char *name,
+                                   const struct acdc *acdc, const struct graph_edges *edges,
+                                   const struct roc_points *point);
 
-/* The same for scores; `effects` of `count` edges, NULL: none. */
+/* Read the point from the file of a task.  E_IO, E_FORMAT, E_USAGE if it is another task's. */
+enum status edge_files_read_point(const struct circuit *circuit, const char *path,
+                                  struct roc_points *point);
+
+/* The same for scores, next to the reference if there is one; `effects` of `count` edges, NULL:
+ * none.  E_IO, E_SPACE; as reference_read(). */
 enum status edge_files_write_eap(const struct circuit *circuit, const char *name,
                                  const struct graph *graph, const struct eap *eap,
                                  const int32_t (*edges)[2], const double *effects, int64_t count);

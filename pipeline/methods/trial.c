@@ -1,5 +1,6 @@
 #include "methods/trial.h"
 #include "base/allocate.h"
+#include "circuit/eap.h"
 
 #include <stdlib.h>
 
@@ -56,6 +57,16 @@ int64_t trial_bytes(const struct suite *suite, const struct lm_config *config,
         refuse_clear();     /* no graph without split embeddings is refused */
     const struct experiment_setup setup = shape_setup(&graph, shape);
     return experiment_bytes(&setup, config, shape.ranks, shape.threads);
+}
+
+int64_t trial_scores_bytes(const struct lm_config *config, struct circuit_shape shape)
+{
+    struct graph graph;
+
+    if (graph_make(&graph, config, false) != OK)
+        refuse_clear();
+    const struct experiment_setup setup = shape_setup(&graph, shape);
+    return eap_bytes(&setup, config, shape.ranks, shape.threads);
 }
 
 double trial_work(const struct lm_config *config, struct circuit_shape shape)

@@ -272,6 +272,44 @@ goes_on_with_a_search() {
     goes_on_after steps tests
 }
 
+# compared METHOD KEY...: the file of a task that is compared with the circuit of `edges`.
+compared() {
+    rm -rf "$dir/run"
+    task | sed -e "s|method: ioi|method: $1\n  reference: $dir/reference.json|" > "$dir/suite.yaml"
+    shift
+    printf '  %s\n' "$@" >> "$dir/suite.yaml"
+}
+
+# The circuit of one search is the reference of others, which begin with the edges of most score: a
+# curve of all thresholds, whichever task comes last.
+compares_circuits_with_a_reference() {
+    cp "$dir/ranks-1/circuit/acdc-0.3.json" "$dir/reference.json"
+    compared acdc 'keep: 60' 'thresholds: [0.1, 0.5]'
+    gives_the_same_bits_on_any_ranks
+    stage 2 circuit "$dir/suite.yaml" --task 1
+    [ ! -e "$dir/run/circuit/acdc-roc.json" ]
+    stage 1 circuit "$dir/suite.yaml" --task 0
+    same_run "$dir/ranks-1" "$dir/run"
+    grep -q '"area": 0[.]' "$dir/run/circuit/acdc-roc.json"
+    mistaken "s|method: ioi|method: eap\n  reference: $dir/suite.yaml|" 'suite.yaml must be' 'nodes'
+}
+
+ranks_edges_and_nodes_next_to_a_reference() {
+    compared eap
+    gives_the_same_bits_on_any_ranks
+    [ "$(grep -c '"area": 0[.]' "$dir/ranks-1/circuit/eap.json")" = 4 ]
+}
+
+# The control: other weights, other scores, and still the same on any ranks.
+scores_permuted_weights() {
+    compared eap 'control: permuted'
+    rm -rf "$dir/usual"
+    mv "$dir/ranks-1" "$dir/usual"
+    gives_the_same_bits_on_any_ranks
+    ! same_run "$dir/usual" "$dir/ranks-1" > "$dir/out" 2>&1
+    grep 'eap.h5: differs in .*score' "$dir/out"
+}
+
 # Files of prompts that other programs write: the same prompts, the same results.
 takes_prompts_from_files() {
     HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/prompts_of.py "$dir/ranks-1/circuit/ioi.h5" \
@@ -338,9 +376,12 @@ refuses_changed_words() {
 
 task > "$dir/suite.yaml"
 for claim in gives_the_same_bits_on_any_ranks shows_heads says_how_far_it_is \
-        runs_and_does_nothing_twice makes_what_is_missing survives_kills takes_prompts_from_files refuses_in_one_sentence \
+        runs_and_does_nothing_twice makes_what_is_missing survives_kills takes_prompts_from_files \
+        refuses_in_one_sentence \
         knows_its_own_files refuses_changed_words removes_edges_with_the_same_bits \
-        shows_edges goes_on_with_a_search scores_edges_with_the_same_bits shows_scores \
+        shows_edges goes_on_with_a_search compares_circuits_with_a_reference \
+        ranks_edges_and_nodes_next_to_a_reference scores_permuted_weights \
+        scores_edges_with_the_same_bits shows_scores \
         finds_copy_suppression_with_the_same_bits finds_self_repair_with_the_same_bits \
         shows_changes finds_successors_with_the_same_bits scores_latents_with_the_same_bits \
         refuses_other_latents refuses_changed_latents \

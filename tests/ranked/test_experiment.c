@@ -1,6 +1,7 @@
-/* What removing edges does, and not keeping latents, has the same bits on any number of ranks and
- * threads. */
+/* Removed edges, their scores, and latents that are not kept give the same bits on any number of
+ * ranks and threads. */
 #include "base/allocate.h"
+#include "circuit/eap.h"
 #include "circuit/latent_circuit.h"
 #include "tests/ranked/ranked.h"
 
@@ -82,6 +83,33 @@ static void latents_have_the_same_bits(const struct experiment_setup *setup)
     sae_free(&site.sae);
 }
 
+/* Scores of edges at the clean run itself: its last streams are already on all ranks. */
+static void score(struct eap *eap, const struct experiment_setup *setup, MPI_Comm comm)
+{
+    struct experiment e = {0};
+
+    CHECK(experiment_make(&e, setup, comm) == OK);
+    CHECK(eap_run(eap, &e, 0) == OK);
+    experiment_free(&e);
+}
+
+static void scores_have_the_same_bits(struct experiment_setup *setup)
+{
+    const struct graph *g = setup->graph;
+    struct eap together, alone;
+
+    setup->metric = METRIC_LOGIT_DIFFERENCE;
+    score(&together, setup, MPI_COMM_WORLD);
+    score(&alone, setup, MPI_COMM_SELF);
+    CHECK(memcmp(together.score, alone.score,
+                 2 * (size_t)(g->receivers * g->senders) * sizeof(double)) == 0);
+    CHECK(memcmp(together.importance, alone.importance,
+                 (size_t)g->senders * sizeof(double)) == 0);
+    CHECK(alone.importance[0] > 0);
+    eap_free(&alone);
+    eap_free(&together);
+}
+
 int main(int argc, char **argv)
 {
     static int32_t clean[QUESTIONS], corrupted[QUESTIONS], ids[2 * PROMPTS];
@@ -111,6 +139,7 @@ int main(int argc, char **argv)
         .prompts = PROMPTS, .context = CONTEXT, .questions = questions, .count = QUESTIONS,
     };
     has_the_same_bits(&setup);
+    scores_have_the_same_bits(&setup);
     setup.graph = NULL;
     setup.metric = METRIC_LOGIT_DIFFERENCE;
     latents_have_the_same_bits(&setup);

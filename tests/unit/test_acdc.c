@@ -141,33 +141,19 @@ static void all_edges_are_the_clean_run_and_none_the_corrupted(void **state)
 
 /* --- searches ---------------------------------------------------------------------------- */
 
-static const char *step_name(char name[3 * GRAPH_NAME], const struct graph *g,
-                             const struct acdc_step *step)
-{
-    char sender[GRAPH_NAME], receiver[GRAPH_NAME];
-
-    graph_receiver_name(receiver, g, step->receiver);
-    if (step->sender == ACDC_DIRECT)
-        snprintf(name, 3 * GRAPH_NAME, "direct %s", receiver);
-    else
-        snprintf(name, 3 * GRAPH_NAME, "%s->%s", graph_sender_name(sender, g, step->sender),
-                 receiver);
-    return name;
-}
-
 /* The same edges were tested, in the same order, with the same values and verdicts. */
 static void check_steps(const struct acdc *acdc, const json_t *run, const struct graph *g)
 {
     const json_t *tested = json_object_get(run, "tested");
     const json_t *values = json_object_get(run, "value_with_edge_removed");
     const char *removed = json_string_value(json_object_get(run, "removed"));
-    char name[3 * GRAPH_NAME];
+    char name[GRAPH_EDGE_NAME];
 
     assert_int_equal(acdc->count, json_array_size(tested));
     for (int64_t i = 0; i < acdc->count; i++) {
         const struct acdc_step *step = &acdc->steps[i];
         const double expected = json_number_value(json_array_get(values, (size_t)i));
-        assert_string_equal(step_name(name, g, step),
+        assert_string_equal(graph_edge_name(name, g, step->sender, step->receiver),
                             json_string_value(json_array_get(tested, (size_t)i)));
         assert_true(fabs(step->value - expected) < 1e-5 + 1e-4 * fabs(expected));
         assert_int_equal(step->removed, removed[i] == '1');
@@ -179,21 +165,13 @@ static void check_edges(const struct graph_edges *edges, const json_t *run)
 {
     const json_t *names = json_object_get(run, "edges");
     const struct graph *g = edges->graph;
-    char sender[GRAPH_NAME], receiver[GRAPH_NAME];
     int32_t u, v;
 
     assert_int_equal(graph_edges_count(edges), json_array_size(names));
     for (size_t i = 0; i < json_array_size(names); i++) {
         const char *name = json_string_value(json_array_get(names, i));
-        if (sscanf(name, "direct %31s", receiver) == 1) {
-            assert_int_equal(graph_receiver_parse(&v, g, receiver), OK);
-            assert_true(edges->direct[v]);
-        } else {
-            assert_int_equal(sscanf(name, "%31[^-]->%31s", sender, receiver), 2);
-            assert_int_equal(graph_sender_parse(&u, g, sender), OK);
-            assert_int_equal(graph_receiver_parse(&v, g, receiver), OK);
-            assert_true(edges->mask[v * g->senders + u] != 0);
-        }
+        assert_int_equal(graph_edge_parse(&u, &v, g, name), OK);
+        assert_true(u == GRAPH_DIRECT ? edges->direct[v] : edges->mask[v * g->senders + u] != 0);
     }
 }
 

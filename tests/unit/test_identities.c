@@ -294,6 +294,59 @@ static void scores_are_complete(struct fixture *f)
     free(clean);
 }
 
+/* What MLPs send in an ordinary run, [layers, ROWS, width].  Caller frees. */
+static float *sent_by_mlps(const struct fixture *f, const int32_t *ids)
+{
+    const int64_t values = ROWS * (int64_t)f->weights.config.width;
+    float *sent = allocate(f->graph.layers * values, sizeof *sent);
+    struct forward forward;
+
+    forward_make(&forward, &f->weights, PROMPTS, CONTEXT);
+    assert_int_equal(forward_start(&forward, ids, PROMPTS), OK);
+    for (int32_t layer = 0; layer < f->graph.layers; layer++) {
+        forward_to(&forward, (struct tap){ SITE_MLP, layer });
+        memcpy(sent + layer * values, forward.values, (size_t)values * sizeof *sent);
+    }
+    forward_free(&forward);
+    return sent;
+}
+
+/* The importance of an MLP is the product of what it sends with the gradient at its site, each
+ * prompt by itself. */
+static void importances_are_products_with_gradients(struct fixture *f)
+{
+    const int64_t each = CONTEXT * (int64_t)f->weights.config.width, values = PROMPTS * each;
+    float *clean = sent_by_mlps(f, f->clean), *corrupted = sent_by_mlps(f, f->corrupted);
+    struct backward backward;
+    struct forward forward;
+    struct eap eap;
+
+    assert_int_equal(eap_run(&eap, &f->e, 0), OK);
+    float *gradient = last_gradient(f);
+    forward_make(&forward, &f->weights, PROMPTS, CONTEXT);
+    backward_make(&backward, &forward);
+    assert_int_equal(forward_start(&forward, f->clean, PROMPTS), OK);
+    backward_walk(&backward, forward_end(&forward));
+    backward_start(&backward, gradient);
+    for (int32_t layer = f->graph.layers; layer-- > 0; ) {
+        double sum = 0, sizes = 0, product[2];
+        backward_to(&backward, (struct tap){ SITE_MLP, layer });
+        for (int64_t p = 0; p < PROMPTS; p++) {
+            const int64_t at = layer * values + p * each;
+            multiply(product, backward.gradient + p * each, clean + at, corrupted + at, each);
+            sum += fabs(product[0]);
+            sizes += product[1];
+        }
+        assert_true(fabs(eap.importance[graph_mlp(&f->graph, layer)] - sum) < TOLERANCE * sizes);
+    }
+    backward_free(&backward);
+    forward_free(&forward);
+    free(gradient);
+    eap_free(&eap);
+    free(corrupted);
+    free(clean);
+}
+
 /* One step of integrated gradients is the clean run, where the divergence is least. */
 static void scores_of_the_divergence_are_0(struct fixture *f)
 {
@@ -322,6 +375,7 @@ static void identities_hold_for_every_family(void **state)
         infinite_thresholds_leave_nothing_and_all(&f);
         the_same_prompts_leave_nothing(&f);
         scores_are_complete(&f);
+        importances_are_products_with_gradients(&f);
         scores_are_derivatives(&f);
         scores_of_the_divergence_are_0(&f);
         tear_down(&f);

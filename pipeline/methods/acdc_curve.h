@@ -1,0 +1,15 @@
+/* acdc_curve.h -- how the circuits of all thresholds compare with the reference.
+ *
+ * Each task keeps the point of its circuit in its HDF5 file.  A task that finds the files of all
+ * others, before it writes its own JSON, writes RUN/circuit/acdc-roc.json from them.  So the curve
+ * is there when the last task is complete, and is the same whichever that is.  Everything here is
+ * Local, for rank 0. */
+#ifndef ACDC_CURVE_H
+#define ACDC_CURVE_H
+
+#include "methods/methods.h"
+
+/* Write the curve if the files of all tasks are there.  E_IO, E_SPACE, E_FORMAT, E_USAGE. */
+enum status acdc_curve_write(const struct circuit *circuit);
+
+#endif
