@@ -20,6 +20,7 @@ enum random_stream {
     RANDOM_SETS,            /* sets of nodes */
     RANDOM_GREEDY,          /* nodes that a greedy search tries */
     RANDOM_WEIGHTS,         /* the order of weights that are permuted */
+    RANDOM_GATES,           /* noise of gates that are trained */
 };
 
 /* 128 random bits, as four words. */

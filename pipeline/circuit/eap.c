@@ -1,29 +1,21 @@
 #include "circuit/eap.h"
 #include "base/allocate.h"
 #include "base/comm.h"
-#include "base/die.h"
 #include "base/ordered_sum.h"
+#include "circuit/walkers.h"
 #include "kernels/gemm.h"
 #include "kernels/rows.h"
-#include "lm/backward.h"
 
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What a thread needs to go forward and back through a block. */
-struct walker {
-    struct forward  forward;
-    struct backward backward;
-    float          *gradient;   /* [rows, width] of the last stream */
-    float          *products;   /* [receivers of attention, senders] of a prompt */
-};
-
 /* All of it. */
 struct attribution {
     struct experiment *e;
     struct walker     *walkers;     /* [threads] */
+    float             *products;    /* [threads, products_of()] of a prompt */
     double            *scores;      /* [blocks, 2, receivers, senders] signed, and absolute */
     double            *sent;        /* [prompts, senders] of a prompt's edges that leave a sender */
     float             *gradients;   /* [questions, width] by the last streams */
@@ -36,58 +28,23 @@ static int64_t edges_of(const struct graph *g)
     return (int64_t)g->receivers * g->senders;
 }
 
-/* --- memory ------------------------------------------------------------------------------ */
-
-static int64_t walker_bytes(const struct experiment_setup *s, const struct lm_config *c,
-                            int64_t sequences)
+/* Of the receivers of a layer's attention with all senders. */
+static int64_t products_of(const struct graph *g)
 {
-    const int64_t floats = sequences * s->context * c->width
-                         + graph_attention_receivers(s->graph) * (int64_t)s->graph->senders;
-
-    return forward_bytes(c, PRECISION_F32, sequences, s->context, 1)
-         + backward_bytes(c, sequences, s->context, 1) + floats * (int64_t)sizeof(float);
+    return graph_attention_receivers(g) * (int64_t)g->senders;
 }
+
+/* --- memory ------------------------------------------------------------------------------ */
 
 int64_t eap_bytes(const struct experiment_setup *s, const struct lm_config *c, int size,
                   int threads)
 {
-    const int64_t sequences = experiment_sequences(s);
     const int64_t blocks = range_length(experiment_blocks(s, 0, size));
 
-    return threads * walker_bytes(s, c, sequences)
+    return threads * (walkers_bytes(s, c) + products_of(s->graph) * (int64_t)sizeof(float))
          + 2 * (blocks + 1) * edges_of(s->graph) * (int64_t)sizeof(double)
          + (s->prompts + 1) * s->graph->senders * (int64_t)sizeof(double)
          + s->count * c->width * (int64_t)sizeof(float);
-}
-
-/* The buffers of a walker are one thread's. */
-static void make_walkers(struct attribution *a, int threads)
-{
-    const struct experiment_setup *s = &a->e->setup;
-
-    a->walkers = allocate(threads, sizeof *a->walkers);
-    omp_set_num_threads(1);
-    for (int i = 0; i < threads; i++) {
-        struct walker *w = &a->walkers[i];
-        forward_make(&w->forward, s->weights, a->e->sequences, s->context);
-        backward_make(&w->backward, &w->forward);
-        w->gradient = allocate(a->e->sequences * s->context * s->weights->config.width,
-                               sizeof *w->gradient);
-        w->products = allocate((int64_t)graph_attention_receivers(s->graph) * s->graph->senders,
-                               sizeof *w->products);
-    }
-    omp_set_num_threads(threads);
-}
-
-static void free_walkers(struct attribution *a, int threads)
-{
-    for (int i = 0; i < threads; i++) {
-        free(a->walkers[i].products);
-        free(a->walkers[i].gradient);
-        backward_free(&a->walkers[i].backward);
-        forward_free(&a->walkers[i].forward);
-    }
-    free(a->walkers);
 }
 
 /* --- one block --------------------------------------------------------------------------- */
@@ -96,13 +53,9 @@ static void free_walkers(struct attribution *a, int threads)
 static void embed(const struct attribution *a, struct walker *w, int64_t block)
 {
     const struct experiment_setup *s = &a->e->setup;
-    const struct range prompts = experiment_prompts(a->e, block);
     const float *difference = a->e->forwards[block].difference;
 
-    /* experiment_make() has checked the ids. */
-    if (forward_start(&w->forward, s->clean + prompts.first * s->context, range_length(prompts))
-        != OK)
-        die("bug: %s", refuse_reason());
+    walkers_start(w, a->e, block);
     const int64_t values = w->forward.rows * s->weights->config.width;
 
     for (int32_t u = 0; u < s->graph->embeddings && a->share < 1; u++)
@@ -114,16 +67,10 @@ static void embed(const struct attribution *a, struct walker *w, int64_t block)
 static void walk(const struct attribution *a, int64_t block)
 {
     struct walker *w = &a->walkers[omp_get_thread_num()];
-    const struct range prompts = experiment_prompts(a->e, block);
-    const struct range questions = experiment_questions(a->e, prompts);
-    const int64_t width = a->e->setup.weights->config.width;
 
     embed(a, w, block);
     forward_to(&w->forward, forward_end(&w->forward));
-    for (int64_t i = questions.first; i < questions.end; i++)
-        memcpy(a->e->streams + i * width,
-               w->forward.values + experiment_row(a->e, prompts, i) * width,
-               (size_t)width * sizeof(float));
+    walkers_end(w, a->e, block);
 }
 
 /* Add the products of what senders changed and the gradients of `count` receivers.
@@ -135,16 +82,17 @@ static void score(const struct attribution *a, struct walker *w, int64_t block, 
     const int64_t width = a->e->setup.weights->config.width, all = w->forward.rows * width;
     const int64_t each = w->forward.context * width, senders = graph_upstream(g, receiver);
     double *scores = a->scores + (2 * block * edges_of(g)) + (int64_t)receiver * g->senders;
+    float *products = a->products + omp_get_thread_num() * products_of(g);
     double *sent = a->sent + experiment_prompts(a->e, block).first * g->senders;
 
     for (int64_t p = 0; p < w->forward.sequences; p++) {
-        gemm_nt(w->products, senders, gradients + p * each, all,
+        gemm_nt(products, senders, gradients + p * each, all,
                 a->e->forwards[block].difference + p * each, all, count, senders, each, false);
         for (int64_t i = 0; i < count * senders; i++) {
             const int64_t at = i / senders * g->senders + i % senders;
-            scores[at] += a->weight * (double)w->products[i];
-            scores[edges_of(g) + at] += a->weight * fabs((double)w->products[i]);
-            sent[p * g->senders + i % senders] += a->weight * (double)w->products[i];
+            scores[at] += a->weight * (double)products[i];
+            scores[edges_of(g) + at] += a->weight * fabs((double)products[i]);
+            sent[p * g->senders + i % senders] += a->weight * (double)products[i];
         }
     }
 }
@@ -154,18 +102,11 @@ static void attribute(const struct attribution *a, int64_t block)
 {
     struct walker *w = &a->walkers[omp_get_thread_num()];
     const struct graph *g = a->e->setup.graph;
-    const struct range prompts = experiment_prompts(a->e, block);
-    const struct range questions = experiment_questions(a->e, prompts);
-    const int64_t width = a->e->setup.weights->config.width;
 
     embed(a, w, block);
     backward_walk(&w->backward, forward_end(&w->forward));
-    memset(w->gradient, 0, (size_t)(w->forward.rows * width) * sizeof(float));
-    for (int64_t i = questions.first; i < questions.end; i++)
-        memcpy(w->gradient + experiment_row(a->e, prompts, i) * width, a->gradients + i * width,
-               (size_t)width * sizeof(float));
+    walkers_turn(w, a->e, block, a->gradients);
     score(a, w, block, g->receivers - 1, 1, w->gradient);
-    backward_start(&w->backward, w->gradient);
     for (int32_t layer = g->layers; layer-- > 0; ) {
         backward_to(&w->backward, (struct tap){ SITE_ATTN, layer });
         if (g->mlps)
@@ -266,7 +207,8 @@ enum status eap_run(struct eap *eap, struct experiment *e, int steps)
     a.scores = allocate(2 * range_length(e->blocks) * edges_of(s->graph), sizeof *a.scores);
     a.sent = allocate(s->prompts * s->graph->senders, sizeof *a.sent);
     a.gradients = allocate(s->count * s->weights->config.width, sizeof *a.gradients);
-    make_walkers(&a, threads);
+    a.walkers = walkers_make(e, threads);
+    a.products = allocate(threads * products_of(s->graph), sizeof *a.products);
     a.weight = steps > 0 ? 1 / (double)steps : 1;
     for (int k = 1; k <= (steps > 0 ? steps : 1); k++) {
         a.share = steps > 0 ? (float)k / (float)steps : 1;
@@ -274,7 +216,8 @@ enum status eap_run(struct eap *eap, struct experiment *e, int steps)
     }
     sum_blocks(eap, &a);
     sum_sent(eap, &a);
-    free_walkers(&a, threads);
+    walkers_free(a.walkers, threads);
+    free(a.products);
     free(a.gradients);
     free(a.sent);
     free(a.scores);

@@ -45,3 +45,13 @@ void row_subtract(float *restrict row, const float *restrict x, int64_t columns)
     for (int64_t j = 0; j < columns; j++)
         row[j] -= x[j];
 }
+
+CLONES
+void row_mix(float *restrict row, float *restrict difference, const float *restrict x, float gate,
+             int64_t columns)
+{
+    for (int64_t j = 0; j < columns; j++) {
+        difference[j] = row[j] - x[j];
+        row[j] = gate * row[j] + (1 - gate) * x[j];
+    }
+}

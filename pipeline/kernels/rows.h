@@ -30,4 +30,9 @@ void row_add(double *restrict sums, const float *restrict row, int64_t columns);
 /* row -= x, column by column. */
 void row_subtract(float *restrict row, const float *restrict x, int64_t columns);
 
+/* row becomes gate * row + (1 - gate) * x, column by column.
+ *   difference [columns]  out: row - x, before that */
+void row_mix(float *restrict row, float *restrict difference, const float *restrict x, float gate,
+             int64_t columns);
+
 #endif

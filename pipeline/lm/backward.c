@@ -259,14 +259,14 @@ static void to_attn(struct backward *b, const struct layer_weights *w)
  * read, so it is multiplied again. */
 static void back_qk_norms(struct backward *b, const struct layer_weights *w)
 {
-    const struct forward *f = b->forward;
+    struct forward *f = b->forward;
     const struct lm_config *c = &f->weights->config;
     const bool whole = c->qk_norm == LM_QK_NORM_WHOLE;
     const int32_t queries = c->heads * c->head_width, keys = c->kv_heads * c->head_width;
 
     if (c->qk_norm == LM_QK_NORM_NONE)
         return;
-    linear_apply(&w->qkv, f->qkv, f->normed, w->qkv_bias, b->rows, f->tiles);
+    forward_project(f, w);
     norm_rms_heads_back(b->qkv, f->qkv, qkv_width(c), w->query_norm, b->rows,
                         whole ? 1 : c->heads, whole ? queries : c->head_width, c->norm_epsilon);
     norm_rms_heads_back(b->qkv + queries, f->qkv + queries, qkv_width(c), w->key_norm, b->rows,
@@ -287,6 +287,12 @@ static void back_heads(struct backward *b, const struct layer_weights *w)
     back_qk_norms(b, w);
 }
 
+static void scale(float *x, float factor, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        x[i] *= factor;
+}
+
 /* Go back through each receiver of attention by itself, for some rows, and add its gradient to that
  * of the stream. */
 static void receive(struct backward *b, const struct layer_weights *w, int64_t from, int64_t rows)
@@ -294,12 +300,15 @@ static void receive(struct backward *b, const struct layer_weights *w, int64_t f
     const struct lm_config *c = &b->forward->weights->config;
     const int64_t at = from * c->width;
     const float *stream = stream_of(b, b->before, b->tap.layer);
+    const struct forward_gates *gates = b->forward->gates;
 
     for (int32_t i = 0; i < backward_receivers(c); i++) {
         float *receiver = b->attention + i * b->rows * c->width + at;
         const struct range head = { i * c->head_width, (i + 1) * c->head_width };
         linear_apply_back(&w->qkv, receiver, b->qkv + from * qkv_width(c) + head.first,
                           qkv_width(c), head, rows);
+        if (gates != NULL)
+            scale(receiver, gates->gate[b->tap.layer * gates->stride + i], rows * c->width);
         weights_normalise_back(receiver, receiver, stream + at, w->attn_norm, c, rows);
         norm_add_rows(b->residual + at, receiver, rows * c->width);
     }

@@ -43,7 +43,8 @@ struct backward {
     float     *residual;        /* at "attn", too: by the stream between attention and MLP.  Where
                                    they are parallel there is no such stream; by that after both */
     float     *normed, *branch, *heads;
-    float     *qkv;             /* at "res": by the product itself, before norms and positions */
+    float     *qkv;             /* at "res": by queries, keys and values before norms and positions,
+                                   and after gates */
     /* What was kept, and memory to compute in. */
     struct tap kept;            /* how far the forward cursor went */
     float     *before;          /* [layers, rows, width of the model] the streams before layers */
@@ -64,7 +65,8 @@ void backward_free(struct backward *backward);
 
 /* Move the forward cursor to this site, as forward_to() does, and keep the streams.  The whole way
  * from forward_start() on must be gone like this, in any number of pieces.  At "res" the caller may
- * have changed the values.  At other sites he must not, since they are computed again. */
+ * have changed the values, and at "mlp", where the gradient is by those that he has put there.  At
+ * other sites he must not, since they are computed again. */
 void backward_walk(struct backward *backward, struct tap tap);
 
 /* Begin where the forward cursor stands, at "res" of any layer.  The forward cursor is lost: start

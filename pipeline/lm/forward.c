@@ -4,6 +4,7 @@
 #include "kernels/attention.h"
 #include "kernels/norm.h"
 #include "kernels/rope.h"
+#include "kernels/rows.h"
 
 #include <assert.h>
 #include <omp.h>
@@ -202,10 +203,27 @@ static void rotate(struct forward *f)
                 c->heads + c->kv_heads, c->head_width, rope->width);
 }
 
+/* Take queries, keys and values in part from the other run. */
+static void mix_runs(struct forward *f, const struct forward_gates *gates)
+{
+    const struct lm_config *c = &f->weights->config;
+    const int32_t parts = c->heads + 2 * c->kv_heads;
+    const float *gate = gates->gate + f->tap.layer * gates->stride;
+    const int64_t layer = f->tap.layer * f->rows * qkv_width(c);
+
+    for (int64_t i = 0; i < f->rows * parts; i++) {
+        const int64_t at = i * c->head_width;
+        row_mix(f->qkv + at, gates->difference + layer + at, gates->other + layer + at,
+                gate[i % parts], c->head_width);
+    }
+}
+
 void forward_project(struct forward *f, const struct layer_weights *w)
 {
     weights_normalise(f->normed, f->residual, w->attn_norm, &f->weights->config, f->rows);
     multiply(f, f->qkv, &w->qkv, w->qkv_bias, f->normed, f->rows);
+    if (f->gates != NULL)
+        mix_runs(f, f->gates);
 }
 
 void forward_attend(struct forward *f, const struct layer_weights *w)

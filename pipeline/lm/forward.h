@@ -40,8 +40,18 @@ enum forward_part {
     FORWARD_PARTS
 };
 
+/* Queries, keys and values taken in part from another run of the same block: before norms and
+ * positions, x becomes g x + (1 - g) x'.  Pointers are to layer 0. */
+struct forward_gates {
+    const float *gate;          /* g of the queries of each head, then of keys, then of values */
+    int32_t      stride;        /* from the gates of a layer to those of the next one */
+    const float *other;         /* [layers, rows, (heads + 2 kv_heads) * head_width] x' */
+    float       *difference;    /* [layers, rows, (heads + 2 kv_heads) * head_width] out: x - x' */
+};
+
 struct forward {
     const struct weights *weights;
+    const struct forward_gates *gates;  /* the caller's; NULL: none */
     int64_t    context;         /* tokens of a sequence */
     int64_t    sequences;       /* of the block */
     int64_t    rows;            /* sequences * context, in that order */
@@ -102,7 +112,7 @@ struct attention forward_attention(const struct forward *forward);
 /* --- parts of a layer, for those who go another way through the model ----------------------------
  * They work in the layer where the cursor stands, f->tap, whose weights are w. */
 
-/* f->residual to f->qkv: the norm before attention, and the product. */
+/* f->residual to f->qkv: the norm before attention, the product, and gates, if there are any. */
 void forward_project(struct forward *f, const struct layer_weights *w);
 
 /* f->qkv to f->heads: norms and positions of queries and keys, in place, and attention. */

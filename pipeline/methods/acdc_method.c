@@ -1,9 +1,9 @@
 #include "base/allocate.h"
 #include "base/minmax.h"
 #include "circuit/acdc.h"
-#include "methods/acdc_curve.h"
 #include "methods/edge_files.h"
 #include "methods/edge_page.h"
+#include "methods/sweep_curve.h"
 #include "methods/trial.h"
 
 #include <stdio.h>
@@ -142,7 +142,7 @@ static enum status write_results(const struct circuit *circuit, const char *name
     TRY(edge_page_acdc(circuit, name, threshold, acdc, edges));
     TRY(edge_files_write_acdc(circuit, name, acdc, given ? &point : NULL));
     if (given)
-        TRY(acdc_curve_write(circuit));
+        TRY(sweep_curve_write(circuit, "acdc-roc"));
     TRY(edge_files_sum_up_acdc(circuit, name, acdc, edges, given ? &point : NULL));
 done:
     reference_free(&reference);

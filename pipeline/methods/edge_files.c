@@ -96,9 +96,8 @@ done:
 
 /* --- files ------------------------------------------------------------------------------- */
 
-/* Create PATH.part. */
-static enum status create(hid_t *file, char part[PATH_LENGTH], const char *path,
-                          const struct circuit *circuit)
+enum status edge_files_create(hid_t *file, char part[PATH_LENGTH], const char *path,
+                              const struct circuit *circuit)
 {
     enum status st;
 
@@ -116,7 +115,7 @@ enum status edge_files_save(const struct circuit *circuit, const char *name,
     enum status st;
 
     paths_circuit(path, circuit->suite, name, ".steps.h5");
-    TRY(create(&file, part, path, circuit));
+    TRY(edge_files_create(&file, part, path, circuit));
     TRY(write_steps(file, part, acdc));
 done:
     return task_files_publish(&file, part, path, st);
@@ -160,7 +159,7 @@ done:
 
 /* --- summaries --------------------------------------------------------------------------- */
 
-static json_t *new_summary(const struct circuit *circuit)
+json_t *edge_files_summary(const struct circuit *circuit)
 {
     json_t *object = task_files_summary(circuit);
 
@@ -177,7 +176,7 @@ static json_t *edge_json(const struct graph *g, int32_t sender, int32_t receiver
     return json_string(graph_edge_name(name, g, sender, receiver));
 }
 
-static json_t *edges_json(const struct graph_edges *edges)
+json_t *edge_files_list(const struct graph_edges *edges)
 {
     const struct graph *g = edges->graph;
     json_t *list = json_array();
@@ -196,6 +195,15 @@ static json_t *edges_json(const struct graph_edges *edges)
 
 static const char POINT[] = "roc_point";
 
+enum status edge_files_put_point(hid_t file, const char *part, const struct roc_points *point)
+{
+    if (point == NULL)
+        return OK;
+    const double values[] = { point->edges.wrong, point->edges.right, point->nodes.wrong,
+                              point->nodes.right };
+    return h5_write_array(file, part, POINT, H5T_NATIVE_DOUBLE, values, 4, 0);
+}
+
 enum status edge_files_write_acdc(const struct circuit *circuit, const char *name,
                                   const struct acdc *acdc, const struct roc_points *point)
 {
@@ -204,13 +212,9 @@ enum status edge_files_write_acdc(const struct circuit *circuit, const char *nam
     enum status st;
 
     paths_circuit(path, circuit->suite, name, ".h5");
-    TRY(create(&file, part, path, circuit));
+    TRY(edge_files_create(&file, part, path, circuit));
     TRY(write_steps(file, part, acdc));
-    if (point != NULL) {
-        const double values[] = { point->edges.wrong, point->edges.right, point->nodes.wrong,
-                                  point->nodes.right };
-        TRY(h5_write_array(file, part, POINT, H5T_NATIVE_DOUBLE, values, 4, 0));
-    }
+    TRY(edge_files_put_point(file, part, point));
 done:
     return task_files_publish(&file, part, path, st);
 }
@@ -239,22 +243,27 @@ static json_t *point_json(struct roc_point point)
     return object;
 }
 
+void edge_files_sum_up_point(json_t *summary, const struct roc_points *point)
+{
+    if (point == NULL)
+        return;
+    json_object_set_new(summary, "by_edges", point_json(point->edges));
+    json_object_set_new(summary, "by_nodes", point_json(point->nodes));
+}
+
 enum status edge_files_sum_up_acdc(const struct circuit *circuit, const char *name,
                                    const struct acdc *acdc, const struct graph_edges *edges,
                                    const struct roc_points *point)
 {
-    json_t *summary = new_summary(circuit);
+    json_t *summary = edge_files_summary(circuit);
     char path[PATH_LENGTH];
     enum status st;
 
-    if (point != NULL) {
-        json_object_set_new(summary, "by_edges", point_json(point->edges));
-        json_object_set_new(summary, "by_nodes", point_json(point->nodes));
-    }
+    edge_files_sum_up_point(summary, point);
     json_object_set_new(summary, "tests", json_integer(acdc->count));
     json_object_set_new(summary, "value_of_all_edges", json_real(acdc->start));
     json_object_set_new(summary, "value", json_real(acdc->value));
-    json_object_set_new(summary, "edges", edges_json(edges));
+    json_object_set_new(summary, "edges", edge_files_list(edges));
     run_note(circuit->run,
              "%lld of %lld edges remain after %lld tests; %s %.4g, before them "
              "%.4g",
@@ -277,7 +286,7 @@ static enum status write_eap_table(const struct circuit *circuit, const char *pa
     hid_t file = -1;
     enum status st;
 
-    TRY(create(&file, part, path, circuit));
+    TRY(edge_files_create(&file, part, path, circuit));
     TRY(h5_write_array(file, part, "score", H5T_NATIVE_DOUBLE, eap->score, g->receivers,
                        g->senders));
     TRY(h5_write_array(file, part, "absolute", H5T_NATIVE_DOUBLE, eap->absolute, g->receivers,
@@ -384,7 +393,7 @@ enum status edge_files_write_eap(const struct circuit *circuit, const char *name
                                  const struct graph *graph, const struct eap *eap,
                                  const int32_t (*edges)[2], const double *effects, int64_t count)
 {
-    json_t *summary = new_summary(circuit);
+    json_t *summary = edge_files_summary(circuit);
     double *importance = importance_of(eap, graph);
     struct reference reference = {0};
     char path[PATH_LENGTH];

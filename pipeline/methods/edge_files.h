@@ -39,4 +39,17 @@ enum status edge_files_write_eap(const struct circuit *circuit, const char *name
                                  const struct graph *graph, const struct eap *eap,
                                  const int32_t (*edges)[2], const double *effects, int64_t count);
 
+/* --- for files of other methods of this format -------------------------------------------- */
+
+/* Create PATH.part, as task_files_create(); write a point, if there is one.  E_IO, E_SPACE. */
+enum status edge_files_create(hid_t *file, char part[PATH_LENGTH], const char *path,
+                              const struct circuit *circuit);
+enum status edge_files_put_point(hid_t file, const char *part, const struct roc_points *point);
+
+/* The first members of the JSON; a list of the names of edges.  Caller owns them.  And the members
+ * of a point, if there is one. */
+json_t *edge_files_summary(const struct circuit *circuit);
+json_t *edge_files_list(const struct graph_edges *edges);
+void    edge_files_sum_up_point(json_t *summary, const struct roc_points *point);
+
 #endif

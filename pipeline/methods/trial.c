@@ -1,6 +1,7 @@
 #include "methods/trial.h"
 #include "base/allocate.h"
 #include "circuit/eap.h"
+#include "circuit/subnetwork.h"
 
 #include <stdlib.h>
 
@@ -67,6 +68,16 @@ int64_t trial_scores_bytes(const struct lm_config *config, struct circuit_shape 
         refuse_clear();
     const struct experiment_setup setup = shape_setup(&graph, shape);
     return eap_bytes(&setup, config, shape.ranks, shape.threads);
+}
+
+int64_t trial_gates_bytes(const struct lm_config *config, struct circuit_shape shape)
+{
+    struct graph graph;
+
+    if (graph_make(&graph, config, false) != OK)
+        refuse_clear();
+    const struct experiment_setup setup = shape_setup(&graph, shape);
+    return subnetwork_bytes(&setup, config, shape.threads);
 }
 
 double trial_work(const struct lm_config *config, struct circuit_shape shape)

@@ -14,11 +14,12 @@ struct trial {
 /* Refuse prompts without what the metric compares.  Local.  E_USAGE. */
 enum status trial_check(const struct suite *suite, const struct prompts *prompts);
 
-/* Bytes of a rank, those that scores of edges take in addition, and flops of a run of all prompts
- * from the first layer.  Local. */
+/* Bytes of a rank, those that scores of edges and gates take in addition, and flops of a run of all
+ * prompts from the first layer.  Local. */
 int64_t trial_bytes(const struct suite *suite, const struct lm_config *config,
                     struct circuit_shape shape);
 int64_t trial_scores_bytes(const struct lm_config *config, struct circuit_shape shape);
+int64_t trial_gates_bytes(const struct lm_config *config, struct circuit_shape shape);
 double  trial_work(const struct lm_config *config, struct circuit_shape shape);
 
 /* What is run, but for the graph.  Caller frees the questions.  Local. */

@@ -300,6 +300,13 @@ ranks_edges_and_nodes_next_to_a_reference() {
     [ "$(grep -c '"area": 0[.]' "$dir/ranks-1/circuit/eap.json")" = 4 ]
 }
 
+# Gates, compared with the same circuit, each penalty a task.
+trains_gates_with_the_same_bits() {
+    compared subnetwork 'metric: kl' 'penalties: [0.01, 0.1]' 'updates: 20'
+    gives_the_same_bits_on_any_ranks
+    grep -q '"area": 0[.]' "$dir/ranks-1/circuit/subnetwork-roc.json"
+}
+
 # The control: other weights, other scores, and still the same on any ranks.
 scores_permuted_weights() {
     compared eap 'control: permuted'
@@ -330,6 +337,8 @@ mistaken() {
 
 refuses_in_one_sentence() {
     mistaken 's/method: ioi/method: eap\n  metric: kl/' 'the metric kl' 'its gradient is 0'
+    mistaken 's/method: ioi/method: subnetwork\n  penalties: [0.1, 0.1]/' \
+        'two tasks are called subnetwork-0.1'
     mistaken 's/method: ioi/method: habits/' 'prompt 1 does not repeat itself'
     mistaken 's/method: ioi/method: path_patching\n  receivers: [2.8.q]/' 'no head of a receiver 2.8.q'
     mistaken 's|method: ioi|method: knockout\n  nodes: none.json|' 'no file of a circuit none.json'
@@ -381,7 +390,7 @@ for claim in gives_the_same_bits_on_any_ranks shows_heads says_how_far_it_is \
         knows_its_own_files refuses_changed_words removes_edges_with_the_same_bits \
         shows_edges goes_on_with_a_search compares_circuits_with_a_reference \
         ranks_edges_and_nodes_next_to_a_reference scores_permuted_weights \
-        scores_edges_with_the_same_bits shows_scores \
+        trains_gates_with_the_same_bits scores_edges_with_the_same_bits shows_scores \
         finds_copy_suppression_with_the_same_bits finds_self_repair_with_the_same_bits \
         shows_changes finds_successors_with_the_same_bits scores_latents_with_the_same_bits \
         refuses_other_latents refuses_changed_latents \

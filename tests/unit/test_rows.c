@@ -83,12 +83,38 @@ static void weighted_rows_are_summed(void **state)
     }
 }
 
+/* Numbers of few bits, all exact.  A gate of 1 leaves a row as it is, one of 0 takes the other. */
+static void rows_are_mixed(void **state)
+{
+    static const float GATES[] = { 0, 0.25f, 1 };
+    float row[MOST + 1], difference[MOST + 1], x[MOST];
+
+    (void)state;
+    for (int w = 0; w < 3 * WIDTHS_COUNT; w++) {
+        const int64_t width = WIDTHS[w / 3];
+        const float gate = GATES[w % 3];
+        for (int64_t j = 0; j < width; j++) {
+            row[j] = (float)(j * 37 % 101 - 50);
+            x[j] = (float)(j * 13 % 7) / 4;
+        }
+        row[width] = difference[width] = 7;
+        row_mix(row, difference, x, gate, width);
+        for (int64_t j = 0; j < width; j++) {
+            const float before = (float)(j * 37 % 101 - 50);
+            assert_true(difference[j] == before - x[j]);
+            assert_true(row[j] == x[j] + gate * (before - x[j]));
+        }
+        assert_true(row[width] == 7 && difference[width] == 7);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_subtracted_and_nothing_else_is_touched),
         cmocka_unit_test(columns_are_summed_row_after_row),
         cmocka_unit_test(weighted_rows_are_summed),
+        cmocka_unit_test(rows_are_mixed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

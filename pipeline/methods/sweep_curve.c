@@ -1,4 +1,4 @@
-#include "methods/acdc_curve.h"
+#include "methods/sweep_curve.h"
 #include "base/allocate.h"
 #include "base/file.h"
 #include "methods/edge_files.h"
@@ -37,11 +37,11 @@ done:
     return st;
 }
 
-enum status acdc_curve_write(const struct circuit *circuit)
+enum status sweep_curve_write(const struct circuit *circuit, const char *name)
 {
     const int64_t tasks = methods_tasks(circuit->suite);
     struct roc_points *points = allocate(tasks, sizeof *points);
-    const struct circuit curve = renamed(circuit, "acdc-roc");
+    const struct circuit curve = renamed(circuit, name);
     bool all;
     enum status st;
 
@@ -49,7 +49,7 @@ enum status acdc_curve_write(const struct circuit *circuit)
     if (all) {
         json_t *summary = task_files_summary(&curve);
         json_object_set_new(summary, "roc", roc_points_curve(points, tasks));
-        TRY(task_files_write(&curve, "acdc-roc", summary));
+        TRY(task_files_write(&curve, name, summary));
     }
 done:
     free(points);
