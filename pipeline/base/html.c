@@ -1,6 +1,7 @@
 #include "base/html.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* style.css, which the linker puts into the program. */
 extern const char _binary_pipeline_base_style_css_start[];
@@ -57,4 +58,51 @@ void html_card(FILE *out, const char *name, double count, const char *format, co
     else
         fprintf(out, format, count);
     fprintf(out, " <small>%s</small></dd></div>\n", unit);
+}
+
+void html_table_begin(FILE *out)
+{
+    fputs("<div class=\"wide\"><table class=\"narrow\">\n<thead><tr>", out);
+}
+
+void html_heading(FILE *out, const char *title)
+{
+    fputs("<th>", out);
+    html_text(out, title);
+    fputs("</th>", out);
+}
+
+void html_heading_text(FILE *out, const char *title)
+{
+    fputs("<th class=\"text\">", out);
+    html_text(out, title);
+    fputs("</th>", out);
+}
+
+void html_table_rows(FILE *out)
+{
+    fputs("</tr></thead>\n<tbody>\n", out);
+}
+
+void html_cell(FILE *out, double number, const char *format)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, format, number);
+    if (!isfinite(number))
+        fputs("<td>&ndash;</td>", out);
+    else
+        fprintf(out, "<td>%s</td>", strtod(text, NULL) != 0 ? text : "0");
+}
+
+void html_cell_text(FILE *out, const char *text)
+{
+    fputs("<td class=\"text\">", out);
+    html_text(out, text);
+    fputs("</td>", out);
+}
+
+void html_table_end(FILE *out)
+{
+    fputs("</tbody></table></div>\n", out);
 }

@@ -24,4 +24,14 @@ void html_count(FILE *out, double count);
  * `name` and `unit` may have elements in them. */
 void html_card(FILE *out, const char *name, double count, const char *format, const char *unit);
 
+/* Write a table: begin, its headings, then rows "<tr>...</tr>" of cells, end.  Texts stand to the
+ * left, numbers to the right; 0 is written as such, and a dash for what is not finite. */
+void html_table_begin(FILE *out);
+void html_heading(FILE *out, const char *title);
+void html_heading_text(FILE *out, const char *title);
+void html_table_rows(FILE *out);
+void html_cell(FILE *out, double number, const char *format);
+void html_cell_text(FILE *out, const char *text);
+void html_table_end(FILE *out);
+
 #endif

@@ -36,12 +36,17 @@ static void write_table(FILE *out, const struct view *view)
 {
     char name[GRAPH_DRAWING_NAME];
 
-    fprintf(out, "<table class=\"narrow\">\n<thead><tr><th class=\"text\">edge</th><th>%s</th>"
-            "</tr></thead>\n<tbody>\n", view->number);
-    for (int64_t i = 0; i < min_int64(view->count, MOST_ROWS); i++)
-        fprintf(out, "<tr><td class=\"text\">%s</td><td>%.4g</td></tr>\n",
-                graph_drawing_name(name, view->graph, &view->edges[i]), view->edges[i].number);
-    fputs("</tbody></table>\n", out);
+    html_table_begin(out);
+    html_heading_text(out, "edge");
+    html_heading(out, view->number);
+    html_table_rows(out);
+    for (int64_t i = 0; i < min_int64(view->count, MOST_ROWS); i++) {
+        fputs("<tr>", out);
+        html_cell_text(out, graph_drawing_name(name, view->graph, &view->edges[i]));
+        html_cell(out, view->edges[i].number, "%.4g");
+        fputs("</tr>\n", out);
+    }
+    html_table_end(out);
 }
 
 /* The strongest edges as a drawing, and the strongest of them in a table. */

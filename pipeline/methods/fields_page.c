@@ -40,23 +40,22 @@ static void write_map(FILE *out, const struct fields *fields, int field, int cla
              has_classes ? prompts_class_name((enum prompts_class) class) : "");
     for (int64_t h = 0; h < heads; h++)
         means[h] = fields_mean(fields, field, has_classes ? h * PROMPTS_CLASSES + class : h);
-    const struct heat_map map = { title, means, c->layers, c->heads };
+    const struct heat_map map = { .title = title, .value = means, .layers = c->layers,
+                                  .heads = c->heads };
     heat_map_write(out, &map);
     free(means);
 }
 
 static void write_maps(FILE *out, const struct fields *fields)
 {
-    fputs("<h2>Heads</h2>\n<p class=\"note\">Layers lie upward. <b class=\"plus\">This colour</b> "
-          "is for numbers above 0, <b class=\"minus\">this one</b> for those below. Below each map "
-          "are the heads with the largest.</p>\n<div class=\"heats\">\n", out);
+    heat_map_begin(out, "");
     for (int f = 0; f < fields->count; f++)
         if (fields->field[f].per == FIELDS_PER_HEAD)
             write_map(out, fields, f, 0);
         else if (fields->field[f].per == FIELDS_PER_CLASS)
             for (int class = 0; class < PROMPTS_CLASSES; class ++)
                 write_map(out, fields, f, class);
-    fputs("</div>\n", out);
+    heat_map_end(out);
 }
 
 static void write_layer(FILE *out, const struct fields *fields, int layer)
@@ -64,7 +63,7 @@ static void write_layer(FILE *out, const struct fields *fields, int layer)
     fprintf(out, "<tr><td>%d</td>", layer);
     for (int f = 0; f < fields->count; f++)
         if (fields->field[f].per == FIELDS_PER_LAYER)
-            fprintf(out, "<td>%.3f</td>", fields_mean(fields, f, layer));
+            html_cell(out, fields_mean(fields, f, layer), "%.3f");
     fputs("</tr>\n", out);
 }
 
@@ -73,14 +72,16 @@ static void write_layers(FILE *out, const struct fields *fields)
 {
     if (!has(fields, FIELDS_PER_LAYER))
         return;
-    fputs("<h2>Layers</h2>\n<table class=\"narrow\">\n<thead><tr><th>layer</th>", out);
+    fputs("<h2>Layers</h2>\n", out);
+    html_table_begin(out);
+    html_heading(out, "layer");
     for (int f = 0; f < fields->count; f++)
         if (fields->field[f].per == FIELDS_PER_LAYER)
-            fprintf(out, "<th>%s</th>", fields->field[f].about);
-    fputs("</tr></thead>\n<tbody>\n", out);
+            html_heading(out, fields->field[f].about);
+    html_table_rows(out);
     for (int layer = 0; layer < fields->circuit->config->layers; layer++)
         write_layer(out, fields, layer);
-    fputs("</tbody></table>\n", out);
+    html_table_end(out);
 }
 
 enum status fields_page_write(const struct fields *fields, const char *name, const char *about)

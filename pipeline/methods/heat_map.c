@@ -2,7 +2,6 @@
 #include "base/html.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 /* Sizes in pixels; cells of the scale on each side of 0; heads that are named below a map. */
 enum { CELL = 26, LEFT = 22, BELOW = 18, SCALE = 46, STEPS = 4, STEP = 16, NAMED = 4 };
@@ -20,11 +19,11 @@ static double largest(const struct heat_map *map)
 
 /* A square of colour; its title follows.
  *   share  of the strongest colour: -1 to 1 */
-static void write_square(FILE *out, int x, int y, int width, double share)
+static void write_square(FILE *out, int x, int y, int width, double share, bool marked)
 {
-    fprintf(out, "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" "
-            "fill-opacity=\"%.3f\">", share < 0 ? "minus" : "plus", x, y, width, width,
-            fabs(share));
+    fprintf(out, "<rect class=\"%s%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" "
+            "fill-opacity=\"%.3f\">", share < 0 ? "minus" : "plus", marked ? " marked" : "", x, y,
+            width, width, fmin(fabs(share), 1));
 }
 
 static void write_cell(FILE *out, const struct heat_map *map, int32_t cell, double most)
@@ -34,7 +33,8 @@ static void write_cell(FILE *out, const struct heat_map *map, int32_t cell, doub
     const double value = map->value[cell];
 
     if (isfinite(value)) {
-        write_square(out, x, y, CELL - 2, most > 0 ? value / most : 0);
+        write_square(out, x, y, CELL - 2, most > 0 ? value / most : 0,
+                     map->marked != NULL && map->marked[cell]);
         fprintf(out, "<title>%d.%d: %.4g</title></rect>\n", (int)layer, (int)head, value);
     } else {
         fprintf(out, "<rect class=\"unknown\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\">"
@@ -67,7 +67,7 @@ static void write_scale(FILE *out, const struct heat_map *map, double most)
     const int y = (int)map->layers * CELL + BELOW + 8, sides = has_negative(map) ? 1 : 0;
 
     for (int i = -sides * STEPS; i <= STEPS; i++) {
-        write_square(out, LEFT + (i + sides * STEPS) * STEP, y, STEP, (double)i / STEPS);
+        write_square(out, LEFT + (i + sides * STEPS) * STEP, y, STEP, (double)i / STEPS, false);
         fputs("</rect>\n", out);
     }
     for (int i = -sides; i <= 1; i++)
@@ -90,8 +90,7 @@ static void write_map(FILE *out, const struct heat_map *map, double most)
     fputs("</svg>\n", out);
 }
 
-/* The cell of largest size after `before`, the first one of several; -1 if there is no more. */
-static int32_t next_cell(const struct heat_map *map, int32_t before)
+int32_t heat_map_next(const struct heat_map *map, int32_t before)
 {
     const double bound = before < 0 ? HUGE_VAL : fabs(map->value[before]);
     int32_t next = -1;
@@ -108,10 +107,24 @@ static int32_t next_cell(const struct heat_map *map, int32_t before)
 static void write_largest(FILE *out, const struct heat_map *map)
 {
     fputs("<p class=\"note\">", out);
-    for (int32_t n = 0, i = next_cell(map, -1); n < NAMED && i >= 0; n++, i = next_cell(map, i))
+    for (int32_t n = 0, i = heat_map_next(map, -1); n < NAMED && i >= 0;
+         n++, i = heat_map_next(map, i))
         fprintf(out, "%s%d.%d: %.3g", n > 0 ? ", " : "", (int)(i / map->heads),
                 (int)(i % map->heads), map->value[i]);
     fputs("</p>\n", out);
+}
+
+void heat_map_begin(FILE *out, const char *note)
+{
+    fputs("<h2>Heads</h2>\n<p class=\"note\">Layers lie upward. <b class=\"plus\">This colour</b> "
+          "is for numbers above 0, <b class=\"minus\">this one</b> for those below. Below each map "
+          "are the heads with the largest.", out);
+    fprintf(out, "%s%s</p>\n<div class=\"heats\">\n", note[0] != '\0' ? " " : "", note);
+}
+
+void heat_map_end(FILE *out)
+{
+    fputs("</div>\n", out);
 }
 
 void heat_map_write(FILE *out, const struct heat_map *map)
@@ -123,7 +136,7 @@ void heat_map_write(FILE *out, const struct heat_map *map)
     fputs("<figure>\n<figcaption>", out);
     html_text(out, map->title);
     fputs("</figcaption>\n", out);
-    write_map(out, map, most);
+    write_map(out, map, map->full > 0 ? map->full : most);
     write_largest(out, map);
     fputs("</figure>\n", out);
 }

@@ -236,25 +236,36 @@ static json_t *sets_json(const struct knockout_results *r, double *worst)
     return list;
 }
 
-enum status knockout_files_write(const struct knockout_results *r, const char *name)
+static json_t *summary_json(const struct knockout_results *r)
 {
-    const double faithfulness = fabs(r->mean[KNOCKOUT_WHOLE] - r->mean[KNOCKOUT_CIRCUIT]);
+    json_t *summary = task_files_summary(r->circuit);
     double worst;
-    enum status st;
 
-    TRY(write_table(r, name));
-    json_t *summary = task_files_summary(r->circuit), *nodes = nodes_json(r);
     json_object_set_new(summary, "prompts", json_integer(r->circuit->prompts->count));
     for (int m = 0; m < KNOCKOUT_MODELS; m++)
         task_files_put(summary, DIFFERENCES[m], r->mean[m]);
-    task_files_put(summary, "faithfulness", faithfulness);
-    run_note(r->circuit->run, "%lld nodes keep %.3f of a logit difference of %.3f",
-             (long long)json_array_size(nodes), r->mean[KNOCKOUT_CIRCUIT], r->mean[KNOCKOUT_WHOLE]);
-    json_object_set_new(summary, "nodes", nodes);
+    task_files_put(summary, "faithfulness",
+                   fabs(r->mean[KNOCKOUT_WHOLE] - r->mean[KNOCKOUT_CIRCUIT]));
+    json_object_set_new(summary, "nodes", nodes_json(r));
     json_object_set_new(summary, "sets", sets_json(r, &worst));
     task_files_put(summary, "incompleteness", worst);
-    TRY(task_files_write(r->circuit, name, summary));
+    return summary;
+}
+
+enum status knockout_files_write(const struct knockout_results *r, const char *name)
+{
+    json_t *summary = NULL;
+    enum status st;
+
+    TRY(write_table(r, name));
+    summary = summary_json(r);
+    run_note(r->circuit->run, "%lld nodes keep %.3f of a logit difference of %.3f",
+             (long long)json_array_size(json_object_get(summary, "nodes")),
+             r->mean[KNOCKOUT_CIRCUIT], r->mean[KNOCKOUT_WHOLE]);
+    TRY(knockout_files_write_page(r, name, summary));
+    TRY(task_files_write(r->circuit, name, json_incref(summary)));
 done:
+    json_decref(summary);
     return st;
 }
 

@@ -6,6 +6,8 @@
 #include "methods/knockout.h"
 #include "methods/node_sets.h"
 
+#include <jansson.h>
+
 /* Whose logit differences of all prompts are kept. */
 enum { KNOCKOUT_WHOLE, KNOCKOUT_CIRCUIT, KNOCKOUT_EMPTY, KNOCKOUT_MODELS };
 
@@ -28,8 +30,11 @@ struct knockout_results {
 enum status knockout_files_read(bool *set, const char *path, const struct lm_config *config,
                                 const bool used[KNOCKOUT_CLASSES]);
 
-/* Write RUN/circuit/NAME.h5 and .json; bytes of the first.  E_IO, E_SPACE. */
+/* Write RUN/circuit/NAME.h5, .html and .json; the page alone, with numbers from the JSON; bytes of
+ * the first.  E_IO, E_SPACE. */
 enum status knockout_files_write(const struct knockout_results *results, const char *name);
+enum status knockout_files_write_page(const struct knockout_results *results, const char *name,
+                                      const json_t *summary);
 double      knockout_files_bytes(const struct lm_config *config, struct circuit_shape shape);
 
 /* The values that a task has found so far, RUN/circuit/NAME.values.h5: kept, and read again.

@@ -166,12 +166,16 @@ static json_t *summary_json(const struct circuit *circuit, const struct latents_
 enum status latents_files_write(const struct circuit *circuit, const char *name,
                                 const struct latents_results *results)
 {
+    json_t *summary = NULL;
     char path[PATH_LENGTH];
     enum status st;
 
     paths_circuit(path, circuit->suite, name, ".h5");
     TRY(write_table(circuit, path, results));
-    TRY(task_files_write(circuit, name, summary_json(circuit, results)));
+    summary = summary_json(circuit, results);
+    TRY(latents_files_write_page(circuit, name, summary));
+    TRY(task_files_write(circuit, name, json_incref(summary)));
 done:
+    json_decref(summary);
     return st;
 }

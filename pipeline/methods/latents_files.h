@@ -6,6 +6,8 @@
 #include "methods/chosen_saes.h"
 #include "methods/methods.h"
 
+#include <jansson.h>
+
 struct latents_results {
     const struct latent_circuit *nodes;
     const struct chosen_saes    *chosen;
@@ -18,8 +20,10 @@ struct latents_results {
     double *values; /* [sizes] the metric then; the first is that of none, the last of all */
 };
 
-/* Write RUN/circuit/NAME.h5 and .json.  E_IO, E_SPACE. */
+/* Write RUN/circuit/NAME.h5, .html and .json, and the page alone, of the JSON.  E_IO, E_SPACE. */
 enum status latents_files_write(const struct circuit *circuit, const char *name,
                                 const struct latents_results *results);
+enum status latents_files_write_page(const struct circuit *circuit, const char *name,
+                                     const json_t *summary);
 
 #endif

@@ -239,5 +239,5 @@ done:
 
 const struct circuit_method LATENTS_METHOD = {
     .name = "latents", .check = check, .bytes = bytes, .work = work, .disk = disk,
-    .shared = shared, .run = run_task,
+    .shared = shared, .run = run_task, .page = true,
 };

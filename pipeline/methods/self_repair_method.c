@@ -242,8 +242,8 @@ static enum status write_page(const struct finding *finding, const char *name)
     const struct lm_config *c = circuit->config;
     const double prompts = (double)circuit->prompts->count;
     double *total = add_up(finding), *change = allocate(count_heads(c), sizeof *change);
-    const struct heat_map map = { "change of the direct effect, nats", change, c->layers,
-                                  c->heads };
+    const struct heat_map map = { .title = "change of the direct effect, nats", .value = change,
+                                  .layers = c->layers, .heads = c->heads };
     struct task_page page;
 
     for (int64_t h = 0; h < count_heads(c); h++)

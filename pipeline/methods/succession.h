@@ -7,6 +7,8 @@
 #include "heads/successor.h"
 #include "methods/methods.h"
 
+#include <jansson.h>
+
 /* Directions of last digits: of a probe, of an autoencoder's latents. */
 enum succession_digits { SUCCESSION_PROBE, SUCCESSION_LATENTS, SUCCESSION_DIGITS };
 
@@ -38,7 +40,10 @@ void        succession_free(struct succession *s);
  * Collective.  E_USAGE; E_STOPPED. */
 enum status succession_find(struct succession *s);
 
-/* Write RUN/circuit/NAME.h5 and .json (RESULTS.md).  Local, for rank 0.  E_IO, E_SPACE. */
+/* Write RUN/circuit/NAME.h5, .html and .json (RESULTS.md), and the page alone, of the JSON.
+ * Local, for rank 0.  E_IO, E_SPACE. */
 enum status succession_write(const struct succession *s, const char *name);
+enum status succession_page_write(const struct succession *s, const char *name,
+                                  const json_t *summary);
 
 #endif

@@ -212,20 +212,29 @@ static json_t *digits_json(const struct succession *s)
     return all;
 }
 
-enum status succession_write(const struct succession *s, const char *name)
+static json_t *summary_json(const struct succession *s)
 {
-    json_t *summary, *list;
-    enum status st = write_table(s, name);
+    json_t *summary = task_files_summary(s->circuit), *list = json_array();
 
-    if (st != OK)
-        return st;
-    summary = task_files_summary(s->circuit);
-    list = json_array();
     for (int64_t h = 0; h < s->heads; h++)
         json_array_append_new(list, head_json(s, h));
     json_object_set_new(summary, "classes", classes_json(s));
     json_object_set_new(summary, "heads", list);
     json_object_set_new(summary, "decoding", decoding_json(s));
     json_object_set_new(summary, "digits", digits_json(s));
-    return task_files_write(s->circuit, name, summary);
+    return summary;
+}
+
+enum status succession_write(const struct succession *s, const char *name)
+{
+    json_t *summary = NULL;
+    enum status st;
+
+    TRY(write_table(s, name));
+    summary = summary_json(s);
+    TRY(succession_page_write(s, name, summary));
+    TRY(task_files_write(s->circuit, name, json_incref(summary)));
+done:
+    json_decref(summary);
+    return st;
 }

@@ -7,6 +7,8 @@
 #include "heads/copy_suppression.h"
 #include "methods/methods.h"
 
+#include <jansson.h>
+
 /* Texts, rows of ids.  Not owned. */
 struct suppression_texts {
     const int32_t *ids;         /* [count, stride] */
@@ -50,9 +52,13 @@ enum status suppression_score(struct suppression *s, const struct unembedding *u
                               const struct suppression_texts *texts,
                               const struct suppression_texts *means, const bool *function_word);
 
-/* Write RUN/circuit/NAME.h5 and .json (RESULTS.md), and the bytes of the first.  Local, for rank 0.
- * E_IO, E_SPACE. */
+/* Write RUN/circuit/NAME.h5, .html and .json (RESULTS.md), and the page alone, of "heads" in the
+ * JSON.  Local, for rank 0.  E_IO, E_SPACE. */
 enum status suppression_write(const struct suppression *s, const char *name);
+enum status suppression_page_write(const struct suppression *s, const char *name,
+                                   const json_t *heads);
+
+/* Bytes of the first.  Local. */
 double      suppression_disk(const struct lm_config *config, struct circuit_shape shape);
 
 #endif

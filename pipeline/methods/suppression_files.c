@@ -145,21 +145,28 @@ static json_t *head_json(const struct suppression *s, int64_t head)
     return object;
 }
 
-enum status suppression_write(const struct suppression *s, const char *name)
+static json_t *summary_json(const struct suppression *s)
 {
-    json_t *summary, *list = json_array();
-    enum status st;
+    json_t *summary = task_files_summary(s->circuit), *list = json_array();
 
-    st = write_table(s, name);
-    if (st != OK) {
-        json_decref(list);
-        return st;
-    }
-    summary = task_files_summary(s->circuit);
     json_object_set_new(summary, "texts", json_integer(s->circuit->prompts->count));
     json_object_set_new(summary, "tokens", json_integer(tokens_of(s)));
     for (int64_t h = 0; h < s->heads; h++)
         json_array_append_new(list, head_json(s, h));
     json_object_set_new(summary, "heads", list);
-    return task_files_write(s->circuit, name, summary);
+    return summary;
+}
+
+enum status suppression_write(const struct suppression *s, const char *name)
+{
+    json_t *summary = NULL;
+    enum status st;
+
+    TRY(write_table(s, name));
+    summary = summary_json(s);
+    TRY(suppression_page_write(s, name, json_object_get(summary, "heads")));
+    TRY(task_files_write(s->circuit, name, json_incref(summary)));
+done:
+    json_decref(summary);
+    return st;
 }

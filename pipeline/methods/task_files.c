@@ -5,6 +5,7 @@
 #include "suite/paths.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,17 @@ void task_files_put(json_t *object, const char *name, double value)
     json_object_set_new(object, name, isfinite(value) ? json_real(value) : json_null());
 }
 
+double task_files_number(const json_t *object, ...)
+{
+    va_list names;
+
+    va_start(names, object);
+    for (const char *name; (name = va_arg(names, const char *)) != NULL;)
+        object = json_object_get(object, name);
+    va_end(names);
+    return json_is_number(object) ? json_number_value(object) : (double)NAN;
+}
+
 json_t *task_files_head(const struct lm_config *config, int64_t head)
 {
     char name[32];
@@ -91,6 +103,14 @@ json_t *task_files_head(const struct lm_config *config, int64_t head)
     snprintf(name, sizeof name, "%lld.%lld", (long long)(head / config->heads),
              (long long)(head % config->heads));
     return json_string(name);
+}
+
+int64_t task_files_head_number(const json_t *object, const struct lm_config *config)
+{
+    int layer = 0, head = 0;
+
+    sscanf(json_string_value(json_object_get(object, "head")), "%d.%d", &layer, &head);
+    return (int64_t)layer * config->heads + head;
 }
 
 enum status task_files_write(const struct circuit *circuit, const char *name, json_t *summary)

@@ -26,8 +26,14 @@ json_t *task_files_summary(const struct circuit *circuit);
 /* Set a member; what is not finite becomes null. */
 void task_files_put(json_t *object, const char *name, double value);
 
+/* The number at a path of members, which ends with NULL; NaN: none, or null. */
+double task_files_number(const json_t *object, ...) __attribute__((sentinel));
+
 /* "9.6" of head 6 of layer 9. */
 json_t *task_files_head(const struct lm_config *config, int64_t head);
+
+/* The number of the head that an object has as "head". */
+int64_t task_files_head_number(const json_t *object, const struct lm_config *config);
 
 /* Write RUN/circuit/NAME.json, and free the summary.  E_IO, E_SPACE. */
 enum status task_files_write(const struct circuit *circuit, const char *name, json_t *summary);

@@ -21,8 +21,10 @@ void task_page_begin(struct task_page *page, const struct circuit *circuit, cons
     html_text(page->out, name);
     fputs("</h1>\n<p class=\"lead\"><code>", page->out);
     html_text(page->out, model);
-    fprintf(page->out, "</code> on %lld prompts of up to %lld tokens",
-            (long long)circuit->prompts->count, (long long)circuit->prompts->tokens);
+    fputs("</code>", page->out);
+    if (circuit->prompts->count > 0)
+        fprintf(page->out, " on %lld prompts of up to %lld tokens",
+                (long long)circuit->prompts->count, (long long)circuit->prompts->tokens);
 }
 
 enum status task_page_write(struct task_page *page)

@@ -15,7 +15,8 @@ struct task_page {
     size_t                bytes;
 };
 
-/* Start a page: style, heading, and a paragraph that says model and prompts and is still open. */
+/* Start a page: style, heading, and a paragraph that says model and prompts, if there are any, and
+ * is still open. */
 void task_page_begin(struct task_page *page, const struct circuit *circuit, const char *name);
 
 /* End it with the suite file, write it, and free it.  E_IO, E_SPACE. */

@@ -3,9 +3,10 @@
     circuit_pages.py FOLDER...
 
 Each NAME.html in a folder must be well-formed, its drawings XML, without scripts and foreign
-addresses.  It must have each edge of NAME.json with its number, or each head with its direct effect,
-or the change of it.  What is wrong is printed; the exit status is the verdict.
+addresses.  It must have what the other files say: edges or heads with their numbers in its first
+drawings, or rows of a table.  What is wrong is printed; the exit status is the verdict.
 """
+import decimal
 import glob
 import html.parser
 import json
@@ -26,6 +27,7 @@ class Page(html.parser.HTMLParser):
         super().__init__()
         self.open = []
         self.links = []
+        self.rows = []          # of tables, lists of texts
         self.feed(text)
         self.close()
         assert not self.open, f"{self.open} never end"
@@ -34,6 +36,14 @@ class Page(html.parser.HTMLParser):
         self.links += [value for name, value in attributes if name == "href"]
         if tag not in VOID:
             self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        elif tag == "td":
+            self.rows[-1].append("")
+
+    def handle_data(self, text):
+        if "td" in self.open:
+            self.rows[-1][-1] += text
 
     def handle_endtag(self, tag):
         assert self.open and self.open.pop() == tag, f"</{tag}> closes another element"
@@ -70,39 +80,98 @@ def growths(path):
         return found
 
 
-def wanted(path):
-    """The numbers that a page must show, {name: number}."""
-    summary = json.load(open(path + ".json"))
-    if "strongest" in summary:
-        return {item["edge"]: item["score"] for item in summary["strongest"]}
+def drawn(path, summary):
+    """The numbers that each of the first drawings must show, {name: number}."""
     if "edges" in summary:
         growth = growths(path + ".h5")
-        return {name: growth[name] for name in summary["edges"]}
+        return [{name: growth[name] for name in summary["edges"]}]
+    if "strongest" in summary and "sites" not in summary:
+        return [{item["edge"]: item["score"] for item in summary["strongest"]}]
     if "self_repair" in summary:
         with h5py.File(path + ".h5") as file:
             changes = file["sums"][:, 3:].mean(axis=0)
-        return {item["head"]: change for item, change in zip(summary["heads"], changes)
-                if not item["ablated"]}
-    return {item["head"]: item["direct_head"] for item in summary["heads"]}
+        return [{item["head"]: change for item, change in zip(summary["heads"], changes)
+                 if not item["ablated"]}]
+    if "sets" in summary:
+        with h5py.File(path + ".h5") as file:
+            heads, single = int(file.attrs["heads"]), file["single"][:]
+        maps = [{f"{h // heads}.{h % heads}": x for h, x in enumerate(column)} for column in single.T]
+        return [numbers for numbers in maps if all(x == x for x in numbers.values())]
+    if "classes" in summary:
+        return [{item["head"]: mean(item["scores"][kind]) for item in summary["heads"]}
+                for kind in READ]
+    if "heads" in summary and "direct_head" in summary["heads"][0]:
+        return [{item["head"]: item["direct_head"] for item in summary["heads"]}]
+    return []
+
+
+READ = {"mlp": "MLP 0 of its embedding", "embedding": "its embedding", "both": "their sum"}
+
+
+def mean(scores):
+    known = [score for score in scores.values() if score is not None]
+    return sum(known) / len(known)
+
+
+def tabulated(summary):
+    """Rows that tables must have: texts and numbers."""
+    if "sites" in summary:
+        return [([item["autoencoder"], str(item["latent"])], [item["score"], item["effect"]])
+                for item in summary["sample"]["nodes"][:30]]
+    if "sets" in summary:
+        sets = [([item["set"]], [item["nodes"], item["circuit_without"], item["whole_without"],
+                                 abs(item["circuit_without"] - item["whole_without"])])
+                for item in summary["sets"]]
+        return [([item["head"], item["class"]], [item["single"], item["minimality"]])
+                for item in summary["nodes"]] + sorted(sets, key=lambda row: -row[1][3])[:20]
+    if "classes" in summary:
+        names = [item["class"] for item in summary["classes"]]
+        readers = [([item["head"], READ[kind]], [mean(scores)] + [scores[name] for name in names])
+                   for item in summary["heads"] for kind, scores in item["scores"].items()]
+        return sorted(readers, key=lambda row: -row[1][0])[:12]
+    if "heads" in summary and "ov_lowest" in summary["heads"][0]:
+        heads = sorted(summary["heads"], key=lambda head: -head["kl_ablated"])[:10]
+        return [([item["head"]], [item["kl_ablated"]] + [score["cspa"] for score in item["scores"]]
+                 + [score["qk_only"] for score in item["scores"]]
+                 + [item["ov_only"], item["ov_lowest"], item["qk_largest"]]) for item in heads]
+    return []
+
+
+def same(text, number):
+    """Is the text the number, rounded?"""
+    if text == "–" or number is None:
+        return text == "–" and number is None
+    digits = 10.0 ** decimal.Decimal(text).as_tuple().exponent
+    return abs(float(text) - number) <= (6e-4 if text == "0" else 0.51 * digits)
+
+
+def check_drawing(svg, wanted):
+    shown = titles(svg)
+    wanted = {name.replace("->", " → "): value for name, value in wanted.items()}
+    missing = wanted.keys() - shown.keys()
+    assert wanted and not missing and len(shown) == len(wanted), (missing, shown.keys() - wanted.keys())
+    for name, value in wanted.items():
+        assert abs(shown[name] - value) <= 6e-4 * abs(value), (name, shown[name], value)
 
 
 def check(path):
     text = open(path + ".html", encoding="utf-8").read()
-    links = Page(text).links
-    assert links == [path.rsplit("/", 1)[1] + ".json"], f"leads to {links}"
+    page, summary = Page(text), json.load(open(path + ".json"))
+    assert page.links == [path.rsplit("/", 1)[1] + ".json"], f"leads to {page.links}"
     body = text[:text.index("<pre>")]       # what follows is the task's file
     assert not FOREIGN.search(body), FOREIGN.search(body)
-    drawings = re.findall(r"<svg.*?</svg>", text, re.S)
-    shown = titles(drawings[0])
-    for svg in drawings[1:]:
+    drawings, wanted = re.findall(r"<svg.*?</svg>", text, re.S), drawn(path, summary)
+    for svg in drawings[len(wanted):]:
         titles(svg)
-    numbers = {name.replace("->", " → "): value for name, value in wanted(path).items()}
-    assert numbers, "nothing to show"
-    missing = numbers.keys() - shown.keys()
-    assert not missing and len(shown) == len(numbers), (missing, shown.keys() - numbers.keys())
-    for name, value in numbers.items():
-        assert abs(shown[name] - value) <= 6e-4 * abs(value), (name, shown[name], value)
-    print(f"{path}: {len(drawings)} drawings, {len(numbers)} numbers")
+    for svg, numbers in zip(drawings, wanted):
+        check_drawing(svg, numbers)
+    rows = tabulated(summary)
+    for texts, numbers in rows:
+        found = [row[len(texts):] for row in page.rows if row[:len(texts)] == texts]
+        assert any(all(map(same, row, numbers)) for row in found if len(row) >= len(numbers)), \
+            (texts, numbers, found)
+    assert len(drawings) >= len(wanted) and wanted + rows, "nothing to show"
+    print(f"{path}: {len(drawings)} drawings, {len(page.rows)} rows")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ gives_the_same_bits_on_any_ranks() {
     same_run "$dir/ranks-1" "$dir/ranks-3"
 }
 
-# What pages show is what the other files hold: heads, edges that remain, scores, changes.
+# What pages show is what the other files hold.
 shows() {
     HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/circuit_pages.py "$dir/ranks-1/circuit"
 }
@@ -37,6 +37,10 @@ shows_heads() { shows; }
 shows_edges() { shows; }
 shows_scores() { shows; }
 shows_changes() { shows; }
+shows_suppression() { shows; }
+shows_successors() { shows; }
+shows_latents() { shows; }
+shows_nodes() { shows; }
 
 # Three files, one task.
 says_how_far_it_is() {
@@ -112,7 +116,7 @@ successors() {
 finds_copy_suppression_with_the_same_bits() {
     suppression
     gives_the_same_bits_on_any_ranks
-    [ "$(ls "$dir/ranks-1/circuit" | wc -l)" = 4 ]      # a task for each entry of heads
+    [ "$(ls "$dir/ranks-1/circuit" | wc -l)" = 6 ]      # a task for each entry of heads
 }
 
 finds_self_repair_with_the_same_bits() {
@@ -386,15 +390,16 @@ refuses_changed_words() {
 task > "$dir/suite.yaml"
 for claim in gives_the_same_bits_on_any_ranks shows_heads says_how_far_it_is \
         runs_and_does_nothing_twice makes_what_is_missing survives_kills takes_prompts_from_files \
-        refuses_in_one_sentence \
-        knows_its_own_files refuses_changed_words removes_edges_with_the_same_bits \
-        shows_edges goes_on_with_a_search compares_circuits_with_a_reference \
-        ranks_edges_and_nodes_next_to_a_reference scores_permuted_weights \
-        trains_gates_with_the_same_bits scores_edges_with_the_same_bits shows_scores \
-        finds_copy_suppression_with_the_same_bits finds_self_repair_with_the_same_bits \
-        shows_changes finds_successors_with_the_same_bits scores_latents_with_the_same_bits \
-        refuses_other_latents refuses_changed_latents \
-        knocks_out_nodes_with_the_same_bits \
+        refuses_in_one_sentence knows_its_own_files refuses_changed_words \
+        removes_edges_with_the_same_bits shows_edges goes_on_with_a_search \
+        compares_circuits_with_a_reference ranks_edges_and_nodes_next_to_a_reference \
+        scores_permuted_weights trains_gates_with_the_same_bits \
+        scores_edges_with_the_same_bits shows_scores \
+        finds_copy_suppression_with_the_same_bits shows_suppression \
+        finds_self_repair_with_the_same_bits shows_changes \
+        finds_successors_with_the_same_bits shows_successors \
+        scores_latents_with_the_same_bits shows_latents refuses_other_latents \
+        refuses_changed_latents knocks_out_nodes_with_the_same_bits shows_nodes \
         goes_on_with_knocking_out judges_a_circuit_that_it_has_found \
         patches_paths_with_the_same_bits sees_habits_with_the_same_bits; do
     try $claim

@@ -1,6 +1,7 @@
 /* What pages draw: maps of heads by sign and size, edges from node to node, layers upward. */
 #include "base/html.h"
 #include "methods/graph_drawing.h"
+#include "methods/head_columns.h"
 #include "methods/heat_map.h"
 
 #include <math.h>
@@ -72,7 +73,7 @@ static int64_t count_of(const char *text, const char *word)
 static void a_colour_says_sign_and_size(void **state)
 {
     const double value[] = { 1, -2, 0, NAN };
-    const struct heat_map map = { "a & b", value, 2, 2 };
+    const struct heat_map map = { .title = "a & b", .value = value, .layers = 2, .heads = 2 };
     char *text = map_text(&map);
 
     (void)state;
@@ -94,7 +95,7 @@ static void a_colour_says_sign_and_size(void **state)
 static void names_the_largest_heads_and_the_first_of_equals(void **state)
 {
     const double value[] = { 1, -3, NAN, 3, 0.5, 2 };
-    const struct heat_map map = { "t", value, 2, 3 };
+    const struct heat_map map = { .title = "t", .value = value, .layers = 2, .heads = 3 };
     char *text = map_text(&map);
 
     (void)state;
@@ -106,8 +107,9 @@ static void names_the_largest_heads_and_the_first_of_equals(void **state)
 static void a_scale_has_the_signs_that_occur(void **state)
 {
     const double shares[] = { 0, 0.25 }, nothing[] = { 0, 0 }, unknown[] = { NAN, NAN };
-    const struct heat_map map = { "t", shares, 1, 2 }, zeros = { "t", nothing, 1, 2 };
-    const struct heat_map none = { "t", unknown, 1, 2 };
+    const struct heat_map map = { .title = "t", .value = shares, .layers = 1, .heads = 2 };
+    const struct heat_map zeros = { .title = "t", .value = nothing, .layers = 1, .heads = 2 };
+    const struct heat_map none = { .title = "t", .value = unknown, .layers = 1, .heads = 2 };
     char *text = map_text(&map), *flat = map_text(&zeros), *empty = map_text(&none);
 
     (void)state;
@@ -119,6 +121,58 @@ static void a_scale_has_the_signs_that_occur(void **state)
     assert_string_equal(empty, "");
     free(empty);
     free(flat);
+    free(text);
+}
+
+/* Maps that are to be compared have one scale, whatever their numbers. */
+static void a_scale_may_be_given_and_cells_outlined(void **state)
+{
+    const double value[] = { 0.5, -4 };
+    const bool marked[] = { false, true };
+    const struct heat_map map = { .title = "t", .value = value, .layers = 1, .heads = 2,
+                                  .full = 2, .marked = marked };
+    char *text = map_text(&map);
+
+    (void)state;
+    assert_non_null(strstr(text, "<rect class=\"plus\" x=\"22\" y=\"1\" width=\"24\" height=\"24\" "
+                                 "fill-opacity=\"0.250\"><title>0.0: 0.5</title>"));
+    assert_non_null(strstr(text, "<rect class=\"minus marked\" x=\"48\" y=\"1\" width=\"24\" "
+                                 "height=\"24\" fill-opacity=\"1.000\"><title>0.1: -4</title>"));
+    assert_int_equal(count_of(text, "marked"), 1);
+    assert_non_null(strstr(text, ">-2</text>"));
+    free(text);
+}
+
+/* Heads with numbers in several columns: a map of each, and a table by one of them. */
+static void the_largest_heads_of_a_column_are_tabulated(void **state)
+{
+    const struct lm_config config = { .layers = 2, .heads = 2 };
+    struct head_columns columns;
+    char *text = calloc(1, MOST);
+    FILE *out = fmemopen(text, MOST, "w");
+
+    (void)state;
+    head_columns_make(&columns, &config, 2);
+    double *first = head_columns_add(&columns, "%.1f", 0, "a & b");
+    double *second = head_columns_add(&columns, "%.3g", 0, "c");
+    first[0] = 0.04, first[1] = -2, first[3] = 1;
+    second[1] = 7e-5, second[2] = 9;
+    head_columns_write_table(out, &columns, 0, 2);
+    fputs("end", out);
+    head_columns_write_table(out, &columns, 0, 9);
+    head_columns_write_maps(out, &columns, "Note.");
+    fclose(out);
+    /* 0.04 is 0 in this format; head 1.0 has no number. */
+    assert_ptr_equal(strstr(text, "<th class=\"text\">head</th><th>a &amp; b</th><th>c</th></tr>"
+                                  "</thead>\n<tbody>\n<tr><td class=\"text\">0.1</td><td>-2.0</td>"
+                                  "<td>7e-05</td></tr>\n<tr><td class=\"text\">1.1</td><td>1.0</td>"
+                                  "<td>&ndash;</td></tr>\n</tbody></table></div>\nend"),
+                     strstr(text, "<th class"));
+    assert_non_null(strstr(text, "<tr><td class=\"text\">0.0</td><td>0</td><td>&ndash;</td></tr>\n"
+                                 "</tbody>"));
+    assert_int_equal(count_of(text, "<figure>"), 2);
+    assert_int_equal(count_of(text, "Note."), 1);
+    head_columns_free(&columns);
     free(text);
 }
 
@@ -225,6 +279,8 @@ int main(void)
         cmocka_unit_test(a_colour_says_sign_and_size),
         cmocka_unit_test(names_the_largest_heads_and_the_first_of_equals),
         cmocka_unit_test(a_scale_has_the_signs_that_occur),
+        cmocka_unit_test(a_scale_may_be_given_and_cells_outlined),
+        cmocka_unit_test(the_largest_heads_of_a_column_are_tabulated),
         cmocka_unit_test(edges_of_two_nodes_are_one_line),
         cmocka_unit_test(layers_lie_upward_and_heads_side_by_side),
         cmocka_unit_test(a_page_shows_any_text),
