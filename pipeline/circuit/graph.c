@@ -164,30 +164,32 @@ static void find_name(int32_t *number, const struct graph *g, const char *name, 
         ++*number;
 }
 
-enum status graph_sender_parse(int32_t *sender, const struct graph *g, const char *name)
+enum status graph_sender_parse(int32_t *sender, const struct graph *g, const char *name,
+                               const char *place)
 {
     enum status st = OK;
 
     find_name(sender, g, name, g->senders, graph_sender_name);
     REQUIRE(*sender < g->senders, E_USAGE,
-            "this model has no sender '%s': it has %d layers of %d heads, "
+            "%s: the model has no sender '%s': it has %d layers of %d heads, "
             "which are called a0.0 and so on, and its MLPs m0 and so on",
-            name, (int)g->layers, (int)g->heads);
+            place, name, (int)g->layers, (int)g->heads);
 done:
     return st;
 }
 
-enum status graph_receiver_parse(int32_t *receiver, const struct graph *g, const char *name)
+enum status graph_receiver_parse(int32_t *receiver, const struct graph *g, const char *name,
+                                 const char *place)
 {
     enum status st = OK;
 
     find_name(receiver, g, name, g->receivers, graph_receiver_name);
     REQUIRE(
         *receiver < g->receivers, E_USAGE,
-        "this model has no receiver '%s': it has %d layers of %d "
+        "%s: the model has no receiver '%s': it has %d layers of %d "
         "heads, which read as a0.0.q, a0.0.k, a0.0.v and so on, MLPs as m0 and so on, and the end "
         "as final",
-        name, (int)g->layers, (int)g->heads);
+        place, name, (int)g->layers, (int)g->heads);
 done:
     return st;
 }
@@ -206,24 +208,24 @@ const char *graph_edge_name(char name[GRAPH_EDGE_NAME], const struct graph *g, i
 }
 
 enum status graph_edge_parse(int32_t *sender, int32_t *receiver, const struct graph *g,
-                             const char *name)
+                             const char *name, const char *place)
 {
     char from[GRAPH_NAME], to[GRAPH_NAME];
     enum status st;
 
     if (sscanf(name, "direct %31s", to) == 1) {
         *sender = GRAPH_DIRECT;
-        TRY(graph_receiver_parse(receiver, g, to));
+        TRY(graph_receiver_parse(receiver, g, to, place));
         REQUIRE(graph_receiver_at(g, *receiver).part <= GRAPH_V, E_USAGE,
-                "'%s': only q, k and v have direct edges", name);
+                "%s: '%s': only q, k and v have direct edges", place, name);
         return OK;
     }
     REQUIRE(sscanf(name, "%31[^-]->%31s", from, to) == 2, E_USAGE,
-            "'%s' is no edge; edges are written as a0.0->m0 or direct a0.0.q", name);
-    TRY(graph_sender_parse(sender, g, from));
-    TRY(graph_receiver_parse(receiver, g, to));
+            "%s: '%s' is no edge; edges are written as a0.0->m0 or direct a0.0.q", place, name);
+    TRY(graph_sender_parse(sender, g, from, place));
+    TRY(graph_receiver_parse(receiver, g, to, place));
     REQUIRE(*sender < graph_upstream(g, *receiver), E_USAGE,
-            "there is no edge '%s': %s reads before %s sends", name, to, from);
+            "%s: there is no edge '%s': %s reads before %s sends", place, name, to, from);
 done:
     return st;
 }

@@ -68,9 +68,11 @@ enum { GRAPH_NAME = 32 };
 const char *graph_sender_name(char name[GRAPH_NAME], const struct graph *graph, int32_t sender);
 const char *graph_receiver_name(char name[GRAPH_NAME], const struct graph *graph, int32_t receiver);
 
-/* The reverse.  E_USAGE names what the model does not have. */
-enum status graph_sender_parse(int32_t *sender, const struct graph *graph, const char *name);
-enum status graph_receiver_parse(int32_t *receiver, const struct graph *graph, const char *name);
+/* The reverse.  E_USAGE names what the model does not have, and the `place` that asked for it. */
+enum status graph_sender_parse(int32_t *sender, const struct graph *graph, const char *name,
+                               const char *place);
+enum status graph_receiver_parse(int32_t *receiver, const struct graph *graph, const char *name,
+                                 const char *place);
 
 /* The name of an edge, "a0.0->m0", or with GRAPH_DIRECT in place of a sender "direct a0.0.q".
  * Returns `name`. */
@@ -80,7 +82,7 @@ const char *graph_edge_name(char name[GRAPH_EDGE_NAME], const struct graph *grap
 
 /* The reverse.  E_USAGE names what the model does not have: a node, or an edge between nodes. */
 enum status graph_edge_parse(int32_t *sender, int32_t *receiver, const struct graph *graph,
-                             const char *name);
+                             const char *name, const char *place);
 
 /* --- a part of the graph -------------------------------------------------------------- */
 

@@ -4,13 +4,13 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-static enum status add_edge(struct graph_edges *present, const char *name)
+static enum status add_edge(struct graph_edges *present, const char *name, const char *path)
 {
     const struct graph *g = present->graph;
     int32_t sender, receiver;
     enum status st;
 
-    TRY(graph_edge_parse(&sender, &receiver, g, name));
+    TRY(graph_edge_parse(&sender, &receiver, g, name, path));
     if (sender == GRAPH_DIRECT)
         present->direct[receiver] = true;
     else
@@ -19,14 +19,14 @@ done:
     return st;
 }
 
-static enum status add_node(struct graph_edges *present, const char *name)
+static enum status add_node(struct graph_edges *present, const char *name, const char *path)
 {
     const struct graph *g = present->graph;
     int32_t sender;
     enum status st;
 
-    TRY(graph_sender_parse(&sender, g, name));
-    REQUIRE(sender >= g->embeddings, E_USAGE, "'%s' is neither a head nor an MLP", name);
+    TRY(graph_sender_parse(&sender, g, name, path));
+    REQUIRE(sender >= g->embeddings, E_USAGE, "%s: '%s' is neither a head nor an MLP", path, name);
     present->mask[(g->receivers - 1) * g->senders + sender] = 1;
 done:
     return st;
@@ -41,7 +41,7 @@ static enum status add_all(struct reference *reference, const json_t *names, con
     json_array_foreach(names, i, name) {
         REQUIRE(json_is_string(name), E_FORMAT, "%s: item %d is no name", path, (int)i + 1);
         TRY((reference->by_edges ? add_edge : add_node)(&reference->present,
-                                                        json_string_value(name)));
+                                                        json_string_value(name), path));
     }
 done:
     return st;

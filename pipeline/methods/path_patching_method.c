@@ -34,28 +34,19 @@ static void part_of(char part[METHODS_NAME], const struct suite *suite, int64_t 
 
 /* --- what is asked ------------------------------------------------------------------- */
 
-/* "final", or "9.6.q". */
 static enum status find_receiver(int32_t *receiver, const struct suite *suite,
                                  const struct graph *g, int64_t task)
 {
-    static const char PARTS[] = "qkv";
-    const char *text = suite->circuit.receivers[task], *at;
-    char place[SUITE_PLACE], part;
-    int layer, head, end = 0;
-    enum status st = OK;
+    const char *name = suite->circuit.receivers[task];
+    char place[SUITE_PLACE];
+    enum status st;
 
-    if (strcmp(text, "final") == 0) {
-        *receiver = graph_receiver(g, GRAPH_FINAL, g->layers, 0);
-        return OK;
-    }
     suite_place(place, suite, "circuit", 0, "receivers");
-    REQUIRE(sscanf(text, "%d.%d.%c%n", &layer, &head, &part, &end) == 3 && text[end] == '\0'
-            && (at = strchr(PARTS, part)) != NULL, E_USAGE, "%s: '%.40s' is no receiver; try "
-            "final, or LAYER.HEAD.q, .k or .v like 9.6.q", place, text);
-    REQUIRE(0 <= layer && layer < g->layers && 0 <= head && head < g->heads, E_USAGE,
-            "%s: there is no head of a receiver %s: the model has %d layers of %d heads, numbered "
-            "from 0", place, text, (int)g->layers, (int)g->heads);
-    *receiver = graph_receiver(g, (enum graph_part)(GRAPH_Q + (at - PARTS)), layer, head);
+    TRY(graph_receiver_parse(receiver, g, name, place));
+    REQUIRE(
+        graph_receiver_at(g, *receiver).part != GRAPH_MLP, E_USAGE,
+        "%s: paths lead to queries, keys and values of heads and to final, and not to the MLP %s",
+        place, name);
 done:
     return st;
 }

@@ -257,10 +257,10 @@ assert list(map(key, found["nodes"])) == list(map(key, judged["nodes"])) != []' 
 
 patches_paths_with_the_same_bits() {
     rm -rf "$dir/run"
-    task | sed -e 's/method: ioi/method: path_patching\n  receivers: [final, 2.4.q]/' \
+    task | sed -e 's/method: ioi/method: path_patching\n  receivers: [final, a2.4.q]/' \
         > "$dir/suite.yaml"
     gives_the_same_bits_on_any_ranks
-    ls "$dir/ranks-1/circuit" | grep 'path_patching-2.4.q.json'
+    ls "$dir/ranks-1/circuit" | grep 'path_patching-a2.4.q.json'
 }
 
 sees_habits_with_the_same_bits() {
@@ -344,7 +344,8 @@ refuses_in_one_sentence() {
     mistaken 's/method: ioi/method: subnetwork\n  penalties: [0.1, 0.1]/' \
         'two tasks are called subnetwork-0.1'
     mistaken 's/method: ioi/method: habits/' 'prompt 1 does not repeat itself'
-    mistaken 's/method: ioi/method: path_patching\n  receivers: [2.8.q]/' 'no head of a receiver 2.8.q'
+    mistaken 's/method: ioi/method: path_patching\n  receivers: [a2.8.q]/' "no receiver 'a2.8.q'"
+    mistaken 's/method: ioi/method: path_patching\n  receivers: [m1]/' 'not to the MLP m1'
     mistaken 's|method: ioi|method: knockout\n  nodes: none.json|' 'no file of a circuit none.json'
     mistaken '/generator/d' 'where do prompts come from'
     mistaken 's|data:.*|prompts: [a.jsonl]|' 'exclude each other'

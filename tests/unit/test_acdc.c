@@ -170,7 +170,7 @@ static void check_edges(const struct graph_edges *edges, const json_t *run)
     assert_int_equal(graph_edges_count(edges), json_array_size(names));
     for (size_t i = 0; i < json_array_size(names); i++) {
         const char *name = json_string_value(json_array_get(names, i));
-        assert_int_equal(graph_edge_parse(&u, &v, g, name), OK);
+        assert_int_equal(graph_edge_parse(&u, &v, g, name, "here"), OK);
         assert_true(u == GRAPH_DIRECT ? edges->direct[v] : edges->mask[v * g->senders + u] != 0);
     }
 }

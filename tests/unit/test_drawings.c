@@ -32,8 +32,8 @@ static struct graph_drawing_edge edge_of(const struct graph *graph, const char *
     struct graph_drawing_edge edge = { .sender = -1, .number = number };
 
     if (sender != NULL)
-        assert_int_equal(graph_sender_parse(&edge.sender, graph, sender), OK);
-    assert_int_equal(graph_receiver_parse(&edge.receiver, graph, receiver), OK);
+        assert_int_equal(graph_sender_parse(&edge.sender, graph, sender, "here"), OK);
+    assert_int_equal(graph_receiver_parse(&edge.receiver, graph, receiver, "here"), OK);
     return edge;
 }
 

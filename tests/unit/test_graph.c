@@ -250,11 +250,14 @@ static void names_are_read_as_they_are_written(void **state)
     (void)state;
     assert_int_equal(graph_make(&g, &config, true), OK);
     for (int32_t u = 0; u < g.senders; u++) {
-        assert_int_equal(graph_sender_parse(&number, &g, graph_sender_name(name, &g, u)), OK);
+        assert_int_equal(graph_sender_parse(&number, &g, graph_sender_name(name, &g, u), "here"),
+                         OK);
         assert_int_equal(number, u);
     }
     for (int32_t v = 0; v < g.receivers; v++) {
-        assert_int_equal(graph_receiver_parse(&number, &g, graph_receiver_name(name, &g, v)), OK);
+        assert_int_equal(graph_receiver_parse(&number, &g, graph_receiver_name(name, &g, v),
+                                              "here"),
+                         OK);
         assert_int_equal(number, v);
     }
     assert_string_equal(graph_sender_name(name, &g, 1), "pos");
@@ -271,10 +274,10 @@ static void a_node_that_is_not_there_is_refused(void **state)
     assert_int_equal(graph_make(&g, &config, true), E_USAGE);
     refuse_clear();
     assert_int_equal(graph_make(&g, &config, false), OK);
-    assert_int_equal(graph_sender_parse(&number, &g, "a2.0"), E_USAGE);
+    assert_int_equal(graph_sender_parse(&number, &g, "a2.0", "here"), E_USAGE);
     assert_non_null(strstr(refuse_reason(), "a2.0"));
     refuse_clear();
-    assert_int_equal(graph_receiver_parse(&number, &g, "a0.4.q"), E_USAGE);
+    assert_int_equal(graph_receiver_parse(&number, &g, "a0.4.q", "here"), E_USAGE);
     refuse_clear();
 }
 

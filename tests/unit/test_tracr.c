@@ -217,10 +217,10 @@ static void reference(struct graph_edges *edges, const struct graph *g,
 
     graph_edges_make(edges, g, false);
     for (; (*published)[0] != NULL; published++) {
-        assert_int_equal(graph_receiver_parse(&v, g, (*published)[0]), OK);
+        assert_int_equal(graph_receiver_parse(&v, g, (*published)[0], "here"), OK);
         edges->direct[v] = graph_receiver_at(g, v).part <= GRAPH_V;
         for (int i = 1; i < 4 && (*published)[i] != NULL; i++) {
-            assert_int_equal(graph_sender_parse(&u, g, (*published)[i]), OK);
+            assert_int_equal(graph_sender_parse(&u, g, (*published)[i], "here"), OK);
             edges->mask[v * g->senders + u] = 1;
         }
     }
