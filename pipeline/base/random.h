@@ -19,6 +19,7 @@ enum random_stream {
     RANDOM_EDGES,           /* edges of a sample */
     RANDOM_SETS,            /* sets of nodes */
     RANDOM_GREEDY,          /* nodes that a greedy search tries */
+    RANDOM_TOKENS,          /* tokens of completions */
 };
 
 /* 128 random bits, as four words. */
