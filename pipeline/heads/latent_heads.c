@@ -19,7 +19,7 @@ static const float *slice_of(const struct sae *sae, int32_t latent, int32_t head
     return sae->decoder + (int64_t)latent * sae->outputs + (int64_t)head * *width;
 }
 
-static void share_row(double *share, const struct sae *sae, int32_t latent, int32_t heads)
+void latent_heads_share(double *share, const struct sae *sae, int32_t latent, int32_t heads)
 {
     double sum = 0;
     int32_t width;
@@ -37,7 +37,7 @@ void latent_heads_shares(double *share, const struct sae *sae, int32_t heads)
 {
     #pragma omp parallel for
     for (int32_t i = 0; i < sae->latents; i++)
-        share_row(share + (int64_t)i * heads, sae, i, heads);
+        latent_heads_share(share + (int64_t)i * heads, sae, i, heads);
 }
 
 int32_t latent_heads_strongest(int32_t *latent, int32_t most, const double *share, int32_t latents,

@@ -15,9 +15,13 @@
 
 #include "sae/sae.h"
 
-/* The shares of all heads; 0 in a latent whose row is 0.
- *   share [latents, heads]  out
+/* The shares of all heads in one latent; 0 if its row is 0.
+ *   share [heads]  out
  * `heads` divides the outputs of `sae`. */
+void latent_heads_share(double *share, const struct sae *sae, int32_t latent, int32_t heads);
+
+/* The same in all latents.
+ *   share [latents, heads]  out */
 void latent_heads_shares(double *share, const struct sae *sae, int32_t heads);
 
 /* The latents in which the share of a head is largest, largest first, of equal ones the lower

@@ -1,11 +1,15 @@
 #include "heads/latent_sources.h"
 #include "base/allocate.h"
+#include "heads/attribution.h"
 #include "heads/effective.h"
 #include "kernels/attention_weights.h"
 #include "kernels/gemm.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* With fewer products than this, one thread is done before others wake up. */
+enum { FEW = 1 << 20 };
 
 static double dot(const float *a, const float *b, int32_t n)
 {
@@ -100,7 +104,6 @@ double latent_sources_pre_activation(double *part, const struct latent_sources_t
 int64_t latent_sources_bytes(const struct lm_config *c, int64_t context)
 {
     return context * c->heads * (int64_t)(sizeof(float) + sizeof(double))
-         + context * (int64_t)sizeof(float)
          + context * (c->width + 1) * (int64_t)sizeof(double);
 }
 
@@ -110,7 +113,6 @@ void latent_sources_make(struct latent_sources *sources, const struct lm_config 
         .context = context,
         .attention = allocate(c->heads * context, sizeof(float)),
         .part = allocate(c->heads * context, sizeof(double)),
-        .size = allocate(context, sizeof(float)),
         .gradient = allocate(context * c->width, sizeof(double)),
         .constant = allocate(context, sizeof(double)),
     };
@@ -120,7 +122,6 @@ void latent_sources_free(struct latent_sources *sources)
 {
     free(sources->constant);
     free(sources->gradient);
-    free(sources->size);
     free(sources->part);
     free(sources->attention);
     *sources = (struct latent_sources){0};
@@ -133,7 +134,7 @@ void latent_sources_find(struct latent_sources *sources, const struct latent_sou
     const int64_t stride = attention_stride(&shape), e = shape.head_width;
     const float *qkv = forward->qkv + sequence * shape.context * stride;
 
-    #pragma omp parallel for
+    #pragma omp parallel for if (shape.heads * shape.context * e > FEW)
     for (int32_t k = 0; k < shape.heads; k++) {
         const int64_t kv = k / (shape.heads / shape.kv_heads);
         const float *values = qkv + (shape.heads + shape.kv_heads + kv) * e;
@@ -145,11 +146,12 @@ void latent_sources_find(struct latent_sources *sources, const struct latent_sou
     }
 }
 
-/* The gradient and the constant at source s. */
+/* The gradient and the constant at source s, whose row of the stream is x. */
 static void reach(struct latent_sources *sources, const struct latent_sources_target *target,
-                  int64_t s)
+                  struct norm_weights norm, int64_t s, const float *x)
 {
     const struct lm_config *c = &target->weights->config;
+    const double inverse = norm.scale == NULL ? 1 : attribution_norm_of(c, norm, x).inverse;
     double *gradient = sources->gradient + s * c->width;
 
     memset(gradient, 0, (size_t)c->width * sizeof *gradient);
@@ -158,7 +160,7 @@ static void reach(struct latent_sources *sources, const struct latent_sources_ta
         const double weight = (double)sources->attention[k * sources->context + s];
         const float *reading = target->reading + (int64_t)k * c->width;
         for (int32_t i = 0; i < c->width && weight > 0; i++)
-            gradient[i] += weight / (double)sources->size[s] * (double)reading[i];
+            gradient[i] += weight * inverse * (double)reading[i];
         sources->constant[s] += weight * target->constant[k];
     }
 }
@@ -167,14 +169,13 @@ void latent_sources_go_below(struct latent_sources *sources,
                              const struct latent_sources_target *target,
                              const struct forward *forward, int64_t sequence)
 {
-    const struct weights *weights = target->weights;
-    const struct lm_config *c = &weights->config;
+    const struct lm_config *c = &target->weights->config;
+    const float *x = forward->residual + sequence * sources->context * c->width;
 
-    effective_norm_size(sources->size, forward->residual + sequence * sources->context * c->width,
-                        weights->layers[forward->tap.layer].attn_norm, c, sources->context);
-    #pragma omp parallel for
+    #pragma omp parallel for if (sources->context * c->heads * c->width > FEW)
     for (int64_t s = 0; s < sources->context; s++)
-        reach(sources, target, s);
+        reach(sources, target, target->weights->layers[forward->tap.layer].attn_norm, s,
+              x + s * c->width);
 }
 
 double latent_sources_of(const struct latent_sources *sources, int64_t source, const float *x,
@@ -188,16 +189,21 @@ double latent_sources_of(const struct latent_sources *sources, int64_t source, c
     return sum;
 }
 
-void latent_sources_below(float *part, const struct latent_sources *sources,
+/* The parts of the latents of a row; most are not active. */
+static void divide_row(double *part, const struct latent_sources *sources, int64_t source,
+                       const struct sae *below, const float *f)
+{
+    for (int64_t i = 0; i < below->latents; i++) {
+        const float *direction = below->decoder + i * below->outputs;
+        part[i] = f[i] == 0 ? 0
+                : (double)f[i] * latent_sources_of(sources, source, direction, below->outputs);
+    }
+}
+
+void latent_sources_below(double *part, const struct latent_sources *sources,
                           const struct sae *below, const float *f)
 {
-    #pragma omp parallel for
+    #pragma omp parallel for if (sources->context * below->latents > FEW)
     for (int64_t s = 0; s < sources->context; s++)
-        for (int64_t i = 0; i < below->latents; i++) {
-            const float active = f[s * below->latents + i];
-            part[s * below->latents + i] = active == 0 ? 0
-                : (float)((double)active
-                          * latent_sources_of(sources, s, below->decoder + i * below->outputs,
-                                              below->outputs));
-        }
+        divide_row(part + s * below->latents, sources, s, below, f + s * below->latents);
 }

@@ -60,7 +60,6 @@ struct latent_sources {
     int64_t context;
     float  *attention;          /* [heads, context] A_k(d,s); 0 where head k does not look */
     double *part;               /* [heads, context] */
-    float  *size;               /* [context] of the norm before attention */
     double *gradient;           /* [context, width] */
     double *constant;           /* [context] */
 };
@@ -76,7 +75,7 @@ void    latent_sources_free(struct latent_sources *sources);
 void latent_sources_find(struct latent_sources *sources, const struct latent_sources_target *target,
                          const struct forward *forward, int64_t sequence, int64_t token);
 
-/* Then size, gradient and constant, of the same. */
+/* Then gradient and constant, of the same. */
 void latent_sources_go_below(struct latent_sources *sources,
                              const struct latent_sources_target *target,
                              const struct forward *forward, int64_t sequence);
@@ -84,7 +83,7 @@ void latent_sources_go_below(struct latent_sources *sources,
 /* Then the parts of the latents of the residual stream below.
  *   part  [context, latents]  out
  *   f     [context, latents]  in: the latents of `below` in the stream's rows, sae_encode() */
-void latent_sources_below(float *part, const struct latent_sources *sources,
+void latent_sources_below(double *part, const struct latent_sources *sources,
                           const struct sae *below, const float *f);
 
 /* The part of any vector in the stream at source s: a row of errors, the bias of `below`.
