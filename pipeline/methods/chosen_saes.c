@@ -1,5 +1,6 @@
 #include "methods/chosen_saes.h"
 #include "base/allocate.h"
+#include "base/minmax.h"
 #include "corpus/identities.h"
 #include "corpus/inputs.h"
 #include "sae/saefile.h"
@@ -71,7 +72,7 @@ enum status chosen_saes_find(struct chosen_saes *chosen, const struct suite *sui
     TRY(tasks_make(&chosen->tasks, &chosen->suite, layers));
     suite_place(place, suite, "circuit", 0, "autoencoders");
     REQUIRE(circuit->autoencoders_count > 0, E_USAGE, "%s: 'circuit.autoencoders' is missing: "
-            "those of %s whose latents are nodes, such as %s", place, chosen->suite.path,
+            "those of %s that are meant, such as %s", place, chosen->suite.path,
             examples(text, chosen));
     chosen->sae = allocate(circuit->autoencoders_count, sizeof *chosen->sae);
     for (unsigned i = 0; i < circuit->autoencoders_count; i++)
@@ -129,18 +130,42 @@ done:
     return st;
 }
 
-struct latent_site *chosen_saes_sizes(const struct chosen_saes *chosen,
+struct latent_site *chosen_saes_known(int *count, const struct suite *suite,
                                       const struct lm_config *config)
 {
-    struct latent_site *sites = allocate(chosen->count, sizeof *sites);
+    struct chosen_saes chosen;
 
-    for (int i = 0; i < chosen->count; i++) {
-        const struct chosen_sae *sae = &chosen->sae[i];
+    if (chosen_saes_find(&chosen, suite, config->layers) != OK) {
+        refuse_clear();
+        chosen.count = 0;
+    }
+    struct latent_site *sites = allocate(chosen.count, sizeof *sites);
+    for (int i = 0; i < chosen.count; i++) {
+        const struct chosen_sae *sae = &chosen.sae[i];
         sites[i].tap = sae->tap;
         sites[i].sae.inputs = sites[i].sae.outputs = lm_site_width(config, sae->tap.site);
         sites[i].sae.latents = sae->task->width;
     }
+    *count = chosen.count;
+    chosen_saes_free(&chosen);
     return sites;
+}
+
+int64_t chosen_saes_shared(const struct suite *suite, const struct lm_config *config)
+{
+    int count;
+    struct latent_site *sites = chosen_saes_known(&count, suite, config);
+    int64_t all = 0, largest = 0;
+
+    for (int s = 0; s < count; s++) {
+        const struct sae *sae = &sites[s].sae;
+        const int64_t each = (int64_t)sizeof(float)
+                             * sae_parameters(sae->inputs, sae->outputs, sae->latents, false);
+        all += each;
+        largest = max_int64(largest, each);
+    }
+    free(sites);
+    return all + largest;
 }
 
 enum status chosen_saes_read(struct latent_site **sites, struct shared_saes *shared,

@@ -32,13 +32,17 @@ void        chosen_saes_free(struct chosen_saes *chosen);
  * model.  Local.  E_USAGE, E_FORMAT, E_IO. */
 enum status chosen_saes_check(const struct chosen_saes *chosen, const struct suite *suite);
 
-/* Sites with autoencoders of these sizes, without parameters.  Caller frees.  Local. */
-struct latent_site *chosen_saes_sizes(const struct chosen_saes *chosen,
+/* Sites with autoencoders of the sizes that the suite names, without parameters; none if
+ * chosen_saes_find() would refuse them.  Caller frees.  Local. */
+struct latent_site *chosen_saes_known(int *count, const struct suite *suite,
                                       const struct lm_config *config);
 
-/* The same with parameters, which are read into `shared`.  Caller frees the list; the parameters
- * are those of `shared`, whose shared_saes_free() is due after a failure, too.  Collective.  As
- * saefile_read(). */
+/* Bytes of their parameters on a node, and of one more while its first rank reads it.  Local. */
+int64_t chosen_saes_shared(const struct suite *suite, const struct lm_config *config);
+
+/* The same sites with parameters, which are read into `shared`.  Caller frees the list; the
+ * parameters are those of `shared`, whose shared_saes_free() is due after a failure, too.
+ * Collective.  As saefile_read(). */
 enum status chosen_saes_read(struct latent_site **sites, struct shared_saes *shared,
                              const struct chosen_saes *chosen, MPI_Comm comm);
 

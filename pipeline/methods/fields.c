@@ -23,19 +23,24 @@ int64_t fields_columns(enum fields_per per, const struct lm_config *config)
     }
 }
 
+static int64_t columns_in(const struct field *field, const struct lm_config *config)
+{
+    return field->columns > 0 ? field->columns : fields_columns(field->per, config);
+}
+
 int64_t fields_bytes(const struct field *field, int count, const struct lm_config *config,
                      int64_t prompts)
 {
     int64_t columns = 0;
 
     for (int f = 0; f < count; f++)
-        columns += fields_columns(field[f].per, config);
+        columns += columns_in(&field[f], config);
     return prompts * columns * (int64_t)sizeof(double);
 }
 
 static int64_t columns_of(const struct fields *fields, int field)
 {
-    return fields_columns(fields->field[field].per, fields->circuit->config);
+    return columns_in(&fields->field[field], fields->circuit->config);
 }
 
 void fields_make(struct fields *fields, const struct field *field, int count,

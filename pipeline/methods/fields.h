@@ -1,5 +1,5 @@
 /* fields.h -- numbers that a method finds of each prompt: of the prompt itself, its layers, heads,
- * or heads and classes of positions.
+ * heads and classes of positions, or of what a method says.
  *
  * A rank computes some blocks of circuit.block prompts that follow each other.  Every rank computes
  * a block in the same way, so results have the same bits on any number of ranks.
@@ -20,6 +20,7 @@ struct field {
     const char     *name;       /* in files */
     enum fields_per per;
     const char     *about;      /* what it is and its unit, for people */
+    int64_t         columns;    /* their number; 0: as `per` says */
 };
 
 struct fields {

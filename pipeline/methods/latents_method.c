@@ -37,27 +37,11 @@ done:
 
 /* --- memory and time --------------------------------------------------------------------- */
 
-/* The chosen autoencoders; none if check() would refuse them. */
-static struct latent_site *known_sites(int *count, const struct suite *suite,
-                                       const struct lm_config *config)
-{
-    struct chosen_saes chosen;
-
-    if (chosen_saes_find(&chosen, suite, config->layers) != OK) {
-        refuse_clear();
-        chosen.count = 0;
-    }
-    struct latent_site *sites = chosen_saes_sizes(&chosen, config);
-    *count = chosen.count;
-    chosen_saes_free(&chosen);
-    return sites;
-}
-
 static int64_t bytes(const struct suite *suite, const struct lm_config *config,
                      struct circuit_shape shape)
 {
     int count;
-    struct latent_site *sites = known_sites(&count, suite, config);
+    struct latent_site *sites = chosen_saes_known(&count, suite, config);
     const struct latent_circuit_setup setup = {
         .experiment = { .prompts = shape.prompts, .context = shape.tokens, .count = shape.prompts },
         .sites = sites, .count = count,
@@ -70,24 +54,6 @@ static int64_t bytes(const struct suite *suite, const struct lm_config *config,
 
     free(sites);
     return needed;
-}
-
-/* The first rank of a node reads an autoencoder into memory of its own. */
-static int64_t shared(const struct suite *suite, const struct lm_config *config)
-{
-    int count;
-    struct latent_site *sites = known_sites(&count, suite, config);
-    int64_t all = 0, largest = 0;
-
-    for (int s = 0; s < count; s++) {
-        const struct sae *sae = &sites[s].sae;
-        const int64_t each = (int64_t)sizeof(float)
-                             * sae_parameters(sae->inputs, sae->outputs, sae->latents, false);
-        all += each;
-        largest = max_int64(largest, each);
-    }
-    free(sites);
-    return all + largest;
 }
 
 /* The number of circuits that are measured of a number of nodes, and their sizes.
@@ -114,7 +80,7 @@ static double work(const struct suite *suite, const struct lm_config *config,
     int64_t nodes = 0, sizes[MOST_SIZES];
     double encodings = 0;
     int count;
-    struct latent_site *sites = known_sites(&count, suite, config);
+    struct latent_site *sites = chosen_saes_known(&count, suite, config);
 
     for (int s = 0; s < count; s++) {
         encodings += 4 * rows * sites[s].sae.inputs * sites[s].sae.latents;
@@ -239,5 +205,5 @@ done:
 
 const struct circuit_method LATENTS_METHOD = {
     .name = "latents", .check = check, .bytes = bytes, .work = work, .disk = disk,
-    .shared = shared, .run = run_task, .page = true,
+    .shared = chosen_saes_shared, .run = run_task, .page = true,
 };

@@ -171,14 +171,16 @@ assert len(found["sample"]["nodes"]) == 3 and len(found["strongest"]) == 100
 ' "$dir/ranks-1/circuit/latents.json"
 }
 
+# unlike SED WORD...: what is asked, with a mistake, is refused with these words.
+unlike() {
+    sed -e "s|^run: .*|run: $dir/wrong|" -e "$1" "$dir/asked.yaml" > "$dir/wrong.yaml"
+    shift
+    refused "$dir/wrong.yaml" "$@"
+}
+
 refuses_other_latents() {
     latents
     cp "$dir/suite.yaml" "$dir/asked.yaml"
-    unlike() {
-        sed -e "s|^run: .*|run: $dir/wrong|" -e "$1" "$dir/asked.yaml" > "$dir/wrong.yaml"
-        shift
-        refused "$dir/wrong.yaml" "$@"
-    }
     unlike 's|  suite: .*||' "'circuit.suite' is missing"
     unlike 's|  autoencoders: .*||' "'circuit.autoencoders' is missing" 'such as res.01/w64-t5'
     unlike 's|res.01/w64-t5|res.03/w64-t5|' 'has no autoencoder res.03/w64-t5' 'res.01/w64-t5'
@@ -195,6 +197,44 @@ refuses_other_latents() {
     cp -r jobs/circuits/tiny-gpt2 "$dir/other"
     printf '\0\0\0\0' | dd of="$dir/other/model.safetensors" bs=1 seek=4000000 conv=notrunc
     unlike "s|jobs/circuits/tiny-gpt2|$dir/other|" 'another model than' "$dir/other"
+}
+
+# Latents of attention taken apart, down to the stream that the same layer reads.
+attention() {
+    rm -rf "$dir/run"
+    latents
+    sed -i -e 's/method: latents/method: attention_latents/' -e '/steps:/d' "$dir/suite.yaml"
+}
+
+# The parts of heads and tokens, with the bias, are the pre-activation; so are those of the stream.
+takes_latents_apart_with_the_same_bits() {
+    attention
+    gives_the_same_bits_on_any_ranks
+    "$PYTHON" -c 'import json, sys
+found = json.load(open(sys.argv[1]))
+assert len(found["latents"]) == 3, found["latents"]
+for latent in found["latents"]:
+    assert latent["autoencoder"] == "attn.02/w64-l0.001" and latent["active"] > 0, latent
+    assert abs(sum(head["share"] for head in latent["heads"]) - 1) < 1e-9, latent["heads"]
+    for prompt in latent["strongest"]:
+        below = prompt["below"]
+        whole = latent["bias"] + below["latents"] + below["error"] + below["bias"]
+        assert abs(whole - prompt["pre_activation"]) < 1e-4, prompt
+        assert prompt["position"] > 0 and len(prompt["parts"]) == 5, prompt
+' "$dir/ranks-1/circuit/attention_latents.json"
+}
+
+refuses_latents_that_it_cannot_take_apart() {
+    attention
+    cp "$dir/suite.yaml" "$dir/asked.yaml"
+    unlike 's|samples: 3|latents: [attn.02/w64-l0.001/64]|' 'no latent attn.02/w64-l0.001/64' '0 to 63'
+    unlike 's|samples: 3|latents: [res.01/w64-t5/3]|' 'like attn.02/w64-l0.001/0'
+    unlike 's|  samples: 3||' 'which latents?' "'samples'"
+    unlike 's|attn.02/w64-l0.001, ||' 'none of these is of a stream attn' 'has attn.02/w64-l0.001'
+    unlike 's|res.01|res.02|' 'res.02/w64-t5 is not of attn'
+    sed -e 's/sites: \[attn, res\]/sites: [res]/' -e '/- sites: \[attn\]/,$d' "$dir/trained.yaml" \
+        > "$dir/streams.yaml"
+    unlike "s|trained.yaml|streams.yaml|; s|attn.02/w64-l0.001, ||" 'streams.yaml trains none'
 }
 
 # Nor may autoencoders change under a result.
@@ -400,6 +440,7 @@ for claim in gives_the_same_bits_on_any_ranks shows_heads says_how_far_it_is \
         finds_self_repair_with_the_same_bits shows_changes \
         finds_successors_with_the_same_bits shows_successors \
         scores_latents_with_the_same_bits shows_latents refuses_other_latents \
+        takes_latents_apart_with_the_same_bits refuses_latents_that_it_cannot_take_apart \
         refuses_changed_latents knocks_out_nodes_with_the_same_bits shows_nodes \
         goes_on_with_knocking_out judges_a_circuit_that_it_has_found \
         patches_paths_with_the_same_bits sees_habits_with_the_same_bits; do
