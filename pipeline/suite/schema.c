@@ -1,5 +1,6 @@
 #include "suite/schema.h"
 
+#include <assert.h>
 #include <float.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,7 +61,8 @@ static void print_words(char *text, size_t size, const char *words)
     words += strspn(words, " ");
     size_t n = (size_t)snprintf(text, size, strchr(words, ' ') ? "one of " : "only ");
 
-    for (; *words != '\0' && n + 3 < size; words++) {
+    assert(n + 2 * strlen(words) < size);
+    for (; *words != '\0'; words++) {
         if (*words == ' ')
             text[n++] = ',';
         text[n++] = *words;
@@ -70,7 +72,7 @@ static void print_words(char *text, size_t size, const char *words)
 
 const char *schema_key_expects(const struct key *key)
 {
-    static char text[128];
+    static char text[512];
     char most[32] = "";
 
     switch (key->type) {
