@@ -3,7 +3,6 @@
 #include "base/random.h"
 #include "circuit/eap.h"
 #include "methods/edge_files.h"
-#include "methods/edge_page.h"
 #include "methods/trial.h"
 
 #include <stdlib.h>
@@ -87,7 +86,6 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
                      (uint64_t)options->seed);
     eap_effects(effects, &trial.experiment, (const int32_t (*)[2])edges, count,
                 experiment_value(&trial.experiment, &all, 0));
-    TRY_ROOT(circuit->run->comm, edge_page_eap(circuit, name, &trial.graph, &eap));
     TRY_ROOT(circuit->run->comm, edge_files_write_eap(circuit, name, &trial.graph, &eap,
                                                       (const int32_t (*)[2])edges, effects, count));
 done:

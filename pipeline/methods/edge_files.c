@@ -3,6 +3,7 @@
 #include "base/comm.h"
 #include "base/die.h"
 #include "circuit/importance.h"
+#include "methods/edge_page.h"
 #include "methods/task_files.h"
 #include "suite/paths.h"
 
@@ -409,6 +410,7 @@ enum status edge_files_write_eap(const struct circuit *circuit, const char *name
         json_object_set_new(summary, "sample", sample_json(graph, eap, edges, effects, count));
     paths_circuit(path, circuit->suite, name, ".h5");
     TRY(write_eap_table(circuit, path, graph, eap));
+    TRY(edge_page_eap(circuit, name, graph, eap, json_object_get(summary, "roc")));
     TRY(task_files_write(circuit, name, json_incref(summary)));
 done:
     reference_free(&reference);

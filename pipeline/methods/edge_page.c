@@ -4,6 +4,7 @@
 #include "base/minmax.h"
 #include "circuit/metric.h"
 #include "methods/graph_drawing.h"
+#include "methods/roc_drawing.h"
 #include "methods/task_page.h"
 
 #include <math.h>
@@ -123,8 +124,17 @@ static void collect_scores(struct view *view, const struct eap *eap)
                 (struct graph_drawing_edge){ u, v, eap->score[v * g->senders + u] };
 }
 
+/* Circuits of growing size next to the reference. */
+static void write_curves(FILE *out, const json_t *roc)
+{
+    fputs("<h2>Next to the reference circuit</h2>\n<div class=\"heats\">\n", out);
+    roc_drawing_write_both(out, json_object_get(roc, "edges"), "edges of largest score");
+    roc_drawing_write_both(out, json_object_get(roc, "importance"), "most important nodes");
+    fputs("</div>\n", out);
+}
+
 enum status edge_page_eap(const struct circuit *circuit, const char *name,
-                          const struct graph *graph, const struct eap *eap)
+                          const struct graph *graph, const struct eap *eap, const json_t *roc)
 {
     const struct suite_circuit *options = &circuit->suite->circuit;
     struct view view = { .graph = graph, .sign = -1, .number = "score" };
@@ -142,6 +152,25 @@ enum status edge_page_eap(const struct circuit *circuit, const char *name,
         "its score.</p>\n",
         page.out);
     write_edges(page.out, &view, MOST_SCORED);
+    if (roc != NULL)
+        write_curves(page.out, roc);
     free(view.edges);
+    return task_page_write(&page);
+}
+
+/* --- the curve of a sweep ------------------------------------------------------------------ */
+
+enum status edge_page_roc(const struct circuit *circuit, const char *name, const json_t *roc)
+{
+    struct task_page page;
+
+    task_page_begin(&page, circuit, name);
+    page.without_table = true;
+    fprintf(page.out, ": circuits of %lld tasks, metric %s, next to the reference circuit. The "
+            "area is the one that is certain.</p>\n<div class=\"heats\">\n",
+            (long long)methods_tasks(circuit->suite),
+            metric_name(circuit->suite->circuit.metric));
+    roc_drawing_write_both(page.out, roc, "circuits");
+    fputs("</div>\n", page.out);
     return task_page_write(&page);
 }

@@ -2,6 +2,7 @@
 #include "base/allocate.h"
 #include "base/file.h"
 #include "methods/edge_files.h"
+#include "methods/edge_page.h"
 #include "methods/task_files.h"
 #include "suite/paths.h"
 
@@ -42,16 +43,20 @@ enum status sweep_curve_write(const struct circuit *circuit, const char *name)
     const int64_t tasks = methods_tasks(circuit->suite);
     struct roc_points *points = allocate(tasks, sizeof *points);
     const struct circuit curve = renamed(circuit, name);
+    json_t *summary = NULL, *roc;
     bool all;
     enum status st;
 
     TRY(read_points(circuit, points, &all));
     if (all) {
-        json_t *summary = task_files_summary(&curve);
-        json_object_set_new(summary, "roc", roc_points_curve(points, tasks));
-        TRY(task_files_write(&curve, name, summary));
+        summary = task_files_summary(&curve);
+        roc = roc_points_curve(points, tasks);
+        json_object_set_new(summary, "roc", roc);
+        TRY(edge_page_roc(&curve, name, roc));
+        TRY(task_files_write(&curve, name, json_incref(summary)));
     }
 done:
+    json_decref(summary);
     free(points);
     return st;
 }

@@ -1,8 +1,9 @@
 /* sweep_curve.h -- how the circuits of all tasks of a sweep compare with the reference.
  *
  * Each task keeps the point of its circuit in its HDF5 file.  A task that finds the files of all
- * others, before it writes its own JSON, writes RUN/circuit/NAME.json from them.  So the curve is
- * there when the last task is complete, and is the same whichever that is.  Local, for rank 0.
+ * others, before it writes its own JSON, writes RUN/circuit/NAME.html and .json from them.  So the
+ * curve is there when the last task is complete, and is the same whichever that is.  Local, for
+ * rank 0.
  */
 #ifndef SWEEP_CURVE_H
 #define SWEEP_CURVE_H

@@ -33,9 +33,11 @@ enum status task_page_write(struct task_page *page)
     enum status st;
 
     fprintf(page->out, "<h2>How it was made</h2>\n<p>By saemill, from these keys. Numbers for "
-            "programs are in <a href=\"%s.json\">%s.json</a> and %s.h5.</p>\n<details><summary>"
-            "The file <span>&middot; every key, including defaults</span></summary>\n<pre><code>",
-            page->name, page->name, page->name);
+            "programs are in <a href=\"%s.json\">%s.json</a>", page->name, page->name);
+    if (!page->without_table)
+        fprintf(page->out, " and %s.h5", page->name);
+    fputs(".</p>\n<details><summary>The file <span>&middot; every key, including defaults</span>"
+          "</summary>\n<pre><code>", page->out);
     html_text(page->out, page->circuit->suite->text);
     fputs("</code></pre></details>\n", page->out);
     html_end(page->out);

@@ -10,6 +10,7 @@
 struct task_page {
     const struct circuit *circuit;
     const char           *name;     /* of the task */
+    bool                  without_table;    /* there is no NAME.h5 */
     FILE                 *out;      /* for what the page is about */
     char                 *text;
     size_t                bytes;

@@ -145,11 +145,17 @@ def same(text, number):
     return abs(float(text) - number) <= (6e-4 if text == "0" else 0.51 * digits)
 
 
+def areas(curves):
+    """The areas below all curves."""
+    for name, item in curves.items():
+        yield from areas(item) if isinstance(item, dict) else [item] if name == "area" else []
+
+
 def check_drawing(svg, wanted):
     shown = titles(svg)
     wanted = {name.replace("->", " → "): value for name, value in wanted.items()}
     missing = wanted.keys() - shown.keys()
-    assert wanted and not missing and len(shown) == len(wanted), (missing, shown.keys() - wanted.keys())
+    assert not missing and len(shown) == len(wanted), (missing, shown.keys() - wanted.keys())
     for name, value in wanted.items():
         assert abs(shown[name] - value) <= 6e-4 * abs(value), (name, shown[name], value)
 
@@ -165,12 +171,14 @@ def check(path):
         titles(svg)
     for svg, numbers in zip(drawings, wanted):
         check_drawing(svg, numbers)
+    curves = list(areas(summary.get("roc", {})))
+    assert sorted(re.findall(r": area ([\d.]+)</", text)) == sorted(f"{area:.3f}" for area in curves)
     rows = tabulated(summary)
     for texts, numbers in rows:
         found = [row[len(texts):] for row in page.rows if row[:len(texts)] == texts]
         assert any(all(map(same, row, numbers)) for row in found if len(row) >= len(numbers)), \
             (texts, numbers, found)
-    assert len(drawings) >= len(wanted) and wanted + rows, "nothing to show"
+    assert len(drawings) >= len(wanted) and wanted + rows + curves, "nothing to show"
     print(f"{path}: {len(drawings)} drawings, {len(page.rows)} rows")
 
 

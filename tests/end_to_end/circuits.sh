@@ -37,6 +37,8 @@ shows_heads() { shows; }
 shows_edges() { shows; }
 shows_scores() { shows; }
 shows_changes() { shows; }
+shows_the_curve_of_searches() { shows; }
+shows_curves() { shows; }
 shows_suppression() { shows; }
 shows_successors() { shows; }
 shows_latents() { shows; }
@@ -433,8 +435,9 @@ for claim in gives_the_same_bits_on_any_ranks shows_heads says_how_far_it_is \
         runs_and_does_nothing_twice makes_what_is_missing survives_kills takes_prompts_from_files \
         refuses_in_one_sentence knows_its_own_files refuses_changed_words \
         removes_edges_with_the_same_bits shows_edges goes_on_with_a_search \
-        compares_circuits_with_a_reference ranks_edges_and_nodes_next_to_a_reference \
-        scores_permuted_weights trains_gates_with_the_same_bits \
+        compares_circuits_with_a_reference shows_the_curve_of_searches \
+        ranks_edges_and_nodes_next_to_a_reference shows_curves scores_permuted_weights \
+        trains_gates_with_the_same_bits \
         scores_edges_with_the_same_bits shows_scores \
         finds_copy_suppression_with_the_same_bits shows_suppression \
         finds_self_repair_with_the_same_bits shows_changes \

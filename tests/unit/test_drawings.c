@@ -3,6 +3,7 @@
 #include "methods/graph_drawing.h"
 #include "methods/head_columns.h"
 #include "methods/heat_map.h"
+#include "methods/roc_drawing.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -254,6 +255,31 @@ static void layers_lie_upward_and_heads_side_by_side(void **state)
     check_places(32, 32, false);
 }
 
+/* --- curves ------------------------------------------------------------------------------ */
+
+/* Between two points a curve goes to the right first, so the area below it is the certain one. */
+static void a_curve_is_a_staircase(void **state)
+{
+    json_t *curves = json_pack("{s:{s:[[f,f],[f,f],[f,f]], s:f}}", "by_nodes", "points", 0.0, 0.0,
+                               0.25, 0.5, 1.0, 1.0, "area", 0.375);
+    char *text = calloc(1, MOST);
+    FILE *out = fmemopen(text, MOST, "w");
+
+    (void)state;
+    roc_drawing_write_both(out, curves, "a < b");
+    fclose(out);
+    assert_int_equal(count_of(text, "<figure>"), 1);
+    assert_non_null(strstr(text, "a &lt; b, by nodes: area 0.375</figcaption>"));
+    /* The square of 220 pixels begins at (52, 10). */
+    assert_non_null(strstr(text, "class=\"line\" d=\"M52.0 230.0H107.0V120.0H272.0V10.0\"/>"));
+    assert_non_null(strstr(text, "V10.0V230H52Z\"/>"));
+    assert_non_null(strstr(text, "<circle cx=\"107.0\" cy=\"120.0\" r=\"3\"><title>wrong 0.25, "
+                                 "right 0.5</title>"));
+    assert_int_equal(count_of(text, "<circle"), 3);
+    json_decref(curves);
+    free(text);
+}
+
 /* --- text -------------------------------------------------------------------------------- */
 
 static void a_page_shows_any_text(void **state)
@@ -283,6 +309,7 @@ int main(void)
         cmocka_unit_test(the_largest_heads_of_a_column_are_tabulated),
         cmocka_unit_test(edges_of_two_nodes_are_one_line),
         cmocka_unit_test(layers_lie_upward_and_heads_side_by_side),
+        cmocka_unit_test(a_curve_is_a_staircase),
         cmocka_unit_test(a_page_shows_any_text),
     };
 
