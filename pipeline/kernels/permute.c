@@ -1,13 +1,11 @@
 #include "kernels/permute.h"
 #include "base/random.h"
+#include "kernels/clones.h"
 
 #include <assert.h>
 #include <stdbool.h>
 
-enum { LANES = 256 };   /* indices that are computed together */
-
-/* The rounds are simple loops over 32-bit numbers, which the compiler vectorises. */
-#define VECTORS __attribute__((target_clones("avx512f", "avx2", "default")))
+enum { TOGETHER = 256 };    /* indices that are computed together */
 
 void permute_make(struct permute *permute, int64_t n, uint64_t seed, uint32_t stream,
                   uint64_t key)
@@ -41,50 +39,50 @@ static inline uint32_t scramble(uint32_t x, const uint32_t key[3])
 
 /* Add to one half of every index a function of the other half, modulo a power of two. (Exclusive
  * or would give only even permutations.) */
-VECTORS static void add_rounds(uint32_t *restrict high, uint32_t *restrict low, int lanes,
-                               const struct permute *permute)
+CLONES static void add_rounds(uint32_t *restrict high, uint32_t *restrict low, int count,
+                              const struct permute *permute)
 {
     for (int r = 0; r < PERMUTE_ROUNDS; r += 2) {
         const uint32_t *even = permute->keys[r], *odd = permute->keys[r + 1];
 
-        for (int i = 0; i < lanes; i++)
+        for (int i = 0; i < count; i++)
             high[i] = (high[i] + scramble(low[i], even)) & permute->high_mask;
-        for (int i = 0; i < lanes; i++)
+        for (int i = 0; i < count; i++)
             low[i] = (low[i] + scramble(high[i], odd)) & permute->low_mask;
     }
 }
 
 /* The inverse. */
-VECTORS static void subtract_rounds(uint32_t *restrict high, uint32_t *restrict low, int lanes,
-                                    const struct permute *permute)
+CLONES static void subtract_rounds(uint32_t *restrict high, uint32_t *restrict low, int count,
+                                   const struct permute *permute)
 {
     for (int r = PERMUTE_ROUNDS - 2; r >= 0; r -= 2) {
         const uint32_t *even = permute->keys[r], *odd = permute->keys[r + 1];
 
-        for (int i = 0; i < lanes; i++)
+        for (int i = 0; i < count; i++)
             low[i] = (low[i] - scramble(high[i], odd)) & permute->low_mask;
-        for (int i = 0; i < lanes; i++)
+        for (int i = 0; i < count; i++)
             high[i] = (high[i] - scramble(low[i], even)) & permute->high_mask;
     }
 }
 
-/* Apply the network to up to LANES indices, and again to those that are not below n yet. */
-static void walk(int64_t *out, const int64_t *in, int lanes, const struct permute *permute,
+/* Apply the network to up to TOGETHER indices, and again to those that are not below n yet. */
+static void walk(int64_t *out, const int64_t *in, int count, const struct permute *permute,
                  bool forward)
 {
-    uint32_t high[LANES], low[LANES];
-    int place[LANES];
+    uint32_t high[TOGETHER], low[TOGETHER];
+    int place[TOGETHER];
 
-    for (int i = 0; i < lanes; i++) {
+    for (int i = 0; i < count; i++) {
         high[i] = (uint32_t)(in[i] >> permute->low_bits);
         low[i] = (uint32_t)in[i] & permute->low_mask;
         place[i] = i;
     }
-    while (lanes > 0) {
+    while (count > 0) {
         int left = 0;
 
-        (forward ? add_rounds : subtract_rounds)(high, low, lanes, permute);
-        for (int i = 0; i < lanes; i++) {
+        (forward ? add_rounds : subtract_rounds)(high, low, count, permute);
+        for (int i = 0; i < count; i++) {
             const int64_t index = (int64_t)high[i] << permute->low_bits | (int64_t)low[i];
 
             out[place[i]] = index;
@@ -93,20 +91,20 @@ static void walk(int64_t *out, const int64_t *in, int lanes, const struct permut
             place[left] = place[i];
             left += index >= permute->n;
         }
-        lanes = left;
+        count = left;
     }
 }
 
 void permute_forward(int64_t *to, const int64_t *from, int64_t count,
                      const struct permute *permute)
 {
-    for (int64_t i = 0; i < count; i += LANES)
-        walk(to + i, from + i, (int)(count - i < LANES ? count - i : LANES), permute, true);
+    for (int64_t i = 0; i < count; i += TOGETHER)
+        walk(to + i, from + i, (int)(count - i < TOGETHER ? count - i : TOGETHER), permute, true);
 }
 
 void permute_inverse(int64_t *from, const int64_t *to, int64_t count,
                      const struct permute *permute)
 {
-    for (int64_t i = 0; i < count; i += LANES)
-        walk(from + i, to + i, (int)(count - i < LANES ? count - i : LANES), permute, false);
+    for (int64_t i = 0; i < count; i += TOGETHER)
+        walk(from + i, to + i, (int)(count - i < TOGETHER ? count - i : TOGETHER), permute, false);
 }

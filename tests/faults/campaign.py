@@ -144,7 +144,7 @@ def make_suite(folder):
         file.write(PROMPTS)
     for name, text in TASKS.items():
         with open(f"{folder}/{name}.yaml", "w", encoding="utf-8") as file:
-            file.write((TASK + text).format(name=name, run=f"{folder}/{name}", home=folder,
+            file.write((TASK + text).format(name=name, run=f"{folder}/{name}-run", home=folder,
                                             model=folder + "/model", suite=path))
     return path
 
@@ -153,7 +153,7 @@ def named(suite, stage):
     """(file that names a stage's work, its run folder, the stage's program)."""
     home = os.path.dirname(suite)
     if stage in TASKS:
-        return f"{home}/{stage}.yaml", f"{home}/{stage}", "circuit"
+        return f"{home}/{stage}.yaml", f"{home}/{stage}-run", "circuit"
     return suite, home + "/run", stage
 
 
