@@ -335,35 +335,18 @@ static json_t *importance_json(const struct graph *g, const double *importance)
     return list;
 }
 
-/* Circuits of growing size next to the reference: of the strongest edges, and of the most important
- * nodes.  Each is about a tenth larger than the one before. */
+/* The curves of the strongest edges, and of the most important nodes. */
 static json_t *curves_json(const struct graph *g, const struct eap *eap, const double *importance,
                            const struct reference *reference)
 {
-    int32_t (*edges)[2] = allocate(graph_edges(g), sizeof *edges);
-    int32_t *nodes = allocate(g->senders, sizeof *nodes);
-    struct roc_points *points = allocate(graph_edges(g) + 1, sizeof *points);
-    struct graph_edges circuit;
+    struct roc_points *points = allocate(graph_edges(g), sizeof *points);
     json_t *object = json_object();
-    int64_t count = 0;
+    const int64_t edges = roc_points_of_scores(points, g, eap, reference);
 
-    eap_rank(edges, eap, g);
-    for (int64_t k = 1; k <= graph_edges(g); k += 1 + k / 10, count++) {
-        eap_circuit(&circuit, g, (const int32_t (*)[2])edges, k);
-        points[count] = roc_points_of(&circuit, reference);
-        graph_edges_free(&circuit);
-    }
-    json_object_set_new(object, "edges", roc_points_curve(points, count));
-    importance_rank(nodes, importance, g);
-    for (count = 0; count < g->senders - g->embeddings; count++) {
-        importance_circuit(&circuit, g, nodes, (int32_t)count + 1);
-        points[count] = roc_points_of(&circuit, reference);
-        graph_edges_free(&circuit);
-    }
-    json_object_set_new(object, "importance", roc_points_curve(points, count));
+    json_object_set_new(object, "edges", roc_points_curve(points, edges));
+    const int64_t nodes = roc_points_of_nodes(points, g, importance, reference);
+    json_object_set_new(object, "importance", roc_points_curve(points, nodes));
     free(points);
-    free(nodes);
-    free(edges);
     return object;
 }
 

@@ -37,6 +37,40 @@ struct roc_points roc_points_of(const struct graph_edges *circuit,
     };
 }
 
+int64_t roc_points_of_scores(struct roc_points *points, const struct graph *g,
+                             const struct eap *eap, const struct reference *reference)
+{
+    int32_t (*edges)[2] = allocate(graph_edges(g), sizeof *edges);
+    struct graph_edges circuit;
+    int64_t count = 0;
+
+    eap_rank(edges, eap, g);
+    for (int64_t k = 1; k <= graph_edges(g); k += 1 + k / 10, count++) {
+        eap_circuit(&circuit, g, (const int32_t (*)[2])edges, k);
+        points[count] = roc_points_of(&circuit, reference);
+        graph_edges_free(&circuit);
+    }
+    free(edges);
+    return count;
+}
+
+int64_t roc_points_of_nodes(struct roc_points *points, const struct graph *g,
+                            const double *importance, const struct reference *reference)
+{
+    const int32_t count = g->senders - g->embeddings;
+    int32_t *nodes = allocate(count, sizeof *nodes);
+    struct graph_edges circuit;
+
+    importance_rank(nodes, importance, g);
+    for (int32_t i = 0; i < count; i++) {
+        importance_circuit(&circuit, g, nodes, i + 1);
+        points[i] = roc_points_of(&circuit, reference);
+        graph_edges_free(&circuit);
+    }
+    free(nodes);
+    return count;
+}
+
 static json_t *curve_json(const struct roc_point *points, int64_t count)
 {
     struct roc_point *curve = allocate(count + 2, sizeof *curve);

@@ -3,6 +3,7 @@
 #ifndef ROC_POINTS_H
 #define ROC_POINTS_H
 
+#include "circuit/importance.h"
 #include "circuit/reference.h"
 #include "circuit/roc.h"
 #include "methods/methods.h"
@@ -23,6 +24,15 @@ enum status roc_points_check(const struct suite *suite, const struct lm_config *
 
 struct roc_points roc_points_of(const struct graph_edges *circuit,
                                 const struct reference *reference);
+
+/* Those of circuits of growing size: of the edges with the largest scores, each about a tenth
+ * larger than the one before; and of the most important nodes.  Return how many there are.
+ *   points     [graph_edges()]  out
+ *   importance [senders]        in */
+int64_t roc_points_of_scores(struct roc_points *points, const struct graph *graph,
+                             const struct eap *eap, const struct reference *reference);
+int64_t roc_points_of_nodes(struct roc_points *points, const struct graph *graph,
+                            const double *importance, const struct reference *reference);
 
 /* {"by_edges": {"points": [[wrong, right], ...], "area": 0.9}, "by_nodes": ...}: the points in the
  * order of the curve, from (0, 0) to (1, 1).  Caller owns it. */
