@@ -88,7 +88,7 @@ PROGRAMS := $(patsubst stages/%.c,$(BIN)/saemill-%,$(filter-out stages/saemill.c
             $(patsubst stages/%.c,$(BIN)/%,$(wildcard stages/saemill.c))
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 RANKED   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/ranked/test_*.c))
-VARIED   := $(foreach v,v1 v3,$(foreach t,adam rows slice sparse,$(BUILD)/$v/test_$t))
+VARIED   := $(foreach v,v1 v3,$(foreach t,adam narrow rows slice sparse,$(BUILD)/$v/test_$t))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
 SCRIPTS  := $(patsubst %.sh,build/%,$(wildcard tests/end_to_end/*.sh tests/faults/*.sh))
 PLUGIN   := lib/libh5zstd.so

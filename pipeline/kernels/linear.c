@@ -2,6 +2,7 @@
 #include "base/minmax.h"
 #include "kernels/bf16.h"
 #include "kernels/gemm.h"
+#include "kernels/narrow.h"
 #include "kernels/product.h"
 
 #include <assert.h>
@@ -144,6 +145,13 @@ struct tile {
     float  *values;             /* [rows, columns], bias included */
 };
 
+static void add_bias(struct tile t, const float *bias)
+{
+    for (int64_t r = 0; bias != NULL && r < t.rows; r++)
+        for (int64_t i = 0; i < t.columns; i++)
+            t.values[r * t.columns + i] += bias[t.first + i];
+}
+
 /* Multiply a tile of x with a block of W, and add the bias. */
 static void multiply(const struct linear *linear, struct tile t, const void *x,
                      const float *bias)
@@ -157,9 +165,7 @@ static void multiply(const struct linear *linear, struct tile t, const void *x,
     else
         gemm_nt(t.values, t.columns, (const float *)x + t.from * inputs, inputs, w, inputs, t.rows,
                 t.columns, inputs, false);
-    for (int64_t r = 0; bias != NULL && r < t.rows; r++)
-        for (int64_t i = 0; i < t.columns; i++)
-            t.values[r * t.columns + i] += bias[t.first + i];
+    add_bias(t, bias);
 }
 
 /* Finish a tile: copy it into y. */
@@ -201,14 +207,21 @@ static void activate_tile(const struct linear *linear, struct tile t, void *out)
     }
 }
 
+static float *aligned(void *scratch)
+{
+    return (float *)(((uintptr_t)scratch + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+}
+
+/* What makes something of the result of a tile. */
+typedef void finish_function(const struct linear *linear, struct tile tile, void *out);
+
 /* Multiply all tiles with all blocks, and call `finish` on each result. */
 static void for_tiles(const struct linear *linear, void *out, const void *x, const float *bias,
-                      int64_t rows, void *scratch,
-                      void (*finish)(const struct linear *, struct tile, void *))
+                      int64_t rows, void *scratch, finish_function *finish)
 {
     const int64_t height = tile_rows(linear->precision), blocks = linear_blocks(linear);
     const int64_t tiles = linear_tiles(linear->precision, linear->outputs, rows);
-    float *values = (float *)(((uintptr_t)scratch + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    float *values = aligned(scratch);
 
     #pragma omp parallel for schedule(dynamic)
     for (int64_t i = 0; i < tiles; i++) {
@@ -238,6 +251,56 @@ void linear_activate(const struct linear *linear, enum activation activation, vo
 
     assert(!linear->gated || (linear->outputs % 2 == 0 && bias == NULL));
     for_tiles(linear, &hidden, x, bias, rows, scratch, activate_tile);
+}
+
+/* --- few rows ------------------------------------------------------------------------ */
+
+/* Multiply with piece number `piece` of a block, up to NARROW_OUTPUTS outputs, or as many gates and
+ * their ups.  Returns the tile, which has no columns if the block has fewer pieces. */
+static struct tile multiply_piece(const struct linear *linear, const float *x, int64_t block,
+                                  int64_t piece, int64_t rows, float *values)
+{
+    const int64_t parts = linear->gated ? 2 : 1, inputs = linear->inputs;
+    const int64_t of_part = linear_block_outputs(linear, block) / parts;
+    const int64_t first = min_int64(piece * NARROW_OUTPUTS, of_part);
+    const int64_t columns = min_int64(NARROW_OUTPUTS, of_part - first);
+    const float *w = block_weights(linear, block);
+
+    for (int64_t part = 0; part < parts && columns > 0; part++)
+        narrow_product(values + part * columns, parts * columns, x,
+                       w + (part * of_part + first) * inputs, rows, columns, inputs);
+    return (struct tile){ .rows = rows, .first = block * LINEAR_COLUMNS + parts * first,
+                          .columns = parts * columns, .values = values };
+}
+
+static void for_pieces(const struct linear *linear, void *out, const float *x, const float *bias,
+                       int64_t rows, void *scratch, finish_function *finish)
+{
+    const int64_t pieces = LINEAR_COLUMNS / NARROW_OUTPUTS / (linear->gated ? 2 : 1);
+    float *values = aligned(scratch);
+
+    assert(linear->precision == PRECISION_F32 && rows <= LINEAR_FEW);
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t i = 0; i < linear_blocks(linear) * pieces; i++) {
+        const struct tile tile = multiply_piece(linear, x, i / pieces, i % pieces, rows,
+            values + omp_get_thread_num() * tile_rows(linear->precision) * LINEAR_COLUMNS);
+        add_bias(tile, bias);
+        finish(linear, tile, out);
+    }
+}
+
+void linear_apply_few(const struct linear *linear, float *y, const float *x, const float *bias,
+                      int64_t rows, void *scratch)
+{
+    for_pieces(linear, y, x, bias, rows, scratch, copy_tile);
+}
+
+void linear_activate_few(const struct linear *linear, enum activation activation, float *h,
+                         const float *x, const float *bias, int64_t rows, void *scratch)
+{
+    struct hidden hidden = { activation, h };
+
+    for_pieces(linear, &hidden, x, bias, rows, scratch, activate_tile);
 }
 
 /* --- the way back -------------------------------------------------------------------- */

@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LINEAR_ROWS = 256, LINEAR_COLUMNS = 768 };
+enum { LINEAR_ROWS = 256, LINEAR_COLUMNS = 768, LINEAR_FEW = 1024 };
 
 /* Does this build, on this CPU, multiply in that precision? */
 bool linear_offers(enum precision precision);
@@ -88,6 +88,15 @@ void linear_apply(const struct linear *linear, float *y, const void *x, const fl
  *   bias    NULL if gated */
 void linear_activate(const struct linear *linear, enum activation activation, void *h,
                      const void *x, const float *bias, int64_t rows, void *scratch);
+
+/* The same as linear_apply() and linear_activate() for few rows, in float32 alone, each row as if
+ * it were alone (narrow.h): its bits do not depend on the others.
+ *   x  narrow_pack()'s
+ *   rows  at most LINEAR_FEW */
+void linear_apply_few(const struct linear *linear, float *y, const float *x, const float *bias,
+                      int64_t rows, void *scratch);
+void linear_activate_few(const struct linear *linear, enum activation activation, float *h,
+                         const float *x, const float *bias, int64_t rows, void *scratch);
 
 /* The way back of linear_apply(), in float32 alone: from the gradient at some outputs to the part
  * of the gradient at x that comes through them.

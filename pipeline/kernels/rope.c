@@ -2,6 +2,7 @@
 #include "kernels/clones.h"
 
 #include <math.h>
+#include <stddef.h>
 
 /* Radians that pair i turns a position. */
 static double frequency(const struct rope *rope, int32_t i)
@@ -17,18 +18,31 @@ static double frequency(const struct rope *rope, int32_t i)
     return (1 - kept) * plain / rope->factor + kept * plain;
 }
 
-void rope_angles(float *cosine, float *sine, int64_t positions, const struct rope *rope)
+/* Angles of `count` rows, at their positions, or at 0, 1, ... if these are NULL. */
+static void set_angles(float *cosine, float *sine, const int64_t *position, int64_t count,
+                       const struct rope *rope)
 {
     const int32_t half = rope->width / 2;
 
     for (int32_t i = 0; i < half; i++) {
         const float each = (float)frequency(rope, i);
-        for (int64_t t = 0; t < positions; t++) {
-            const float angle = (float)t * each;
+        for (int64_t t = 0; t < count; t++) {
+            const float angle = (float)(position != NULL ? position[t] : t) * each;
             cosine[t * half + i] = (float)cos((double)angle);
             sine[t * half + i] = (float)sin((double)angle);
         }
     }
+}
+
+void rope_angles(float *cosine, float *sine, int64_t positions, const struct rope *rope)
+{
+    set_angles(cosine, sine, NULL, positions, rope);
+}
+
+void rope_angles_at(float *cosine, float *sine, const int64_t *position, int64_t rows,
+                    const struct rope *rope)
+{
+    set_angles(cosine, sine, position, rows, rope);
 }
 
 /* `way` is 1, or -1 to rotate back. */

@@ -24,6 +24,12 @@ struct rope {
  *   cosine, sine [positions, width / 2]  out */
 void rope_angles(float *cosine, float *sine, int64_t positions, const struct rope *rope);
 
+/* The same of chosen positions.
+ *   cosine, sine [rows, width / 2]  out
+ *   position     [rows]             in */
+void rope_angles_at(float *cosine, float *sine, const int64_t *position, int64_t rows,
+                    const struct rope *rope);
+
 /* Rotate each head of every row, in place.  Row r is at position r % context.
  *   x  rows `stride` values apart; each starts with `heads` heads of head_width values; of these
  *      the first `width` turn */

@@ -2,6 +2,7 @@
 #include "base/allocate.h"
 #include "base/minmax.h"
 #include "kernels/attention.h"
+#include "kernels/narrow.h"
 #include "kernels/norm.h"
 #include "kernels/rope.h"
 #include "kernels/rows.h"
@@ -142,18 +143,41 @@ static void spend(struct forward *f, enum forward_part part, double start)
     f->spent[part] += omp_get_wtime() - start;
 }
 
+/* The input of a product of few rows. */
+static const float *packed(struct forward *f, const float *x, int64_t rows, int64_t inputs)
+{
+    narrow_pack(f->cache->packed, x, rows, inputs);
+    return f->cache->packed;
+}
+
 /* y = x W^T, plus a bias unless it is NULL. */
 static void multiply(struct forward *f, float *y, const struct linear *w, const float *bias,
                      const float *x, int64_t rows)
 {
     const double start = omp_get_wtime();
 
-    linear_apply(w, y, linear_input(w->precision, f->rounded, x, rows, w->inputs), bias, rows,
-                 f->tiles);
+    if (f->cache != NULL)
+        linear_apply_few(w, y, packed(f, x, rows, w->inputs), bias, rows, f->tiles);
+    else
+        linear_apply(w, y, linear_input(w->precision, f->rounded, x, rows, w->inputs), bias, rows,
+                     f->tiles);
     spend(f, FORWARD_PRODUCTS, start);
 }
 
-/* The MLP: product, activation, product. */
+/* The MLP of few rows: product, activation, product. */
+static void multiply_few_twice(struct forward *f, float *y, const struct layer_weights *w,
+                               const float *x, int64_t rows)
+{
+    const double start = omp_get_wtime();
+
+    linear_activate_few(&w->mlp_in, f->weights->config.activation, f->hidden,
+                        packed(f, x, rows, w->mlp_in.inputs), w->mlp_in_bias, rows, f->tiles);
+    linear_apply_few(&w->mlp_out, y, packed(f, f->hidden, rows, w->mlp_out.inputs),
+                     w->mlp_out_bias, rows, f->tiles);
+    spend(f, FORWARD_PRODUCTS, start);
+}
+
+/* The same of any number. */
 static void multiply_twice(struct forward *f, float *y, const struct layer_weights *w,
                            const float *x, int64_t rows)
 {
@@ -192,15 +216,21 @@ static void rotate(struct forward *f)
 {
     const struct lm_config *c = &f->weights->config;
     const struct rope *rope = &c->rope[f->tap.layer];
+    float *cosine = f->cache != NULL ? f->cache->cosine : f->cosine;
+    float *sine = f->cache != NULL ? f->cache->sine : f->sine;
 
     if (c->learned_positions)
         return;
     if (!same_rope(&f->rope, rope)) {
-        rope_angles(f->cosine, f->sine, f->context, rope);
+        if (f->cache != NULL)
+            rope_angles_at(cosine, sine, f->cache->position, f->rows, rope);
+        else
+            rope_angles(cosine, sine, f->context, rope);
         f->rope = *rope;
     }
-    rope_rotate(f->qkv, qkv_width(c), f->cosine, f->sine, f->rows, f->context,
-                c->heads + c->kv_heads, c->head_width, rope->width);
+    rope_rotate(f->qkv, qkv_width(c), cosine, sine, f->rows,
+                f->cache != NULL ? f->rows : f->context, c->heads + c->kv_heads, c->head_width,
+                rope->width);
 }
 
 /* Take queries, keys and values in part from the other run. */
@@ -233,7 +263,10 @@ void forward_attend(struct forward *f, const struct layer_weights *w)
     normalise_heads(f, w);
     rotate(f);
     const double start = omp_get_wtime();
-    attention(f->heads, f->qkv, f->scratch, &shape);
+    if (f->cache != NULL)
+        cache_attend(f->cache, f->heads, f->qkv, f->rows, f->tap.layer, &shape);
+    else
+        attention(f->heads, f->qkv, f->scratch, &shape);
     spend(f, FORWARD_ATTENTION, start);
 }
 
@@ -265,8 +298,9 @@ void forward_mlp(struct forward *f, const struct layer_weights *w)
     if (c->mlp_width == 0)
         memset(f->branch, 0, (size_t)(f->rows * width) * sizeof *f->branch);
     for (int64_t from = 0; c->mlp_width > 0 && from < f->rows; from += PIECE_ROWS)
-        multiply_twice(f, f->branch + from * width, w, f->normed + from * width,
-                       min_int64(PIECE_ROWS, f->rows - from));
+        (f->cache != NULL ? multiply_few_twice : multiply_twice)(
+            f, f->branch + from * width, w, f->normed + from * width,
+            min_int64(PIECE_ROWS, f->rows - from));
     if (c->post_norms)
         weights_normalise(f->branch, f->branch, w->mlp_post_norm, c, f->rows);
 }
@@ -382,18 +416,30 @@ done:
     return st;
 }
 
+/* With a cache, positions of the rows are new, and so are their angles. */
+static void take_positions(struct forward *f)
+{
+    assert(f->context == 1 && f->weights->precision == PRECISION_F32);
+    cache_advance(f->cache, f->rows);
+    f->rope = (struct rope){0};
+}
+
 enum status forward_start(struct forward *f, const int32_t *ids, int64_t sequences)
 {
     const struct lm_config *c = &f->weights->config;
     enum status st;
 
     assert(0 < sequences && sequences <= f->most);
-    TRY(forward_check(c, ids, sequences * f->context, f->context));
+    TRY(forward_check(c, ids, sequences * f->context,
+                      f->cache != NULL ? f->cache->capacity : f->context));
     f->sequences = sequences;
     f->rows = sequences * f->context;
+    if (f->cache != NULL)
+        take_positions(f);
     #pragma omp parallel for
     for (int64_t r = 0; r < f->rows; r++)
-        embed(f->residual + r * c->width, f->weights, ids[r], r % f->context);
+        embed(f->residual + r * c->width, f->weights, ids[r],
+              f->cache != NULL ? f->cache->position[r] : r % f->context);
     stand_at(f, (struct tap){ .site = site_at(SITES - 1), .layer = -1 });
 done:
     return st;

@@ -29,6 +29,7 @@
 #define FORWARD_H
 
 #include "kernels/attention_shape.h"
+#include "lm/cache.h"
 #include "lm/weights.h"
 #include "suite/site.h"
 
@@ -55,6 +56,8 @@ struct forward {
     int64_t    context;         /* tokens of a sequence */
     int64_t    sequences;       /* of the block */
     int64_t    rows;            /* sequences * context, in that order */
+    struct cache *cache;        /* NULL: sequences begin in the block.  Else rows are single tokens
+                                   that go on with the sequences that it keeps (cache.h) */
     struct tap tap;             /* where the cursor stands; layer -1 before the first layer */
     float     *values;          /* [rows, width] of that site, for reading and changing */
     int32_t    width;
@@ -92,7 +95,7 @@ void forward_free(struct forward *forward);
 enum status forward_check(const struct lm_config *config, const int32_t *ids, int64_t rows,
                           int64_t context);
 
-/* Embed a block.
+/* Embed a block; with a cache, one token of each of `sequences` rows.
  *   ids [sequences, context]  in
  * As forward_check(). */
 enum status forward_start(struct forward *forward, const int32_t *ids, int64_t sequences);

@@ -2,6 +2,7 @@
 #include "base/allocate.h"
 #include "kernels/entropy.h"
 #include "kernels/gemm.h"
+#include "kernels/narrow.h"
 #include "kernels/norm.h"
 
 #include <assert.h>
@@ -74,6 +75,19 @@ void head_logits(struct head *head, float *logits, const float *stream, int64_t 
     assert(rows <= head->tile);
     weights_normalise(head->normed, stream, w->final_norm, &w->config, rows);
     unembed(head, logits, rows);
+}
+
+void head_logits_few(struct head *head, float *logits, const float *stream, int64_t rows,
+                     float *packed)
+{
+    const struct weights *w = head->weights;
+    const struct lm_config *c = &w->config;
+
+    assert(rows <= head->tile);
+    weights_normalise(head->normed, stream, w->final_norm, c, rows);
+    narrow_pack(packed, head->normed, rows, c->width);
+    narrow_apply(logits, c->outputs, packed, w->unembedding, rows, c->outputs, c->width);
+    entropy_soft_cap(logits, rows, c->outputs, c->logit_cap);
 }
 
 /* Go back through the soft-cap.  Returns the gradient by the logits before it. */

@@ -34,6 +34,11 @@ double head_work(const struct lm_config *config);
  *   stream [rows, width]    in, residual stream after the last layer */
 void head_logits(struct head *head, float *logits, const float *stream, int64_t rows);
 
+/* The same for few rows, each as if it were alone: its bits do not depend on the others.
+ *   packed [narrow_count(rows, width)]  scratch (kernels/narrow.h) */
+void head_logits_few(struct head *head, float *logits, const float *stream, int64_t rows,
+                     float *packed);
+
 /* Go back from the gradient by the logits of some rows to that by the residual stream after the
  * last layer, through the soft-cap, the unembedding and the last norm.
  *   gradient [rows, width]         out: 0 in all other rows
