@@ -21,6 +21,7 @@ enum random_stream {
     RANDOM_GREEDY,          /* nodes that a greedy search tries */
     RANDOM_WEIGHTS,         /* the order of weights that are permuted */
     RANDOM_GATES,           /* noise of gates that are trained */
+    RANDOM_TOKENS,          /* tokens of completions */
 };
 
 /* 128 random bits, as four words. */
