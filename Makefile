@@ -16,6 +16,7 @@
 # make compare-precision   bf16 and float32 training, beside a plain float64 one (6 minutes)
 # make bench-planted   how much of a planted dictionary three architectures recover (a minute)
 # make bench-circuit   what a test of an edge costs beside the products it needs (minutes)
+# make bench-generate  how fast 64 completions are made, next to their products (a minute)
 # make compare-plan    what plan says of the demo, beside what it takes
 # make bench-harvest   how near a harvest comes to the matrix units (5 minutes); SHAPE=llama, qwen
 # make bench-harvest-full   a checkpoint of 26 layers: time to load, peak memory (5 minutes)
@@ -321,6 +322,9 @@ bench-planted: $(BUILD)/tests/bench/bench_planted
 bench-circuit: $(BUILD)/tests/bench/bench_circuit | build/setup.check
 	$(Q)PYTHON='$(PYTHON)' OMP_NUM_THREADS=$$(nproc) $<
 
+bench-generate: $(BUILD)/tests/bench/bench_generate
+	$(Q)OMP_NUM_THREADS=$$(nproc) $<
+
 compare-plan: all $(DEMO_TEXT)
 	$(Q)$(PYTHON) tests/bench/compare_plan.py jobs/demo.yaml
 
@@ -357,7 +361,7 @@ compile_commands.json: Makefile $(wildcard pipeline/*/*.c pipeline/*/*.cc stages
 clean:
 	rm -rf build bin lib compile_commands.json
 
-.PHONY: all unit structure format check check-demo check-reorder check-slurm demo faults fuzz threads bench-harvest bench-harvest-full bench-shuffle bench-circuit bench-train bench-planted compare-shuffles compare-precision compare-plan clean
+.PHONY: all unit structure format check check-demo check-reorder check-slurm demo faults fuzz threads bench-harvest bench-harvest-full bench-shuffle bench-circuit bench-generate bench-train bench-planted compare-shuffles compare-precision compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)
