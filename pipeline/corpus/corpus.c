@@ -69,7 +69,10 @@ enum status corpus_list(struct corpus *corpus, char *const *patterns, unsigned c
                 return st;
             continue;
         }
-        if (glob(patterns[i], 0, NULL, &found) != 0)
+        const int how = glob(patterns[i], 0, NULL, &found);
+        if (how == GLOB_NOSPACE)
+            die("no memory for a list of corpus files");
+        if (how != 0)
             st = refuse(E_USAGE, "there is no corpus file %s (corpus.files)", patterns[i]);
         for (size_t f = 0; st == OK && f < found.gl_pathc; f++)
             st = add_file(corpus, found.gl_pathv[f]);

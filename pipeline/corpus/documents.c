@@ -1,6 +1,7 @@
 #include "corpus/documents.h"
 #include "base/allocate.h"
 #include "base/die.h"
+#include "base/text.h"
 #include "corpus/chat.h"
 #include "corpus/corpus.h"
 #include "corpus/gunzip.h"
@@ -77,7 +78,7 @@ static enum status check_read(const struct documents *documents)
 /* The next line with its newline; *bytes 0 if there is none left. */
 static enum status read_line(struct documents *documents, int64_t *bytes)
 {
-    const ssize_t n = getline(&documents->line, &documents->line_capacity, documents->plain);
+    const ssize_t n = text_line(&documents->line, &documents->line_capacity, documents->plain);
 
     *bytes = n > 0 ? n : 0;
     return check_read(documents);

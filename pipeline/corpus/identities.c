@@ -1,7 +1,7 @@
 #include "corpus/identities.h"
 #include "base/agree.h"
 #include "base/allocate.h"
-#include "base/die.h"
+#include "base/text.h"
 #include "corpus/inputs.h"
 #include "suite/paths.h"
 
@@ -28,14 +28,11 @@ static uint64_t add_values(uint64_t hash, const char *before, const char *sectio
 {
     char *text;
     size_t length;
-    FILE *out = open_memstream(&text, &length);
+    FILE *out = text_open(&text, &length);
 
-    if (out == NULL)
-        die("no memory for the text of a suite");
     fprintf(out, "%s%s:\n", before, section);
     suite_write_values(out, section, values);
-    if (fclose(out) != 0)
-        die("no memory for the text of a suite");
+    text_close(out);
     hash = add_text(hash, text);
     free(text);
     return hash;

@@ -2,6 +2,7 @@
 #include "base/allocate.h"
 #include "base/checksum.h"
 #include "base/die.h"
+#include "base/text.h"
 #include "base/walk.h"
 #include "corpus/corpus.h"
 #include "corpus/tokenizer.h"
@@ -139,10 +140,8 @@ static char *record_text(const struct inputs *inputs)
 {
     char line[CHECKSUM_LINE], *text;
     size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = text_open(&text, &size);
 
-    if (out == NULL)
-        die("no memory for a list of files");
     for (int i = 0; i < inputs->count; i++) {
         const struct input *file = &inputs->file[i];
         fprintf(out, "%s %016llx %lld %lld %lld.%09lld %s\n", KINDS[file->kind],
@@ -152,8 +151,7 @@ static char *record_text(const struct inputs *inputs)
     fflush(out);
     checksum_line(line, text, (int64_t)size);
     fputs(line, out);
-    if (fclose(out) != 0)
-        die("no memory for a list of files");
+    text_close(out);
     return text;
 }
 

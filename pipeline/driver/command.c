@@ -1,6 +1,6 @@
 #include "driver/command.h"
-#include "base/die.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,15 +25,13 @@ bool command_exists(const char *name)
 
 enum status command_read(char **output, const char *command)
 {
-    size_t length, bytes = 0, n;
+    size_t length, bytes, n;
     char block[4096];
 
-    *output = NULL;
-    FILE *text = open_memstream(output, &bytes), *pipe = popen(command, "r");
-    while (pipe != NULL && text != NULL && (n = fread(block, 1, sizeof block, pipe)) > 0)
+    FILE *text = text_open(output, &bytes), *pipe = popen(command, "r");
+    while (pipe != NULL && (n = fread(block, 1, sizeof block, pipe)) > 0)
         fwrite(block, 1, n, text);
-    if (text == NULL || fclose(text) != 0)
-        die("no memory for what a command says");
+    text_close(text);
     const int how = pipe == NULL ? -1 : pclose(pipe);
     if (how == 0)
         return OK;

@@ -1,5 +1,6 @@
 #include "driver/complaints.h"
 #include "base/die.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,10 +42,10 @@ void complaints_copy(struct complaints *c, int from, const char *log)
     FILE *in = fdopen(from, "r");
 
     *c = (struct complaints){ .log = log != NULL ? fopen(log, "w") : NULL };
-    c->boxes = open_memstream(&c->held, &c->length);
-    if (in == NULL || c->boxes == NULL)
+    c->boxes = text_open(&c->held, &c->length);
+    if (in == NULL)
         die("no memory for what a stage says");
-    for (clearerr(in); getline(&line, &capacity, in) >= 0; )
+    for (clearerr(in); text_line(&line, &capacity, in) >= 0; )
         take_line(c, line);
     fclose(in);
     free(line);
@@ -62,7 +63,7 @@ void complaints_show(struct complaints *c)
 void complaints_free(struct complaints *c)
 {
     if (c->boxes != NULL)
-        fclose(c->boxes);
+        text_close(c->boxes);
     free(c->held);
     *c = (struct complaints){0};
 }

@@ -1,7 +1,7 @@
 #include "driver/launch.h"
-#include "base/die.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "driver/command.h"
 #include "driver/complaints.h"
 #include "driver/environment.h"
@@ -145,16 +145,13 @@ static enum status refuse_unexplained(const struct launch *launch, const struct 
 {
     char *command;
     size_t length;
-    FILE *out = open_memstream(&command, &length);
+    FILE *out = text_open(&command, &length);
     enum status st;
 
-    if (out == NULL)
-        die("no memory for a command");
     fprintf(out, "OMP_NUM_THREADS=%s", line->threads);
     for (char *const *word = line->word; *word != NULL; word++)
         command_write_word(out, *word);
-    if (fclose(out) != 0)
-        die("no memory for a command");
+    text_close(out);
     st = refuse(E_IO, "%s ended with exit status %d, and no rank of %s said why; the words of %s "
                 "are above%s%s; to try it by hand: %s", line->word[0], code, launch->program,
                 line->word[0], launch->log != NULL ? " and in " : "",

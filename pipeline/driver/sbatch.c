@@ -1,5 +1,6 @@
 #include "driver/sbatch.h"
 #include "base/die.h"
+#include "base/text.h"
 #include "driver/command.h"
 #include "driver/layout.h"
 #include "driver/queue.h"
@@ -23,12 +24,6 @@ static void add_word(FILE *out, const char *format, ...)
     va_end(args);
     command_write_word(out, word);
     free(word);
-}
-
-static void close_command(FILE *out)
-{
-    if (fclose(out) != 0)
-        die("no memory for a command");
 }
 
 /* --- options ----------------------------------------------------------------------- */
@@ -101,7 +96,7 @@ static void add_indices(FILE *out, const struct suite *suite, const bool *chosen
     const char *comma = "";
     char *text;
     size_t length;
-    FILE *list = open_memstream(&text, &length);
+    FILE *list = text_open(&text, &length);
 
     for (int64_t t = chunk.first; t < chunk.end; t++) {
         if (!chosen[t])
@@ -114,7 +109,7 @@ static void add_indices(FILE *out, const struct suite *suite, const bool *chosen
             fprintf(list, "-%lld", (long long)(t - chunk.first));
         comma = ",";
     }
-    close_command(list);
+    text_close(list);
     if (limit > 0)
         add_word(out, "--array=%s%%%lld", text, limit);
     else
@@ -130,7 +125,7 @@ char *sbatch_array(const struct sbatch *sbatch, enum stage stage, const bool *ch
     const struct suite *suite = sbatch->suite;
     char *command, comment[QUEUE_COMMENT];
     size_t length;
-    FILE *out = open_memstream(&command, &length);
+    FILE *out = text_open(&command, &length);
 
     queue_comment(comment, suite, stage_name(stage), chunk.first);
     fputs("sbatch --parsable", out);
@@ -150,7 +145,7 @@ char *sbatch_array(const struct sbatch *sbatch, enum stage stage, const bool *ch
     add_word(out, "%s", sbatch->path);
     add_word(out, "%s", stage_name(stage));
     add_word(out, "%lld", (long long)chunk.first);
-    close_command(out);
+    text_close(out);
     return command;
 }
 
@@ -158,7 +153,7 @@ char *sbatch_rest(const struct sbatch *sbatch, const char *dependency)
 {
     char *command, comment[QUEUE_COMMENT];
     size_t length;
-    FILE *out = open_memstream(&command, &length);
+    FILE *out = text_open(&command, &length);
 
     queue_comment(comment, sbatch->suite, QUEUE_REST, 0);
     fputs("sbatch --parsable", out);
@@ -172,6 +167,6 @@ char *sbatch_rest(const struct sbatch *sbatch, const char *dependency)
     add_word(out, "%s/slurm/submit.sh", sbatch->root);
     add_word(out, "%s", sbatch->root);
     add_word(out, "%s", sbatch->path);
-    close_command(out);
+    text_close(out);
     return command;
 }

@@ -1,6 +1,7 @@
 #include "driver/submit.h"
 #include "base/allocate.h"
 #include "base/die.h"
+#include "base/text.h"
 #include "corpus/inputs.h"
 #include "corpus/selection.h"
 #include "driver/command.h"
@@ -65,7 +66,7 @@ static char *dependency_on_all(const struct submission *s, enum stage before)
     const struct stage_survey *of = &s->survey.stage[before];
     char *text, last[JOB] = "";
     size_t length;
-    FILE *out = open_memstream(&text, &length);
+    FILE *out = text_open(&text, &length);
 
     for (int64_t t = 0; t < s->survey.state.stage[before].tasks; t++) {
         if (s->job[before][t][0] == '\0')
@@ -76,8 +77,7 @@ static char *dependency_on_all(const struct submission *s, enum stage before)
             fprintf(out, ":%s", s->job[before][t]);
         snprintf(last, sizeof last, "%s", s->job[before][t]);
     }
-    if (fclose(out) != 0)
-        die("no memory for a dependency");
+    text_close(out);
     if (text[0] == '\0')
         return text;
     char *all;
@@ -280,9 +280,7 @@ enum status submit(const struct suite *suite, const char *path, bool dry)
     struct submission s = { .sbatch = { .suite = suite, .path = path }, .dry = dry };
     enum status st;
 
-    s.jobs = open_memstream(&s.numbers, &s.length);
-    if (s.jobs == NULL)
-        die("no memory for the numbers of jobs");
+    s.jobs = text_open(&s.numbers, &s.length);
     TRY(prepare(&s));
     for (int stage = 0; stage < STAGES; stage++) {
         if (s.survey.state.stage[stage].total < 0) {
@@ -295,7 +293,7 @@ enum status submit(const struct suite *suite, const char *path, bool dry)
 done:
     for (int stage = 0; stage < STAGES; stage++)
         free(s.job[stage]);
-    fclose(s.jobs);
+    text_close(s.jobs);
     free(s.numbers);
     survey_free(&s.survey);
     return st;

@@ -1,20 +1,16 @@
 #include "methods/task_page.h"
-#include "base/die.h"
 #include "base/html.h"
+#include "base/text.h"
 #include "suite/paths.h"
 
 #include <stdlib.h>
-
-static const char NO_MEMORY[] = "no memory for the page of a task";
 
 void task_page_begin(struct task_page *page, const struct circuit *circuit, const char *name)
 {
     char model[PATH_NAME];
 
     *page = (struct task_page){ .circuit = circuit, .name = name };
-    page->out = open_memstream(&page->text, &page->bytes);
-    if (page->out == NULL)
-        die(NO_MEMORY);
+    page->out = text_open(&page->text, &page->bytes);
     path_name(model, circuit->suite->model.path);
     html_begin(page->out, name, model);
     fputs("<h1>", page->out);
@@ -41,8 +37,7 @@ enum status task_page_write(struct task_page *page)
     html_text(page->out, page->circuit->suite->text);
     fputs("</code></pre></details>\n", page->out);
     html_end(page->out);
-    if (fclose(page->out) != 0)
-        die(NO_MEMORY);
+    text_close(page->out);
     paths_circuit(path, page->circuit->suite, page->name, ".html");
     st = file_write(path, page->text, (int64_t)page->bytes);
     free(page->text);

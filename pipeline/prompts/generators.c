@@ -1,6 +1,6 @@
 #include "prompts/generators.h"
 #include "base/allocate.h"
-#include "base/die.h"
+#include "base/text.h"
 #include "prompts/words.h"
 
 #include <stdio.h>
@@ -394,12 +394,11 @@ static char *joined(const struct words_list *list, const int chosen[SHOWN])
 {
     char *text;
     size_t length;
-    FILE *out = open_memstream(&text, &length);
+    FILE *out = text_open(&text, &length);
 
-    for (int w = 0; out != NULL && w < SHOWN; w++)
+    for (int w = 0; w < SHOWN; w++)
         fprintf(out, " %s", list->word[chosen[w]]);
-    if (out == NULL || fclose(out) != 0)
-        die("no memory for a prompt");
+    text_close(out);
     return text;
 }
 

@@ -3,6 +3,7 @@
 #include "base/comm.h"
 #include "base/die.h"
 #include "base/minmax.h"
+#include "base/text.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -371,7 +372,7 @@ enum status prompts_read(struct prompts *prompts, const struct wording *wording,
     enum status st = OK;
 
     TRY(file != NULL ? OK : file_refuse("open", path));
-    for (int number = 1; prompts->count < most && (bytes = getline(&line, &capacity, file)) > 0;
+    for (int number = 1; prompts->count < most && (bytes = text_line(&line, &capacity, file)) > 0;
          number++) {
         snprintf(place, sizeof place, "%s:%d", path, number);
         if ((ssize_t)strspn(line, " \t\r\n") < bytes)

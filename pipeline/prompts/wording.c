@@ -1,6 +1,7 @@
 #include "prompts/wording.h"
 #include "base/allocate.h"
 #include "base/die.h"
+#include "base/text.h"
 #include "corpus/special.h"
 
 #include <stdio.h>
@@ -101,17 +102,14 @@ char *wording_pieces(const struct wording *wording, const struct wording_ids *id
     char *pieces, *piece;
     size_t length;
     int64_t bytes;
-    FILE *out = open_memstream(&pieces, &length);
+    FILE *out = text_open(&pieces, &length);
 
-    if (out == NULL)
-        die("no memory for a message");
     for (int64_t i = 0; i < ids->count; i++) {
         if (tokenizer_decode(&wording->tokenizer, &ids->ids[i], 1, &piece, &bytes) == OK)
             fprintf(out, "%s%s", i > 0 ? "|" : "", piece);
         refuse_clear();
         free(piece);
     }
-    if (fclose(out) != 0)
-        die("no memory for a message");
+    text_close(out);
     return pieces;
 }

@@ -2,6 +2,7 @@
 #include "base/allocate.h"
 #include "base/die.h"
 #include "base/random.h"
+#include "base/text.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -223,11 +224,9 @@ enum status words_fill(char **text, const struct words *words, int template,
         json_array_get(json_object_get(words->file, "templates"), (size_t) template));
     const char *begin = from;
     size_t size;
-    FILE *out = open_memstream(text, &size);
+    FILE *out = text_open(text, &size);
     enum status st = OK;
 
-    if (out == NULL)
-        die("no memory for a prompt");
     while (*from != '\0') {
         const size_t plain = strcspn(from, "["), slot = strcspn(from + plain, "]");
         fwrite(from, 1, plain, out);
@@ -242,8 +241,7 @@ enum status words_fill(char **text, const struct words *words, int template,
         from += slot + 1;
     }
 done:
-    if (fclose(out) != 0)
-        die("no memory for a prompt");
+    text_close(out);
     if (st != OK) {
         free(*text);
         *text = NULL;

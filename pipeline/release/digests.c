@@ -3,6 +3,7 @@
 #include "base/allocate.h"
 #include "base/die.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "base/walk.h"
 
 #include <errno.h>
@@ -168,15 +169,12 @@ enum status digests_write(const struct digests *digests, const char *path)
 {
     char *text;
     size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = text_open(&text, &size);
     enum status st;
 
-    if (out == NULL)
-        die("no memory for a list of files");
     for (int64_t i = 0; i < digests->count; i++)
         fprintf(out, "%s  %s\n", digests->files[i].sum, digests->files[i].name);
-    if (fclose(out) != 0)
-        die("no memory for a list of files");
+    text_close(out);
     st = file_write(path, text, (int64_t)size);
     free(text);
     return st;

@@ -1,6 +1,6 @@
 #include "release/entries.h"
 #include "base/allocate.h"
-#include "base/die.h"
+#include "base/text.h"
 #include "evaluate/scores.h"
 #include "suite/paths.h"
 
@@ -221,10 +221,8 @@ char *entries_text(const struct entries *entries)
 {
     char *text = NULL;
     size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = text_open(&text, &size);
 
-    if (out == NULL)
-        die("no memory for a table of scores");
     fputs("folder\tsite\ttarget\tlayer\trecipe\twidth\tsparsity\ttarget_l0\ttrained_on", out);
     for (size_t k = 0; k < sizeof NEEDED / sizeof *NEEDED; k++)
         fprintf(out, "\t%s", NEEDED[k]);
@@ -240,8 +238,7 @@ char *entries_text(const struct entries *entries)
             fprintf(out, "\t%.9g", entries_score(e, NEEDED[k]));
     }
     fputc('\n', out);
-    if (fclose(out) != 0)
-        die("no memory for a table of scores");
+    text_close(out);
     return text;
 }
 

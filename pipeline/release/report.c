@@ -1,7 +1,7 @@
 #include "release/report.h"
-#include "base/die.h"
 #include "base/html.h"
 #include "base/human.h"
+#include "base/text.h"
 #include "release/figures.h"
 
 #include <math.h>
@@ -345,11 +345,9 @@ enum status report_text(char **text, const struct suite *suite, const struct ent
                         const json_t *manifest, bool drawn)
 {
     size_t size;
-    FILE *out = open_memstream(text, &size);
+    FILE *out = text_open(text, &size);
     enum status st;
 
-    if (out == NULL)
-        die("no memory for the report");
     html_begin(out, suite->name, "sparse autoencoders");
     write_top(out, suite, entries, manifest);
     TRY(write_fidelity(out, entries, drawn));
@@ -359,8 +357,7 @@ enum status report_text(char **text, const struct suite *suite, const struct ent
     write_terms(out);
     write_provenance(out, manifest);
 done:
-    if (fclose(out) != 0)
-        die("no memory for the report");
+    text_close(out);
     if (st != OK) {
         free(*text);
         *text = NULL;

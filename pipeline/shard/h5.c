@@ -395,14 +395,16 @@ done:
 
 enum { ZSTD_LEVEL = 1 };    /* higher levels cost many times the time for a percent of size */
 
-/* Properties of a new data set: chunks, byte shuffle, zstd. */
+/* Properties of a new data set: chunks, byte shuffle, zstd.  The shuffle is mandatory, too: where HDF5
+ * lacks memory it would leave out an optional one, and a collective write does not record that. */
 static hid_t creation_list(int rank, const hsize_t chunk[], hid_t type)
 {
     const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
     const int level = H5Tget_class(type) == H5T_FLOAT ? FRAME_ENTROPY_ONLY : ZSTD_LEVEL;
 
     register_filter();
-    if (H5Pset_chunk(list, rank, chunk) < 0 || H5Pset_shuffle(list) < 0
+    if (H5Pset_chunk(list, rank, chunk) < 0
+        || H5Pset_filter(list, H5Z_FILTER_SHUFFLE, H5Z_FLAG_MANDATORY, 0, NULL) < 0
         || H5Pset_filter(list, ZSTD_FILTER, H5Z_FLAG_MANDATORY, 1,
                          (const unsigned[]){ (unsigned)level }) < 0
         || H5Pset_fill_time(list, H5D_FILL_TIME_NEVER) < 0)

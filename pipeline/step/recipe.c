@@ -1,5 +1,5 @@
 #include "step/recipe.h"
-#include "base/die.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -26,15 +26,12 @@ char *recipe_text(const struct recipe *recipe)
 {
     char *text;
     size_t length;
-    FILE *out = open_memstream(&text, &length);
+    FILE *out = text_open(&text, &length);
 
-    if (out == NULL)
-        die("no memory for the text of a recipe");
     fprintf(out, "sparsity: %.17g\ntarget_l0: %.17g\n", recipe->sparsity, recipe->target_l0);
     suite_write_values(out, "saes", &recipe->saes);
     suite_write_values(out, "train", &recipe->train);
-    if (fclose(out) != 0)
-        die("no memory for the text of a recipe");
+    text_close(out);
     return text;
 }
 

@@ -1,6 +1,6 @@
 #include "suite/path_value.h"
-#include "base/die.h"
 #include "base/path.h"
+#include "base/text.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -76,15 +76,11 @@ done:
 enum status path_value_expand(char **path, const char *text, const char *place)
 {
     size_t length;
-    FILE *out = open_memstream(path, &length);
+    FILE *out = text_open(path, &length);
     enum status st;
 
-    *path = NULL;
-    if (out == NULL)
-        die("no memory for a path");
     st = expand(out, text, place);
-    if (fclose(out) != 0)
-        die("no memory for a path");
+    text_close(out);
     TRY(st);
     REQUIRE(length <= PATH_LONGEST, E_USAGE, "%s: this path has %zu bytes, but what is made in it "
             "must have a name, too; give one of at most %d", place, length, PATH_LONGEST);

@@ -4,6 +4,7 @@
 #include "base/die.h"
 #include "base/file.h"
 #include "base/human.h"
+#include "base/text.h"
 #include "suite/diagnosis.h"
 #include "suite/ownership.h"
 #include "suite/path_value.h"
@@ -256,14 +257,11 @@ void suite_render(struct suite *suite)
 {
     size_t length;
     free(suite->text);
-    FILE *out = open_memstream(&suite->text, &length);
-    if (out == NULL)
-        die("no memory for the text of a suite");
+    FILE *out = text_open(&suite->text, &length);
     for (int s = 0; s < SUITE_SECTIONS_COUNT; s++)
         if (SUITE_SECTIONS[s].made != NULL && schema_section_is_of(&SUITE_SECTIONS[s], suite->kind))
             write_section(out, suite, SUITE_SECTIONS[s].name);
-    if (fclose(out) != 0)
-        die("no memory for the text of a suite");
+    text_close(out);
 }
 
 /* ---- reading and emptying ---- */

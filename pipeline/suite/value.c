@@ -1,5 +1,6 @@
 #include "suite/value.h"
 #include "base/die.h"
+#include "base/text.h"
 #include "suite/layers.h"
 #include "suite/path_value.h"
 
@@ -160,13 +161,10 @@ static void write_path(FILE *out, const char *path)
 {
     size_t length;
     char *text;
-    FILE *doubled = open_memstream(&text, &length);
+    FILE *doubled = text_open(&text, &length);
 
-    if (doubled == NULL)
-        die("no memory for a path");
     path_value_write(doubled, path);
-    if (fclose(doubled) != 0)
-        die("no memory for a path");
+    text_close(doubled);
     write_text(out, text);
     free(text);
 }

@@ -19,7 +19,7 @@ undisturbed run, with all that was complete before still there, untouched.
 
 A blow is detected (refused, with a sentence and the right exit status), recovered (the stage ended
 by the blow, and the next gave the same bits), harmless (the stage ended well with the same bits) or
-foreign (HDF5, OpenSSL or MPI ended the stage when an allocation of its own failed, and the next
+foreign (HDF5, OpenSSL, MPI and the like ended the stage when an allocation of their own failed, and the next
 gave the same bits). All else is a fault: lost (a complete file is gone or was touched), wrong
 (other bits, or a refusal without its sentence or status), hung, crashed. At the end comes a table;
 the exit status is the verdict.
@@ -69,8 +69,8 @@ STATUS = {"ENOSPC": {6}, "EDQUOT": {3, 6}, "EIO": {3}, "EINTR": {3}, "SHORT": {3
 
 # Who allocates for MPI is not ours to mend.
 MPI = re.compile(r"/(lib(mpi|open-|mca_|pmix|hwloc|event)|mca_)")
-# HDF5 and OpenSSL die of some of their own.
-FOREIGN = re.compile(r"/lib(hdf5|crypto|gomp|openblas|dnnl)")
+# HDF5, OpenSSL, SentencePiece and libyaml die of some of their own.
+FOREIGN = re.compile(r"/lib(hdf5|crypto|gomp|openblas|dnnl|sentencepiece|yaml)")
 # libc and C++ allocate for whoever calls them.
 BETWEEN = re.compile(r"/(libc|libstdc\+\+)\.so|strike\.so")
 
