@@ -395,8 +395,8 @@ done:
 
 enum { ZSTD_LEVEL = 1 };    /* higher levels cost many times the time for a percent of size */
 
-/* Properties of a new data set: chunks, byte shuffle, zstd.  The shuffle is mandatory, too: where HDF5
- * lacks memory it would leave out an optional one, and a collective write does not record that. */
+/* Properties of a new data set: chunks, byte shuffle, zstd.  The shuffle is mandatory, too: where
+ * HDF5 lacks memory it leaves out an optional one, and a collective write does not record that. */
 static hid_t creation_list(int rank, const hsize_t chunk[], hid_t type)
 {
     const hid_t list = H5Pcreate(H5P_DATASET_CREATE);

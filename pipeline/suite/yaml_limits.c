@@ -1,4 +1,5 @@
 #include "suite/yaml_limits.h"
+#include "base/die.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -52,11 +53,15 @@ enum status yaml_limits_check(const char *yaml, const char *path)
     int depth = 0;
     enum status st = OK;
 
-    yaml_parser_initialize(&parser);
+    if (!yaml_parser_initialize(&parser))
+        die("no memory to read %s", path);
     yaml_parser_set_input_string(&parser, (const unsigned char *)yaml, strlen(yaml));
     for (bool more = true; more && st == OK; ) {
-        if (!yaml_parser_parse(&parser, &event))
-            break;
+        if (!yaml_parser_parse(&parser, &event)) {
+            if (parser.error == YAML_MEMORY_ERROR)
+                die("no memory to read %s", path);
+            break;      /* who reads the suite will say what is wrong */
+        }
         depth += deeper(event.type);
         st = check_event(&event, depth, path);
         more = event.type != YAML_STREAM_END_EVENT;
