@@ -15,8 +15,8 @@
 FILE *text_open(char **text, size_t *length);
 void  text_close(FILE *out);
 
-/* The next line of a file, with its newline, in *line of *capacity bytes, which grows; caller frees.
- * Returns its bytes, or -1 at the end and, with ferror(), after a failure. */
+/* The next line of a file, with its newline, in *line of *capacity bytes, which grows; caller frees
+ * it.  Returns its bytes, or -1 at the end and, with ferror(), after a failure. */
 long text_line(char **line, size_t *capacity, FILE *in);
 
 #endif
