@@ -99,16 +99,19 @@ done:
     return st;
 }
 
-bool identities_recorded(struct identities *identities, const struct suite *suite)
+enum status identities_recorded(struct identities *identities, bool *found,
+                                const struct suite *suite)
 {
     struct inputs inputs;
+    enum status st;
 
     *identities = (struct identities){ .suite = suite };
-    inputs_recorded(&inputs, suite);
-    const bool found = inputs.count > 0;
+    TRY(inputs_recorded(&inputs, suite));
+    *found = inputs.count > 0;
     make(identities, &inputs);
+done:
     inputs_free(&inputs);
-    return found;
+    return st;
 }
 
 void identities_free(struct identities *identities)

@@ -34,8 +34,10 @@ struct identities {
 enum status identities_read(struct identities *identities, const struct suite *suite);
 void        identities_free(struct identities *identities);
 
-/* The same from the record in the run folder, without model and text; whether there is one. */
-bool identities_recorded(struct identities *identities, const struct suite *suite);
+/* The same from the record in the run folder, without model and text; *found: there is one.
+ * E_IO. */
+enum status identities_recorded(struct identities *identities, bool *found,
+                                const struct suite *suite);
 
 /* The same for a stage: rank 0 also keeps the record of the inputs.  Collective.  As
  * inputs_keep(). */

@@ -120,19 +120,25 @@ static void parse_line(struct inputs *inputs, const char *line)
 }
 
 /* Read the record.  One that is not whole counts as none: files are hashed again. */
-static void read_record(struct inputs *inputs, const struct suite *suite)
+static enum status read_record(struct inputs *inputs, const struct suite *suite)
 {
     char path[PATH_LENGTH], *text = NULL, *rest, *line;
     int64_t bytes;
+    enum status st = OK;
 
     *inputs = (struct inputs){0};
     paths_inputs(path, suite);
-    if (file_exists(path) && file_read(path, &text, &bytes) == OK
-        && checksum_cut(text, &bytes, path) == OK)
+    if (!file_exists(path))
+        return OK;
+    TRY(file_read(path, &text, &bytes));
+    if (checksum_cut(text, &bytes, path) == OK)
         for (rest = text; (line = strsep(&rest, "\n")) != NULL; )
             parse_line(inputs, line);
-    refuse_clear();
+    else
+        refuse_clear();
+done:
     free(text);
+    return st;
 }
 
 /* The text of the record.  Caller frees. */
@@ -161,12 +167,12 @@ static enum status write_record(const struct inputs *inputs, const struct suite 
 {
     char path[PATH_LENGTH], *text = record_text(inputs), *old;
     struct inputs before;
-    enum status st = OK;
+    enum status st;
 
     paths_inputs(path, suite);
-    read_record(&before, suite);
+    st = read_record(&before, suite);
     old = record_text(&before);
-    if (strcmp(text, old) != 0)
+    if (st == OK && strcmp(text, old) != 0)
         st = ownership_write(suite->run, RECORD, text);
     if (st != OK && file_exists(path)) {
         refuse_clear();
@@ -422,7 +428,7 @@ enum status inputs_read(struct inputs *inputs, const struct suite *suite)
     enum status st;
 
     *inputs = (struct inputs){0};
-    read_record(&before, suite);
+    TRY(read_record(&before, suite));
     TRY(list_model(inputs, &before, suite));
     TRY(list_corpus(inputs, suite));
     TRY(find_hashes(inputs, &before));
@@ -435,9 +441,9 @@ done:
     return st;
 }
 
-void inputs_recorded(struct inputs *inputs, const struct suite *suite)
+enum status inputs_recorded(struct inputs *inputs, const struct suite *suite)
 {
-    read_record(inputs, suite);
+    return read_record(inputs, suite);
 }
 
 enum status inputs_keep(const struct suite *suite)
@@ -458,7 +464,7 @@ enum status inputs_check(const struct suite *suite)
     bool corpus = true;
     enum status st = OK;
 
-    read_record(&before, suite);
+    TRY(read_record(&before, suite));
     if (before.count == 0)
         return OK;
     TRY(list_model(&now, &before, suite));
@@ -475,24 +481,28 @@ done:
 }
 
 /* A hash of all weights in the record of a run; 0 if there is no record. */
-static uint64_t recorded_weights(const struct suite *suite)
+static enum status recorded_weights(uint64_t *hash, const struct suite *suite)
 {
     struct inputs inputs;
-    uint64_t hash = 0;
+    enum status st;
 
-    read_record(&inputs, suite);
+    *hash = 0;
+    TRY(read_record(&inputs, suite));
     for (int i = 0; i < inputs.count; i++)
         if (inputs.file[i].kind == INPUT_WEIGHTS)
-            hash = XXH3_64bits_withSeed(&inputs.file[i].hash, sizeof hash, hash);
+            *hash = XXH3_64bits_withSeed(&inputs.file[i].hash, sizeof *hash, *hash);
+done:
     inputs_free(&inputs);
-    return hash;
+    return st;
 }
 
 enum status inputs_check_model(const struct suite *suite, const struct suite *other)
 {
-    const uint64_t ours = recorded_weights(suite), theirs = recorded_weights(other);
+    uint64_t ours, theirs;
     enum status st;
 
+    TRY(recorded_weights(&ours, suite));
+    TRY(recorded_weights(&theirs, other));
     REQUIRE(theirs != 0, E_USAGE, "%s/inputs does not say what the autoencoders of %s were made "
             "from; run that suite first", other->run, other->path);
     REQUIRE(ours == theirs, E_USAGE, "the autoencoders of %s are those of another model than %s",

@@ -48,8 +48,9 @@ struct inputs {
 enum status inputs_read(struct inputs *inputs, const struct suite *suite);
 void        inputs_free(struct inputs *inputs);
 
-/* Take them from the record, and look at no file; none if there is no record.  Local. */
-void inputs_recorded(struct inputs *inputs, const struct suite *suite);
+/* Take them from the record, and look at no file; none if there is no record.  inputs_free() is due
+ * after a failure, too.  Local.  E_IO. */
+enum status inputs_recorded(struct inputs *inputs, const struct suite *suite);
 
 /* The same, and write the record if it is not that.  For one process of a run.  Local.  E_USAGE,
  * E_IO, E_SPACE. */
@@ -60,7 +61,7 @@ enum status inputs_keep(const struct suite *suite);
 enum status inputs_check(const struct suite *suite);
 
 /* Refuse if another run's record names other weights than this one's, or has none.  Local.
- * E_USAGE. */
+ * E_USAGE, E_IO. */
 enum status inputs_check_model(const struct suite *suite, const struct suite *other);
 
 #endif

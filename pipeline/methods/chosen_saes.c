@@ -113,11 +113,12 @@ enum status chosen_saes_check(const struct chosen_saes *chosen, const struct sui
 {
     struct identities identities = {0};
     char place[SUITE_PLACE];
+    bool found;
     enum status st;
 
     suite_place(place, suite, "circuit", 0, "autoencoders");
     TRY(inputs_check_model(suite, &chosen->suite));
-    identities_recorded(&identities, &chosen->suite);
+    TRY(identities_recorded(&identities, &found, &chosen->suite));
     for (int i = 0; i < chosen->count; i++) {
         const struct chosen_sae *sae = &chosen->sae[i];
         REQUIRE(i == 0 || by_depth(sae - 1, sae) != 0, E_USAGE, "%s: %s and %s are of the same "

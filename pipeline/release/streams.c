@@ -113,10 +113,12 @@ enum status streams_verify(struct run *run, const char *folder, const json_t *ma
     struct suite suite = {0};
     struct identities identities = {0};
     int64_t compared = 0;
-    enum status st = OK;
+    bool found;
+    enum status st;
 
     TRY_ALL(run->comm, manifest_suite(&suite, folder, manifest));
-    if (identities_recorded(&identities, &suite))
+    st = identities_recorded(&identities, &found, &suite);
+    if (st == OK && found)
         st = verify_mine(run, &identities, manifest, &compared);
     TRY_ALL(run->comm, st);
     MPI_Allreduce(MPI_IN_PLACE, &compared, 1, MPI_INT64_T, MPI_SUM, run->comm);

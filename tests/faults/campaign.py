@@ -174,7 +174,8 @@ class Scene:
         os.makedirs(self.run, exist_ok=True)
         self.given = strikes.files(self.run)
         self.stage = strikes.Stage(self.run, file, self.program, ())
-        self.foreign = set()        # strikes at allocations of others
+        self.mapped = []            # modules of the stage
+        self.module = {}            # {address in its log: path of its module}
 
     def do(self, strike=""):
         """Exit status and log, and never a hang."""
@@ -248,7 +249,7 @@ def strike_once(scene, strike):
     ending, log = scene.do(strike)
     if f"struck {strike} at" not in log:
         return "harmless" if ending == 0 else judge_ending(scene, "", ending, set())
-    if strike in scene.foreign and ending != 0 and (ending < 0 or not scene.reason()):
+    if is_foreign(scene, log) and ending != 0 and (ending < 0 or not scene.reason()):
         outcome = "foreign"
     else:
         outcome = judge_ending(scene, action, ending, STATUS.get(action, set()))
@@ -290,28 +291,42 @@ def modules(pid):
             for part in parts if len(part) > 5]
 
 
+def module_of(scene, address):
+    if address not in scene.module:
+        scene.mapped = scene.mapped or modules(scene.stage.process.pid)
+        scene.module[address] = next((path for begin, end, path, _ in scene.mapped
+                                      if begin <= int(address, 16) < end), "")
+    return scene.module[address]
+
+
+def callers(scene, line):
+    """[(address, module)] of those that asked for memory in a line "site N ADDRESS ...", from the
+    inside."""
+    every = [(address, module_of(scene, address)) for address in line.split()[2:]]
+    return [(address, module) for address, module in every if not BETWEEN.search(module)]
+
+
+def of_mpi(own):
+    return any(MPI.search(path) for _, path in own[:3])
+
+
+def is_foreign(scene, log):
+    """Was the struck allocation one of a library's own?"""
+    site = re.search(r"^site .*$", log, re.MULTILINE)
+    own = callers(scene, site[0]) if site else []
+    return own and (of_mpi(own) or FOREIGN.search(own[0][1]) is not None)
+
+
 def memory(scene, _, number):
-    """The first, middle and last call of each place, and some drawn."""
+    """The first, middle and last call of each place, and some drawn.  (Threads may make them in
+    another order when one is struck.)"""
     scene.rest()
     _, log = scene.do("memory:1+:LIST")
-    mapped = modules(scene.stage.process.pid)
-    place = {}
-
-    def module(address):
-        if address not in place:
-            place[address] = next((path for begin, end, path, _ in mapped
-                                   if begin <= int(address, 16) < end), "")
-        return place[address]
-
     sites = collections.defaultdict(list)
-    for line in log.splitlines():
-        if line.startswith("site "):
-            _, n, *callers = line.split()
-            own = [a for a in callers if not BETWEEN.search(module(a))]
-            if own and not any(MPI.search(module(a)) for a in own[:3]):
-                sites[tuple(own[:2])].append(int(n))
-                if FOREIGN.search(module(own[0])):
-                    scene.foreign.add(f"memory:{n}:ENOMEM")
+    for line in re.findall(r"^site .*$", log, re.MULTILINE):
+        own = callers(scene, line)
+        if own and not of_mpi(own):
+            sites[tuple(a for a, _ in own[:2])].append(int(line.split()[1]))
     if not sites:
         return []
     corners = {n for calls in sites.values() for n in (calls[0], calls[len(calls) // 2], calls[-1])}

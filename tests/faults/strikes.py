@@ -101,11 +101,10 @@ def files(folder):
 
 def complete(found):
     """Those of files() that a stage must not touch any more.  A task of stage circuit is complete with
-    its .json, which is written last.  RUN/inputs only saves time: one that cannot be read is made
-    again."""
+    its .json, which is written last."""
     return {path: what for path, what in found.items()
             if ".part" not in path and ".checkpoint" not in path
-            and not path.endswith((".tsv", ".steps.h5", "/lock", "/inputs")) and "/logs/" not in path
+            and not path.endswith((".tsv", ".steps.h5", "/lock")) and "/logs/" not in path
             and not re.search(r"\.claim-\d+$", path)
             and ("/circuit/" not in path or os.path.splitext(path)[0] + ".json" in found)}
 

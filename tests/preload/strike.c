@@ -30,7 +30,8 @@
  *   STRIKE_PROGRAM   only processes of this program have points, not mpirun or a shell
  *   STRIKE_RANK      only this rank is struck; each rank if it is not set
  *   STRIKE_UNDER     only calls on files whose path contains this are points; of MPI all are
- *   STRIKE_LOG       gets a line of each strike, "struck rename:3:KILL at rename PATH", and one at
+ *   STRIKE_LOG       gets a line of each strike, "struck rename:3:KILL at rename PATH", of memory
+ *                    after one like that of LIST, and one at
  *                    the end of each process, "counted any 31 disk 20 write 12 ..."; not under
  *                    STRIKE_UNDER
  *   STRIKE_CLOCK     seconds that MPI_Wtime() gains at each call, in place of the time that passes
@@ -269,9 +270,9 @@ static int point(enum kind kind, const char *call, const char *path)
     if (!is_now(kind, n))
         return 0;
     inside = is_struck = true;
-    if (ACTION[spec_action].error == LIST)
+    if (kind == MEMORY)
         note_callers(n[kind]);
-    else
+    if (ACTION[spec_action].error != LIST)
         note("struck %s at %s %s", spec, call, path);
     inside = false;
     if (ACTION[spec_action].signal != 0)

@@ -7,10 +7,10 @@ enum { PROMPTS = 6 };
 /* The keys of a task, the golden effects, and the layers below the receiver. */
 static const struct { const char *keys, *golden, *file; int layers; } PATHS[] = {
     { "", "pp_final_recomputed", "path_patching-final.h5", 4 },
-    { ", receivers: [2.4.q], at: end, mlps: frozen", "pp_q_end_frozen", "path_patching-2.4.q.h5",
+    { ", receivers: [a2.4.q], at: end, mlps: frozen", "pp_q_end_frozen", "path_patching-a2.4.q.h5",
       2 },
-    { ", receivers: [2.4.k]", "pp_k_recomputed", "path_patching-2.4.k.h5", 2 },
-    { ", receivers: [2.4.v], mlps: frozen", "pp_v_frozen", "path_patching-2.4.v.h5", 2 },
+    { ", receivers: [a2.4.k]", "pp_k_recomputed", "path_patching-a2.4.k.h5", 2 },
+    { ", receivers: [a2.4.v], mlps: frozen", "pp_v_frozen", "path_patching-a2.4.v.h5", 2 },
 };
 
 /* The metric is minus the logit difference. */
@@ -49,9 +49,9 @@ static void patches_chosen_heads_alone(void **state)
     struct scene scene;
 
     (void)state;
-    scene_set_up(&scene, PROMPTS, "method: path_patching, receivers: [2.4.v], heads: [0.3, 1.2]");
+    scene_set_up(&scene, PROMPTS, "method: path_patching, receivers: [a2.4.v], heads: [0.3, 1.2]");
     scene_run(&scene);
-    double *effect = scene_result("path_patching-2.4.v.h5", "effect", H5T_NATIVE_DOUBLE,
+    double *effect = scene_result("path_patching-a2.4.v.h5", "effect", H5T_NATIVE_DOUBLE,
                                   sizeof(double));
     for (int i = 0; i < PROMPTS * ALL; i++)
         assert_int_equal(isnan(effect[i]), i % ALL != 3 && i % ALL != HEADS + 2);
@@ -61,11 +61,11 @@ static void patches_chosen_heads_alone(void **state)
 
 /* What is asked, and words of the refusal. */
 static const struct { const char *keys, *words; } REFUSALS[] = {
-    { "receivers: [4.0.q]", "no head of a receiver 4.0.q: the model has 4 layers of 8 heads" },
-    { "receivers: [final, 2.4]", "'2.4' is no receiver; try final, or LAYER.HEAD.q" },
-    { "receivers: [m2]", "x.yaml:4: 'm2' is no receiver" },
-    { "receivers: [2.4.q], heads: [0.1, 2.5]", "head 2.5 is not below the receiver 2.4.q" },
-    { "receivers: [2.4.q], heads: [0.9]", "there is no head 0.9" },
+    { "receivers: [a4.0.q]", "no receiver 'a4.0.q': it has 4 layers of 8 heads" },
+    { "receivers: [final, 2.4]", "no receiver '2.4'" },
+    { "receivers: [m2]", "x.yaml:4: paths lead to queries" },
+    { "receivers: [a2.4.q], heads: [0.1, 2.5]", "head 2.5 is not below the receiver a2.4.q" },
+    { "receivers: [a2.4.q], heads: [0.9]", "there is no head 0.9" },
 };
 
 static void refuses_paths_that_are_not_there(void **state)
