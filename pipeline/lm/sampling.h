@@ -23,7 +23,7 @@ struct sampling {
     uint64_t seed;
 };
 
-/* Of which token of which completion is the choice? */
+/* The place of a token that is drawn: prompt, sample, position. */
 struct sampling_place {
     uint64_t prompt;            /* sampling_prompt() */
     int64_t  sample, position;  /* below 2^32 */

@@ -69,8 +69,8 @@ void attention_latents_free(struct attention_latents *all);
  * E_USAGE if none is above 0. */
 enum status attention_latents_choose(struct attention_latents *all, const float *most);
 
-/* Name the fields of some targets, of which each has the same share of a field's columns.  Returns
- * how many fields there are. */
+/* Name the fields of `targets` latents.  Each latent has the same number of columns of a field.
+ * Returns the number of fields. */
 int attention_latents_name(struct field field[ATTENTION_LATENTS_FIELDS], int64_t targets,
                            bool below, const struct lm_config *config, int64_t tokens);
 

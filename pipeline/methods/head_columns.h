@@ -23,11 +23,11 @@ struct head_columns {
     int                     count;
 };
 
-/* Start with room for `most` columns.  head_columns_free() accepts an empty one. */
+/* Make a table for up to `most` columns.  head_columns_free() accepts an empty one. */
 void head_columns_make(struct head_columns *columns, const struct lm_config *config, int most);
 void head_columns_free(struct head_columns *columns);
 
-/* Add a column.  Returns its numbers [layers, heads], none of which is known yet. */
+/* Add a column.  Returns its numbers [layers, heads], all NaN. */
 double *head_columns_add(struct head_columns *columns, const char *format, double full,
                          const char *title);
 

@@ -6,78 +6,16 @@
 #include "circuit/eap.h"
 #include "kernels/gemm.h"
 #include "lm/backward.h"
+#include "tests/bench/gpt2_shape.h"
 
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LAYERS = 12, HEADS = 12, WIDTH = 768, HIDDEN = 3072, VOCABULARY = 50257, PROMPTS = 100,
-       CONTEXT = 16, ROWS = PROMPTS * CONTEXT, REPEATS = 5 };
-
-/* --- the model --------------------------------------------------------------------------- */
-
-static void fill(float *x, int64_t count, float size, uint32_t stream)
-{
-    #pragma omp parallel for
-    for (int64_t i = 0; i < count; i++)
-        x[i] = size * (random_uniform(17, stream, (uint64_t)i) - 0.5f);
-}
-
-static void fill_linear(struct linear *w, uint32_t stream)
-{
-    float *rows = allocate(w->outputs * w->inputs, sizeof *rows);
-
-    fill(rows, w->outputs * w->inputs, 3.46f / sqrtf((float)w->inputs), stream);
-    for (int64_t block = 0; block < linear_blocks(w); block++)
-        linear_pack(w, block, rows + block * LINEAR_COLUMNS * w->inputs);
-    free(rows);
-}
-
-static void fill_norm(struct norm_weights norm)
-{
-    for (int32_t i = 0; i < WIDTH; i++)
-        norm.scale[i] = 1;
-}
-
-static void make_model(struct weights *weights)
-{
-    const struct lm_config config = {
-        .vocabulary = VOCABULARY, .outputs = VOCABULARY, .width = WIDTH, .mlp_width = HIDDEN,
-        .layers = LAYERS, .heads = HEADS, .kv_heads = HEADS, .head_width = WIDTH / HEADS,
-        .positions = CONTEXT, .learned_positions = true, .norm = LM_NORM_LAYER,
-        .norm_epsilon = 1e-5f, .pre_norms = true, .bias = { true, true, true },
-        .activation = ACTIVATION_GELU_TANH, .tied = true, .embedding_scale = 1,
-        .score_scale = 1 / sqrtf(WIDTH / HEADS), .bos = -1, .eos = -1, .pad = -1,
-    };
-
-    weights_make(weights, &config, PRECISION_F32, MPI_COMM_SELF);
-    fill(weights->embedding, (int64_t)VOCABULARY * WIDTH, 0.1f, 1);
-    fill(weights->positions, (int64_t)CONTEXT * WIDTH, 0.1f, 2);
-    fill_norm(weights->final_norm);
-    for (int layer = 0; layer < LAYERS; layer++) {
-        struct layer_weights *w = &weights->layers[layer];
-        fill_norm(w->attn_norm);
-        fill_norm(w->mlp_norm);
-        fill_linear(&w->qkv, (uint32_t)(10 * layer + 3));
-        fill_linear(&w->attn_out, (uint32_t)(10 * layer + 4));
-        fill_linear(&w->mlp_in, (uint32_t)(10 * layer + 5));
-        fill_linear(&w->mlp_out, (uint32_t)(10 * layer + 6));
-    }
-}
+enum { PROMPTS = 100, CONTEXT = 16, ROWS = PROMPTS * CONTEXT, REPEATS = 5 };
 
 /* --- products alone ---------------------------------------------------------------------- */
-
-static int by_size(const void *a, const void *b)
-{
-    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
-}
-
-static double median(double *seconds)
-{
-    qsort(seconds, REPEATS, sizeof *seconds, by_size);
-    return seconds[REPEATS / 2];
-}
 
 /* Memory that the products read and write, as large as what the run uses. */
 struct arrays {
@@ -152,7 +90,7 @@ static double roof(const struct arrays *a)
         multiply(a, HIDDEN, WIDTH);
         seconds[i] += omp_get_wtime();
     }
-    return 2.0 * ROWS * HIDDEN * WIDTH / median(seconds);
+    return 2.0 * ROWS * HIDDEN * WIDTH / median(seconds, REPEATS);
 }
 
 /* --- the experiment ---------------------------------------------------------------------- */
@@ -236,7 +174,7 @@ static double test_seconds(struct experiment *e, struct graph_edges *edges, int3
         seconds[i] += omp_get_wtime();
         edges->mask[v * e->setup.graph->senders + i] = 1;
     }
-    return median(seconds);
+    return median(seconds, REPEATS);
 }
 
 static double products_seconds(const struct arrays *a, const struct graph *g, int32_t v)
@@ -245,7 +183,7 @@ static double products_seconds(const struct arrays *a, const struct graph *g, in
 
     for (int i = 0; i < REPEATS; i++)
         seconds[i] = products(a, g, v);
-    return median(seconds);
+    return median(seconds, REPEATS);
 }
 
 /* --- scores of all edges ------------------------------------------------------------------ */
@@ -310,7 +248,7 @@ static double eap_ratio(struct experiment_setup setup)
         passes[i] = pass_seconds(&setup);
         scores[i] = eap_seconds(&setup);
     }
-    const double score = median(scores), pass = median(passes);
+    const double score = median(scores, REPEATS), pass = median(passes, REPEATS);
 
     printf("scores of all edges: %.1f s; a pass forward and back: %.1f s\n", score, pass);
     return score / pass;
@@ -328,7 +266,7 @@ int main(int argc, char **argv)
     double tests = 0, alone = 0;
 
     MPI_Init(&argc, &argv);
-    make_model(&weights);
+    gpt2_shape_make(&weights, CONTEXT);
     make_prompts(clean, corrupted, questions, ids);
     if (graph_make(&graph, &weights.config, false) != OK)
         return 1;

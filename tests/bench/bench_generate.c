@@ -5,6 +5,7 @@
 #include "kernels/gemm.h"
 #include "kernels/narrow.h"
 #include "lm/completions.h"
+#include "tests/bench/gpt2_shape.h"
 
 #include <math.h>
 #include <omp.h>
@@ -12,72 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LAYERS = 12, HEADS = 12, WIDTH = 768, HIDDEN = 3072, VOCABULARY = 50257, PROMPT = 16,
-       TOKENS = 32, CAPACITY = PROMPT + TOKENS, BATCH = COMPLETIONS_ROWS, REPEATS = 3, SHAPES = 5 };
-
-/* --- the model --------------------------------------------------------------------------- */
-
-static void fill(float *x, int64_t count, float size, uint32_t stream)
-{
-    #pragma omp parallel for
-    for (int64_t i = 0; i < count; i++)
-        x[i] = size * (random_uniform(17, stream, (uint64_t)i) - 0.5f);
-}
-
-static void fill_linear(struct linear *w, uint32_t stream)
-{
-    float *rows = allocate(w->outputs * w->inputs, sizeof *rows);
-
-    fill(rows, w->outputs * w->inputs, 3.46f / sqrtf((float)w->inputs), stream);
-    for (int64_t block = 0; block < linear_blocks(w); block++)
-        linear_pack(w, block, rows + block * LINEAR_COLUMNS * w->inputs);
-    free(rows);
-}
-
-static void fill_norm(struct norm_weights norm)
-{
-    for (int32_t i = 0; i < WIDTH; i++)
-        norm.scale[i] = 1;
-}
-
-static void make_model(struct weights *weights)
-{
-    const struct lm_config config = {
-        .vocabulary = VOCABULARY, .outputs = VOCABULARY, .width = WIDTH, .mlp_width = HIDDEN,
-        .layers = LAYERS, .heads = HEADS, .kv_heads = HEADS, .head_width = WIDTH / HEADS,
-        .positions = CAPACITY, .learned_positions = true, .norm = LM_NORM_LAYER,
-        .norm_epsilon = 1e-5f, .pre_norms = true, .bias = { true, true, true },
-        .activation = ACTIVATION_GELU_TANH, .tied = true, .embedding_scale = 1,
-        .score_scale = 1 / sqrtf(WIDTH / HEADS), .bos = -1, .eos = -1, .pad = -1,
-    };
-
-    weights_make(weights, &config, PRECISION_F32, MPI_COMM_SELF);
-    fill(weights->embedding, (int64_t)VOCABULARY * WIDTH, 0.1f, 1);
-    fill(weights->positions, (int64_t)CAPACITY * WIDTH, 0.1f, 2);
-    fill_norm(weights->final_norm);
-    for (int layer = 0; layer < LAYERS; layer++) {
-        struct layer_weights *w = &weights->layers[layer];
-        fill_norm(w->attn_norm);
-        fill_norm(w->mlp_norm);
-        fill_linear(&w->qkv, (uint32_t)(10 * layer + 3));
-        fill_linear(&w->attn_out, (uint32_t)(10 * layer + 4));
-        fill_linear(&w->mlp_in, (uint32_t)(10 * layer + 5));
-        fill_linear(&w->mlp_out, (uint32_t)(10 * layer + 6));
-    }
-}
+enum { PROMPT = 16, TOKENS = 32, CAPACITY = PROMPT + TOKENS, BATCH = COMPLETIONS_ROWS, REPEATS = 3,
+       SHAPES = 5 };
 
 /* --- products alone ---------------------------------------------------------------------- */
-
-static int by_size(const void *a, const void *b)
-{
-    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
-}
-
-static double median(double *seconds)
-{
-    qsort(seconds, REPEATS, sizeof *seconds, by_size);
-    return seconds[REPEATS / 2];
-}
 
 /* Outputs and inputs of the products of a layer, and of the logits; and how often each is made. */
 static const int64_t shapes[SHAPES][3] = {
@@ -111,7 +50,7 @@ static double products_seconds(const float *w, bool blas)
                     narrow_apply(y, outputs, x, w + i * size, BATCH, outputs, inputs);
             seconds[r] = (omp_get_wtime() - since) / (double)copies;
         }
-        total += median(seconds) * (double)shapes[s][2];
+        total += median(seconds, REPEATS) * (double)shapes[s][2];
     }
     free(y);
     free(x);
@@ -180,7 +119,7 @@ static double completions_seconds(const struct weights *weights, bool *right)
         seconds[r] = omp_get_wtime() - since;
     }
     completions_free(&c);
-    return *right ? median(seconds) : 0;
+    return *right ? median(seconds, REPEATS) : 0;
 }
 
 int main(int argc, char **argv)
@@ -189,7 +128,7 @@ int main(int argc, char **argv)
     bool right;
 
     MPI_Init(&argc, &argv);
-    make_model(&weights);
+    gpt2_shape_make(&weights, CAPACITY);
     const double seconds = completions_seconds(&weights, &right);
     if (!right) {
         printf("a completion is not what the plain forward pass says\n");

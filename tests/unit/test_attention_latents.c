@@ -150,7 +150,7 @@ static void look_for_first_token(void)
     free(pi);
 }
 
-/* All latents of layer 2, of which some are strongest at the first token, or in the padding. */
+/* All latents of layer 2.  Some are strongest at the first token, some in the padding. */
 static void looks_where_a_latent_is_strongest(void **state)
 {
     char keys[LATENTS * 20 + 40];

@@ -179,8 +179,8 @@ static double value_of(void *context, const struct graph_edges *edges, int32_t r
     return experiment_value(context, edges, receiver);
 }
 
-/* A search that begins with the six edges of largest scores, three of which are 0, ends with the
- * circuit, and has tested no edge but those. */
+/* A search begins with the six edges of largest scores; three scores are 0.  It ends with the
+ * circuit, and tests these six edges only. */
 static void a_search_goes_on_from_scores(void **state)
 {
     static struct fixture f;
