@@ -139,7 +139,7 @@ static enum status do_task(struct work *work, int64_t task)
     const struct circuit circuit = {
         .run = &work->run, .suite = &work->suite, .config = &work->config,
         .weights = &work->weights, .prompts = &work->prompts,
-        .identity = identities_circuit(&work->identities, name),
+        .identity = identities_result(&work->identities, name),
     };
     if (work->method->without_prompts)
         run_note(&work->run, "%s", name);

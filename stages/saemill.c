@@ -43,11 +43,11 @@ static const char HELP[] =
     "                                 the same as Slurm job arrays; or only their commands\n"
     "  saemill status SUITE [--json]  how far it is, and what went wrong\n"
     "  saemill verify FOLDER          is this release what its sums say?\n"
-    "  saemill explain [circuit]      a suite file with every key explained; or one of a circuit\n"
+    "  saemill explain [STAGE]        a suite file with every key explained; or a task file\n"
     "\n"
     "A suite file says which model, which text and which autoencoders.  From it a run makes,\n"
-    "stage by stage, in its folder (runs/NAME unless the suite says otherwise), all but circuit;\n"
-    "from a file with a section circuit, that one alone:\n"
+    "stage by stage, in its folder (runs/NAME unless the suite says otherwise), all up to\n"
+    "release.  A later stage has a file of its own, a task file, with a section of its name:\n"
     "\n";
 
 static const char HELP_END[] =
@@ -141,7 +141,7 @@ static enum status print_end(const struct suite *suite)
         TRY(results_print(stdout, suite));
         printf("\nThe release is complete.  Open %s/release/index.html\n", suite->run);
     } else {
-        printf("All is complete, in %s/%s\n", suite->run, stage_row(STAGE_CIRCUIT)->folder);
+        printf("All is complete, in %s/%s\n", suite->run, stage_row(stage_last(suite))->folder);
     }
 done:
     return st;
@@ -334,9 +334,9 @@ static enum status command(int argc, char **argv)
             return act(&COMMANDS[c], argc - 2, argv + 2);
     if (argc == 6 && strcmp(verb, "task") == 0)
         return task(argv + 2);
-    if (strcmp(verb, "explain") == 0
-        && (argc == 2 || (argc == 3 && strcmp(argv[2], "circuit") == 0))) {
-        explain_suite(stdout, argc == 2 ? SUITE_SAES : SUITE_CIRCUIT);
+    const enum suite_kind kind = argc == 3 ? kinds_find(argv[2]) : SUITE_SAES;
+    if (strcmp(verb, "explain") == 0 && argc <= 3 && kind != SUITE_KINDS) {
+        explain_suite(stdout, kind);
         return OK;
     }
     return refuse(E_USAGE, "'%s' is not a command; try saemill --help", verb);

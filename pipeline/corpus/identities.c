@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "corpus/inputs.h"
 #include "suite/paths.h"
+#include "suite/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,16 +52,17 @@ static uint64_t add_inputs(uint64_t hash, const struct inputs *inputs, enum inpu
 
 /* --- a run --------------------------------------------------------------------------- */
 
-static uint64_t of_circuit(const struct suite *suite, const struct inputs *inputs)
+static uint64_t of_result(const struct suite *suite, const struct inputs *inputs)
 {
     static const enum input_kind KINDS[] = { INPUT_CONFIG, INPUT_TOKENIZER, INPUT_WEIGHTS,
                                              INPUT_PROMPTS, INPUT_MEANS,
                                              INPUT_AUTOENCODERS };
+    const struct section *section = schema_section_named(kinds_section(suite->kind));
     uint64_t hash = add_values(0, "", "model", &suite->model);
 
     for (size_t k = 0; k < sizeof KINDS / sizeof *KINDS; k++)
         hash = add_inputs(hash, inputs, KINDS[k]);
-    return add_values(hash, "", "circuit", &suite->circuit);
+    return add_values(hash, "", section->name, (const char *)suite + section->offset);
 }
 
 static void make(struct identities *identities, const struct inputs *inputs)
@@ -83,7 +85,8 @@ static void make(struct identities *identities, const struct inputs *inputs)
     harvest = add_inputs(harvest, inputs, INPUT_WEIGHTS);
     identities->harvest = add_values(harvest, "", "harvest", &suite->harvest);
     identities->shuffle = add_values(identities->harvest, "", "shuffle", &suite->shuffle);
-    identities->circuit = of_circuit(suite, inputs);
+    if (suite->kind != SUITE_SAES)
+        identities->result = of_result(suite, inputs);
 }
 
 enum status identities_read(struct identities *identities, const struct suite *suite)
@@ -191,10 +194,10 @@ struct identity identities_scores(const struct identities *identities, struct ta
     return of(identities, path, add_values(hash, "", "evaluate", &suite->evaluate), "resources");
 }
 
-struct identity identities_circuit(const struct identities *identities, const char *name)
+struct identity identities_result(const struct identities *identities, const char *name)
 {
     char path[PATH_LENGTH];
 
-    paths_circuit(path, identities->suite, name, "");
-    return of(identities, path, identities->circuit, "resources");
+    paths_result(path, identities->suite, name, "");
+    return of(identities, path, identities->result, "resources");
 }

@@ -9,8 +9,8 @@
  *     shuffle       that of the harvest, section shuffle
  *     autoencoder   that of the shuffle, section train, what is asked of it; so its checkpoints
  *     scores        that of the autoencoder, section evaluate
- *     circuit       config.json, tokenizer, weights, files of prompts and what else the method
- *                   reads, model.precision, section circuit
+ *     result        of a task file: config.json, tokenizer, weights, files of prompts and what else
+ *                   the task reads, model.precision, the section of its kind
  *
  * Of a section all keys count but technical ones and paths; of a file all of its bytes.
  * An identity depends neither on ranks or interruptions, nor on where run folder and inputs lie.
@@ -26,7 +26,7 @@ struct identities {
     const struct suite *suite;
     int       files;            /* of the corpus */
     uint64_t *tokens;           /* [files] */
-    uint64_t  harvest, shuffle, circuit;    /* the place in the stage tells its files apart */
+    uint64_t  harvest, shuffle, result;     /* the place in the stage tells its files apart */
 };
 
 /* Compute them.  `suite` must stay.  identities_free() is due after a failure, too.  As
@@ -57,7 +57,7 @@ struct identity identities_sae(const struct identities *identities, struct tap t
 struct identity identities_scores(const struct identities *identities, struct tap tap,
                                   const struct sae_task *task);
 
-/* Of the files of a circuit's task, "circuit/NAME", without ending. */
-struct identity identities_circuit(const struct identities *identities, const char *name);
+/* Of the files of a task of a task file, "circuit/NAME", without ending. */
+struct identity identities_result(const struct identities *identities, const char *name);
 
 #endif

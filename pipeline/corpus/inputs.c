@@ -251,18 +251,19 @@ done:
     return st;
 }
 
-/* The autoencoders of circuit.suite that are there. */
+/* The autoencoders of another run that are there. */
 static enum status list_autoencoders(struct inputs *inputs, const struct suite *suite)
 {
+    const struct trained_wish wish = trained_wish(suite);
     struct suite trained = {0};
     char path[PATH_LENGTH];
     enum status st = OK;
 
-    if (!file_exists(suite->circuit.suite))
+    if (!file_exists(wish.suite))
         return OK;
     TRY(trained_read(&trained, suite));
-    for (unsigned i = 0; i < suite->circuit.autoencoders_count; i++) {
-        paths_trained(path, &trained, suite->circuit.autoencoders[i]);
+    for (unsigned i = 0; i < wish.count; i++) {
+        paths_trained(path, &trained, wish.autoencoders[i]);
         if (file_exists(path))
             TRY(append_found(inputs, INPUT_AUTOENCODERS, path));
     }

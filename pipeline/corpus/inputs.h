@@ -23,7 +23,7 @@ enum input_kind {
     INPUT_PROMPTS,          /* files of prompts, the words that a generator makes them of, and what
                                else a circuit's method reads */
     INPUT_MEANS,            /* texts over which it takes a mean */
-    INPUT_AUTOENCODERS,     /* of another run: circuit.autoencoders */
+    INPUT_AUTOENCODERS,     /* of another run (suite/trained.h) */
     INPUT_CORPUS, INPUT_KINDS
 };
 

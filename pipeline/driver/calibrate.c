@@ -270,7 +270,7 @@ static struct sample sample_of(const struct slice *slice, enum stage stage, doub
                             .tasks = (double)cost->tasks, .work = cost->work };
 }
 
-/* A circuit's forward passes are short ones, as evaluate's are. */
+/* The forward passes of task files are short ones, as evaluate's are. */
 static void find_rates(struct rates *rates, const struct slice *less, const struct slice *more)
 {
     for (int s = 0; s < STAGES; s++)
@@ -278,7 +278,9 @@ static void find_rates(struct rates *rates, const struct slice *less, const stru
             rates->stage[s] = rates_fit(sample_of(less, (enum stage)s, rates->start),
                                         sample_of(more, (enum stage)s, rates->start),
                                         more->cores);
-    rates->stage[STAGE_CIRCUIT] = rates->stage[STAGE_EVALUATE];
+    for (int s = 0; s < STAGES; s++)
+        if (stage_row((enum stage)s)->kind != SUITE_SAES)
+            rates->stage[s] = rates->stage[STAGE_EVALUATE];
 }
 
 static void print_rates(const struct rates *rates, const struct suite *suite, int cores)

@@ -2,7 +2,6 @@
 #include "driver/conditions.h"
 #include "driver/plan.h"
 #include "driver/stage.h"
-#include "methods/methods.h"
 
 #include <jansson.h>
 
@@ -82,11 +81,12 @@ static void print_what(FILE *out, const struct plan *plan, const struct suite *s
 {
     const struct cost *cost = &plan->cost;
 
-    if (suite_has_stage(suite, STAGE_CIRCUIT)) {
-        const int64_t tasks = cost->stage[STAGE_CIRCUIT].tasks;
+    if (suite->kind != SUITE_SAES) {
+        const enum stage stage = stage_last(suite);
+        const int64_t tasks = cost->stage[stage].tasks;
         fprintf(out, "%s: %lld result%s", suite->name, (long long)tasks, tasks == 1 ? "" : "s");
-        if (!methods_of(suite)->without_prompts)
-            fprintf(out, " from %lld prompts", (long long)suite->circuit.count);
+        if (stage_traits(stage)->source != NULL)
+            stage_traits(stage)->source(out, suite);
         fputc('\n', out);
     } else
         fprintf(out, "%s: %lld autoencoders on %lld streams; %.3g tokens through the model, %.3g "

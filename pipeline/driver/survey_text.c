@@ -105,7 +105,8 @@ static void print_advice(FILE *out, const struct survey *survey, const struct su
     if (complete && suite_has_stage(suite, STAGE_RELEASE))
         fprintf(out, "The release is complete.  Open %s/release/index.html\n", suite->run);
     else if (complete)
-        fprintf(out, "All is complete, in %s/%s\n", suite->run, stage_row(STAGE_CIRCUIT)->folder);
+        fprintf(out, "All is complete, in %s/%s\n", suite->run,
+                stage_row(stage_last(suite))->folder);
     else if (!at_work)
         fprintf(out, "To go on: saemill run %s, or on a cluster saemill submit %s\n", path, path);
     if (survey->state.leftovers > 0 && !at_work)

@@ -376,7 +376,7 @@ enum status attention_latents_write(const struct attention_latents *all,
     char path[PATH_LENGTH];
     enum status st;
 
-    paths_circuit(path, circuit->suite, name, ".h5");
+    paths_result(path, circuit->suite, name, ".h5");
     TRY(write_tables(all, circuit, path));
     TRY(task_files_write(circuit, name, summary_json(all, circuit)));
 done:

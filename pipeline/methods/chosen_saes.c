@@ -63,21 +63,21 @@ static int by_depth(const void *a, const void *b)
 
 enum status chosen_saes_find(struct chosen_saes *chosen, const struct suite *suite, int layers)
 {
-    const struct suite_circuit *circuit = &suite->circuit;
+    const struct trained_wish wish = trained_wish(suite);
     char place[SUITE_PLACE], text[4 * CHOSEN_SAES_NAME];
     enum status st;
 
     *chosen = (struct chosen_saes){0};
     TRY(trained_read(&chosen->suite, suite));
     TRY(tasks_make(&chosen->tasks, &chosen->suite, layers));
-    suite_place(place, suite, "circuit", 0, "autoencoders");
-    REQUIRE(circuit->autoencoders_count > 0, E_USAGE, "%s: 'circuit.autoencoders' is missing: "
-            "those of %s that are meant, such as %s", place, chosen->suite.path,
+    suite_place(place, suite, wish.section, 0, "autoencoders");
+    REQUIRE(wish.count > 0, E_USAGE, "%s: '%s.autoencoders' is missing: "
+            "those of %s that are meant, such as %s", place, wish.section, chosen->suite.path,
             examples(text, chosen));
-    chosen->sae = allocate(circuit->autoencoders_count, sizeof *chosen->sae);
-    for (unsigned i = 0; i < circuit->autoencoders_count; i++)
-        REQUIRE(add(chosen, circuit->autoencoders[i]), E_USAGE, "%s: %s has no autoencoder %s; it "
-                "has, for example, %s", place, chosen->suite.path, circuit->autoencoders[i],
+    chosen->sae = allocate(wish.count, sizeof *chosen->sae);
+    for (unsigned i = 0; i < wish.count; i++)
+        REQUIRE(add(chosen, wish.autoencoders[i]), E_USAGE, "%s: %s has no autoencoder %s; it "
+                "has, for example, %s", place, chosen->suite.path, wish.autoencoders[i],
                 examples(text, chosen));
     qsort(chosen->sae, (size_t)chosen->count, sizeof *chosen->sae, by_depth);
 done:
@@ -116,7 +116,7 @@ enum status chosen_saes_check(const struct chosen_saes *chosen, const struct sui
     bool found;
     enum status st;
 
-    suite_place(place, suite, "circuit", 0, "autoencoders");
+    suite_place(place, suite, trained_wish(suite).section, 0, "autoencoders");
     TRY(inputs_check_model(suite, &chosen->suite));
     TRY(identities_recorded(&identities, &found, &chosen->suite));
     for (int i = 0; i < chosen->count; i++) {

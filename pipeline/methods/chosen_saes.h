@@ -1,4 +1,4 @@
-/* chosen_saes.h -- the autoencoders of a trained suite that a file for a circuit names. */
+/* chosen_saes.h -- the autoencoders of a trained suite that a task file names. */
 #ifndef CHOSEN_SAES_H
 #define CHOSEN_SAES_H
 

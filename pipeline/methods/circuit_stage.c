@@ -140,8 +140,14 @@ static bool path_made(char path[PATH_LENGTH], const struct suite *suite, const s
     if (i == files_of(methods_of(suite)))
         return false;
     methods_name(name, suite, task);
-    paths_circuit(path, suite, name, ENDINGS[i]);
+    paths_result(path, suite, name, ENDINGS[i]);
     return true;
+}
+
+static void write_source(FILE *out, const struct suite *suite)
+{
+    if (!methods_of(suite)->without_prompts)
+        fprintf(out, " from %lld prompts", (long long)suite->circuit.count);
 }
 
 const struct stage_traits CIRCUIT_STAGE = {
@@ -149,4 +155,5 @@ const struct stage_traits CIRCUIT_STAGE = {
     .rate = 30e9, .rate_unit = 1e9, .rate_name = "GFLOP/s",
     .less_memory = ", or a smaller circuit.block", .less_time = "",
     .bytes = bytes, .cost = cost, .count = count_tasks, .path = path_made,
+    .source = write_source,
 };

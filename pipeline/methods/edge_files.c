@@ -115,7 +115,7 @@ enum status edge_files_save(const struct circuit *circuit, const char *name,
     hid_t file = -1;
     enum status st;
 
-    paths_circuit(path, circuit->suite, name, ".steps.h5");
+    paths_result(path, circuit->suite, name, ".steps.h5");
     TRY(edge_files_create(&file, part, path, circuit));
     TRY(write_steps(file, part, acdc));
 done:
@@ -149,7 +149,7 @@ enum status edge_files_resume(const struct circuit *circuit, const char *name, s
     char path[PATH_LENGTH];
     enum status st = OK;
 
-    paths_circuit(path, circuit->suite, name, ".steps.h5");
+    paths_result(path, circuit->suite, name, ".steps.h5");
     if (!comm_file_exists(circuit->run->comm, path))
         return OK;
     TRY_ALL(circuit->run->comm, read_saved(circuit, path, before));
@@ -212,7 +212,7 @@ enum status edge_files_write_acdc(const struct circuit *circuit, const char *nam
     hid_t file = -1;
     enum status st;
 
-    paths_circuit(path, circuit->suite, name, ".h5");
+    paths_result(path, circuit->suite, name, ".h5");
     TRY(edge_files_create(&file, part, path, circuit));
     TRY(write_steps(file, part, acdc));
     TRY(edge_files_put_point(file, part, point));
@@ -272,7 +272,7 @@ enum status edge_files_sum_up_acdc(const struct circuit *circuit, const char *na
              (long long)acdc->count, metric_name(circuit->suite->circuit.metric), acdc->value,
              acdc->start);
     TRY(task_files_write(circuit, name, summary));
-    paths_circuit(path, circuit->suite, name, ".steps.h5");
+    paths_result(path, circuit->suite, name, ".steps.h5");
     TRY(file_remove(path));
 done:
     return st;
@@ -391,7 +391,7 @@ enum status edge_files_write_eap(const struct circuit *circuit, const char *name
         json_object_set_new(summary, "roc", curves_json(graph, eap, importance, &reference));
     if (count > 0)
         json_object_set_new(summary, "sample", sample_json(graph, eap, edges, effects, count));
-    paths_circuit(path, circuit->suite, name, ".h5");
+    paths_result(path, circuit->suite, name, ".h5");
     TRY(write_eap_table(circuit, path, graph, eap));
     TRY(edge_page_eap(circuit, name, graph, eap, json_object_get(summary, "roc")));
     TRY(task_files_write(circuit, name, json_incref(summary)));

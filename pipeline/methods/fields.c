@@ -179,7 +179,7 @@ enum status fields_write(const struct fields *fields, const char *name, const ch
     hid_t file = -1;
     enum status st;
 
-    paths_circuit(path, fields->circuit->suite, name, ".h5");
+    paths_result(path, fields->circuit->suite, name, ".h5");
     TRY(task_files_create(&file, part, path, fields->circuit, format, version));
     TRY(task_files_write_prompts(file, part, fields->circuit->prompts));
     TRY(write_fields(file, part, fields));

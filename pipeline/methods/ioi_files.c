@@ -86,13 +86,13 @@ enum status ioi_files_write(const struct fields *results, const char *name)
     char path[PATH_LENGTH];
     enum status st = OK;
 
-    paths_circuit(path, circuit->suite, name, ".h5");
+    paths_result(path, circuit->suite, name, ".h5");
     if (!file_exists(path))
         TRY(fields_write(results, name, "saemill ioi", VERSION));
-    paths_circuit(path, circuit->suite, name, ".html");
+    paths_result(path, circuit->suite, name, ".html");
     if (!file_exists(path))
         TRY(fields_page_write(results, name, "what each head does for the answer"));
-    paths_circuit(path, circuit->suite, name, ".json");
+    paths_result(path, circuit->suite, name, ".json");
     if (!file_exists(path))
         TRY(task_files_write(circuit, name, summary_json(results)));
     run_note(circuit->run, "logit difference %.3f; an answer is first in %.1f %% of %lld prompts",

@@ -169,7 +169,7 @@ static enum status write_table(const struct knockout_results *r, const char *nam
     hid_t file = -1;
     enum status st;
 
-    paths_circuit(path, r->circuit->suite, name, ".h5");
+    paths_result(path, r->circuit->suite, name, ".h5");
     TRY(task_files_create(&file, part, path, r->circuit, FORMAT, VERSION));
     TRY(task_files_write_prompts(file, part, r->circuit->prompts));
     if (r->search.count > 0)
@@ -278,7 +278,7 @@ enum status knockout_files_save(const struct circuit *circuit, const char *name,
     hid_t file = -1;
     enum status st;
 
-    paths_circuit(path, circuit->suite, name, KNOCKOUT_FILES_VALUES);
+    paths_result(path, circuit->suite, name, KNOCKOUT_FILES_VALUES);
     TRY(task_files_create(&file, part, path, circuit, VALUES_FORMAT, VERSION));
     TRY(write_doubles(file, part, "value", values, count, 0));
 done:
@@ -306,7 +306,7 @@ enum status knockout_files_resume(const struct circuit *circuit, const char *nam
 
     *values = NULL;
     *count = 0;
-    paths_circuit(path, circuit->suite, name, KNOCKOUT_FILES_VALUES);
+    paths_result(path, circuit->suite, name, KNOCKOUT_FILES_VALUES);
     if (!file_exists(path))
         return OK;
     TRY(h5_open(&file, path));

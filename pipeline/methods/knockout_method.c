@@ -240,7 +240,7 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
     enum status st;
 
     methods_name(name, circuit->suite, task);
-    paths_circuit(path, circuit->suite, name, KNOCKOUT_FILES_VALUES);
+    paths_result(path, circuit->suite, name, KNOCKOUT_FILES_VALUES);
     make_results(&results, &space, circuit);
     TRY(make_work(&work, circuit, name));
     space.whole = work.whole;

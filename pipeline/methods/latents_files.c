@@ -170,7 +170,7 @@ enum status latents_files_write(const struct circuit *circuit, const char *name,
     char path[PATH_LENGTH];
     enum status st;
 
-    paths_circuit(path, circuit->suite, name, ".h5");
+    paths_result(path, circuit->suite, name, ".h5");
     TRY(write_table(circuit, path, results));
     summary = summary_json(circuit, results);
     TRY(latents_files_write_page(circuit, name, summary));

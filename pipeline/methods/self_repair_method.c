@@ -176,7 +176,7 @@ static enum status write_table(const struct finding *finding, const char *name)
     hid_t file = -1;
     enum status st;
 
-    paths_circuit(path, circuit->suite, name, ".h5");
+    paths_result(path, circuit->suite, name, ".h5");
     TRY(task_files_create(&file, part, path, circuit, "saemill self-repair", VERSION));
     TRY(h5_write_array(file, part, "sums", H5T_NATIVE_DOUBLE, finding->sums,
                        circuit->prompts->count, count_sums(circuit->config)));

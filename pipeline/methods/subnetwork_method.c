@@ -63,7 +63,7 @@ static enum status write_table(const struct circuit *circuit, const char *name,
     hid_t file = -1;
     enum status st;
 
-    paths_circuit(path, circuit->suite, name, ".h5");
+    paths_result(path, circuit->suite, name, ".h5");
     TRY(edge_files_create(&file, part, path, circuit));
     TRY(h5_write_array(file, part, "log_alpha", H5T_NATIVE_FLOAT, found->log_alpha, found->count,
                        0));

@@ -70,7 +70,7 @@ static enum status write_table(const struct suppression *s, const char *name)
     hid_t file = -1;
     enum status st;
 
-    paths_circuit(path, s->circuit->suite, name, ".h5");
+    paths_result(path, s->circuit->suite, name, ".h5");
     TRY(task_files_create(&file, part, path, s->circuit, "saemill copy suppression", VERSION));
     TRY(write_sets(file, part, s));
 done:

@@ -29,7 +29,7 @@ static enum status read_points(const struct circuit *circuit, struct roc_points 
     for (int64_t task = 0; task < tasks && *all; task++) {
         methods_name(name, circuit->suite, task);
         const struct circuit other = renamed(circuit, name);
-        paths_circuit(path, circuit->suite, name, ".h5");
+        paths_result(path, circuit->suite, name, ".h5");
         *all = file_exists(path);
         if (*all)
             TRY(edge_files_read_point(&other, path, &points[task]));

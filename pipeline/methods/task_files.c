@@ -121,7 +121,7 @@ enum status task_files_write(const struct circuit *circuit, const char *name, js
     if (object == NULL)
         die("no memory for the text of results");
     char *text = checksum_json(object);
-    paths_circuit(path, circuit->suite, name, ".json");
+    paths_result(path, circuit->suite, name, ".json");
     const enum status st = file_write(path, text, (int64_t)strlen(text));
     free(text);
     free(object);

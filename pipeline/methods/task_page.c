@@ -38,7 +38,7 @@ enum status task_page_write(struct task_page *page)
     fputs("</code></pre></details>\n", page->out);
     html_end(page->out);
     text_close(page->out);
-    paths_circuit(path, page->circuit->suite, page->name, ".html");
+    paths_result(path, page->circuit->suite, page->name, ".html");
     st = file_write(path, page->text, (int64_t)page->bytes);
     free(page->text);
     return st;

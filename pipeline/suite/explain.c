@@ -3,13 +3,6 @@
 
 #include <string.h>
 
-static const char *const WHAT[SUITE_KINDS] = {
-    "# Every key of a suite file with its default; where a key must be given, an example.\n"
-    "# Made by `saemill explain`.\n",
-    "# Every key of a file for a circuit with its default; where a key must be given, an\n"
-    "# example.  Made by `saemill explain circuit`.\n",
-};
-
 static const char *const HOW =
     "#\n"
     "# Numbers may be written 2000000, 2_000_000 or 2e6, bytes also 512MB.  Relative paths are\n"
@@ -84,9 +77,20 @@ static void explain_section(FILE *out, const struct section *section)
         }
 }
 
+static void write_title(FILE *out, enum suite_kind kind)
+{
+    const bool trains = kind == SUITE_SAES;
+    char title[256];
+
+    snprintf(title, sizeof title, "Every key of a file for %s with its default; where a key must "
+             "be given, an example.  Made by `saemill explain%s%s`.", kinds_purpose(kind),
+             trains ? "" : " ", trains ? "" : kinds_section(kind));
+    write_comment(out, "", title);
+}
+
 void explain_suite(FILE *out, enum suite_kind kind)
 {
-    fputs(WHAT[kind], out);
+    write_title(out, kind);
     fputs(HOW, out);
     for (int s = 0; s < SUITE_SECTIONS_COUNT; s++) {
         if (!schema_section_is_of(&SUITE_SECTIONS[s], kind))

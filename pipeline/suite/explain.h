@@ -9,8 +9,8 @@
 
 #include <stdio.h>
 
-/* Write the example of a file of this kind: what jobs/explained.yaml holds, and of a circuit
- * jobs/circuits/explained_circuit.yaml.  Local. */
+/* Write the example of a file of this kind: what jobs/explained.yaml holds, or of a task file
+ * explained_KIND.yaml, such as jobs/circuits/explained_circuit.yaml.  Local. */
 void explain_suite(FILE *out, enum suite_kind kind);
 
 #endif

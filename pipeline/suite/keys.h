@@ -9,6 +9,7 @@
 
 #include "kernels/precision.h"
 #include "suite/architectures.h"
+#include "suite/kinds.h"
 #include "suite/site.h"
 
 #include <stdint.h>
@@ -17,9 +18,6 @@
 #define TARGET_INPUT SITES
 
 enum { PREFIXES_MOST = 8 };     /* of train.prefixes */
-
-/* What a file asks for, by the sections that it has: autoencoders, or a circuit. */
-enum suite_kind { SUITE_SAES, SUITE_CIRCUIT, SUITE_KINDS };
 
 /* The types of keys in C. */
 #define TYPE_TEXT    char *

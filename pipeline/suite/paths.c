@@ -1,4 +1,5 @@
 #include "suite/paths.h"
+#include "suite/stages.h"
 
 void paths_tokens(char path[PATH_LENGTH], const struct suite *suite, int64_t file)
 {
@@ -48,8 +49,8 @@ void paths_release(char path[PATH_LENGTH], const struct suite *suite)
     path_print(path, "%s/release", suite->run);
 }
 
-void paths_circuit(char path[PATH_LENGTH], const struct suite *suite, const char *name,
-                   const char *ending)
+void paths_result(char path[PATH_LENGTH], const struct suite *suite, const char *name,
+                  const char *ending)
 {
-    path_print(path, "%s/circuit/%s%s", suite->run, name, ending);
+    path_print(path, "%s/%s/%s%s", suite->run, stage_row(stage_last(suite))->folder, name, ending);
 }

@@ -24,8 +24,8 @@ void paths_inputs(char path[PATH_LENGTH], const struct suite *suite);
                                     /* RUN/inputs: model and text that it reads */
 void paths_release(char path[PATH_LENGTH], const struct suite *suite);
                                     /* RUN/release: folder */
-void paths_circuit(char path[PATH_LENGTH], const struct suite *suite, const char *name,
-                   const char *ending);
-                                    /* RUN/circuit/ioi.h5; endings .h5, .json */
+void paths_result(char path[PATH_LENGTH], const struct suite *suite, const char *name,
+                  const char *ending);
+                                    /* RUN/circuit/ioi.h5, of a task file; endings .h5, .json */
 
 #endif

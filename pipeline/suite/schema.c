@@ -46,13 +46,18 @@ bool schema_section_is_of(const struct section *section, enum suite_kind kind)
     return (section->files >> kind & 1) != 0;
 }
 
-const struct section *schema_section_of(const struct key *key)
+const struct section *schema_section_named(const char *name)
 {
     const struct section *section = SUITE_SECTIONS;
 
-    while (strcmp(section->name, key->section) != 0)
+    while (strcmp(section->name, name) != 0)
         section++;
     return section;
+}
+
+const struct section *schema_section_of(const struct key *key)
+{
+    return schema_section_named(key->section);
 }
 
 /* "one of attn, mlp, res, mlp_in"; "only f32" */

@@ -42,7 +42,8 @@ extern const struct key SUITE_KEYS[];
 extern const int        SUITE_KEYS_COUNT;
 
 /* The files in which a section may stand: a bit for each enum suite_kind. */
-enum { SAES = 1 << SUITE_SAES, CIRCUIT = 1 << SUITE_CIRCUIT, ALL_FILES = SAES | CIRCUIT };
+#define SCHEMA_BIT(kind, ...) kind = 1 << SUITE_##kind,
+enum { KINDS_TABLE(SCHEMA_BIT) ALL_FILES = (1 << SUITE_KINDS) - 1 };
 
 struct section {
     const char *name;       /* "" is the top */
@@ -60,7 +61,8 @@ extern const int            SUITE_SECTIONS_COUNT;
 /* May a section stand in a file of this kind? */
 bool schema_section_is_of(const struct section *section, enum suite_kind kind);
 
-/* The section of a key. */
+/* The section of a name, and that of a key. */
+const struct section *schema_section_named(const char *name);
 const struct section *schema_section_of(const struct key *key);
 
 /* What may be written for one value of this key: "an integer from 1 up to 16777216".

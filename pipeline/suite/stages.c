@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#define STAGES_ROW(stage, name, folder, makes, tasks, after, follows) \
-    { name, folder, makes, tasks, STAGE_##after, follows },
+#define STAGES_ROW(stage, kind, name, folder, makes, tasks, after, follows) \
+    { SUITE_##kind, name, folder, makes, tasks, STAGE_##after, follows },
 
 static const struct stage_row ROWS[] = { STAGES_TABLE(STAGES_ROW) };
 
@@ -15,7 +15,16 @@ const struct stage_row *stage_row(enum stage stage)
 
 bool suite_has_stage(const struct suite *suite, enum stage stage)
 {
-    return (stage == STAGE_CIRCUIT) == (suite->kind == SUITE_CIRCUIT);
+    return ROWS[stage].kind == suite->kind;
+}
+
+enum stage stage_last(const struct suite *suite)
+{
+    int last = STAGES - 1;
+
+    while (!suite_has_stage(suite, (enum stage)last))
+        last--;
+    return (enum stage)last;
 }
 
 const char *stage_name(enum stage stage)

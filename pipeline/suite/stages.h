@@ -10,17 +10,20 @@
 #include "base/path.h"
 #include "suite/keys.h"
 
-/* In their order: number, name, folder in RUN, what the stage makes, and what each of its tasks
- * makes a part of; the stage that it waits for, and how: its task t for task t of that stage
- * (FOLLOWS_TASK), or every task for all of it. */
+#include <stdio.h>
+
+/* In their order: number, kind of file (kinds.h), name, folder in RUN, what the stage makes, and
+ * what each of its tasks makes a part of; the stage that it waits for, and how: its task t for task
+ * t of that stage (FOLLOWS_TASK), or every task for all of it. */
 #define STAGES_TABLE(ROW) \
-    ROW(TOKENIZE, "tokenize", "tokens",   "corpus files", "corpus files", TOKENIZE, FOLLOWS_NONE) \
-    ROW(HARVEST,  "harvest",  "harvest",  "shards",       "shards",       TOKENIZE, FOLLOWS_ALL) \
-    ROW(SHUFFLE,  "shuffle",  "shuffle",  "streams",      "streams",      HARVEST,  FOLLOWS_ALL) \
-    ROW(TRAIN,    "train",    "train",    "autoencoders", "streams",      SHUFFLE,  FOLLOWS_TASK) \
-    ROW(EVALUATE, "evaluate", "evaluate", "autoencoders", "streams",      TRAIN,    FOLLOWS_TASK) \
-    ROW(RELEASE,  "release",  "release",  "folder",       "folder",       EVALUATE, FOLLOWS_ALL) \
-    ROW(CIRCUIT,  "circuit",  "circuit",  "files",        "results",      CIRCUIT,  FOLLOWS_NONE)
+    ROW(TOKENIZE, SAES, "tokenize", "tokens", "corpus files", "corpus files", \
+        TOKENIZE, FOLLOWS_NONE) \
+    ROW(HARVEST, SAES, "harvest", "harvest", "shards", "shards", TOKENIZE, FOLLOWS_ALL) \
+    ROW(SHUFFLE, SAES, "shuffle", "shuffle", "streams", "streams", HARVEST, FOLLOWS_ALL) \
+    ROW(TRAIN, SAES, "train", "train", "autoencoders", "streams", SHUFFLE, FOLLOWS_TASK) \
+    ROW(EVALUATE, SAES, "evaluate", "evaluate", "autoencoders", "streams", TRAIN, FOLLOWS_TASK) \
+    ROW(RELEASE, SAES, "release", "release", "folder", "folder", EVALUATE, FOLLOWS_ALL) \
+    ROW(CIRCUIT, CIRCUIT, "circuit", "circuit", "files", "results", CIRCUIT, FOLLOWS_NONE)
 
 #define STAGES_NUMBER(stage, ...) STAGE_##stage,
 enum stage { STAGES_TABLE(STAGES_NUMBER) STAGES };
@@ -28,6 +31,7 @@ enum stage { STAGES_TABLE(STAGES_NUMBER) STAGES };
 enum stage_follows { FOLLOWS_NONE, FOLLOWS_ALL, FOLLOWS_TASK };
 
 struct stage_row {
+    enum suite_kind    kind;
     const char        *name, *folder, *makes, *tasks;
     enum stage         after;
     enum stage_follows follows;
@@ -36,10 +40,12 @@ struct stage_row {
 /* The row of a stage. */
 const struct stage_row *stage_row(enum stage stage);
 
-/* Has a run of this file the stage?  A file for a circuit has the stage circuit alone, any other
- * those from tokenize to release.  A stage that a run does not have has no tasks and takes nothing,
- * and whoever prints leaves it out. */
+/* Has a run of this file the stage?  It has those of the file's kind.  A stage that a run does not
+ * have has no tasks and takes nothing, and whoever prints leaves it out. */
 bool suite_has_stage(const struct suite *suite, enum stage stage);
+
+/* The last of them: for a task file the only one. */
+enum stage stage_last(const struct suite *suite);
 
 /* Its name. */
 const char *stage_name(enum stage stage);
@@ -138,6 +144,8 @@ struct stage_traits {
     /* A number that grows whenever what another attempt would go on from grows; NULL: a task
      * starts from its beginning. */
     int64_t (*progress)(const struct suite *suite, const struct tasks *tasks, int64_t task);
+    /* Write, for the plan, what its results come from: " from 20 prompts".  NULL: nothing. */
+    void (*source)(FILE *out, const struct suite *suite);
     /* Does a task read other streams than its own?  NULL: no. */
     bool (*crosses_streams)(const struct suite *suite);
 };

@@ -159,20 +159,21 @@ static void derive_run(struct suite *suite)
         die("no memory for a path");
 }
 
-/* A file with a section that only one kind of file has is of that kind: with "circuit", for a
- * circuit.  It must not have sections of the other kind. */
+/* A file with the section of a kind of task file is of that kind, and must not have sections that
+ * only others have. */
 static enum status find_kind(struct suite *suite, const struct yaml_tree *tree)
 {
     enum status st = OK;
 
-    suite->kind = yaml_tree_has(tree, "circuit") ? SUITE_CIRCUIT : SUITE_SAES;
+    for (int kind = SUITE_SAES + 1; kind < SUITE_KINDS; kind++)
+        if (yaml_tree_has(tree, kinds_section((enum suite_kind)kind)))
+            suite->kind = (enum suite_kind)kind;
     for (int s = 1; s < SUITE_SECTIONS_COUNT; s++)
         REQUIRE(schema_section_is_of(&SUITE_SECTIONS[s], suite->kind)
                 || !yaml_tree_has(tree, SUITE_SECTIONS[s].name), E_USAGE, "%s:%d: '%s' and "
-                "'circuit' cannot stand in one file: a circuit is looked for without autoencoders; "
-                "make two files of it", tree->path,
-                diagnosis_line(tree->yaml, "", 0, SUITE_SECTIONS[s].name),
-                SUITE_SECTIONS[s].name);
+                "'%s' cannot stand in one file: a file for %s trains nothing; make two files of it",
+                tree->path, diagnosis_line(tree->yaml, "", 0, SUITE_SECTIONS[s].name),
+                SUITE_SECTIONS[s].name, kinds_section(suite->kind), kinds_purpose(suite->kind));
 done:
     return st;
 }
@@ -307,9 +308,11 @@ static enum status check_stage(const struct suite *suite, const char *name)
     enum status st;
 
     TRY(stage_parse(&stage, name));
-    REQUIRE(suite_has_stage(suite, stage), E_USAGE, "%s: a file %s section 'circuit' has no stage "
-            "%s; `saemill run` starts those that it has", suite->path,
-            suite->kind == SUITE_CIRCUIT ? "with a" : "without a", name);
+    const bool trains = suite->kind == SUITE_SAES;
+    REQUIRE(suite_has_stage(suite, stage), E_USAGE, "%s: a file %s section '%s' has no stage %s; "
+            "`saemill run` starts those that it has", suite->path,
+            trains ? "without a" : "with a",
+            kinds_section(trains ? stage_row(stage)->kind : suite->kind), name);
 done:
     return st;
 }

@@ -194,6 +194,25 @@ static void autoencoders_know_of_no_circuit(void **state)
     suite_free(&suite);
 }
 
+/* Each kind of task file has a section, and a stage of its own whose folder nobody else has. */
+static void a_kind_is_known_by_its_section(void **state)
+{
+    (void)state;
+    assert_int_equal(kinds_find("circuit"), SUITE_CIRCUIT);
+    assert_int_equal(kinds_find("saes"), SUITE_KINDS);
+    assert_int_equal(kinds_find(""), SUITE_KINDS);
+    for (int kind = SUITE_SAES + 1; kind < SUITE_KINDS; kind++) {
+        const struct suite suite = { .kind = (enum suite_kind)kind };
+        const char *section = kinds_section(suite.kind);
+        assert_int_equal(kinds_find(section), kind);
+        assert_string_equal(schema_section_named(section)->name, section);
+        assert_true(schema_section_is_of(schema_section_named(section), suite.kind));
+        assert_false(schema_section_is_of(schema_section_named(section), SUITE_SAES));
+        assert_string_equal(stage_name(stage_last(&suite)), section);
+    }
+    assert_int_equal(stage_last(&(struct suite){ .kind = SUITE_SAES }), STAGE_RELEASE);
+}
+
 /* As in a shell; the effective text has the outcome, which is read as it is. */
 static void paths_are_expanded(void **state)
 {
@@ -347,6 +366,7 @@ int main(void)
         cmocka_unit_test(explained_shows_every_default),
         cmocka_unit_test(a_circuit_is_all_that_its_file_asks_for),
         cmocka_unit_test(autoencoders_know_of_no_circuit),
+        cmocka_unit_test(a_kind_is_known_by_its_section),
         cmocka_unit_test(refuses_in_words),
         cmocka_unit_test(paths_are_expanded),
         cmocka_unit_test(refuses_long_paths),
