@@ -251,6 +251,20 @@ done:
     return st;
 }
 
+/* The texts and questions of interventions that are there. */
+static enum status list_texts(struct inputs *inputs, const struct suite *suite)
+{
+    const struct suite_intervene *i = &suite->intervene;
+    enum status st;
+
+    TRY(list_all(inputs, INPUT_PROMPTS, i->forget, i->forget_count));
+    TRY(list_all(inputs, INPUT_PROMPTS, i->questions, i->questions_count));
+    TRY(list_all(inputs, INPUT_MEANS, i->retain, i->retain_count));
+    TRY(list_all(inputs, INPUT_MEANS, i->controls, i->controls_count));
+done:
+    return st;
+}
+
 /* The autoencoders of another run that are there. */
 static enum status list_autoencoders(struct inputs *inputs, const struct suite *suite)
 {
@@ -288,6 +302,7 @@ static enum status list_model(struct inputs *now, const struct inputs *before,
         TRY(append_found(now, INPUT_TOKENIZER, path));
     TRY(list_weights(now, suite->model.path));
     TRY(list_prompts(now, suite));
+    TRY(list_texts(now, suite));
     TRY(list_autoencoders(now, suite));
     for (int i = 0; i < before->count; i++) {
         const struct input *file = &before->file[i];

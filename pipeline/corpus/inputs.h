@@ -22,7 +22,8 @@ enum input_kind {
     INPUT_CONFIG, INPUT_TOKENIZER, INPUT_WEIGHTS,
     INPUT_PROMPTS,          /* files of prompts, the words that a generator makes them of, and what
                                else a circuit's method reads */
-    INPUT_MEANS,            /* texts over which it takes a mean */
+    INPUT_MEANS,            /* what these are compared with: texts over which it takes a mean, or
+                               which are not to be forgotten */
     INPUT_AUTOENCODERS,     /* of another run (suite/trained.h) */
     INPUT_CORPUS, INPUT_KINDS
 };

@@ -16,8 +16,7 @@
 #define CLAMP_H
 
 #include "sae/sae.h"
-
-enum clamp_kind { CLAMP_VALUE, CLAMP_SCALE, CLAMP_PROJECTION, CLAMPS };
+#include "suite/keys.h"
 
 struct clamp {
     enum clamp_kind   kind;

@@ -77,7 +77,7 @@ static struct range prompts_of(const struct pass *pass, int64_t block)
     return split_block(pass->prompts->count, pass->runs->block, block);
 }
 
-/* Embed a block, and note the rows that count.  Returns how many, or -1. */
+/* Embed a block, and note the rows that count, `count` of them. */
 static enum status start(int64_t *count, const struct pass *pass, int64_t block)
 {
     struct clamped_runs *runs = pass->runs;

@@ -1,9 +1,9 @@
 #include "intervene/questions.h"
-#include "base/die.h"
+#include "base/allocate.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,10 +71,8 @@ static char *fill(const char *template, const struct question *question, const i
     char *prompt;
     size_t size;
     int which;
-    FILE *out = open_memstream(&prompt, &size);
+    FILE *out = text_open(&prompt, &size);
 
-    if (out == NULL)
-        die("no memory for a prompt");
     for (const char *at = template; *at != '\0';) {
         const size_t length = place_at(&which, at);
         if (length > 0)
@@ -83,8 +81,7 @@ static char *fill(const char *template, const struct question *question, const i
             fputc(*at, out);
         at += length > 0 ? length : 1;
     }
-    if (fclose(out) != 0)
-        die("no memory for a prompt");
+    text_close(out);
     return prompt;
 }
 
@@ -252,7 +249,7 @@ enum status questions_read(struct prompts *prompts, const struct wording *wordin
 
     TRY(in != NULL ? OK : file_refuse("open", path));
     TRY(find_letters(letters, wording, template));
-    while (prompts->count < most * QUESTIONS_ORDERS && getline(&line, &capacity, in) >= 0) {
+    while (prompts->count < most * QUESTIONS_ORDERS && text_line(&line, &capacity, in) >= 0) {
         number++;
         snprintf(place, sizeof place, "%s:%lld", path, (long long)number);
         if (line[strspn(line, " \t\r\n")] != '\0')
@@ -268,33 +265,34 @@ done:
 
 /* --- answers ------------------------------------------------------------------------- */
 
-int64_t questions_known(bool *known, const double *right, int64_t questions)
+/* Is a question answered right in all orders? */
+static bool is_known(const double *right)
 {
-    int64_t count = 0;
+    bool known = true;
 
-    for (int64_t q = 0; q < questions; q++) {
-        known[q] = true;
-        for (int o = 0; o < QUESTIONS_ORDERS; o++)
-            known[q] = known[q] && right[q * QUESTIONS_ORDERS + o] > 0;
-        count += known[q];
-    }
-    return count;
+    for (int o = 0; o < QUESTIONS_ORDERS; o++)
+        known = known && right[o] > 0;
+    return known;
 }
 
-struct questions_accuracy questions_accuracy(const bool *known, const double *right,
-                                             int64_t questions)
+void questions_keep_known(struct prompts *prompts, const double *right)
 {
-    double all = 0, given = 0, count = 0;
+    bool *kept = allocate(prompts->count, sizeof *kept);
 
-    for (int64_t q = 0; q < questions; q++) {
-        if (!known[q])
-            continue;
-        count++;
-        given += right[q * QUESTIONS_ORDERS];
-        for (int o = 0; o < QUESTIONS_ORDERS; o++)
-            all += right[q * QUESTIONS_ORDERS + o];
+    for (int64_t p = 0; p < prompts->count; p++)
+        kept[p] = is_known(right + p / QUESTIONS_ORDERS * QUESTIONS_ORDERS);
+    prompts_keep(prompts, kept);
+    free(kept);
+}
+
+struct questions_accuracy questions_accuracy(const double *right, int64_t questions)
+{
+    double all = 0, given = 0;
+
+    for (int64_t i = 0; i < questions * QUESTIONS_ORDERS; i++) {
+        all += right[i];
+        given += i % QUESTIONS_ORDERS == 0 ? right[i] : 0;
     }
-    if (count == 0)
-        return (struct questions_accuracy){ (double)NAN, (double)NAN };
-    return (struct questions_accuracy){ all / (count * QUESTIONS_ORDERS), given / count };
+    return (struct questions_accuracy){ all / (double)(questions * QUESTIONS_ORDERS),
+                                        given / (double)questions };
 }

@@ -32,18 +32,16 @@ enum status questions_check(const char *template, const char *place);
 enum status questions_read(struct prompts *prompts, const struct wording *wording,
                            const char *path, const char *template, int64_t most);
 
-/* How many questions are answered right in all orders, and which?
- *   known [questions]                    out
+/* Keep the questions that are answered right in all orders.
  *   right [questions, QUESTIONS_ORDERS]  in: 1 or 0 */
-int64_t questions_known(bool *known, const double *right, int64_t questions);
+void questions_keep_known(struct prompts *prompts, const double *right);
 
-/* The share of right answers to known questions; NaN: none is known. */
+/* The share of right answers; NaN: there are no questions. */
 struct questions_accuracy {
     double all;         /* over all orders */
     double given;       /* in the given order */
 };
 
-struct questions_accuracy questions_accuracy(const bool *known, const double *right,
-                                             int64_t questions);
+struct questions_accuracy questions_accuracy(const double *right, int64_t questions);
 
 #endif

@@ -107,8 +107,8 @@ static enum status check_pair(const struct prompts *prompts, const struct wordin
             "one stands for the same of the other", place, (long long)pair->clean.count,
             (long long)pair->corrupted.count);
     REQUIRE(pair->clean.count <= prompts->tokens, E_FORMAT, "%s: the prompt has %lld tokens; raise "
-            "circuit.context, which is %lld", place, (long long)pair->clean.count,
-            (long long)prompts->tokens);
+            "'%s', which is %lld", place, (long long)pair->clean.count,
+            prompts->limit != NULL ? prompts->limit : "context", (long long)prompts->tokens);
     for (int64_t i = 0; i < pair->positions.count; i++)
         REQUIRE(0 <= pair->positions.ids[i] && pair->positions.ids[i] < pair->clean.count,
                 E_FORMAT, "%s: \"positions\" has %d, but the prompt has positions 0 to %lld", place,
@@ -165,6 +165,41 @@ void prompts_trim(struct prompts *prompts)
         memmove(prompts->corrupted + p * longest, prompts->corrupted + p * prompts->tokens, bytes);
     }
     prompts->tokens = longest;
+}
+
+/* Move row `from` of a table to row `to` above it. */
+static void move_row(int32_t *table, int64_t to, int64_t from, int64_t columns)
+{
+    memmove(table + to * columns, table + from * columns, (size_t)columns * sizeof *table);
+}
+
+static void move_list(struct prompts_lists *lists, int64_t to, int64_t from)
+{
+    const int32_t first = lists->first[from], count = lists->first[from + 1] - first;
+
+    memmove(lists->items + lists->first[to], lists->items + first,
+            (size_t)count * sizeof *lists->items);
+    lists->first[to + 1] = lists->first[to] + count;
+}
+
+void prompts_keep(struct prompts *prompts, const bool *kept)
+{
+    int64_t to = 0;
+
+    for (int64_t p = 0; p < prompts->count; p++) {
+        if (!kept[p])
+            continue;
+        move_row(prompts->clean, to, p, prompts->tokens);
+        move_row(prompts->corrupted, to, p, prompts->tokens);
+        move_row(prompts->length, to, p, 1);
+        move_row(prompts->template, to, p, 1);
+        move_row(prompts->classes, to, p, PROMPTS_CLASSES);
+        move_list(&prompts->answers, to, p);
+        move_list(&prompts->wrong, to, p);
+        move_list(&prompts->positions, to, p);
+        to++;
+    }
+    prompts->count = to;
 }
 
 int32_t prompts_templates(const struct prompts *prompts)

@@ -50,6 +50,7 @@ struct prompts_lists {
 struct prompts {
     int64_t  count;
     int64_t  tokens;            /* of the longest, BOS included; rows are that long */
+    const char *limit;          /* the key that gives it, for messages; NULL: context */
     int32_t *clean, *corrupted; /* [count, tokens] */
     int32_t *length;            /* [count] of both prompts */
     int32_t *template;          /* [count] from 0 */
@@ -84,6 +85,10 @@ enum status prompts_read(struct prompts *prompts, const struct wording *wording,
 
 /* Shorten the rows to the longest prompt.  To be called when all are there. */
 void prompts_trim(struct prompts *prompts);
+
+/* Keep some of them alone, in their order; their rows stay as long.
+ *   kept [count]  in */
+void prompts_keep(struct prompts *prompts, const bool *kept);
 
 /* Give the prompts of rank 0 to all ranks, whose own are empty.  Collective. */
 void prompts_share(struct prompts *prompts, MPI_Comm comm);

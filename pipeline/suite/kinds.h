@@ -9,8 +9,9 @@
 
 /* Number, the section that makes a file one of this kind, and what the file is for. */
 #define KINDS_TABLE(ROW) \
-    ROW(SAES,    "saes",    "autoencoders") \
-    ROW(CIRCUIT, "circuit", "a circuit")
+    ROW(SAES, "saes", "autoencoders") \
+    ROW(CIRCUIT, "circuit", "a circuit") \
+    ROW(INTERVENE, "intervene", "interventions")
 
 #define KINDS_NUMBER(kind, ...) SUITE_##kind,
 enum suite_kind { KINDS_TABLE(KINDS_NUMBER) SUITE_KINDS };

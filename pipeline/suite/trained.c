@@ -11,6 +11,7 @@ struct trained_wish trained_wish(const struct suite *suite)
     const struct trained_wish wishes[SUITE_KINDS] = {
         [SUITE_SAES] = { .section = "", .suite = "" },
         [SUITE_CIRCUIT] = TRAINED_WISH(circuit),
+        [SUITE_INTERVENE] = TRAINED_WISH(intervene),
     };
 
     return wishes[suite->kind];

@@ -22,7 +22,7 @@ struct yaml_value {
     unsigned count;                 /* of a list or of groups */
 };
 
-enum { SECTION_KEYS = 64, SECTIONS_MOST = 12 };     /* capacities of the schema below */
+enum { SECTION_KEYS = 64, SECTIONS_MOST = 16 };     /* capacities of the schema below */
 
 struct yaml_tree {
     const char          *path;          /* of the file, for messages */

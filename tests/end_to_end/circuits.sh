@@ -394,7 +394,7 @@ refuses_in_one_sentence() {
     mistaken '/data:/d' 'circuit.data' 'jobs/circuits/ioi.json'
     mistaken 's|ioi.json|no.json|' 'jobs/circuits/no.json'
     mistaken 's|count: 20|heads: [4.1]|' 'wrong.yaml:9' 'no head 4.1' '4 layers of 8 heads'
-    mistaken 's|count: 20|context: 8|' 'tokens; raise circuit.context'
+    mistaken 's|count: 20|context: 8|' "tokens; raise 'context'"
     mistaken 's|tiny-gpt2|&\n  precision: bf16|' 'wrong.yaml:5' 'float32'
     mistaken 's/method: ioi/method: successor/' 'wrong.yaml:6' 'no use for prompts'
     mistaken 's/method: ioi/method: self_repair/' 'which heads are ablated'

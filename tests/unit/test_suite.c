@@ -129,6 +129,8 @@ static void explained_is_up_to_date(void **state)
     check_explained("jobs/explained.yaml", SUITE_SAES, "bin/saemill explain");
     check_explained("jobs/circuits/explained_circuit.yaml", SUITE_CIRCUIT,
                     "bin/saemill explain circuit");
+    check_explained("jobs/interventions/explained_intervene.yaml", SUITE_INTERVENE,
+                    "bin/saemill explain intervene");
 }
 
 /* Taking its optional keys away changes nothing. */
@@ -180,6 +182,24 @@ static void a_circuit_is_all_that_its_file_asks_for(void **state)
     free(file);
 }
 
+/* The template's lines and braces come back from the text of the suite. */
+static void a_template_is_kept_as_it_is(void **state)
+{
+    struct suite suite, again;
+
+    (void)state;
+    parse(&suite, "name: n\nmodel: {path: m}\nintervene:\n  method: unlearning\n"
+                  "  template: \" {question}\\nA. {A}\\n\\\"Answer\\\":\"\n");
+    assert_int_equal(suite.kind, SUITE_INTERVENE);
+    assert_string_equal(suite.intervene.template, " {question}\nA. {A}\n\"Answer\":");
+    parse(&again, suite.text);
+    assert_string_equal(again.intervene.template, suite.intervene.template);
+    assert_string_equal(again.text, suite.text);
+    assert_null(strstr(suite.text, "circuit"));
+    suite_free(&again);
+    suite_free(&suite);
+}
+
 /* And the text of autoencoders is what it was without circuits. */
 static void autoencoders_know_of_no_circuit(void **state)
 {
@@ -190,7 +210,7 @@ static void autoencoders_know_of_no_circuit(void **state)
     assert_int_equal(suite.kind, SUITE_SAES);
     assert_null(strstr(suite.text, "circuit"));
     for (int stage = 0; stage < STAGES; stage++)
-        assert_int_equal(suite_has_stage(&suite, (enum stage)stage), stage != STAGE_CIRCUIT);
+        assert_int_equal(suite_has_stage(&suite, (enum stage)stage), stage <= STAGE_RELEASE);
     suite_free(&suite);
 }
 
@@ -367,6 +387,7 @@ int main(void)
         cmocka_unit_test(a_circuit_is_all_that_its_file_asks_for),
         cmocka_unit_test(autoencoders_know_of_no_circuit),
         cmocka_unit_test(a_kind_is_known_by_its_section),
+        cmocka_unit_test(a_template_is_kept_as_it_is),
         cmocka_unit_test(refuses_in_words),
         cmocka_unit_test(paths_are_expanded),
         cmocka_unit_test(refuses_long_paths),

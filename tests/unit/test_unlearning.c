@@ -194,24 +194,53 @@ static void refuses_what_is_no_question(void **state)
     scene_tear_down(&scene);
 }
 
-/* Two questions of which the second is wrong in one order. */
-static void knows_what_is_right_in_every_order(void **state)
+/* Three questions, of which the second is wrong in one order; each prompt is its number, and so
+ * are its answer and its wrong answers, of which each prompt has another count. */
+static void keeps_what_is_right_in_every_order(void **state)
 {
+    const struct wording wording = { .bos = 0, .pad = 0, .vocabulary = 3 * QUESTIONS_ORDERS };
     double right[3 * QUESTIONS_ORDERS];
-    bool known[3];
+    struct prompts prompts;
 
     (void)state;
-    for (int i = 0; i < 3 * QUESTIONS_ORDERS; i++)
-        right[i] = i != QUESTIONS_ORDERS + 5;
-    assert_int_equal(questions_known(known, right, 3), 2);
-    assert_true(known[0] && !known[1] && known[2]);
-    for (int i = 0; i < 6; i++)
-        right[i] = right[QUESTIONS_ORDERS + i] = 0;
-    const struct questions_accuracy accuracy = questions_accuracy(known, right, 3);
+    prompts_make(&prompts, 2);
+    for (int32_t p = 0; p < 3 * QUESTIONS_ORDERS; p++) {
+        int32_t ids[] = { p, p, p };
+        const struct prompts_pair pair = {
+            .clean = { ids, 1 + p % 2 }, .corrupted = { ids, 1 + p % 2 }, .answers = { ids, 1 },
+            .wrong = { ids, p % 4 },
+        };
+        right[p] = p != QUESTIONS_ORDERS + 5;
+        assert_int_equal(prompts_add(&prompts, &wording, &pair, "x"), OK);
+    }
+    questions_keep_known(&prompts, right);
+    assert_int_equal(prompts.count, 2 * QUESTIONS_ORDERS);
+    for (int32_t p = 0; p < prompts.count; p++) {
+        const int32_t number = p < QUESTIONS_ORDERS ? p : p + QUESTIONS_ORDERS, *ids;
+        assert_int_equal(prompts.clean[2 * p], number);
+        assert_int_equal(prompts.length[p], 1 + number % 2);
+        assert_int_equal(prompts_list(&prompts.answers, p, &ids), 1);
+        assert_int_equal(ids[0], number);
+        assert_int_equal(prompts_list(&prompts.wrong, p, &ids), number % 4);
+        if (number % 4 > 0)
+            assert_int_equal(ids[number % 4 - 1], number);
+        assert_int_equal(prompts_list(&prompts.positions, p, &ids), 1);
+        assert_int_equal(ids[0], number % 2);
+    }
+    prompts_free(&prompts);
+}
+
+static void counts_all_orders_and_the_given_one(void **state)
+{
+    double right[2 * QUESTIONS_ORDERS];
+
+    (void)state;
+    for (int i = 0; i < 2 * QUESTIONS_ORDERS; i++)
+        right[i] = i >= 6;
+    const struct questions_accuracy accuracy = questions_accuracy(right, 2);
     check_number(accuracy.all, 42.0 / 48);
     check_number(accuracy.given, 0.5);
-    known[0] = known[2] = false;
-    assert_true(isnan(questions_accuracy(known, right, 3).all));
+    assert_true(isnan(questions_accuracy(right, 0).all));
 }
 
 /* --- a model that forgets --------------------------------------------------------------- */
@@ -425,7 +454,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(scores_what_is_forgotten_at_no_cost),
         cmocka_unit_test(asks_a_question_in_every_order),
         cmocka_unit_test(refuses_what_is_no_question),
-        cmocka_unit_test(knows_what_is_right_in_every_order),
+        cmocka_unit_test(keeps_what_is_right_in_every_order),
+        cmocka_unit_test(counts_all_orders_and_the_given_one),
         cmocka_unit_test(forgets_one_thing_and_keeps_the_other),
         cmocka_unit_test(counts_rows_on_which_latents_fire),
     };

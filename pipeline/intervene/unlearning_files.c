@@ -1,0 +1,151 @@
+#include "intervene/unlearning_files.h"
+#include "base/allocate.h"
+#include "base/file.h"
+#include "intervene/unlearning.h"
+#include "methods/task_files.h"
+#include "suite/paths.h"
+
+#include <stdlib.h>
+
+/* Of the controls, for SAEBench's score. */
+static const double RETAINED_LEAST = 0.99;
+
+/* --- a task -------------------------------------------------------------------------- */
+
+static json_t *list_latents(const struct unlearning_result *result)
+{
+    json_t *list = json_array();
+
+    for (int32_t i = 0; i < result->clamp.count; i++) {
+        const int32_t latent = result->clamp.latents[i];
+        json_t *object = json_object();
+        json_object_set_new(object, "latent", json_integer(latent));
+        task_files_put(object, "forget", result->forget[latent]);
+        task_files_put(object, "retain", result->retain[latent]);
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+static json_t *answers_object(const struct unlearning_answers *answers)
+{
+    json_t *object = json_object();
+
+    json_object_set_new(object, "asked", json_integer(answers->asked));
+    json_object_set_new(object, "known", json_integer(answers->known));
+    task_files_put(object, "accuracy", answers->accuracy.all);
+    task_files_put(object, "accuracy_given_order", answers->accuracy.given);
+    return object;
+}
+
+enum status unlearning_files_write(const struct intervention *intervention, const char *name,
+                                   const struct unlearning_result *result)
+{
+    const struct circuit task = interventions_task(intervention, name);
+    json_t *summary = task_files_summary(&task);
+
+    json_object_set_new(summary, "autoencoder", json_string(result->autoencoder));
+    task_files_put(summary, "threshold", result->threshold);
+    task_files_put(summary, "strength", result->clamp.strength);
+    json_object_set_new(summary, "latents", list_latents(result));
+    json_object_set_new(summary, "questions", answers_object(&result->questions));
+    json_object_set_new(summary, "controls", answers_object(&result->controls));
+    task_files_put(summary, "loss", result->loss);
+    task_files_put(summary, "loss_added", result->loss - result->loss_as_it_is);
+    return task_files_write(&task, name, summary);
+}
+
+/* --- the sweep ----------------------------------------------------------------------- */
+
+/* Read the files of all tasks; *all is false if one is not there yet. */
+static enum status read_tasks(const struct suite *suite, json_t **tasks, int64_t count, bool *all)
+{
+    char name[METHODS_NAME], path[PATH_LENGTH];
+    enum status st = OK;
+
+    *all = true;
+    for (int64_t task = 0; task < count && *all; task++) {
+        interventions_name(name, suite, task);
+        paths_result(path, suite, name, ".json");
+        *all = file_exists(path);
+        if (*all) {
+            tasks[task] = json_load_file(path, 0, NULL);
+            REQUIRE(tasks[task] != NULL, E_FORMAT, "%s is no JSON; remove it, and the task is done "
+                    "again", path);
+        }
+    }
+done:
+    return st;
+}
+
+/* The front and the scores, by a member of "questions" and "controls". */
+static void judge(bool *on_front, double *score, json_t *const *tasks, int64_t count,
+                  const char *accuracy)
+{
+    struct unlearning_point *points = allocate(count, sizeof *points);
+
+    for (int64_t i = 0; i < count; i++)
+        points[i] = (struct unlearning_point){
+            .forget = task_files_number(tasks[i], "questions", accuracy, NULL),
+            .retain = task_files_number(tasks[i], "controls", accuracy, NULL),
+        };
+    unlearning_front(on_front, points, count);
+    *score = unlearning_score(points, count, RETAINED_LEAST);
+    free(points);
+}
+
+static json_t *point_object(const json_t *task, bool on_front)
+{
+    json_t *object = json_object();
+
+    task_files_put(object, "threshold", task_files_number(task, "threshold", NULL));
+    task_files_put(object, "strength", task_files_number(task, "strength", NULL));
+    json_object_set_new(object, "latents", json_integer((json_int_t)json_array_size(
+                                               json_object_get(task, "latents"))));
+    task_files_put(object, "questions", task_files_number(task, "questions", "accuracy", NULL));
+    task_files_put(object, "controls", task_files_number(task, "controls", "accuracy", NULL));
+    task_files_put(object, "loss_added", task_files_number(task, "loss_added", NULL));
+    json_object_set_new(object, "on_front", json_boolean(on_front));
+    return object;
+}
+
+/* Takes the task's files as they are, and sums up. */
+static enum status write_sweep(const struct intervention *intervention, json_t *const *tasks,
+                               int64_t count)
+{
+    const char *name = interventions_of(intervention->suite)->name;
+    const struct circuit sweep = interventions_task(intervention, name);
+    json_t *summary = task_files_summary(&sweep), *points = json_array();
+    bool *on_front = allocate(count, sizeof *on_front);
+    double score, score_given;
+
+    judge(on_front, &score_given, tasks, count, "accuracy_given_order");
+    judge(on_front, &score, tasks, count, "accuracy");
+    for (int64_t i = 0; i < count; i++)
+        json_array_append_new(points, point_object(tasks[i], on_front[i]));
+    json_object_set_new(summary, "points", points);
+    task_files_put(summary, "score", score);
+    task_files_put(summary, "score_given_order", score_given);
+    free(on_front);
+    return task_files_write(&sweep, name, summary);
+}
+
+enum status unlearning_files_sweep(const struct intervention *intervention)
+{
+    const struct intervention_method *method = interventions_of(intervention->suite);
+    const int64_t count = method->tasks(intervention->suite);
+    json_t **tasks = allocate(count, sizeof(json_t *));
+    char path[PATH_LENGTH];
+    bool all;
+    enum status st;
+
+    paths_result(path, intervention->suite, method->name, ".json");
+    TRY(read_tasks(intervention->suite, tasks, count, &all));
+    if (all && !file_exists(path))
+        TRY(write_sweep(intervention, tasks, count));
+done:
+    for (int64_t task = 0; task < count; task++)
+        json_decref(tasks[task]);
+    free(tasks);
+    return st;
+}

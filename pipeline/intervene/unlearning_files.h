@@ -1,0 +1,36 @@
+/* unlearning_files.h -- the JSON of unlearning: of a task, and of the sweep of all tasks.
+ *
+ * INTERVENTIONS.md defines them.  Local, for rank 0.
+ */
+#ifndef UNLEARNING_FILES_H
+#define UNLEARNING_FILES_H
+
+#include "intervene/clamp.h"
+#include "intervene/interventions.h"
+#include "intervene/questions.h"
+
+/* Questions, and what is still known of them. */
+struct unlearning_answers {
+    int64_t asked, known;       /* known: to the model as it is */
+    struct questions_accuracy accuracy;
+};
+
+/* What a task found. */
+struct unlearning_result {
+    const char   *autoencoder;          /* "res.01/w256-t16" */
+    struct clamp  clamp;
+    double        threshold;
+    const double *forget, *retain;      /* [latents of the autoencoder] firing rates */
+    struct unlearning_answers questions, controls;
+    double        loss, loss_as_it_is;  /* on the retained texts, nats */
+};
+
+/* Write RUN/intervene/NAME.json.  E_IO, E_SPACE. */
+enum status unlearning_files_write(const struct intervention *intervention, const char *name,
+                                   const struct unlearning_result *result);
+
+/* Write RUN/intervene/unlearning.json, the sweep, if the files of all tasks are there and it is
+ * not: the same whichever task came last.  E_IO, E_SPACE, E_FORMAT. */
+enum status unlearning_files_sweep(const struct intervention *intervention);
+
+#endif

@@ -1,0 +1,316 @@
+/* unlearning_method.c -- clamp latents so that a model forgets, in several ways.
+ *
+ * After Farrell, Lau, Conmy, arXiv:2410.19278.  How often latents fire, which questions the model
+ * knows, and its loss are measured once; then each task clamps those latents that its threshold and
+ * number choose, with its strength, and measures again.  Fine-tuning baselines are left out: they
+ * need gradients of weights.
+ */
+#include "base/agree.h"
+#include "base/allocate.h"
+#include "base/minmax.h"
+#include "intervene/clamped_runs.h"
+#include "intervene/questions.h"
+#include "intervene/unlearning.h"
+#include "intervene/unlearning_files.h"
+#include "intervene/unlearning_texts.h"
+#include "methods/chosen_saes.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* --- tasks --------------------------------------------------------------------------- */
+
+/* One way of clamping. */
+struct way {
+    double  threshold, strength;
+    int32_t latents;
+};
+
+static struct way way_of(const struct suite *suite, int64_t task)
+{
+    const struct suite_intervene *i = &suite->intervene;
+    const int64_t strengths = i->strengths_count, latents = i->latents_count;
+
+    return (struct way){
+        .threshold = i->thresholds[task / (strengths * latents)],
+        .latents = (int32_t)i->latents[task / strengths % latents],
+        .strength = i->strengths[task % strengths],
+    };
+}
+
+static int64_t tasks(const struct suite *suite)
+{
+    const struct suite_intervene *i = &suite->intervene;
+
+    return (int64_t)i->thresholds_count * i->latents_count * i->strengths_count;
+}
+
+static void part(char part[METHODS_NAME], const struct suite *suite, int64_t task)
+{
+    const struct way way = way_of(suite, task);
+
+    snprintf(part, METHODS_NAME, "t%g-n%d-s%g", way.threshold, (int)way.latents, way.strength);
+}
+
+static enum status check(const struct suite *suite, const struct lm_config *config)
+{
+    struct chosen_saes chosen = {0};
+    char place[SUITE_PLACE];
+    enum status st;
+
+    TRY(questions_check(suite->intervene.template,
+                        suite_place(place, suite, "intervene", 0, "template")));
+    TRY(chosen_saes_find(&chosen, suite, config->layers));
+    REQUIRE(chosen.count == 1, E_USAGE, "%s: latents of one autoencoder are clamped; keep one of "
+            "these %d", suite_place(place, suite, "intervene", 0, "autoencoders"), chosen.count);
+    TRY(chosen_saes_check(&chosen, suite));
+done:
+    chosen_saes_free(&chosen);
+    return st;
+}
+
+/* --- memory and time ----------------------------------------------------------------- */
+
+static int32_t known_latents(const struct suite *suite, const struct lm_config *config)
+{
+    int count;
+    struct latent_site *sites = chosen_saes_known(&count, suite, config);
+    const int32_t latents = count > 0 ? sites[0].sae.latents : 0;
+
+    free(sites);
+    return latents;
+}
+
+/* Numbers of each latent, and of each question in each order. */
+static int64_t bytes(const struct suite *suite, const struct lm_config *config, int threads)
+{
+    const struct suite_intervene *i = &suite->intervene;
+    const int32_t latents = known_latents(suite, config);
+    const int64_t numbers = 5 * (int64_t)latents + 6 * QUESTIONS_ORDERS * i->count;
+    const int64_t tokens = max_int64(i->context, i->question_context);
+
+    return unlearning_texts_bytes(suite) + numbers * (int64_t)sizeof(double)
+         + clamped_runs_bytes(config, latents, i->block, tokens, threads);
+}
+
+/* Of some sequences.  A row is encoded where latents are counted or clamped. */
+static double pass_work(const struct lm_config *config, int32_t latents, int64_t sequences,
+                        int64_t context)
+{
+    const struct tap end = { SITE_RES, config->layers - 1 };
+
+    return (double)sequences * (forward_work(config, end, context)
+                                + 2.0 * (double)context * config->width * latents);
+}
+
+/* Texts once for their firing and as they are; retained ones and questions in each task, where all
+ * questions may be known. */
+static double work(const struct suite *suite, const struct lm_config *config)
+{
+    const struct suite_intervene *i = &suite->intervene;
+    const int32_t latents = known_latents(suite, config);
+    const int64_t passes = 1 + tasks(suite);
+
+    return pass_work(config, latents, i->texts * (2 + passes), i->context)
+         + pass_work(config, latents, 2 * QUESTIONS_ORDERS * i->count * passes,
+                     i->question_context);
+}
+
+/* --- measuring ----------------------------------------------------------------------- */
+
+/* What all tasks have in common. */
+struct unlearning {
+    const struct intervention *intervention;
+    struct unlearning_texts texts;
+    const struct latent_site *site;
+    const char *autoencoder;
+    double *forget, *retain;            /* [latents] firing rates */
+    double *right;                      /* [most prompts of questions] of one pass */
+    int64_t asked, asked_controls;      /* questions; the tables keep those that are known */
+    double  loss;
+    int32_t *chosen;                    /* [latents] */
+};
+
+/* Runs over one table. */
+static void make_runs(struct clamped_runs *runs, const struct unlearning *u,
+                      const struct prompts *prompts)
+{
+    const struct clamped_runs_setup setup = {
+        .run = u->intervention->run, .weights = u->intervention->weights, .sae = &u->site->sae,
+        .tap = u->site->tap, .bos = u->texts.bos, .block = u->intervention->suite->intervene.block,
+        .tokens = prompts->tokens,
+    };
+
+    clamped_runs_make(runs, &setup);
+}
+
+static enum status find_rates(const struct unlearning *u, const struct prompts *prompts,
+                              double *rates)
+{
+    struct clamped_runs runs;
+    double rows;
+    enum status st;
+
+    make_runs(&runs, u, prompts);
+    TRY(clamped_runs_firing(&runs, prompts, rates, &rows));
+    REQUIRE(rows > 0, E_USAGE, "texts have no tokens but BOS");
+    for (int32_t i = 0; i < u->site->sae.latents; i++)
+        rates[i] /= rows;
+done:
+    clamped_runs_free(&runs);
+    return st;
+}
+
+static enum status find_loss(const struct unlearning *u, const struct clamp *clamp, double *loss)
+{
+    struct clamped_runs runs;
+
+    make_runs(&runs, u, &u->texts.retain);
+    const enum status st = clamped_runs_loss(&runs, &u->texts.retain, clamp, loss);
+    clamped_runs_free(&runs);
+    return st;
+}
+
+static enum status answer(const struct unlearning *u, const struct prompts *prompts,
+                          const struct clamp *clamp)
+{
+    struct clamped_runs runs;
+
+    make_runs(&runs, u, prompts);
+    const enum status st = clamped_runs_answers(&runs, prompts, clamp, u->right);
+    clamped_runs_free(&runs);
+    return st;
+}
+
+/* Keep the questions of one kind that the model knows, as it is. */
+static enum status keep_known(const struct unlearning *u, struct prompts *prompts,
+                              const char *path)
+{
+    const int64_t questions = prompts->count / QUESTIONS_ORDERS;
+    enum status st;
+
+    TRY(answer(u, prompts, NULL));
+    questions_keep_known(prompts, u->right);
+    REQUIRE(prompts->count > 0, E_USAGE, "%s: the model answers none of %lld questions right in "
+            "every order of their choices, so there is nothing to lose; ask others, or another "
+            "model", path, (long long)questions);
+done:
+    return st;
+}
+
+static enum status measure(struct unlearning *u)
+{
+    const struct suite_intervene *i = &u->intervention->suite->intervene;
+    enum status st;
+
+    TRY(find_rates(u, &u->texts.forget, u->forget));
+    TRY(find_rates(u, &u->texts.retain, u->retain));
+    TRY(keep_known(u, &u->texts.questions, i->questions[0]));
+    TRY(keep_known(u, &u->texts.controls, i->controls[0]));
+    TRY(find_loss(u, NULL, &u->loss));
+    run_note(u->intervention->run, "%lld of %lld questions and %lld of %lld controls are known; "
+             "loss %.4f nats", (long long)u->texts.questions.count / QUESTIONS_ORDERS,
+             (long long)u->asked, (long long)u->texts.controls.count / QUESTIONS_ORDERS,
+             (long long)u->asked_controls, u->loss);
+done:
+    return st;
+}
+
+/* --- a task -------------------------------------------------------------------------- */
+
+static enum status ask(const struct unlearning *u, const struct prompts *prompts,
+                       const struct clamp *clamp, int64_t asked,
+                       struct unlearning_answers *answers)
+{
+    const int64_t known = prompts->count / QUESTIONS_ORDERS;
+    enum status st;
+
+    TRY(answer(u, prompts, clamp));
+    *answers = (struct unlearning_answers){
+        .asked = asked, .known = known, .accuracy = questions_accuracy(u->right, known),
+    };
+done:
+    return st;
+}
+
+static enum status run_task(const struct unlearning *u, int64_t task)
+{
+    const struct suite *suite = u->intervention->suite;
+    const struct sae *sae = &u->site->sae;
+    const struct way way = way_of(suite, task);
+    struct unlearning_result result = {
+        .autoencoder = u->autoencoder, .threshold = way.threshold, .forget = u->forget,
+        .retain = u->retain, .loss_as_it_is = u->loss,
+        .clamp = { suite->intervene.clamp, way.strength, sae, u->chosen, 0 },
+    };
+    char name[METHODS_NAME];
+    enum status st;
+
+    result.clamp.count = unlearning_choose(u->chosen, (int32_t)min_int64(way.latents, sae->latents),
+                                           u->forget, u->retain, sae->latents, way.threshold);
+    TRY(ask(u, &u->texts.questions, &result.clamp, u->asked, &result.questions));
+    TRY(ask(u, &u->texts.controls, &result.clamp, u->asked_controls, &result.controls));
+    TRY(find_loss(u, &result.clamp, &result.loss));
+    interventions_name(name, suite, task);
+    run_note(u->intervention->run, "%s: %d latents, %.3f of the questions, %.3f of the controls, "
+             "loss %+.4f", name, (int)result.clamp.count, result.questions.accuracy.all,
+             result.controls.accuracy.all, result.loss - u->loss);
+    TRY_ROOT(u->intervention->run->comm,
+             unlearning_files_write(u->intervention, name, &result));
+done:
+    return st;
+}
+
+static void make(struct unlearning *u)
+{
+    const int64_t questions = u->texts.questions.count, controls = u->texts.controls.count;
+    const int32_t latents = u->site->sae.latents;
+
+    u->forget = allocate(latents, sizeof *u->forget);
+    u->retain = allocate(latents, sizeof *u->retain);
+    u->chosen = allocate(latents, sizeof *u->chosen);
+    u->right = allocate(max_int64(questions, controls), sizeof *u->right);
+    u->asked = questions / QUESTIONS_ORDERS;
+    u->asked_controls = controls / QUESTIONS_ORDERS;
+}
+
+static void tear_down(struct unlearning *u)
+{
+    free(u->forget);
+    free(u->retain);
+    free(u->chosen);
+    free(u->right);
+    unlearning_texts_free(&u->texts);
+}
+
+static enum status run(const struct intervention *intervention, const bool *wanted)
+{
+    const MPI_Comm comm = intervention->run->comm;
+    struct unlearning u = { .intervention = intervention };
+    struct chosen_saes chosen = {0};
+    struct shared_saes saes = {0};
+    struct latent_site *sites = NULL;
+    enum status st;
+
+    TRY_ALL(comm, chosen_saes_find(&chosen, intervention->suite, intervention->config->layers));
+    TRY(unlearning_texts_read(&u.texts, intervention->suite, intervention->config, comm));
+    TRY(chosen_saes_read(&sites, &saes, &chosen, comm));
+    u.site = sites;
+    u.autoencoder = chosen.sae[0].name;
+    make(&u);
+    TRY(measure(&u));
+    for (int64_t task = 0; task < tasks(intervention->suite); task++)
+        if (wanted[task])
+            TRY(run_task(&u, task));
+done:
+    tear_down(&u);
+    free(sites);
+    shared_saes_free(&saes);
+    chosen_saes_free(&chosen);
+    return st;
+}
+
+const struct intervention_method UNLEARNING_METHOD = {
+    .name = "unlearning", .tasks = tasks, .part = part, .check = check, .bytes = bytes,
+    .shared = chosen_saes_shared, .work = work, .run = run, .finish = unlearning_files_sweep,
+};

@@ -1,0 +1,105 @@
+#!/bin/sh
+# A task file of interventions goes through plan, run and status as a suite does; the same bits on any
+# number of ranks; what is wrong is said in one sentence.  The model is made by hand and knows the
+# answers to its questions (knowing_model.py).
+. tests/lib.sh
+
+"$PYTHON" tests/end_to_end/knowing_model.py "$dir" jobs/circuits/tiny-gpt2/tokenizer.json
+
+# Two autoencoders of its only layer.
+suite | sed -e "s|jobs/demo/tiny-gemma2|$dir/model|" -e "s|^run: .*|run: $dir/trained|" \
+    -e 's/sites: \[attn, res\]/sites: [res]/' -e 's/layers: \[0, 2\]/layers: [0]/' \
+    -e '/- sites: \[attn\]/,$d' > "$dir/trained.yaml"
+cat > "$dir/suite.yaml" << END
+name: test
+run: $dir/run
+model:
+  path: $dir/model
+intervene:
+  method: unlearning
+  suite: $dir/trained.yaml
+  autoencoders: [res.00/w64-t5]
+  forget: [$dir/forget.jsonl]
+  retain: [$dir/retain.jsonl]
+  questions: [$dir/questions.jsonl]
+  controls: [$dir/controls.jsonl]
+  template: " {A} {B} {C} {D} {question}"
+  context: 16
+  question_context: 8
+  block: 5
+  thresholds: [0.1, 0.9]
+  latents: [2]
+  strengths: [10, 40]
+END
+
+forgets_with_the_same_bits_on_any_ranks() {
+    for stage in tokenize harvest shuffle train; do
+        stage 1 $stage "$dir/trained.yaml"
+    done
+    for ranks in 1 2 3; do
+        stage $ranks intervene "$dir/suite.yaml"
+        mv "$dir/run" "$dir/ranks-$ranks"
+    done
+    same_run "$dir/ranks-1" "$dir/ranks-2"
+    same_run "$dir/ranks-1" "$dir/ranks-3"
+}
+
+# It knows all questions; no latent is below the first threshold, and without one nothing changes.
+measures_what_is_known() {
+    "$PYTHON" -c 'import json, sys
+folder = sys.argv[1]
+read = lambda name: json.load(open(f"{folder}/{name}.json"))
+none, some, sweep = read("unlearning-t0.1-n2-s40"), read("unlearning-t0.9-n2-s40"), read("unlearning")
+assert none["latents"] == [] and none["loss_added"] == 0, none
+assert none["questions"] == {"asked": 6, "known": 6, "accuracy": 1, "accuracy_given_order": 1}, none
+assert len(some["latents"]) == 2 and some["loss_added"] != 0, some
+assert some["latents"][0]["forget"] >= some["latents"][1]["forget"] > 0, some
+assert all(latent["retain"] < 0.9 for latent in some["latents"]), some
+assert some["questions"]["accuracy"] < 1, some
+assert [point["latents"] for point in sweep["points"]] == [0, 0, 2, 2], sweep
+assert sweep["points"][3]["questions"] == some["questions"]["accuracy"], sweep
+assert sweep["points"][0]["on_front"] and 0 <= sweep["score"] <= 1, sweep
+' "$dir/ranks-1/intervene"
+}
+
+# The sweep is there when the last task is, whichever that was.
+goes_through_the_driver() {
+    bin/saemill plan "$dir/suite.yaml" | grep '^test: 4 results$'
+    stage 2 intervene "$dir/suite.yaml" --task 3
+    [ "$(ls "$dir/run/intervene")" = unlearning-t0.9-n2-s40.json ]
+    bin/saemill status "$dir/suite.yaml" | grep 'intervene .* 1 of  *4 files'
+    bin/saemill run "$dir/suite.yaml" | grep "All is complete, in $dir/run/intervene"
+    same_run "$dir/ranks-1" "$dir/run"
+    bin/saemill run "$dir/suite.yaml" | grep 'intervene: complete, 4 files'
+}
+
+# wrong SED WORD...: the task file with a mistake is refused with these words.
+wrong() {
+    sed -e "s|^run: .*|run: $dir/wrong|" -e "$1" "$dir/suite.yaml" > "$dir/wrong.yaml"
+    shift
+    refused "$dir/wrong.yaml" "$@"
+}
+
+refuses_in_one_sentence() {
+    wrong 's|{D}||' 'wrong.yaml:13' 'the template must have'
+    wrong '/template:/d' 'intervene.template is missing'
+    wrong '/forget:/d' "'intervene.forget' is missing"
+    wrong "s|questions: .*|questions: [$dir/forget.jsonl]|" 'forget.jsonl:1' '"question" is missing'
+    : > "$dir/empty.jsonl"
+    wrong "s|forget: .*|forget: [$dir/empty.jsonl]|" 'empty.jsonl has no texts'
+    wrong 's|res.00/w64-t5|&, res.00/w64-t10|' 'one autoencoder'
+    wrong 's|res.00/w64-t5|res.01/w64-t5|' 'has no autoencoder res.01/w64-t5'
+    wrong "s|suite: .*|suite: $dir/suite.yaml|" 'is a file for interventions'
+    wrong 's|{A} {B} {C} {D} {question}|{question} {A} {B} {C} {D}|' 'none of 6 questions right'
+    wrong 's|question_context: 8|question_context: 5|' "raise 'question_context'"
+    wrong 's|strengths: .*|strengths: [10, 10]|' 'two tasks are called unlearning-t0.1-n2-s10'
+    wrong 's|^intervene:|circuit: {method: ioi}\n&|' "cannot stand in one file"
+    sed -i 's/"answer"/"answers"/' "$dir/questions.jsonl"
+    wrong '' 'questions.jsonl:1' '"answer" is missing'
+}
+
+for claim in forgets_with_the_same_bits_on_any_ranks measures_what_is_known \
+        goes_through_the_driver refuses_in_one_sentence; do
+    try $claim
+done
+finish
