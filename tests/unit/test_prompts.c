@@ -127,7 +127,7 @@ static const struct { const char *line, *words[3]; } REFUSALS[] = {
     { "{\"clean\": [1], \"corrupted\": [1], \"answers\": [1], \"classes\": {\"S1\": 2}}",
       { "x.jsonl:2", "S1 at 2" } },
     { "{\"clean\": [1,1,1,1,1,1,1,1,1,1,1,1], \"corrupted\": [1,1,1,1,1,1,1,1,1,1,1,1], "
-      "\"answers\": [1]}", { "x.jsonl:2", "has 13 tokens", "circuit.context, which is 12" } },
+      "\"answers\": [1]}", { "x.jsonl:2", "has 13 tokens", "'context', which is 12" } },
 };
 
 static void refuses_in_one_sentence(void **state)
