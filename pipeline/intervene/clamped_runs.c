@@ -89,21 +89,26 @@ static enum status start(int64_t *count, const struct pass *pass, int64_t block)
     *count = 0;
     TRY(forward_start(&runs->forward, ids, range_length(range)));
     for (int64_t r = 0; r < range_length(range) * prompts->tokens; r++)
-        if (r % prompts->tokens < prompts->length[range.first + r / prompts->tokens]
-            && ids[r] != runs->bos)
+        if (clamped_runs_counts(prompts, range.first, r, runs->bos))
             runs->at[(*count)++] = r;
 done:
     return st;
 }
 
-/* Read rows of the site, `count` of them, and their latents. */
-static void encode(struct clamped_runs *runs, const int64_t *at, int64_t count)
+/* Read rows of the site, `count` of them. */
+static void read_rows(struct clamped_runs *runs, const int64_t *at, int64_t count)
 {
     const int32_t width = runs->forward.width;
 
     for (int64_t i = 0; i < count; i++)
         memcpy(runs->x + i * width, runs->forward.values + at[i] * width,
                (size_t)width * sizeof *runs->x);
+}
+
+/* The same, and their latents. */
+static void encode(struct clamped_runs *runs, const int64_t *at, int64_t count)
+{
+    read_rows(runs, at, count);
     sae_encode(runs->sae, runs->f, runs->x, count);
 }
 
@@ -114,7 +119,10 @@ static void clamp_site(struct clamped_runs *runs, const struct clamp *clamp, int
     for (int64_t from = 0; from < count; from += TILE_ROWS) {
         const int64_t rows = min_int64(TILE_ROWS, count - from);
         const int64_t *at = runs->at + from;
-        encode(runs, at, rows);
+        if (clamp_steers(clamp->kind))
+            read_rows(runs, at, rows);
+        else
+            encode(runs, at, rows);
         clamp_rows(clamp, runs->x, runs->f, rows);
         for (int64_t i = 0; i < rows; i++)
             memcpy(runs->forward.values + at[i] * width, runs->x + i * width,
@@ -189,6 +197,44 @@ enum status clamped_runs_firing(struct clamped_runs *runs, const struct prompts 
 
     memcpy(fired, sums, (size_t)latents * sizeof *fired);
     *rows = sums[latents];
+    free(sums);
+    return st;
+}
+
+/* --- means --------------------------------------------------------------------------- */
+
+/* The sums of the rows, and after them their number. */
+static enum status sum_rows(void *context, int64_t block, double *sums)
+{
+    const struct pass *pass = context;
+    struct clamped_runs *runs = pass->runs;
+    const int32_t width = runs->sae->inputs;
+    int64_t count;
+    enum status st;
+
+    TRY(start(&count, pass, block));
+    forward_to(&runs->forward, runs->tap);
+    for (int64_t i = 0; i < count; i++)
+        for (int32_t k = 0; k < width; k++)
+            sums[k] += (double)runs->forward.values[runs->at[i] * width + k];
+    sums[width] = (double)count;
+done:
+    return st;
+}
+
+enum status clamped_runs_mean(struct clamped_runs *runs, const struct prompts *prompts,
+                              double *mean)
+{
+    const int32_t width = runs->sae->inputs;
+    struct pass pass = { .runs = runs, .prompts = prompts };
+    double *sums = allocate(width + 1, sizeof *sums);
+    enum status st;
+
+    TRY(sum_blocks(&pass, sums, width + 1, sum_rows));
+    REQUIRE(sums[width] > 0, E_USAGE, "texts have no tokens but BOS");
+    for (int32_t k = 0; k < width; k++)
+        mean[k] = sums[k] / sums[width];
+done:
     free(sums);
     return st;
 }

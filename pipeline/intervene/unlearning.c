@@ -1,5 +1,7 @@
 #include "intervene/unlearning.h"
 
+#include <math.h>
+
 /* Put a latent where it belongs among the best so far, which are in order, and drop the last one if
  * there are too many.  Returns how many there are. */
 static int32_t insert(int32_t *chosen, int32_t count, int32_t most, const double *forget,
@@ -26,6 +28,19 @@ int32_t unlearning_choose(int32_t *chosen, int32_t most, const double *forget,
         if (forget[i] > 0 && retain[i] < threshold)
             count = insert(chosen, count, most, forget, i);
     return count;
+}
+
+double unlearning_direction(float *direction, const double *forget, const double *retain,
+                            int32_t width)
+{
+    double square = 0;
+
+    for (int32_t k = 0; k < width; k++)
+        square += (forget[k] - retain[k]) * (forget[k] - retain[k]);
+    const double length = sqrt(square);
+    for (int32_t k = 0; k < width; k++)
+        direction[k] = length > 0 ? (float)((forget[k] - retain[k]) / length) : 0;
+    return length;
 }
 
 static bool is_better(struct unlearning_point a, struct unlearning_point b)

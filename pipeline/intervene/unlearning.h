@@ -18,6 +18,14 @@
 int32_t unlearning_choose(int32_t *chosen, int32_t most, const double *forget,
                           const double *retain, int32_t latents, double threshold);
 
+/* The direction in which rows of texts to be forgotten differ from those of others: the mean of the
+ * first less that of the second, divided by its length.  Returns the length; if it is 0 the
+ * direction is, too.
+ *   direction       [width]  out
+ *   forget, retain  [width]  in: the means */
+double unlearning_direction(float *direction, const double *forget, const double *retain,
+                            int32_t width);
+
 /* One way of clamping: the shares of known questions that are still answered right. */
 struct unlearning_point {
     double forget;      /* questions of what is to be forgotten: low is good */

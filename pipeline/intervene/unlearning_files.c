@@ -27,6 +27,17 @@ static json_t *list_latents(const struct unlearning_result *result)
     return list;
 }
 
+/* Along what the clamp changes rows. */
+static void put_directions(json_t *summary, const struct unlearning_result *result)
+{
+    if (result->clamp.kind == CLAMP_MEAN_DIFFERENCE) {
+        task_files_put(summary, "distance", result->distance);
+        return;
+    }
+    task_files_put(summary, "threshold", result->threshold);
+    json_object_set_new(summary, "latents", list_latents(result));
+}
+
 static json_t *answers_object(const struct unlearning_answers *answers)
 {
     json_t *object = json_object();
@@ -45,9 +56,9 @@ enum status unlearning_files_write(const struct intervention *intervention, cons
     json_t *summary = task_files_summary(&task);
 
     json_object_set_new(summary, "autoencoder", json_string(result->autoencoder));
-    task_files_put(summary, "threshold", result->threshold);
+    json_object_set_new(summary, "clamp", json_string(clamp_name(result->clamp.kind)));
     task_files_put(summary, "strength", result->clamp.strength);
-    json_object_set_new(summary, "latents", list_latents(result));
+    put_directions(summary, result);
     json_object_set_new(summary, "questions", answers_object(&result->questions));
     json_object_set_new(summary, "controls", answers_object(&result->controls));
     task_files_put(summary, "loss", result->loss);
@@ -96,12 +107,15 @@ static void judge(bool *on_front, double *score, json_t *const *tasks, int64_t c
 
 static json_t *point_object(const json_t *task, bool on_front)
 {
+    const json_t *latents = json_object_get(task, "latents");
     json_t *object = json_object();
 
-    task_files_put(object, "threshold", task_files_number(task, "threshold", NULL));
+    if (latents != NULL) {
+        task_files_put(object, "threshold", task_files_number(task, "threshold", NULL));
+        json_object_set_new(object, "latents",
+                            json_integer((json_int_t)json_array_size(latents)));
+    }
     task_files_put(object, "strength", task_files_number(task, "strength", NULL));
-    json_object_set_new(object, "latents", json_integer((json_int_t)json_array_size(
-                                               json_object_get(task, "latents"))));
     task_files_put(object, "questions", task_files_number(task, "questions", "accuracy", NULL));
     task_files_put(object, "controls", task_files_number(task, "controls", "accuracy", NULL));
     task_files_put(object, "loss_added", task_files_number(task, "loss_added", NULL));

@@ -19,8 +19,9 @@ struct unlearning_answers {
 struct unlearning_result {
     const char   *autoencoder;          /* "res.01/w256-t16" */
     struct clamp  clamp;
-    double        threshold;
+    double        threshold;            /* NaN without latents */
     const double *forget, *retain;      /* [latents of the autoencoder] firing rates */
+    double        distance;             /* of the means, with CLAMP_MEAN_DIFFERENCE */
     struct unlearning_answers questions, controls;
     double        loss, loss_as_it_is;  /* on the retained texts, nats */
 };

@@ -2,8 +2,8 @@
  *
  * After Farrell, Lau, Conmy, arXiv:2410.19278.  How often latents fire, which questions the model
  * knows, and its loss are measured once; then each task clamps those latents that its threshold and
- * number choose, with its strength, and measures again.  Fine-tuning baselines are left out: they
- * need gradients of weights.
+ * number choose, with its strength, and measures again.  The difference of means needs no latents:
+ * there a task is a strength.  Fine-tuning baselines are left out: they need gradients of weights.
  */
 #include "base/agree.h"
 #include "base/allocate.h"
@@ -26,11 +26,18 @@ struct way {
     int32_t latents;
 };
 
+static bool has_latents(const struct suite *suite)
+{
+    return suite->intervene.clamp != CLAMP_MEAN_DIFFERENCE;
+}
+
 static struct way way_of(const struct suite *suite, int64_t task)
 {
     const struct suite_intervene *i = &suite->intervene;
     const int64_t strengths = i->strengths_count, latents = i->latents_count;
 
+    if (!has_latents(suite))
+        return (struct way){ .threshold = (double)NAN, .strength = i->strengths[task] };
     return (struct way){
         .threshold = i->thresholds[task / (strengths * latents)],
         .latents = (int32_t)i->latents[task / strengths % latents],
@@ -42,14 +49,18 @@ static int64_t tasks(const struct suite *suite)
 {
     const struct suite_intervene *i = &suite->intervene;
 
-    return (int64_t)i->thresholds_count * i->latents_count * i->strengths_count;
+    return i->strengths_count
+           * (has_latents(suite) ? (int64_t)i->thresholds_count * i->latents_count : 1);
 }
 
 static void part(char part[METHODS_NAME], const struct suite *suite, int64_t task)
 {
     const struct way way = way_of(suite, task);
 
-    snprintf(part, METHODS_NAME, "t%g-n%d-s%g", way.threshold, (int)way.latents, way.strength);
+    if (has_latents(suite))
+        snprintf(part, METHODS_NAME, "t%g-n%d-s%g", way.threshold, (int)way.latents, way.strength);
+    else
+        snprintf(part, METHODS_NAME, "s%g", way.strength);
 }
 
 static enum status check(const struct suite *suite, const struct lm_config *config)
@@ -71,36 +82,38 @@ done:
 
 /* --- memory and time ----------------------------------------------------------------- */
 
-static int32_t known_latents(const struct suite *suite, const struct lm_config *config)
+/* The site and the sizes of its autoencoder; all 0 while they are not known. */
+static struct latent_site known_site(const struct suite *suite, const struct lm_config *config)
 {
     int count;
     struct latent_site *sites = chosen_saes_known(&count, suite, config);
-    const int32_t latents = count > 0 ? sites[0].sae.latents : 0;
+    const struct latent_site site = count > 0 ? sites[0] : (struct latent_site){0};
 
     free(sites);
-    return latents;
+    return site;
 }
 
-/* Numbers of each latent, and of each question in each order. */
+/* Numbers of each latent, of each question in each order, and of each value of a row. */
 static int64_t bytes(const struct suite *suite, const struct lm_config *config, int threads)
 {
     const struct suite_intervene *i = &suite->intervene;
-    const int32_t latents = known_latents(suite, config);
-    const int64_t numbers = 5 * (int64_t)latents + 6 * QUESTIONS_ORDERS * i->count;
+    const struct sae sae = known_site(suite, config).sae;
+    const int64_t numbers = 5 * (int64_t)sae.latents + 6 * QUESTIONS_ORDERS * i->count
+                            + 6 * (int64_t)sae.inputs;
     const int64_t tokens = max_int64(i->context, i->question_context);
 
     return unlearning_texts_bytes(suite) + numbers * (int64_t)sizeof(double)
-         + clamped_runs_bytes(config, latents, i->block, tokens, threads);
+         + clamped_runs_bytes(config, sae.latents, i->block, tokens, threads);
 }
 
 /* Of some sequences.  A row is encoded where latents are counted or clamped. */
-static double pass_work(const struct lm_config *config, int32_t latents, int64_t sequences,
+static double pass_work(const struct lm_config *config, const struct sae *sae, int64_t sequences,
                         int64_t context)
 {
     const struct tap end = { SITE_RES, config->layers - 1 };
 
     return (double)sequences * (forward_work(config, end, context)
-                                + 2.0 * (double)context * config->width * latents);
+                                + 2.0 * (double)context * sae->inputs * sae->latents);
 }
 
 /* Texts once for their firing and as they are; retained ones and questions in each task, where all
@@ -108,11 +121,11 @@ static double pass_work(const struct lm_config *config, int32_t latents, int64_t
 static double work(const struct suite *suite, const struct lm_config *config)
 {
     const struct suite_intervene *i = &suite->intervene;
-    const int32_t latents = known_latents(suite, config);
+    const struct sae sae = known_site(suite, config).sae;
     const int64_t passes = 1 + tasks(suite);
 
-    return pass_work(config, latents, i->texts * (2 + passes), i->context)
-         + pass_work(config, latents, 2 * QUESTIONS_ORDERS * i->count * passes,
+    return pass_work(config, &sae, i->texts * (2 + passes), i->context)
+         + pass_work(config, &sae, 2 * QUESTIONS_ORDERS * i->count * passes,
                      i->question_context);
 }
 
@@ -129,6 +142,8 @@ struct unlearning {
     int64_t asked, asked_controls;      /* questions; the tables keep those that are known */
     double  loss;
     int32_t *chosen;                    /* [latents] */
+    struct sae means;                   /* the difference of means as its only decoder row */
+    double  distance;                   /* of the means */
 };
 
 /* Runs over one table. */
@@ -158,6 +173,50 @@ static enum status find_rates(const struct unlearning *u, const struct prompts *
         rates[i] /= rows;
 done:
     clamped_runs_free(&runs);
+    return st;
+}
+
+static enum status find_mean(const struct unlearning *u, const struct prompts *prompts,
+                             double *mean)
+{
+    struct clamped_runs runs;
+
+    make_runs(&runs, u, prompts);
+    const enum status st = clamped_runs_mean(&runs, prompts, mean);
+    clamped_runs_free(&runs);
+    return st;
+}
+
+static enum status find_means(struct unlearning *u)
+{
+    const int32_t width = u->site->sae.inputs;
+    double *forget = allocate(width, sizeof *forget), *retain = allocate(width, sizeof *retain);
+    enum status st;
+
+    TRY(find_mean(u, &u->texts.forget, forget));
+    TRY(find_mean(u, &u->texts.retain, retain));
+    sae_make(&u->means, width, width, 1);
+    u->distance = unlearning_direction(u->means.decoder, forget, retain, width);
+    REQUIRE(u->distance > 0, E_USAGE, "the texts to be forgotten and those to be retained have the "
+            "same mean row, so that there is no direction from one to the other");
+done:
+    free(retain);
+    free(forget);
+    return st;
+}
+
+/* What the directions are chosen by. */
+static enum status find_directions(struct unlearning *u)
+{
+    enum status st;
+
+    if (has_latents(u->intervention->suite)) {
+        TRY(find_rates(u, &u->texts.forget, u->forget));
+        TRY(find_rates(u, &u->texts.retain, u->retain));
+    } else {
+        TRY(find_means(u));
+    }
+done:
     return st;
 }
 
@@ -203,8 +262,7 @@ static enum status measure(struct unlearning *u)
     const struct suite_intervene *i = &u->intervention->suite->intervene;
     enum status st;
 
-    TRY(find_rates(u, &u->texts.forget, u->forget));
-    TRY(find_rates(u, &u->texts.retain, u->retain));
+    TRY(find_directions(u));
     TRY(keep_known(u, &u->texts.questions, i->questions[0]));
     TRY(keep_known(u, &u->texts.controls, i->controls[0]));
     TRY(find_loss(u, NULL, &u->loss));
@@ -233,27 +291,42 @@ done:
     return st;
 }
 
+/* Choose its latents, or the direction in their place. */
+static struct clamp clamp_of(const struct unlearning *u, struct way way)
+{
+    const enum clamp_kind kind = u->intervention->suite->intervene.clamp;
+    const struct sae *sae = &u->site->sae;
+    const int32_t most = (int32_t)min_int64(way.latents, sae->latents);
+
+    if (!has_latents(u->intervention->suite)) {
+        u->chosen[0] = 0;
+        return (struct clamp){ kind, way.strength, &u->means, u->chosen, 1 };
+    }
+    return (struct clamp){
+        kind, way.strength, sae, u->chosen,
+        unlearning_choose(u->chosen, most, u->forget, u->retain, sae->latents, way.threshold),
+    };
+}
+
 static enum status run_task(const struct unlearning *u, int64_t task)
 {
     const struct suite *suite = u->intervention->suite;
-    const struct sae *sae = &u->site->sae;
     const struct way way = way_of(suite, task);
     struct unlearning_result result = {
         .autoencoder = u->autoencoder, .threshold = way.threshold, .forget = u->forget,
-        .retain = u->retain, .loss_as_it_is = u->loss,
-        .clamp = { suite->intervene.clamp, way.strength, sae, u->chosen, 0 },
+        .retain = u->retain, .distance = u->distance, .loss_as_it_is = u->loss,
+        .clamp = clamp_of(u, way),
     };
     char name[METHODS_NAME];
     enum status st;
 
-    result.clamp.count = unlearning_choose(u->chosen, (int32_t)min_int64(way.latents, sae->latents),
-                                           u->forget, u->retain, sae->latents, way.threshold);
     TRY(ask(u, &u->texts.questions, &result.clamp, u->asked, &result.questions));
     TRY(ask(u, &u->texts.controls, &result.clamp, u->asked_controls, &result.controls));
     TRY(find_loss(u, &result.clamp, &result.loss));
     interventions_name(name, suite, task);
-    run_note(u->intervention->run, "%s: %d latents, %.3f of the questions, %.3f of the controls, "
-             "loss %+.4f", name, (int)result.clamp.count, result.questions.accuracy.all,
+    run_note(u->intervention->run, "%s: %d direction%s, %.3f of the questions, %.3f of the "
+             "controls, loss %+.4f", name, (int)result.clamp.count,
+             result.clamp.count == 1 ? "" : "s", result.questions.accuracy.all,
              result.controls.accuracy.all, result.loss - u->loss);
     TRY_ROOT(u->intervention->run->comm,
              unlearning_files_write(u->intervention, name, &result));
@@ -280,6 +353,7 @@ static void tear_down(struct unlearning *u)
     free(u->retain);
     free(u->chosen);
     free(u->right);
+    sae_free(&u->means);
     unlearning_texts_free(&u->texts);
 }
 

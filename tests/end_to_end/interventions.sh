@@ -29,7 +29,7 @@ intervene:
   block: 5
   thresholds: [0.1, 0.9]
   latents: [2]
-  strengths: [10, 40]
+  strengths: [10, 100]
 END
 
 forgets_with_the_same_bits_on_any_ranks() {
@@ -49,7 +49,7 @@ measures_what_is_known() {
     "$PYTHON" -c 'import json, sys
 folder = sys.argv[1]
 read = lambda name: json.load(open(f"{folder}/{name}.json"))
-none, some, sweep = read("unlearning-t0.1-n2-s40"), read("unlearning-t0.9-n2-s40"), read("unlearning")
+none, some, sweep = read("unlearning-t0.1-n2-s100"), read("unlearning-t0.9-n2-s100"), read("unlearning")
 assert none["latents"] == [] and none["loss_added"] == 0, none
 assert none["questions"] == {"asked": 6, "known": 6, "accuracy": 1, "accuracy_given_order": 1}, none
 assert len(some["latents"]) == 2 and some["loss_added"] != 0, some
@@ -62,11 +62,54 @@ assert sweep["points"][0]["on_front"] and 0 <= sweep["score"] <= 1, sweep
 ' "$dir/ranks-1/intervene"
 }
 
+# variant NAME SED: the task file with a change, as $dir/NAME.yaml, with $dir/NAME as run folder.
+variant() {
+    sed -e "s|^run: .*|run: $dir/$1|" -e "$2" "$dir/suite.yaml" > "$dir/$1.yaml"
+}
+
+# As above, and both kinds of questions go with the difference of means: an answer is then always A.
+steers_with_the_same_bits_on_any_ranks() {
+    for kind in steer mean_difference; do
+        variant $kind "s|template:|clamp: $kind\n  &|; s|thresholds: .*|thresholds: [0.9]|"
+        for ranks in 1 3; do
+            stage $ranks intervene "$dir/$kind.yaml"
+            mv "$dir/$kind" "$dir/$kind-$ranks"
+        done
+        same_run "$dir/$kind-1" "$dir/$kind-3"
+    done
+    "$PYTHON" -c 'import json, sys
+folder = sys.argv[1]
+steer, means = (json.load(open(f"{folder}/{name}.json")) for name in (
+    "steer-1/intervene/unlearning-t0.9-n2-s100", "mean_difference-1/intervene/unlearning-s100"))
+assert steer["clamp"] == "steer" and len(steer["latents"]) == 2, steer
+assert steer["loss_added"] != 0, steer
+assert means["distance"] > 0 and "latents" not in means and "threshold" not in means, means
+assert means["questions"]["accuracy"] == means["controls"]["accuracy"] == 0.25, means
+' "$dir"
+}
+
+# A latent of names alone: all answers about names become A, which is right in a quarter of the
+# orders, and nothing else changes by a bit.
+forgets_what_a_planted_latent_is_for() {
+    "$PYTHON" tests/end_to_end/planted_latent.py "$dir/trained/train/res.00/w64-t10.h5"
+    variant planted 's|w64-t5|w64-t10|; s|thresholds: .*|thresholds: [0.01]|
+        s|latents: .*|latents: [1]|; s|strengths: .*|strengths: [10, 40]|'
+    stage 2 intervene "$dir/planted.yaml"
+    "$PYTHON" -c 'import json, sys
+sweep = json.load(open(sys.argv[1]))
+kept, forgotten = sweep["points"]
+assert kept["questions"] == 1 and not kept["on_front"], kept
+assert forgotten["questions"] == 0.25 and forgotten["controls"] == 1, forgotten
+assert kept["loss_added"] == forgotten["loss_added"] == 0, sweep
+assert sweep["score"] == 0.75, sweep
+' "$dir/planted/intervene/unlearning.json"
+}
+
 # The sweep is there when the last task is, whichever that was.
 goes_through_the_driver() {
     bin/saemill plan "$dir/suite.yaml" | grep '^test: 4 results$'
     stage 2 intervene "$dir/suite.yaml" --task 3
-    [ "$(ls "$dir/run/intervene")" = unlearning-t0.9-n2-s40.json ]
+    [ "$(ls "$dir/run/intervene")" = unlearning-t0.9-n2-s100.json ]
     bin/saemill status "$dir/suite.yaml" | grep 'intervene .* 1 of  *4 files'
     bin/saemill run "$dir/suite.yaml" | grep "All is complete, in $dir/run/intervene"
     same_run "$dir/ranks-1" "$dir/run"
@@ -89,6 +132,7 @@ refuses_in_one_sentence() {
     wrong "s|forget: .*|forget: [$dir/empty.jsonl]|" 'empty.jsonl has no texts'
     wrong 's|res.00/w64-t5|&, res.00/w64-t10|' 'one autoencoder'
     wrong 's|res.00/w64-t5|res.01/w64-t5|' 'has no autoencoder res.01/w64-t5'
+    wrong "s|retain: .*|retain: [$dir/forget.jsonl]\n  clamp: mean_difference|" 'same mean row'
     wrong "s|suite: .*|suite: $dir/suite.yaml|" 'is a file for interventions'
     wrong 's|{A} {B} {C} {D} {question}|{question} {A} {B} {C} {D}|' 'none of 6 questions right'
     wrong 's|question_context: 8|question_context: 5|' "raise 'question_context'"
@@ -99,6 +143,7 @@ refuses_in_one_sentence() {
 }
 
 for claim in forgets_with_the_same_bits_on_any_ranks measures_what_is_known \
+        steers_with_the_same_bits_on_any_ranks forgets_what_a_planted_latent_is_for \
         goes_through_the_driver refuses_in_one_sentence; do
     try $claim
 done

@@ -5,7 +5,7 @@
 A question is " X1 X2 X3 X4 X", where X is one of the four words before it, and the answer the letter
 of its place.  The model has one layer with one head: a token looks for itself among those before it,
 by an embedding of 96 random values, and the head adds a letter's direction for each of the four
-places.  FOLDER/model gets the checkpoint with a copy of TOKENIZER, FOLDER the files of JSON Lines:
+places.  Names have a direction of their own, and what goes against it is an answer A.  FOLDER/model gets the checkpoint with a copy of TOKENIZER, FOLDER the files of JSON Lines:
 about names, to be forgotten, and about other words.
 """
 import json
@@ -15,7 +15,7 @@ import sys
 
 import numpy
 
-WIDTH, VOCABULARY, POSITIONS, TOKEN, PLACE, ANSWER = 128, 2048, 128, 96, 96, 124
+WIDTH, VOCABULARY, POSITIONS, TOKEN, PLACE, TOPIC, ANSWER = 128, 2048, 128, 96, 96, 120, 124
 CONFIG = {"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "vocab_size": VOCABULARY,
           "n_embd": WIDTH, "n_layer": 1, "n_head": 1, "n_positions": POSITIONS,
           "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5,
@@ -25,6 +25,14 @@ folder, tokenizer = sys.argv[1:]
 numbers = numpy.random.default_rng(7)
 with open(tokenizer, encoding="utf-8") as file:
     ids = json.load(file)["model"]["vocab"]
+
+
+def known(words):
+    return [word for word in words if "Ġ" + word in ids]
+
+
+names = known(["Adam", "Alice", "Anna", "Clara", "Diana", "Edward", "George", "James", "Jane",
+               "Kelly", "Lucy", "Mary"])
 
 
 def weights():
@@ -40,6 +48,8 @@ def weights():
         for name in (letter, "Ġ" + letter):
             embedding[ids[name], ANSWER + choice] = 4
         products[PLACE + 1 + choice, 2 * WIDTH + ANSWER + choice] = 8
+    embedding[[ids["Ġ" + name] for name in names], TOPIC] = 3
+    embedding[[ids["A"], ids["ĠA"]], TOPIC] = -4
     one, none = numpy.ones(WIDTH), numpy.zeros(WIDTH)
     return {
         "wte.weight": embedding, "wpe.weight": places,
@@ -77,7 +87,6 @@ def write_lines(name, objects):
 
 def write_topic(texts, questions, words):
     """Texts of eight words, and questions about four."""
-    words = [word for word in words if "Ġ" + word in ids]
     write_lines(texts, ({"text": " ".join(numbers.choice(words, 8))} for _ in range(10)))
     asked = []
     for _ in range(6):
@@ -87,7 +96,7 @@ def write_topic(texts, questions, words):
 
 
 write_model(f"{folder}/model")
-write_topic("forget", "questions", ["Adam", "Alice", "Anna", "Clara", "Diana", "Edward", "George",
-                                    "James", "Jane", "Kelly", "Lucy", "Mary"])
-write_topic("retain", "controls", ["the", "year", "letter", "book", "library", "station", "market",
-                                   "garden", "castle", "coin", "basket", "apple"])
+write_topic("forget", "questions", names)
+write_topic("retain", "controls",
+            known(["the", "year", "letter", "book", "library", "station", "market", "garden",
+                   "castle", "coin", "basket", "apple"]))

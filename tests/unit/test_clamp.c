@@ -2,7 +2,9 @@
 #include "base/allocate.h"
 #include "base/blas_core.h"
 #include "intervene/clamp.h"
+#include "suite/schema.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,9 +94,45 @@ static void a_row_on_which_latents_are_silent_keeps_its_bits(void **state)
 
     (void)state;
     for (enum clamp_kind kind = 0; kind < CLAMPS; kind++) {
+        if (clamp_steers(kind))
+            continue;
         clamp(x, kind, 3);
         assert_memory_equal(x + WIDTH, X + WIDTH, WIDTH * sizeof *x);
     }
+}
+
+/* Every row loses 5 times (2, 1, 0) / sqrt 5, and 5 of value 0. */
+static void steering_changes_every_row(void **state)
+{
+    static const enum clamp_kind KINDS[] = { CLAMP_STEER, CLAMP_MEAN_DIFFERENCE };
+    const float root = sqrtf(5);
+    float x[ROWS * WIDTH], expected[ROWS * WIDTH];
+
+    (void)state;
+    for (int r = 0; r < ROWS; r++) {
+        expected[r * WIDTH] = X[r * WIDTH] - 2 * root - 5;
+        expected[r * WIDTH + 1] = X[r * WIDTH + 1] - root;
+        expected[r * WIDTH + 2] = X[r * WIDTH + 2];
+    }
+    for (int i = 0; i < 2; i++) {
+        clamp(x, KINDS[i], 5);
+        check(x, expected);
+    }
+}
+
+/* The suite file has them in the order of the enumeration. */
+static void kinds_have_the_words_of_the_suite_file(void **state)
+{
+    char words[128] = "";
+
+    (void)state;
+    for (enum clamp_kind kind = 0; kind < CLAMPS; kind++) {
+        strcat(words, kind > 0 ? " " : "");
+        strcat(words, clamp_name(kind));
+    }
+    for (int k = 0; k < SUITE_KEYS_COUNT; k++)
+        if (strcmp(SUITE_KEYS[k].name, "clamp") == 0)
+            assert_string_equal(SUITE_KEYS[k].words, words);
 }
 
 int main(int argc, char **argv)
@@ -104,6 +142,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_scale_leaves_a_share_of_the_value),
         cmocka_unit_test(a_projection_takes_the_row_s_own_part),
         cmocka_unit_test(a_row_on_which_latents_are_silent_keeps_its_bits),
+        cmocka_unit_test(steering_changes_every_row),
+        cmocka_unit_test(kinds_have_the_words_of_the_suite_file),
     };
 
     (void)argc;

@@ -35,6 +35,19 @@ static void chooses_what_fires_on_one_text_alone(void **state)
     assert_int_equal(unlearning_choose(chosen, 0, FORGET, RETAIN, 6, 0.01), 0);
 }
 
+/* (3, 4) / 5; equal means have no direction. */
+static void finds_the_direction_between_means(void **state)
+{
+    static const double FORGET[] = { 4, 3, 1 }, RETAIN[] = { 1, -1, 1 };
+    float direction[3];
+
+    (void)state;
+    check_number(unlearning_direction(direction, FORGET, RETAIN, 3), 5);
+    assert_true(direction[0] == 0.6f && direction[1] == 0.8f && direction[2] == 0);
+    check_number(unlearning_direction(direction, RETAIN, RETAIN, 3), 0);
+    assert_true(direction[0] == 0 && direction[1] == 0 && direction[2] == 0);
+}
+
 /* Measured by Farrell et al. with gemma-2-2b-it, threshold 0.01: biosecurity against other
  * questions, layer 3 with 10, 20 and 50 latents, then layer 7 with 10 and 20. */
 static const struct unlearning_point PUBLISHED[] = {
@@ -416,6 +429,34 @@ static void forgets_one_thing_and_keeps_the_other(void **state)
     knowledge_close(&k);
 }
 
+/* Next to the mean of rows that are taken prompt by prompt. */
+static void takes_the_mean_of_rows(void **state)
+{
+    struct knowledge k;
+    struct sae sae;
+    struct clamped_runs runs;
+    double mean[WIDTH];
+
+    (void)state;
+    knowledge_open(&k);
+    sae_make(&sae, WIDTH, WIDTH, 1);
+    struct clamped_runs_setup setup = setup_of(&k, &sae, k.scene.prompts.tokens);
+    float *rows = allocate(FORGET * setup.tokens * WIDTH, sizeof *rows);
+    const int64_t count = take_rows(rows, &k, &k.scene.prompts, true);
+    clamped_runs_make(&runs, &setup);
+    assert_int_equal(clamped_runs_mean(&runs, &k.scene.prompts, mean), OK);
+    for (int i = 0; i < WIDTH; i++) {
+        double sum = 0;
+        for (int64_t r = 0; r < count; r++)
+            sum += (double)rows[r * WIDTH + i];
+        assert_true(fabs(mean[i] - sum / (double)count) < 1e-5);
+    }
+    clamped_runs_free(&runs);
+    free(rows);
+    sae_free(&sae);
+    knowledge_close(&k);
+}
+
 /* The latent that is active everywhere is so in every row but those of BOS and padding; the planted
  * one where prompts end, and in no row of the others. */
 static void counts_rows_on_which_latents_fire(void **state)
@@ -449,6 +490,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chooses_what_fires_on_one_text_alone),
+        cmocka_unit_test(finds_the_direction_between_means),
         cmocka_unit_test(finds_the_front_of_published_points),
         cmocka_unit_test(equal_points_do_not_exclude_each_other),
         cmocka_unit_test(scores_what_is_forgotten_at_no_cost),
@@ -457,6 +499,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(keeps_what_is_right_in_every_order),
         cmocka_unit_test(counts_all_orders_and_the_given_one),
         cmocka_unit_test(forgets_one_thing_and_keeps_the_other),
+        cmocka_unit_test(takes_the_mean_of_rows),
         cmocka_unit_test(counts_rows_on_which_latents_fire),
     };
 
