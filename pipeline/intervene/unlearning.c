@@ -4,12 +4,12 @@
 
 /* Put a latent where it belongs among the best so far, which are in order, and drop the last one if
  * there are too many.  Returns how many there are. */
-static int32_t insert(int32_t *chosen, int32_t count, int32_t most, const double *forget,
+static int32_t insert(int32_t *chosen, int32_t count, int32_t most, const double *score,
                       int32_t latent)
 {
     int32_t at = count < most ? count : most;
 
-    while (at > 0 && forget[chosen[at - 1]] < forget[latent]) {
+    while (at > 0 && score[chosen[at - 1]] < score[latent]) {
         if (at < most)
             chosen[at] = chosen[at - 1];
         at--;
@@ -19,14 +19,14 @@ static int32_t insert(int32_t *chosen, int32_t count, int32_t most, const double
     return count < most ? count + 1 : most;
 }
 
-int32_t unlearning_choose(int32_t *chosen, int32_t most, const double *forget,
+int32_t unlearning_choose(int32_t *chosen, int32_t most, const double *score,
                           const double *retain, int32_t latents, double threshold)
 {
     int32_t count = 0;
 
     for (int32_t i = 0; i < latents; i++)
-        if (forget[i] > 0 && retain[i] < threshold)
-            count = insert(chosen, count, most, forget, i);
+        if (score[i] > 0 && retain[i] < threshold)
+            count = insert(chosen, count, most, score, i);
     return count;
 }
 

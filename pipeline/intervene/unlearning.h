@@ -9,13 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Choose latents that are active on what is to be forgotten and hardly on what is retained: those
- * active in less than `threshold` of the retained rows, by their rate on the rows to be forgotten,
- * largest first; among equal ones those of lower number.  One that is never active there is not
- * chosen.  Returns how many there are, at most `most`.
- *   chosen          [most]     out
- *   forget, retain  [latents]  in: shares of rows, 0 to 1 */
-int32_t unlearning_choose(int32_t *chosen, int32_t most, const double *forget,
+/* Choose latents that have to do with what is to be forgotten and are hardly active on what is
+ * retained: those active in less than `threshold` of the retained rows, by their score, largest
+ * first; among equal ones those of lower number.  One whose score is not above 0 is not chosen.
+ * Returns how many there are, at most `most`.
+ *   chosen  [most]     out
+ *   score   [latents]  in: the share of the rows to be forgotten in which a latent is active, or
+ *                      its attribution to answers
+ *   retain  [latents]  in: the share of the retained rows, 0 to 1 */
+int32_t unlearning_choose(int32_t *chosen, int32_t most, const double *score,
                           const double *retain, int32_t latents, double threshold);
 
 /* The direction in which rows of texts to be forgotten differ from those of others: the mean of the

@@ -22,6 +22,8 @@ static json_t *list_latents(const struct unlearning_result *result)
         json_object_set_new(object, "latent", json_integer(latent));
         task_files_put(object, "forget", result->forget[latent]);
         task_files_put(object, "retain", result->retain[latent]);
+        if (result->attribution != NULL)
+            task_files_put(object, "attribution", result->attribution[latent]);
         json_array_append_new(list, object);
     }
     return list;

@@ -21,6 +21,7 @@ struct unlearning_result {
     struct clamp  clamp;
     double        threshold;            /* NaN without latents */
     const double *forget, *retain;      /* [latents of the autoencoder] firing rates */
+    const double *attribution;          /* [latents of the autoencoder] or NULL */
     double        distance;             /* of the means, with CLAMP_MEAN_DIFFERENCE */
     struct unlearning_answers questions, controls;
     double        loss, loss_as_it_is;  /* on the retained texts, nats */

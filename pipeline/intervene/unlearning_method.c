@@ -1,14 +1,16 @@
 /* unlearning_method.c -- clamp latents so that a model forgets, in several ways.
  *
- * After Farrell, Lau, Conmy, arXiv:2410.19278.  How often latents fire, which questions the model
- * knows, and its loss are measured once; then each task clamps those latents that its threshold and
- * number choose, with its strength, and measures again.  The difference of means needs no latents:
- * there a task is a strength.  Fine-tuning baselines are left out: they need gradients of weights.
+ * After Farrell, Lau, Conmy, arXiv:2410.19278.  Measured once: how often latents fire, which
+ * questions the model knows, what latents add to their answers, and the loss.  Then each task
+ * clamps those latents that its threshold and number choose, with its strength, and measures again.
+ * The difference of means needs no latents: there a task is a strength.  Fine-tuning baselines are
+ * left out: they need gradients of weights.
  */
 #include "base/agree.h"
 #include "base/allocate.h"
 #include "base/minmax.h"
 #include "intervene/clamped_runs.h"
+#include "intervene/question_attribution.h"
 #include "intervene/questions.h"
 #include "intervene/unlearning.h"
 #include "intervene/unlearning_files.h"
@@ -29,6 +31,11 @@ struct way {
 static bool has_latents(const struct suite *suite)
 {
     return suite->intervene.clamp != CLAMP_MEAN_DIFFERENCE;
+}
+
+static bool by_attribution(const struct suite *suite)
+{
+    return suite->intervene.choose == CHOOSE_ATTRIBUTION;
 }
 
 static struct way way_of(const struct suite *suite, int64_t task)
@@ -71,6 +78,9 @@ static enum status check(const struct suite *suite, const struct lm_config *conf
 
     TRY(questions_check(suite->intervene.template,
                         suite_place(place, suite, "intervene", 0, "template")));
+    REQUIRE(has_latents(suite) || !by_attribution(suite), E_USAGE,
+            "%s: the difference of means has no latents to choose; take 'choose' out",
+            suite_place(place, suite, "intervene", 0, "choose"));
     TRY(chosen_saes_find(&chosen, suite, config->layers));
     REQUIRE(chosen.count == 1, E_USAGE, "%s: latents of one autoencoder are clamped; keep one of "
             "these %d", suite_place(place, suite, "intervene", 0, "autoencoders"), chosen.count);
@@ -98,12 +108,17 @@ static int64_t bytes(const struct suite *suite, const struct lm_config *config, 
 {
     const struct suite_intervene *i = &suite->intervene;
     const struct sae sae = known_site(suite, config).sae;
-    const int64_t numbers = 5 * (int64_t)sae.latents + 6 * QUESTIONS_ORDERS * i->count
+    const int64_t numbers = 7 * (int64_t)sae.latents + 6 * QUESTIONS_ORDERS * i->count
                             + 6 * (int64_t)sae.inputs;
     const int64_t tokens = max_int64(i->context, i->question_context);
+    const int64_t runs = clamped_runs_bytes(config, sae.latents, i->block, tokens, threads);
+    const int64_t attribution = by_attribution(suite)
+                                ? question_attribution_bytes(config, sae.latents, i->block,
+                                                             i->question_context, threads)
+                                : 0;
 
     return unlearning_texts_bytes(suite) + numbers * (int64_t)sizeof(double)
-         + clamped_runs_bytes(config, sae.latents, i->block, tokens, threads);
+         + max_int64(runs, attribution);
 }
 
 /* Of some sequences.  A row is encoded where latents are counted or clamped. */
@@ -117,16 +132,17 @@ static double pass_work(const struct lm_config *config, const struct sae *sae, i
 }
 
 /* Texts once for their firing and as they are; retained ones and questions in each task, where all
- * questions may be known. */
+ * questions may be known.  Attribution goes through questions once more, and back, which is about
+ * three times forward. */
 static double work(const struct suite *suite, const struct lm_config *config)
 {
     const struct suite_intervene *i = &suite->intervene;
     const struct sae sae = known_site(suite, config).sae;
-    const int64_t passes = 1 + tasks(suite);
+    const int64_t passes = 1 + tasks(suite), prompts = QUESTIONS_ORDERS * i->count;
+    const int64_t attributed = by_attribution(suite) ? 4 * prompts : 0;
 
     return pass_work(config, &sae, i->texts * (2 + passes), i->context)
-         + pass_work(config, &sae, 2 * QUESTIONS_ORDERS * i->count * passes,
-                     i->question_context);
+         + pass_work(config, &sae, 2 * prompts * passes + attributed, i->question_context);
 }
 
 /* --- measuring ----------------------------------------------------------------------- */
@@ -138,6 +154,7 @@ struct unlearning {
     const struct latent_site *site;
     const char *autoencoder;
     double *forget, *retain;            /* [latents] firing rates */
+    double *attribution;                /* [latents] to answers; NULL: not asked for */
     double *right;                      /* [most prompts of questions] of one pass */
     int64_t asked, asked_controls;      /* questions; the tables keep those that are known */
     double  loss;
@@ -146,15 +163,20 @@ struct unlearning {
     double  distance;                   /* of the means */
 };
 
-/* Runs over one table. */
-static void make_runs(struct clamped_runs *runs, const struct unlearning *u,
-                      const struct prompts *prompts)
+static struct clamped_runs_setup setup_of(const struct unlearning *u, const struct prompts *prompts)
 {
-    const struct clamped_runs_setup setup = {
+    return (struct clamped_runs_setup){
         .run = u->intervention->run, .weights = u->intervention->weights, .sae = &u->site->sae,
         .tap = u->site->tap, .bos = u->texts.bos, .block = u->intervention->suite->intervene.block,
         .tokens = prompts->tokens,
     };
+}
+
+/* Runs over one table. */
+static void make_runs(struct clamped_runs *runs, const struct unlearning *u,
+                      const struct prompts *prompts)
+{
+    const struct clamped_runs_setup setup = setup_of(u, prompts);
 
     clamped_runs_make(runs, &setup);
 }
@@ -205,16 +227,17 @@ done:
     return st;
 }
 
-/* What the directions are chosen by. */
-static enum status find_directions(struct unlearning *u)
+/* What latents are chosen by. */
+static enum status rate_latents(struct unlearning *u)
 {
+    const struct clamped_runs_setup setup = setup_of(u, &u->texts.questions);
     enum status st;
 
-    if (has_latents(u->intervention->suite)) {
-        TRY(find_rates(u, &u->texts.forget, u->forget));
-        TRY(find_rates(u, &u->texts.retain, u->retain));
-    } else {
-        TRY(find_means(u));
+    TRY(find_rates(u, &u->texts.forget, u->forget));
+    TRY(find_rates(u, &u->texts.retain, u->retain));
+    if (by_attribution(u->intervention->suite)) {
+        u->attribution = allocate(u->site->sae.latents, sizeof *u->attribution);
+        TRY(question_attribution_find(&setup, &u->texts.questions, u->attribution));
     }
 done:
     return st;
@@ -262,9 +285,9 @@ static enum status measure(struct unlearning *u)
     const struct suite_intervene *i = &u->intervention->suite->intervene;
     enum status st;
 
-    TRY(find_directions(u));
     TRY(keep_known(u, &u->texts.questions, i->questions[0]));
     TRY(keep_known(u, &u->texts.controls, i->controls[0]));
+    TRY(has_latents(u->intervention->suite) ? rate_latents(u) : find_means(u));
     TRY(find_loss(u, NULL, &u->loss));
     run_note(u->intervention->run, "%lld of %lld questions and %lld of %lld controls are known; "
              "loss %.4f nats", (long long)u->texts.questions.count / QUESTIONS_ORDERS,
@@ -304,7 +327,8 @@ static struct clamp clamp_of(const struct unlearning *u, struct way way)
     }
     return (struct clamp){
         kind, way.strength, sae, u->chosen,
-        unlearning_choose(u->chosen, most, u->forget, u->retain, sae->latents, way.threshold),
+        unlearning_choose(u->chosen, most, u->attribution != NULL ? u->attribution : u->forget,
+                          u->retain, sae->latents, way.threshold),
     };
 }
 
@@ -313,8 +337,13 @@ static enum status run_task(const struct unlearning *u, int64_t task)
     const struct suite *suite = u->intervention->suite;
     const struct way way = way_of(suite, task);
     struct unlearning_result result = {
-        .autoencoder = u->autoencoder, .threshold = way.threshold, .forget = u->forget,
-        .retain = u->retain, .distance = u->distance, .loss_as_it_is = u->loss,
+        .autoencoder = u->autoencoder,
+        .threshold = way.threshold,
+        .forget = u->forget,
+        .retain = u->retain,
+        .attribution = u->attribution,
+        .distance = u->distance,
+        .loss_as_it_is = u->loss,
         .clamp = clamp_of(u, way),
     };
     char name[METHODS_NAME];
@@ -351,6 +380,7 @@ static void tear_down(struct unlearning *u)
 {
     free(u->forget);
     free(u->retain);
+    free(u->attribution);
     free(u->chosen);
     free(u->right);
     sae_free(&u->means);

@@ -88,6 +88,25 @@ assert means["questions"]["accuracy"] == means["controls"]["accuracy"] == 0.25, 
 ' "$dir"
 }
 
+# With the same bits on any ranks, the strongest first.
+chooses_by_attribution() {
+    variant attribution 's|template:|choose: attribution\n  &|; s|thresholds: .*|thresholds: [0.9]|
+        s|strengths: .*|strengths: [100]|'
+    for ranks in 1 3; do
+        stage $ranks intervene "$dir/attribution.yaml"
+        mv "$dir/attribution" "$dir/attribution-$ranks"
+    done
+    same_run "$dir/attribution-1" "$dir/attribution-3"
+    "$PYTHON" -c 'import json, sys
+first, second = json.load(open(sys.argv[1]))["latents"]
+assert first["attribution"] >= second["attribution"] > 0, (first, second)
+assert max(first["retain"], second["retain"]) < 0.9, (first, second)
+fired = json.load(open(sys.argv[2]))["latents"]
+assert {latent["latent"] for latent in fired} != {first["latent"], second["latent"]}, fired
+' "$dir/attribution-1/intervene/unlearning-t0.9-n2-s100.json" \
+        "$dir/ranks-1/intervene/unlearning-t0.9-n2-s100.json"
+}
+
 # A latent of names alone: all answers about names become A, which is right in a quarter of the
 # orders, and nothing else changes by a bit.
 forgets_what_a_planted_latent_is_for() {
@@ -133,6 +152,7 @@ refuses_in_one_sentence() {
     wrong 's|res.00/w64-t5|&, res.00/w64-t10|' 'one autoencoder'
     wrong 's|res.00/w64-t5|res.01/w64-t5|' 'has no autoencoder res.01/w64-t5'
     wrong "s|retain: .*|retain: [$dir/forget.jsonl]\n  clamp: mean_difference|" 'same mean row'
+    wrong 's|template:|choose: attribution\n  clamp: mean_difference\n  &|' 'no latents to choose'
     wrong "s|suite: .*|suite: $dir/suite.yaml|" 'is a file for interventions'
     wrong 's|{A} {B} {C} {D} {question}|{question} {A} {B} {C} {D}|' 'none of 6 questions right'
     wrong 's|question_context: 8|question_context: 5|' "raise 'question_context'"
@@ -143,7 +163,8 @@ refuses_in_one_sentence() {
 }
 
 for claim in forgets_with_the_same_bits_on_any_ranks measures_what_is_known \
-        steers_with_the_same_bits_on_any_ranks forgets_what_a_planted_latent_is_for \
+        steers_with_the_same_bits_on_any_ranks chooses_by_attribution \
+        forgets_what_a_planted_latent_is_for \
         goes_through_the_driver refuses_in_one_sentence; do
     try $claim
 done

@@ -1,8 +1,10 @@
 /* Questions in every order of their choices, latents chosen by their firing, fronts and scores, and
  * a model that is made to forget one of the two things that it knows. */
 #include "base/blas_core.h"
+#include "base/random.h"
 #include "circuit_scene.h"
 #include "intervene/clamped_runs.h"
+#include "intervene/question_attribution.h"
 #include "intervene/questions.h"
 #include "intervene/unlearning.h"
 #include "prompts/generators.h"
@@ -486,6 +488,78 @@ static void counts_rows_on_which_latents_fire(void **state)
     knowledge_close(&k);
 }
 
+/* --- attribution ------------------------------------------------------------------------ */
+
+enum { LATENTS = 6 };
+
+/* Random latents, about half of them active in a row. */
+static void make_random(struct sae *sae)
+{
+    sae_make(sae, WIDTH, WIDTH, LATENTS);
+    for (uint64_t i = 0; i < LATENTS * WIDTH; i++) {
+        sae->encoder[i] = 2 * random_uniform(1, 2, i) - 1;
+        sae->decoder[i] = (2 * random_uniform(1, 3, i) - 1) / 10;
+    }
+}
+
+/* The mean logit of answers less that of wrong answers, with a latent's value (1 - s) times what it
+ * is in all rows but BOS and padding. */
+static double preference(const struct knowledge *k, const struct sae *sae, int32_t latent, double s)
+{
+    const struct prompts *prompts = &k->scene.prompts;
+    const struct clamp clamp = { CLAMP_SCALE, s, sae, &latent, 1 };
+    struct forward forward;
+    struct head head;
+    double sum = 0;
+
+    forward_make(&forward, &k->scene.weights, FORGET, prompts->tokens);
+    head_make(&head, &k->scene.weights);
+    float *f = allocate(FORGET * prompts->tokens * sae->latents, sizeof *f);
+    assert_int_equal(forward_start(&forward, prompts->clean, FORGET), OK);
+    forward_to(&forward, TAP);
+    sae_encode(sae, f, forward.values, forward.rows);
+    for (int64_t p = 0; p < FORGET; p++) {
+        const int64_t row = p * prompts->tokens + 1;
+        clamp_rows(&clamp, forward.values + row * WIDTH, f + row * LATENTS, prompts->length[p] - 1);
+    }
+    forward_to(&forward, forward_end(&forward));
+    for (int64_t p = 0; p < FORGET; p++) {
+        const int64_t row = p * prompts->tokens + prompts->length[p] - 1;
+        head_logits(&head, head.first, forward.values + row * WIDTH, 1);
+        sum += (double)head.first[prompts->answers.items[p]]
+               - (double)head.first[prompts->wrong.items[p]];
+    }
+    free(f);
+    head_free(&head);
+    forward_free(&forward);
+    return sum / FORGET;
+}
+
+/* Next to differences between runs of the whole model. */
+static void attribution_is_a_derivative(void **state)
+{
+    static const double STEP = 0.02;
+    struct knowledge k;
+    struct sae sae;
+    double attribution[LATENTS], largest = 0;
+
+    (void)state;
+    knowledge_open(&k);
+    make_random(&sae);
+    const struct clamped_runs_setup setup = setup_of(&k, &sae, k.scene.prompts.tokens);
+    assert_int_equal(question_attribution_find(&setup, &k.scene.prompts, attribution), OK);
+    for (int i = 0; i < LATENTS; i++)
+        largest = fmax(largest, fabs(attribution[i]));
+    for (int i = 0; i < LATENTS; i++) {
+        const double measured = (preference(&k, &sae, i, -STEP) - preference(&k, &sae, i, STEP))
+                                / (2 * STEP);
+        print_message("latent %d: %.5f, measured %.5f\n", i, attribution[i], measured);
+        assert_true(fabs(measured - attribution[i]) < 0.005 * largest);
+    }
+    sae_free(&sae);
+    knowledge_close(&k);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -501,6 +575,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(forgets_one_thing_and_keeps_the_other),
         cmocka_unit_test(takes_the_mean_of_rows),
         cmocka_unit_test(counts_rows_on_which_latents_fire),
+        cmocka_unit_test(attribution_is_a_derivative),
     };
 
     blas_core_settle(argv);
