@@ -22,6 +22,7 @@ enum random_stream {
     RANDOM_WEIGHTS,         /* the order of weights that are permuted */
     RANDOM_GATES,           /* noise of gates that are trained */
     RANDOM_TOKENS,          /* tokens of completions */
+    RANDOM_VECTORS,         /* the order in which an approximator learns from vectors */
 };
 
 /* 128 random bits, as four words. */
