@@ -261,26 +261,37 @@ static enum status list_texts(struct inputs *inputs, const struct suite *suite)
     TRY(list_all(inputs, INPUT_PROMPTS, i->questions, i->questions_count));
     TRY(list_all(inputs, INPUT_MEANS, i->retain, i->retain_count));
     TRY(list_all(inputs, INPUT_MEANS, i->controls, i->controls_count));
+    TRY(list_all(inputs, INPUT_PROMPTS, i->prompts, i->prompts_count));
+    TRY(list_all(inputs, INPUT_PROMPTS, i->positive, i->positive_count));
+    TRY(list_all(inputs, INPUT_MEANS, i->negative, i->negative_count));
 done:
     return st;
+}
+
+static enum status list_autoencoder(struct inputs *inputs, const struct suite *trained,
+                                    const char *name)
+{
+    char path[PATH_LENGTH];
+
+    paths_trained(path, trained, name);
+    return file_exists(path) ? append_found(inputs, INPUT_AUTOENCODERS, path) : OK;
 }
 
 /* The autoencoders of another run that are there. */
 static enum status list_autoencoders(struct inputs *inputs, const struct suite *suite)
 {
     const struct trained_wish wish = trained_wish(suite);
+    const char *read = suite->intervene.read;
     struct suite trained = {0};
-    char path[PATH_LENGTH];
     enum status st = OK;
 
     if (!file_exists(wish.suite))
         return OK;
     TRY(trained_read(&trained, suite));
-    for (unsigned i = 0; i < wish.count; i++) {
-        paths_trained(path, &trained, wish.autoencoders[i]);
-        if (file_exists(path))
-            TRY(append_found(inputs, INPUT_AUTOENCODERS, path));
-    }
+    for (unsigned i = 0; i < wish.count; i++)
+        TRY(list_autoencoder(inputs, &trained, wish.autoencoders[i]));
+    if (read[0] != '\0' && (wish.count == 0 || strcmp(read, wish.autoencoders[0]) != 0))
+        TRY(list_autoencoder(inputs, &trained, read));
 done:
     suite_free(&trained);
     return st;

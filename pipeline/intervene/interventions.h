@@ -10,7 +10,8 @@
 
 /* The methods that there are: the number in suite/keys.def, and the struct. */
 #define INTERVENTIONS_TABLE(ROW) \
-    ROW(INTERVENE_UNLEARNING, UNLEARNING_METHOD)
+    ROW(INTERVENE_UNLEARNING, UNLEARNING_METHOD) \
+    ROW(INTERVENE_STEERING, STEERING_METHOD)
 
 /* All that a method works on. */
 struct intervention {

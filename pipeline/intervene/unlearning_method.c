@@ -76,6 +76,10 @@ static enum status check(const struct suite *suite, const struct lm_config *conf
     char place[SUITE_PLACE];
     enum status st;
 
+    REQUIRE(suite->intervene.template[0] != '\0', E_USAGE,
+            "%s: 'intervene.template' is missing: how "
+            "a question is asked",
+            suite->path);
     TRY(questions_check(suite->intervene.template,
                         suite_place(place, suite, "intervene", 0, "template")));
     REQUIRE(has_latents(suite) || !by_attribution(suite), E_USAGE,

@@ -144,7 +144,7 @@ wrong() {
 
 refuses_in_one_sentence() {
     wrong 's|{D}||' 'wrong.yaml:13' 'the template must have'
-    wrong '/template:/d' 'intervene.template is missing'
+    wrong '/template:/d' "'intervene.template' is missing"
     wrong '/forget:/d' "'intervene.forget' is missing"
     wrong "s|questions: .*|questions: [$dir/forget.jsonl]|" 'forget.jsonl:1' '"question" is missing'
     : > "$dir/empty.jsonl"
