@@ -24,9 +24,11 @@ void interventions_name(char name[METHODS_NAME], const struct suite *suite, int6
 
 struct circuit interventions_task(const struct intervention *intervention, const char *name)
 {
+    static const struct prompts NONE = {0};
+
     return (struct circuit){
         .run = intervention->run, .suite = intervention->suite, .config = intervention->config,
-        .weights = intervention->weights,
+        .weights = intervention->weights, .prompts = &NONE,
         .identity = identities_result(intervention->identities, name),
     };
 }

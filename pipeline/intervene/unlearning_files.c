@@ -2,6 +2,7 @@
 #include "base/allocate.h"
 #include "base/file.h"
 #include "intervene/unlearning.h"
+#include "intervene/unlearning_page.h"
 #include "methods/task_files.h"
 #include "suite/paths.h"
 
@@ -107,11 +108,12 @@ static void judge(bool *on_front, double *score, json_t *const *tasks, int64_t c
     free(points);
 }
 
-static json_t *point_object(const json_t *task, bool on_front)
+static json_t *point_object(const json_t *task, const char *part, bool on_front)
 {
     const json_t *latents = json_object_get(task, "latents");
     json_t *object = json_object();
 
+    json_object_set_new(object, "task", json_string(part));
     if (latents != NULL) {
         task_files_put(object, "threshold", task_files_number(task, "threshold", NULL));
         json_object_set_new(object, "latents",
@@ -125,25 +127,43 @@ static json_t *point_object(const json_t *task, bool on_front)
     return object;
 }
 
-/* Takes the task's files as they are, and sums up. */
+/* Takes the tasks' files as they are.  Caller owns it. */
+static json_t *sum_up(const struct intervention *intervention, json_t *const *tasks, int64_t count)
+{
+    const struct intervention_method *method = interventions_of(intervention->suite);
+    const struct circuit sweep = interventions_task(intervention, method->name);
+    json_t *summary = task_files_summary(&sweep), *points = json_array();
+    bool *on_front = allocate(count, sizeof *on_front);
+    char part[METHODS_NAME];
+    double score, score_given;
+
+    judge(on_front, &score_given, tasks, count, "accuracy_given_order");
+    judge(on_front, &score, tasks, count, "accuracy");
+    for (int64_t i = 0; i < count; i++) {
+        method->part(part, intervention->suite, i);
+        json_array_append_new(points, point_object(tasks[i], part, on_front[i]));
+    }
+    json_object_set_new(summary, "points", points);
+    task_files_put(summary, "score", score);
+    task_files_put(summary, "score_given_order", score_given);
+    free(on_front);
+    return summary;
+}
+
+/* The page first: where there is the JSON, all is there. */
 static enum status write_sweep(const struct intervention *intervention, json_t *const *tasks,
                                int64_t count)
 {
     const char *name = interventions_of(intervention->suite)->name;
     const struct circuit sweep = interventions_task(intervention, name);
-    json_t *summary = task_files_summary(&sweep), *points = json_array();
-    bool *on_front = allocate(count, sizeof *on_front);
-    double score, score_given;
+    json_t *summary = sum_up(intervention, tasks, count);
+    enum status st;
 
-    judge(on_front, &score_given, tasks, count, "accuracy_given_order");
-    judge(on_front, &score, tasks, count, "accuracy");
-    for (int64_t i = 0; i < count; i++)
-        json_array_append_new(points, point_object(tasks[i], on_front[i]));
-    json_object_set_new(summary, "points", points);
-    task_files_put(summary, "score", score);
-    task_files_put(summary, "score_given_order", score_given);
-    free(on_front);
-    return task_files_write(&sweep, name, summary);
+    TRY(unlearning_page_write(intervention, summary, tasks));
+    TRY(task_files_write(&sweep, name, json_incref(summary)));
+done:
+    json_decref(summary);
+    return st;
 }
 
 enum status unlearning_files_sweep(const struct intervention *intervention)

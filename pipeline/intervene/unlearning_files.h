@@ -1,4 +1,5 @@
-/* unlearning_files.h -- the JSON of unlearning: of a task, and of the sweep of all tasks.
+/* unlearning_files.h -- the JSON of unlearning: of a task, and of the sweep of all tasks, with its
+ * page.
  *
  * INTERVENTIONS.md defines them.  Local, for rank 0.
  */
@@ -31,8 +32,8 @@ struct unlearning_result {
 enum status unlearning_files_write(const struct intervention *intervention, const char *name,
                                    const struct unlearning_result *result);
 
-/* Write RUN/intervene/unlearning.json, the sweep, if the files of all tasks are there and it is
- * not: the same whichever task came last.  E_IO, E_SPACE, E_FORMAT. */
+/* Write RUN/intervene/unlearning.html and unlearning.json, the sweep, if the files of all tasks are
+ * there and unlearning.json is not: the same whichever task came last.  E_IO, E_SPACE, E_FORMAT. */
 enum status unlearning_files_sweep(const struct intervention *intervention);
 
 #endif

@@ -1,4 +1,4 @@
-"""Do the pages of circuits show what the other files hold?
+"""Do the pages of circuits and interventions show what the other files hold?
 
     circuit_pages.py FOLDER...
 
@@ -82,6 +82,10 @@ def growths(path):
 
 def drawn(path, summary):
     """The numbers that each of the first drawings must show, {name: number}."""
+    if "points" in summary:
+        return [{f"{point['task']}, {name}": point[member] for point in summary["points"]
+                 for name, member in (("questions", "questions"), other)}
+                for other in (("controls", "controls"), ("loss added", "loss_added"))]
     if "edges" in summary:
         growth = growths(path + ".h5")
         return [{name: growth[name] for name in summary["edges"]}]
@@ -105,6 +109,7 @@ def drawn(path, summary):
     return []
 
 
+LATENT = ["latent", "forget", "retain", "attribution"]
 READ = {"mlp": "MLP 0 of its embedding", "embedding": "its embedding", "both": "their sum"}
 
 
@@ -113,8 +118,18 @@ def mean(scores):
     return sum(known) / len(known)
 
 
-def tabulated(summary):
+def tabulated(path, summary):
     """Rows that tables must have: texts and numbers."""
+    if "points" in summary:
+        members = ["threshold", "latents", "strength", "questions", "controls", "loss_added"]
+        rows = [([], [point[member] for member in members if member in point])
+                for point in summary["points"]]
+        for name in glob.glob(glob.escape(path) + "-*.json"):
+            task = json.load(open(name))
+            rows += [([], [task["threshold"]] + [latent[member] for member in LATENT
+                                                 if member in latent])
+                     for latent in task.get("latents", [])[:30]]
+        return rows
     if "sites" in summary:
         return [([item["autoencoder"], str(item["latent"])], [item["score"], item["effect"]])
                 for item in summary["sample"]["nodes"][:30]]
@@ -173,7 +188,7 @@ def check(path):
         check_drawing(svg, numbers)
     curves = list(areas(summary.get("roc", {})))
     assert sorted(re.findall(r": area ([\d.]+)</", text)) == sorted(f"{area:.3f}" for area in curves)
-    rows = tabulated(summary)
+    rows = tabulated(path, summary)
     for texts, numbers in rows:
         found = [row[len(texts):] for row in page.rows if row[:len(texts)] == texts]
         assert any(all(map(same, row, numbers)) for row in found if len(row) >= len(numbers)), \

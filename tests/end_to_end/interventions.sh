@@ -107,6 +107,12 @@ assert {latent["latent"] for latent in fired} != {first["latent"], second["laten
         "$dir/ranks-1/intervene/unlearning-t0.9-n2-s100.json"
 }
 
+# What pages show is what the other files hold.
+shows_the_sweep() {
+    HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/circuit_pages.py "$dir/ranks-1/intervene" \
+        "$dir/mean_difference-1/intervene" "$dir/attribution-1/intervene"
+}
+
 # A latent of names alone: all answers about names become A, which is right in a quarter of the
 # orders, and nothing else changes by a bit.
 forgets_what_a_planted_latent_is_for() {
@@ -127,6 +133,9 @@ assert sweep["score"] == 0.75, sweep
 # The sweep is there when the last task is, whichever that was.
 goes_through_the_driver() {
     bin/saemill plan "$dir/suite.yaml" | grep '^test: 4 results$'
+    bin/saemill submit "$dir/suite.yaml" --dry-run > "$dir/out"
+    [ "$(grep -c '=\$(' "$dir/out")" = 1 ]
+    grep 'intervene0=.*--array=0-3' "$dir/out"
     stage 2 intervene "$dir/suite.yaml" --task 3
     [ "$(ls "$dir/run/intervene")" = unlearning-t0.9-n2-s100.json ]
     bin/saemill status "$dir/suite.yaml" | grep 'intervene .* 1 of  *4 files'
@@ -163,7 +172,7 @@ refuses_in_one_sentence() {
 }
 
 for claim in forgets_with_the_same_bits_on_any_ranks measures_what_is_known \
-        steers_with_the_same_bits_on_any_ranks chooses_by_attribution \
+        steers_with_the_same_bits_on_any_ranks chooses_by_attribution shows_the_sweep \
         forgets_what_a_planted_latent_is_for \
         goes_through_the_driver refuses_in_one_sentence; do
     try $claim

@@ -1,5 +1,7 @@
-/* What pages draw: maps of heads by sign and size, edges from node to node, layers upward. */
+/* What pages draw: maps of heads by sign and size, edges from node to node, layers upward, points
+ * by their numbers. */
 #include "base/html.h"
+#include "intervene/scatter_drawing.h"
 #include "methods/graph_drawing.h"
 #include "methods/head_columns.h"
 #include "methods/heat_map.h"
@@ -280,6 +282,39 @@ static void a_curve_is_a_staircase(void **state)
     free(text);
 }
 
+/* --- points ------------------------------------------------------------------------------ */
+
+/* The square of 300 pixels begins at (64, 10); its vertical axis goes from -0.5 to 1 in steps of
+ * 0.25, 50 pixels each. */
+static void points_lie_by_their_numbers(void **state)
+{
+    const struct scatter_point points[] = {
+        { "a", 0, -0.3, 1, true }, { "b", 0.5, 0.9, 2, true }, { "c<", 0.75, 0.25, 3, false },
+        { "d", 1, (double)NAN, 4, true },
+    };
+    const struct scatter_drawing drawing = {
+        .title = "T", .x_label = "X", .y_label = "Y", .x_name = "x", .y_name = "y",
+        .stairs = true, .points = points, .count = 4,
+    };
+    char *text = calloc(1, MOST);
+    FILE *out = fmemopen(text, MOST, "w");
+
+    (void)state;
+    scatter_drawing_write(out, &drawing);
+    fclose(out);
+    assert_non_null(strstr(text, "class=\"line\" d=\"M64.0 270.0H214.0V30.0\"/>"));
+    assert_non_null(strstr(text, "<circle style=\"color:var(--c1)\" cx=\"64.0\" cy=\"270.0\" "
+                                 "r=\"4\"><title>a, x: 0\na, y: -0.3</title></circle>"));
+    assert_non_null(strstr(text, "<circle class=\"pale\" style=\"color:var(--c3)\" cx=\"289.0\" "
+                                 "cy=\"160.0\" r=\"4\"><title>c&lt;, x: 0.75"));
+    assert_int_equal(count_of(text, "<circle"), 3);
+    assert_non_null(strstr(text, "y=\"314.0\">-0.5</text>"));
+    assert_non_null(strstr(text, "y=\"214.0\">0</text>"));
+    assert_non_null(strstr(text, "y=\"14.0\">1</text>"));
+    assert_int_equal(count_of(text, "class=\"end\""), 7);
+    free(text);
+}
+
 /* --- text -------------------------------------------------------------------------------- */
 
 static void a_page_shows_any_text(void **state)
@@ -310,6 +345,7 @@ int main(void)
         cmocka_unit_test(edges_of_two_nodes_are_one_line),
         cmocka_unit_test(layers_lie_upward_and_heads_side_by_side),
         cmocka_unit_test(a_curve_is_a_staircase),
+        cmocka_unit_test(points_lie_by_their_numbers),
         cmocka_unit_test(a_page_shows_any_text),
     };
 
