@@ -123,6 +123,20 @@ const float *linear_matrix(const struct linear *linear)
     return linear->weights;
 }
 
+const float *linear_row(const struct linear *linear, int64_t output)
+{
+    assert(linear->precision == PRECISION_F32);
+    const int64_t width = linear->outputs / 2, columns = LINEAR_COLUMNS / 2;
+
+    if (linear->gated) {
+        const bool up = output >= width;
+        const int64_t number = up ? output - width : output, block = number / columns;
+        output = block * LINEAR_COLUMNS + number % columns
+               + (up ? linear_block_outputs(linear, block) / 2 : 0);
+    }
+    return (const float *)linear->weights + output * linear->inputs;
+}
+
 /* --- products ------------------------------------------------------------------------ */
 
 const void *linear_input(enum precision precision, void *rounded, const float *x, int64_t rows,

@@ -64,6 +64,10 @@ void    linear_pack(struct linear *linear, int64_t block, const void *rows);
 /* W itself, [outputs, inputs].  It must be in float32 and not gated. */
 const float *linear_matrix(const struct linear *linear);
 
+/* Row number `output` of W, [inputs].  W must be in float32; if it is gated, rows of all gates come
+ * first, then those of all ups. */
+const float *linear_row(const struct linear *linear, int64_t output);
+
 /* Convert x to the precision of the products.  Returns x itself for float32, otherwise `rounded`.
  * Uses all threads.
  *   rounded  [rows up to a multiple of LINEAR_ROWS, columns] numbers of linear_input_bytes(); not

@@ -331,6 +331,28 @@ static void goes_back_through_activation_and_gates(void **state)
     check_activation_back(true);
 }
 
+/* Gates 0 to 399 and ups 0 to 399 are two blocks: 384 gates, 384 ups, 16 gates, 16 ups. */
+static void finds_rows_of_gates_and_ups(void **state)
+{
+    enum { WIDTH = 400, INPUTS = 2 };
+    float w[2 * WIDTH * INPUTS];
+    void *room;
+
+    (void)state;
+    for (int i = 0; i < 2 * WIDTH * INPUTS; i++)
+        w[i] = (float)i;
+    struct linear linear = ready(PRECISION_F32, true, w, 2 * WIDTH, INPUTS, &room);
+    assert_true(linear_row(&linear, 383)[1] == 383 * INPUTS + 1);
+    assert_true(linear_row(&linear, 384)[0] == 768 * INPUTS);
+    assert_true(linear_row(&linear, 400)[0] == 384 * INPUTS);
+    assert_true(linear_row(&linear, 783)[0] == 767 * INPUTS);
+    assert_true(linear_row(&linear, 784)[0] == 784 * INPUTS);
+    assert_true(linear_row(&linear, 799)[1] == 799 * INPUTS + 1);
+    linear.gated = false;
+    assert_true(linear_row(&linear, 400)[0] == 400 * INPUTS);
+    free(room);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +363,7 @@ int main(void)
         cmocka_unit_test(goes_back_through_any_of_the_outputs),
         cmocka_unit_test(goes_back_with_the_same_bits_on_any_number_of_threads),
         cmocka_unit_test(goes_back_through_activation_and_gates),
+        cmocka_unit_test(finds_rows_of_gates_and_ups),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
