@@ -23,6 +23,7 @@ enum random_stream {
     RANDOM_GATES,           /* noise of gates that are trained */
     RANDOM_TOKENS,          /* tokens of completions */
     RANDOM_VECTORS,         /* the order in which an approximator learns from vectors */
+    RANDOM_STARTS,          /* where an inversion starts */
 };
 
 /* 128 random bits, as four words. */
