@@ -8,12 +8,10 @@
 #define BETA2 0.999
 #define EPSILON 1e-8
 
-/* Beside the work of a loss, three arrays of the size of a point. */
-enum { ARRAYS = 3 };
-
+/* The work of a loss, and a point or a gradient. */
 int64_t descent_work_count(const struct inversion_setup *setup)
 {
-    return inversion_work_count(setup) + ARRAYS * inversion_point(setup);
+    return inversion_work_count(setup) + inversion_point(setup);
 }
 
 enum status descent_check(const struct descent_options *options)
@@ -61,7 +59,7 @@ struct inversion_terms descent_start(const struct inversion *inversion, double *
     const struct inversion_weights *weights = &inversion->setup.weights;
     const int64_t count = inversion_point(&inversion->setup);
     const int64_t latents = inversion_latents(&inversion->setup);
-    double *tried = work, *rest = work + ARRAYS * count, least = INFINITY;
+    double *tried = work, *rest = work + count, least = INFINITY;
     struct inversion_terms best = { .loss = INFINITY };
 
     memset(point, 0, (size_t)count * sizeof *point);
@@ -103,19 +101,17 @@ static void step(double *point, double *mean, double *square, const double *grad
     }
 }
 
-struct inversion_terms descent_run(const struct inversion *inversion, double *point,
-                                   const struct descent_options *options, int64_t number,
-                                   double *work)
+double descent_steps(const struct inversion *inversion, double *point, double *averages,
+                     const struct descent_options *options, struct range some, double *work)
 {
     const int64_t count = inversion_point(&inversion->setup);
-    double *gradient = work, *mean = work + count, *square = work + 2 * count;
-    double *rest = work + ARRAYS * count;
+    double *gradient = work, *rest = work + count, first = NAN;
 
-    descent_start(inversion, point, options, number, work);
-    memset(mean, 0, (size_t)(2 * count) * sizeof *mean);
-    for (int64_t t = 1; t <= options->steps; t++) {
-        inversion_loss(inversion, gradient, point, rest);
-        step(point, mean, square, gradient, rate_of(options, t), t, count);
+    for (int64_t t = some.first; t < some.end; t++) {
+        const double loss = inversion_loss(inversion, gradient, point, rest).loss;
+        step(point, averages, averages + count, gradient, rate_of(options, t + 1), t + 1, count);
+        if (t == some.first)
+            first = loss;
     }
-    return inversion_loss(inversion, NULL, point, rest);
+    return first;
 }

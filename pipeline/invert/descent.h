@@ -9,6 +9,7 @@
 #ifndef DESCENT_H
 #define DESCENT_H
 
+#include "base/split.h"
 #include "invert/inversion.h"
 
 struct descent_options {
@@ -21,24 +22,28 @@ struct descent_options {
 
 enum { DESCENT_NUMBERS = 1 << 24 };
 
-/* How many numbers of memory a search needs. */
+/* How many numbers of memory a search needs, besides what it keeps between its steps. */
 int64_t descent_work_count(const struct inversion_setup *setup);
 
 /* E_USAGE: steps or starts below 0, a rate that is not above 0, another fall.  Local. */
 enum status descent_check(const struct descent_options *options);
 
-/* Search.  Returns the terms at the point found; a loss that is not finite says that the steps were
- * too long.  The result depends on the options and `number` alone.  Local, on one thread.
+/* Find the start of a search, and return its terms.  The result depends on the options and `number`
+ * alone.  Local, on one thread, as descent_steps() is.
  *   point   [inversion_point()]     out
  *   number  which search, 0 to DESCENT_NUMBERS - 1; each has its own random z
  *   work    [descent_work_count()] */
-struct inversion_terms descent_run(const struct inversion *inversion, double *point,
-                                   const struct descent_options *options, int64_t number,
-                                   double *work);
-
-/* The start of that search, likewise. */
 struct inversion_terms descent_start(const struct inversion *inversion, double *point,
                                      const struct descent_options *options, int64_t number,
                                      double *work);
+
+/* Go on from the start, or from where a search has come to, by the steps `some`.  Returns the loss
+ * before the first of them.  A loss that is not finite says that the steps are too long.
+ *   point     [inversion_point()]     in and out
+ *   averages  [2, inversion_point()]  in and out: of the gradients and of their squares; 0 at first
+ *   some      not empty, within 0 to options->steps
+ *   work      [descent_work_count()] */
+double descent_steps(const struct inversion *inversion, double *point, double *averages,
+                     const struct descent_options *options, struct range some, double *work);
 
 #endif

@@ -2,6 +2,7 @@
 #include "invert/restarts.h"
 #include "tests/ranked/ranked.h"
 #include "tests/unit/networks.h"
+#include "tests/unit/searches.h"
 
 #include <math.h>
 #include <omp.h>
@@ -35,18 +36,22 @@ static void free_scene(struct scene *s)
     network_free(&s->map);
 }
 
-static void has_the_same_bits(const struct inversion *inversion)
+static void has_the_same_bits(struct run *run, const struct inversion *inversion)
 {
     const struct descent_options options = { 300, 0.1, 0.5, 10, 5 };
+    struct run by_itself = { .stage = "test", .comm = MPI_COMM_SELF, .size = 1 };
     struct restarts together, alone;
 
-    CHECK(restarts_run(&together, inversion, &options, COUNT, MPI_COMM_WORLD) == OK);
+    CHECK(restarts_run(&together, inversion, &options, COUNT, run) == OK);
     omp_set_num_threads(3);
-    CHECK(restarts_run(&alone, inversion, &options, COUNT, MPI_COMM_SELF) == OK);
+    CHECK(restarts_run(&alone, inversion, &options, COUNT, &by_itself) == OK);
     omp_set_num_threads(1);
     CHECK(together.best == alone.best);
     CHECK(memcmp(together.terms, alone.terms, COUNT * sizeof *alone.terms) == 0);
     CHECK(memcmp(together.points, alone.points, COUNT * POINT * sizeof(double)) == 0);
+    CHECK(together.rounds == alone.rounds);
+    CHECK(memcmp(together.losses, alone.losses, (size_t)(COUNT * (alone.rounds + 1))
+                                                    * sizeof(double)) == 0);
     for (int i = 0; i < COUNT; i++) {
         CHECK(alone.terms[i].loss >= alone.terms[alone.best].loss);
         CHECK(i == 0 || alone.points[i * POINT] != alone.points[0]);
@@ -55,30 +60,37 @@ static void has_the_same_bits(const struct inversion *inversion)
     restarts_free(&alone);
 }
 
-/* Search number 5 of seven is search number 5. */
-static void a_search_does_not_depend_on_the_others(const struct inversion *inversion)
+/* Search number 5 of seven is search number 5, and its curve leads from its start to its end. */
+static void a_search_does_not_depend_on_the_others(struct run *run,
+                                                   const struct inversion *inversion)
 {
-    const struct descent_options options = { 50, 0.1, 0, 3, 5 };
-    double *work = malloc((size_t)descent_work_count(&inversion->setup) * sizeof *work);
+    const struct descent_options options = { 250, 0.1, 0, 3, 5 };
     struct restarts restarts;
     double point[POINT];
 
-    CHECK(restarts_run(&restarts, inversion, &options, COUNT, MPI_COMM_WORLD) == OK);
-    descent_run(inversion, point, &options, 5, work);
+    CHECK(restarts_run(&restarts, inversion, &options, COUNT, run) == OK);
+    const double *losses = restarts.losses + 5 * (restarts.rounds + 1);
+    const struct inversion_terms terms = searches_run(inversion, point, &options, 5);
     CHECK(memcmp(point, restarts.points + 5 * POINT, sizeof point) == 0);
+    CHECK(losses[restarts.rounds] == terms.loss);
+    const struct descent_options shorter = { restarts_step(&restarts, &options, 7), 0.1, 0, 3, 5 };
+    CHECK(losses[7] == searches_run(inversion, point, &shorter, 5).loss);
+    CHECK(losses[0] > losses[restarts.rounds]);
     restarts_free(&restarts);
-    free(work);
 }
 
-static void all_ranks_leave_without_a_finite_loss(const struct inversion *inversion)
+static void all_ranks_leave_without_a_solution(struct run *run, const struct inversion *inversion)
 {
-    const struct descent_options options = { 3, 1e300, 0, 1, 5 };
+    const struct descent_options far = { 3, 1e300, 0, 1, 5 }, wild = { 3, 50, 0, 1, 5 };
     struct restarts restarts;
 
-    CHECK(restarts_run(&restarts, inversion, &options, COUNT, MPI_COMM_WORLD) == E_NUMERIC);
+    CHECK(restarts_run(&restarts, inversion, &far, COUNT, run) == E_NUMERIC);
     CHECK(strstr(refuse_reason(), "none of 7 searches ends at a finite loss") != NULL);
     refuse_clear();
-    CHECK(restarts_run(&restarts, inversion, &options, 0, MPI_COMM_WORLD) == E_USAGE);
+    CHECK(restarts_run(&restarts, inversion, &wild, COUNT, run) == E_NUMERIC);
+    CHECK(strstr(refuse_reason(), "none of 7 searches ends below its start") != NULL);
+    refuse_clear();
+    CHECK(restarts_run(&restarts, inversion, &wild, 0, run) == E_USAGE);
     refuse_clear();
     CHECK(restarts.points == NULL);
 }
@@ -86,12 +98,14 @@ static void all_ranks_leave_without_a_finite_loss(const struct inversion *invers
 int main(int argc, char **argv)
 {
     struct ranked here = ranked_start(&argc, &argv);
+    struct run run = { .stage = "test", .comm = MPI_COMM_WORLD, .rank = here.rank,
+                       .size = here.size };
     struct scene scene;
 
     make_scene(&scene);
-    has_the_same_bits(&scene.inversion);
-    a_search_does_not_depend_on_the_others(&scene.inversion);
-    all_ranks_leave_without_a_finite_loss(&scene.inversion);
+    has_the_same_bits(&run, &scene.inversion);
+    a_search_does_not_depend_on_the_others(&run, &scene.inversion);
+    all_ranks_leave_without_a_solution(&run, &scene.inversion);
     free_scene(&scene);
     return ranked_finish(&here);
 }

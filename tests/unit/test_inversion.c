@@ -1,9 +1,8 @@
 /* Inversion: operators and losses by hand, gradients by differences, Adam against the solution of a
  * linear system, planted points. */
-#include "base/allocate.h"
-#include "invert/descent.h"
 #include "invert/model_networks.h"
 #include "tests/unit/networks.h"
+#include "tests/unit/searches.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -326,14 +325,12 @@ static void adam_reaches_the_solution_of_the_linear_system(void **state)
     for (int k = 0; k < 2; k++) {
         double point[POINT], want[POINT], far = 0;
         make_scene(&s, NETWORK_NONE, WEIGHTS[k]);
-        double *work = allocate(descent_work_count(&s.inversion.setup), sizeof *work);
         solve_scene(want, &s);
-        descent_run(&s.inversion, point, &options, 0, work);
+        searches_run(&s.inversion, point, &options, 0);
         for (int i = 0; i < POINT; i++)
             far = fmax(far, fabs(point[i] - want[i]));
         printf("    largest difference to the solution %.2g\n", far);
         assert_true(far < 1e-10);
-        free(work);
         free_scene(&s);
     }
 }
@@ -367,9 +364,7 @@ static double distance_of(enum network_activation activation, struct inversion_w
     double z[2], point[6];
 
     plant(&s, z, activation, 1, weights);
-    double *work = allocate(descent_work_count(&s.inversion.setup), sizeof *work);
-    descent_run(&s.inversion, point, &options, 0, work);
-    free(work);
+    searches_run(&s.inversion, point, &options, 0);
     free_scene(&s);
     return hypot(point[0] - z[0], point[1] - z[1]);
 }
@@ -413,12 +408,10 @@ static void what_an_mlp_adds_is_explained(void **state)
     memcpy(target, network_forward(&s.generator, pass, point), 64 * sizeof *target);
     assert_int_equal(inversion_make(&s.inversion, &(struct inversion_setup){
         &s.map, &s.generator, &s.seen, NULL, target, 1, { 1, 0, 1, 0 } }), OK);
-    double *work = allocate(descent_work_count(&s.inversion.setup), sizeof *work);
-    const struct inversion_terms t = descent_run(&s.inversion, point, &options, 0, work);
+    const struct inversion_terms t = searches_run(&s.inversion, point, &options, 0);
     const double off = fabs(point[0] - z[0]) + fabs(point[1] - z[1]) + fabs(point[2] - z[2]);
     printf("    z is off by %.2g, data error %.2g\n", off, t.data);
     assert_true(off < 1e-8 && t.data < 1e-16);
-    free(work);
     free(target);
     free_scene(&s);
     weights_free(&weights);
@@ -428,11 +421,9 @@ static void what_an_mlp_adds_is_explained(void **state)
 static double residual(const struct scene *s, int32_t starts)
 {
     const struct descent_options options = { 8000, 0.1, 0.5, starts, 1 };
-    double *work = allocate(descent_work_count(&s->inversion.setup), sizeof *work), point[6];
-    const struct inversion_terms terms = descent_run(&s->inversion, point, &options, 0, work);
+    double point[6];
 
-    free(work);
-    return terms.data;
+    return searches_run(&s->inversion, point, &options, 0).data;
 }
 
 /* The best of 100 starts leads to y in every problem; z = 0 ends in a local minimum in some. */
