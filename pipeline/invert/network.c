@@ -152,11 +152,23 @@ static void normalise_back(const struct network_layer *layer, double *x, const d
         x[i] = (layer->scale[i] * gradient[i] - along * x[i]) / size;
 }
 
+/* Values above their threshold, of x or of a gradient by them. */
+static void keep_above(const struct network_layer *layer, double *y, const double *of,
+                       const double *x)
+{
+    for (int64_t i = 0; i < layer->outputs; i++)
+        y[i] = x[i] > layer->scale[i] ? of[i] : 0;
+}
+
 /* From W x + b to the outputs of a layer. */
 static void activate(const struct network_layer *layer, double *y, const double *x)
 {
     if (layer->activation == NETWORK_RMS) {
         normalise(layer, y, x);
+        return;
+    }
+    if (layer->activation == NETWORK_THRESHOLD) {
+        keep_above(layer, y, x, x);
         return;
     }
     for (int64_t i = 0; i < layer->outputs; i++)
@@ -170,6 +182,10 @@ static void activate_back(const struct network_layer *layer, double *x, const do
 
     if (layer->activation == NETWORK_RMS) {
         normalise_back(layer, x, gradient);
+        return;
+    }
+    if (layer->activation == NETWORK_THRESHOLD) {
+        keep_above(layer, x, gradient, x);
         return;
     }
     for (int64_t i = 0; i < n; i++) {
@@ -195,7 +211,7 @@ void network_allocate(struct network *network)
     for (struct network_layer *l = network->layer; l < network->layer + network->layers; l++) {
         l->weight = allocate(network_rows(l) * l->inputs, sizeof(double));
         l->bias = allocate(network_rows(l), sizeof(double));
-        l->scale = l->activation == NETWORK_RMS ? allocate(l->outputs, sizeof(double)) : NULL;
+        l->scale = l->activation >= NETWORK_NAMES ? allocate(l->outputs, sizeof(double)) : NULL;
     }
 }
 

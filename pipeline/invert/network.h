@@ -20,10 +20,11 @@
 #include <stdint.h>
 
 /* The first ones are as in kernels/activation.h and have a name for files; the slope of a ReLU at 0
- * is 0.  The last one divides a row by its root mean square and multiplies by a scale. */
+ * is 0.  NETWORK_RMS divides a row by its root mean square and multiplies by a scale.
+ * NETWORK_THRESHOLD keeps values above a threshold and makes others 0; its slope is 1 or 0. */
 enum network_activation {
     NETWORK_NONE, NETWORK_RELU, NETWORK_TANH, NETWORK_SIGMOID, NETWORK_SILU, NETWORK_GELU,
-    NETWORK_GELU_TANH, NETWORK_NAMES, NETWORK_RMS = NETWORK_NAMES
+    NETWORK_GELU_TANH, NETWORK_NAMES, NETWORK_RMS = NETWORK_NAMES, NETWORK_THRESHOLD
 };
 
 struct network_layer {
@@ -32,7 +33,8 @@ struct network_layer {
     enum network_activation activation;
     double *weight;         /* [rows, inputs] */
     double *bias;           /* [rows] */
-    double *scale;          /* [outputs], for NETWORK_RMS; otherwise NULL */
+    double *scale;          /* [outputs], for NETWORK_RMS; NETWORK_THRESHOLD: the thresholds;
+                               otherwise NULL */
     double  epsilon;        /* is added to the mean square */
 };
 

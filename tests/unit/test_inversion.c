@@ -398,7 +398,7 @@ static void what_an_mlp_adds_is_explained(void **state)
         kept[i] = i;
     assert_int_equal(config_read(&config, model), OK);
     assert_int_equal(weights_read(&weights, &config, PRECISION_F32, model, MPI_COMM_SELF), OK);
-    assert_int_equal(model_networks_mlp(&s.generator, &weights, 0), OK);
+    assert_int_equal(model_networks_mlp(&s.generator, &weights, 0, 1), OK);
     assert_int_equal(observation_mask(&s.seen, kept, 64, 64), OK);
     networks_make(&s.map, map, 1, NETWORK_NONE, 1, 1);
     networks_fill(z, 3, 2, 1.5);

@@ -241,8 +241,8 @@ static void check_mlp(const char *model, int layer)
 
     assert_int_equal(config_read(&config, model), OK);
     assert_int_equal(weights_read(&weights, &config, PRECISION_F32, model, MPI_COMM_SELF), OK);
-    assert_int_equal(model_networks_mlp(&network, &weights, layer), OK);
-    assert_int_equal(model_networks_mlp(&(struct network){0}, &weights, config.layers), E_USAGE);
+    assert_int_equal(model_networks_mlp(&network, &weights, layer, 2), OK);
+    assert_int_equal(model_networks_mlp(&(struct network){0}, &weights, config.layers, 1), E_USAGE);
     refuse_clear();
 
     const int64_t width = config.width;
@@ -257,7 +257,7 @@ static void check_mlp(const char *model, int layer)
     for (int64_t r = 0; r < ROWS; r++) {
         const double *out = network_forward(&network, pass, x + r * width);
         for (int64_t i = 0; i < width; i++)
-            y[r * width + i] = (float)out[i];
+            y[r * width + i] = (float)(2 * out[i]);
     }
     snprintf(name, sizeof name, "mlp.%d", layer);
     golden_check(file, name, y, ROWS * width, 2e-5);
@@ -277,7 +277,7 @@ static void an_mlp_is_that_of_the_model(void **state)
     check_mlp("tests/golden/gpt-neox-random", 2);
 }
 
-/* 2 (1, 2, 3) - (4, 5, 6) + (10, 20, 30) */
+/* 2 (1, 2, 3) - (4, 5, 6) + (10, 20, 30); in units of 10 the bias is (1, 2, 3). */
 static void a_decoder_is_that_of_the_autoencoder(void **state)
 {
     const float rows[] = { 1, 2, 3, 4, 5, 6 }, bias[] = { 10, 20, 30 };
@@ -289,13 +289,45 @@ static void a_decoder_is_that_of_the_autoencoder(void **state)
     sae_make(&sae, 3, 3, 2);
     memcpy(sae.decoder, rows, sizeof rows);
     memcpy(sae.decoder_bias, bias, sizeof bias);
-    assert_int_equal(model_networks_decoder(&network, &sae), OK);
+    assert_int_equal(model_networks_decoder(&network, &sae, 1), OK);
     const double *y = network_forward(&network, pass, (const double[]){ 2, -1 });
     assert_true(y[0] == 8 && y[1] == 19 && y[2] == 30);
     network_free(&network);
+    assert_int_equal(model_networks_decoder(&network, &sae, 10), OK);
+    y = network_forward(&network, pass, (const double[]){ 2, -1 });
+    assert_true(y[0] == -1 && y[1] == 1 && y[2] == 3);
+    network_free(&network);
     sae.skip = allocate(9, sizeof *sae.skip);
-    assert_int_equal(model_networks_decoder(&network, &sae), E_USAGE);
+    assert_int_equal(model_networks_decoder(&network, &sae, 1), E_USAGE);
     refuse_clear();
+    sae_free(&sae);
+}
+
+/* (1, 2) . x + 3 above 4, and (5, -1) . x - 6 above 0, where x is the row divided by 2, and so are
+ * the latents. */
+static void an_encoder_is_that_of_the_autoencoder(void **state)
+{
+    const float rows[] = { 1, 2, 5, -1 }, bias[] = { 3, -6 };
+    struct network network;
+    struct sae sae;
+    double pass[8], gradient[2];
+
+    (void)state;
+    sae_make(&sae, 2, 2, 2);
+    memcpy(sae.encoder, rows, sizeof rows);
+    memcpy(sae.encoder_bias, bias, sizeof bias);
+    sae.threshold[0] = 4;
+    sae.threshold[1] = -1;
+    model_networks_encoder(&network, &sae, 2);
+    const double *y = network_forward(&network, pass, (const double[]){ 1, 1 });
+    assert_true(y[0] == 4.5 && y[1] == 1);
+    network_back(&network, gradient, pass, (const double[]){ 10, 100 });
+    assert_true(gradient[0] == 510 && gradient[1] == -80);
+    y = network_forward(&network, pass, (const double[]){ 0.5, 0 });
+    assert_true(y[0] == 0 && y[1] == 0);
+    network_back(&network, gradient, pass, (const double[]){ 10, 100 });
+    assert_true(gradient[0] == 0 && gradient[1] == 0);
+    network_free(&network);
     sae_free(&sae);
 }
 
@@ -309,6 +341,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_network),
         cmocka_unit_test(an_mlp_is_that_of_the_model),
         cmocka_unit_test(a_decoder_is_that_of_the_autoencoder),
+        cmocka_unit_test(an_encoder_is_that_of_the_autoencoder),
     };
     int status;
 
