@@ -353,10 +353,13 @@ static enum status read_text(struct prompts *prompts, const struct wording *word
     TRY(read_prompt(&pair.clean, wording, line, "text", place));
     pair.clean.count = min_int64(pair.clean.count, prompts->tokens);
     pair.corrupted = pair.clean;
+    if (json_object_get(line, "positions") != NULL)
+        TRY(read_ids(&pair.positions, json_object_get(line, "positions"), "positions", place));
     TRY(read_classes(pair.classes, line, place));
     TRY(prompts_add(prompts, wording, &pair, place));
 done:
     free(pair.clean.ids);
+    free(pair.positions.ids);
     return st;
 }
 

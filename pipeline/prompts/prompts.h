@@ -20,7 +20,7 @@
  *                     words of an indirect object's prompt, or some of them
  *
  * A line {"text": "Call me Ishmael. ..."}, a text or ids, stands for a pair whose prompts are both
- * its first tokens, as many as a row has, without answers.
+ * its first tokens, as many as a row has, without answers; it may have positions, too.
  *
  * Everything here but prompts_share() is Local.
  */

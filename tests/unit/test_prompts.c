@@ -36,13 +36,18 @@ static void texts_are_cut_to_a_row(void **state)
 
     (void)state;
     if (read_text(&prompts, "{\"text\": \"When Frank\"}\n"
-                  "{\"text\": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]}\n", 9) != OK)
+                  "{\"text\": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13], \"positions\": [0, 11]}\n",
+                  9) != OK)
         fail_msg("%s", refuse_reason());
     assert_true(prompts.count == 2 && prompts.length[0] == 3 && prompts.length[1] == 12);
     assert_true(prompts.clean[0] == 2047 && prompts.clean[1] == 1073 && prompts.clean[2] == 878);
     assert_true(prompts.clean[12] == 2047 && prompts.clean[23] == 11);
     assert_memory_equal(prompts.clean, prompts.corrupted, 24 * sizeof *prompts.clean);
     assert_int_equal(prompts_list(&prompts.answers, 0, &items), 0);
+    assert_int_equal(prompts_list(&prompts.positions, 0, &items), 1);
+    assert_int_equal(items[0], 2);
+    assert_int_equal(prompts_list(&prompts.positions, 1, &items), 2);
+    assert_true(items[0] == 0 && items[1] == 11);
     prompts_free(&prompts);
 }
 
