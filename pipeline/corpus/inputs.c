@@ -251,12 +251,15 @@ done:
     return st;
 }
 
-/* The texts and questions of interventions that are there. */
+/* The texts and questions of interventions, and what inversions read, if they are there. */
 static enum status list_texts(struct inputs *inputs, const struct suite *suite)
 {
     const struct suite_intervene *i = &suite->intervene;
+    const struct suite_invert *v = &suite->invert;
     enum status st;
 
+    TRY(list_all(inputs, INPUT_PROMPTS, v->texts, v->texts_count));
+    TRY(list_all(inputs, INPUT_PROMPTS, &v->networks, 1));
     TRY(list_all(inputs, INPUT_PROMPTS, i->forget, i->forget_count));
     TRY(list_all(inputs, INPUT_PROMPTS, i->questions, i->questions_count));
     TRY(list_all(inputs, INPUT_MEANS, i->retain, i->retain_count));

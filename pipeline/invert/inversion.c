@@ -97,7 +97,7 @@ done:
     return st;
 }
 
-static enum status check(const struct inversion_setup *s)
+enum status inversion_check(const struct inversion_setup *s)
 {
     enum status st;
 
@@ -108,6 +108,14 @@ static enum status check(const struct inversion_setup *s)
     TRY(check_weight("prior", s->weights.prior));
     REQUIRE(s->weights.data > 0 || (s->features != NULL && s->weights.features > 0), E_USAGE,
             "nothing depends on the target: the weights of data and features are 0");
+done:
+    return st;
+}
+
+static enum status check_target(const struct inversion_setup *s)
+{
+    enum status st = OK;
+
     for (int32_t i = 0; i < s->seen->outputs; i++)
         REQUIRE(isfinite(s->target[i]), E_NUMERIC, "value %d of the target is not finite", (int)i);
 done:
@@ -120,7 +128,8 @@ enum status inversion_make(struct inversion *inversion, const struct inversion_s
     enum status st;
 
     *inversion = (struct inversion){0};
-    TRY(check(setup));
+    TRY(inversion_check(setup));
+    TRY(check_target(setup));
     inversion->setup = *setup;
     if (features != NULL) {
         const int64_t count = network_outputs(features);

@@ -55,9 +55,13 @@ int64_t inversion_point(const struct inversion_setup *setup);
 /* How many numbers of memory inversion_loss() needs. */
 int64_t inversion_work_count(const struct inversion_setup *setup);
 
-/* Check that all fits together, and compute F(y).  inversion_free() accepts an empty one.
- * E_USAGE: sizes that do not fit, no w, a weight below 0, weights of data and features that are
- * both 0; E_NUMERIC: a y or a weight that is not finite. */
+/* Refuse what does not fit together, whatever the target and the numbers of networks.  E_USAGE:
+ * sizes that do not fit, no w, a weight below 0, weights of data and features that are both 0;
+ * E_NUMERIC: a weight that is not finite. */
+enum status inversion_check(const struct inversion_setup *setup);
+
+/* Check that, and the target, and compute F(y).  inversion_free() accepts an empty one.  As
+ * inversion_check(); E_NUMERIC: a y that is not finite. */
 enum status inversion_make(struct inversion *inversion, const struct inversion_setup *setup);
 void        inversion_free(struct inversion *inversion);
 

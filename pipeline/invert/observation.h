@@ -9,6 +9,7 @@
 #define OBSERVATION_H
 
 #include "base/refuse.h"
+#include "suite/keys.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +44,12 @@ enum status observation_average(struct observation *seen, const int32_t *group, 
 void observation_affine(struct observation *seen, const double *weight, const double *bias,
                         int32_t outputs, int32_t inputs);
 void observation_free(struct observation *seen);
+
+/* The operator of a safetensors file, as the key invert.observation says; none: all values are
+ * seen, and no file is read.  E_IO, E_NUMERIC; E_USAGE: as above, a tensor that is missing;
+ * E_FORMAT: one of another shape, masks but 0 and 1, groups that are no numbers. */
+enum status observation_read(struct observation *seen, enum invert_observation kind,
+                             const char *path, int32_t inputs);
 
 /* Apply it, and go back from the gradient by the outputs to that by the inputs.
  *   y [outputs], x [inputs] */

@@ -11,7 +11,8 @@
 #define KINDS_TABLE(ROW) \
     ROW(SAES, "saes", "autoencoders") \
     ROW(CIRCUIT, "circuit", "a circuit") \
-    ROW(INTERVENE, "intervene", "interventions")
+    ROW(INTERVENE, "intervene", "interventions") \
+    ROW(INVERT, "invert", "inversions")
 
 #define KINDS_NUMBER(kind, ...) SUITE_##kind,
 enum suite_kind { KINDS_TABLE(KINDS_NUMBER) SUITE_KINDS };

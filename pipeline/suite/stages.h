@@ -24,7 +24,9 @@
     ROW(EVALUATE, SAES, "evaluate", "evaluate", "autoencoders", "streams", TRAIN, FOLLOWS_TASK) \
     ROW(RELEASE, SAES, "release", "release", "folder", "folder", EVALUATE, FOLLOWS_ALL) \
     ROW(CIRCUIT, CIRCUIT, "circuit", "circuit", "files", "results", CIRCUIT, FOLLOWS_NONE) \
-    ROW(INTERVENE, INTERVENE, "intervene", "intervene", "files", "results", INTERVENE, FOLLOWS_NONE)
+    ROW(INTERVENE, INTERVENE, "intervene", "intervene", "files", "results", \
+        INTERVENE, FOLLOWS_NONE) \
+    ROW(INVERT, INVERT, "invert", "invert", "files", "results", INVERT, FOLLOWS_NONE)
 
 #define STAGES_NUMBER(stage, ...) STAGE_##stage,
 enum stage { STAGES_TABLE(STAGES_NUMBER) STAGES };

@@ -12,6 +12,7 @@ struct trained_wish trained_wish(const struct suite *suite)
         [SUITE_SAES] = { .section = "", .suite = "" },
         [SUITE_CIRCUIT] = TRAINED_WISH(circuit),
         [SUITE_INTERVENE] = TRAINED_WISH(intervene),
+        [SUITE_INVERT] = TRAINED_WISH(invert),
     };
 
     return wishes[suite->kind];

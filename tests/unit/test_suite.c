@@ -131,6 +131,8 @@ static void explained_is_up_to_date(void **state)
                     "bin/saemill explain circuit");
     check_explained("jobs/interventions/explained_intervene.yaml", SUITE_INTERVENE,
                     "bin/saemill explain intervene");
+    check_explained("jobs/inversions/explained_invert.yaml", SUITE_INVERT,
+                    "bin/saemill explain invert");
 }
 
 /* Taking its optional keys away changes nothing. */
