@@ -35,9 +35,12 @@ static void texts_are_cut_to_a_row(void **state)
     const int32_t *items;
 
     (void)state;
-    if (read_text(&prompts, "{\"text\": \"When Frank\"}\n"
-                  "{\"text\": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13], \"positions\": [0, 11]}\n",
-                  9) != OK)
+    if (read_text(
+            &prompts,
+            "{\"text\": \"When Frank\"}\n"
+            "{\"text\": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13], \"positions\": [0, 11]}\n",
+            9)
+        != OK)
         fail_msg("%s", refuse_reason());
     assert_true(prompts.count == 2 && prompts.length[0] == 3 && prompts.length[1] == 12);
     assert_true(prompts.clean[0] == 2047 && prompts.clean[1] == 1073 && prompts.clean[2] == 878);
