@@ -3,9 +3,11 @@
 #include "base/file.h"
 #include "intervene/unlearning.h"
 #include "intervene/unlearning_page.h"
+#include "intervene/unlearning_texts.h"
 #include "methods/task_files.h"
 #include "suite/paths.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Of the controls, for SAEBench's score. */
@@ -52,6 +54,16 @@ static json_t *answers_object(const struct unlearning_answers *answers)
     return object;
 }
 
+static json_t *loss_object(const struct unlearning_loss *texts)
+{
+    json_t *object = json_object();
+
+    task_files_put(object, "loss", texts->loss);
+    task_files_put(object, "loss_added", texts->loss - texts->as_it_is);
+    task_files_put(object, "likelihood", exp(texts->as_it_is - texts->loss));
+    return object;
+}
+
 enum status unlearning_files_write(const struct intervention *intervention, const char *name,
                                    const struct unlearning_result *result)
 {
@@ -62,10 +74,12 @@ enum status unlearning_files_write(const struct intervention *intervention, cons
     json_object_set_new(summary, "clamp", json_string(clamp_name(result->clamp.kind)));
     task_files_put(summary, "strength", result->clamp.strength);
     put_directions(summary, result);
-    json_object_set_new(summary, "questions", answers_object(&result->questions));
-    json_object_set_new(summary, "controls", answers_object(&result->controls));
-    task_files_put(summary, "loss", result->loss);
-    task_files_put(summary, "loss_added", result->loss - result->loss_as_it_is);
+    if (result->questions.asked > 0) {
+        json_object_set_new(summary, "questions", answers_object(&result->questions));
+        json_object_set_new(summary, "controls", answers_object(&result->controls));
+    }
+    json_object_set_new(summary, "forget", loss_object(&result->forget_texts));
+    json_object_set_new(summary, "retain", loss_object(&result->retain_texts));
     return task_files_write(&task, name, summary);
 }
 
@@ -92,23 +106,32 @@ done:
     return st;
 }
 
-/* The front and the scores, by a member of "questions" and "controls". */
+/* What is forgotten and what is retained of it: numbers of a task's file. */
+struct measure {
+    const char *forget, *retain, *member;
+};
+
+static const struct measure ACCURACY = { "questions", "controls", "accuracy" },
+                            GIVEN_ORDER = { "questions", "controls", "accuracy_given_order" },
+                            LIKELIHOOD = { "forget", "retain", "likelihood" };
+
+/* The front and the score. */
 static void judge(bool *on_front, double *score, json_t *const *tasks, int64_t count,
-                  const char *accuracy)
+                  const struct measure *by)
 {
     struct unlearning_point *points = allocate(count, sizeof *points);
 
     for (int64_t i = 0; i < count; i++)
         points[i] = (struct unlearning_point){
-            .forget = task_files_number(tasks[i], "questions", accuracy, NULL),
-            .retain = task_files_number(tasks[i], "controls", accuracy, NULL),
+            .forget = task_files_number(tasks[i], by->forget, by->member, NULL),
+            .retain = task_files_number(tasks[i], by->retain, by->member, NULL),
         };
     unlearning_front(on_front, points, count);
     *score = unlearning_score(points, count, RETAINED_LEAST);
     free(points);
 }
 
-static json_t *point_object(const json_t *task, const char *part, bool on_front)
+static json_t *point_object(const json_t *task, const char *part, bool asks, bool on_front)
 {
     const json_t *latents = json_object_get(task, "latents");
     json_t *object = json_object();
@@ -120,9 +143,13 @@ static json_t *point_object(const json_t *task, const char *part, bool on_front)
                             json_integer((json_int_t)json_array_size(latents)));
     }
     task_files_put(object, "strength", task_files_number(task, "strength", NULL));
-    task_files_put(object, "questions", task_files_number(task, "questions", "accuracy", NULL));
-    task_files_put(object, "controls", task_files_number(task, "controls", "accuracy", NULL));
-    task_files_put(object, "loss_added", task_files_number(task, "loss_added", NULL));
+    if (asks) {
+        task_files_put(object, "questions", task_files_number(task, "questions", "accuracy", NULL));
+        task_files_put(object, "controls", task_files_number(task, "controls", "accuracy", NULL));
+    }
+    task_files_put(object, "forget", task_files_number(task, "forget", "likelihood", NULL));
+    task_files_put(object, "retain", task_files_number(task, "retain", "likelihood", NULL));
+    task_files_put(object, "loss_added", task_files_number(task, "retain", "loss_added", NULL));
     json_object_set_new(object, "on_front", json_boolean(on_front));
     return object;
 }
@@ -134,18 +161,21 @@ static json_t *sum_up(const struct intervention *intervention, json_t *const *ta
     const struct circuit sweep = interventions_task(intervention, method->name);
     json_t *summary = task_files_summary(&sweep), *points = json_array();
     bool *on_front = allocate(count, sizeof *on_front);
+    const bool asks = unlearning_texts_asks(intervention->suite);
     char part[METHODS_NAME];
-    double score, score_given;
+    double score;
 
-    judge(on_front, &score_given, tasks, count, "accuracy_given_order");
-    judge(on_front, &score, tasks, count, "accuracy");
+    if (asks) {
+        judge(on_front, &score, tasks, count, &GIVEN_ORDER);
+        task_files_put(summary, "score_given_order", score);
+    }
+    judge(on_front, &score, tasks, count, asks ? &ACCURACY : &LIKELIHOOD);
+    task_files_put(summary, "score", score);
     for (int64_t i = 0; i < count; i++) {
         method->part(part, intervention->suite, i);
-        json_array_append_new(points, point_object(tasks[i], part, on_front[i]));
+        json_array_append_new(points, point_object(tasks[i], part, asks, on_front[i]));
     }
     json_object_set_new(summary, "points", points);
-    task_files_put(summary, "score", score);
-    task_files_put(summary, "score_given_order", score_given);
     free(on_front);
     return summary;
 }

@@ -16,6 +16,11 @@ struct unlearning_answers {
     struct questions_accuracy accuracy;
 };
 
+/* The mean loss on texts, in nats. */
+struct unlearning_loss {
+    double as_it_is, loss;      /* of the model as it is, and with the clamp */
+};
+
 /* What a task found. */
 struct unlearning_result {
     const char   *autoencoder;          /* "res.01/w256-t16" */
@@ -24,8 +29,8 @@ struct unlearning_result {
     const double *forget, *retain;      /* [latents of the autoencoder] firing rates */
     const double *attribution;          /* [latents of the autoencoder] or NULL */
     double        distance;             /* of the means, with CLAMP_MEAN_DIFFERENCE */
-    struct unlearning_answers questions, controls;
-    double        loss, loss_as_it_is;  /* on the retained texts, nats */
+    struct unlearning_answers questions, controls;      /* asked: 0 without questions */
+    struct unlearning_loss    forget_texts, retain_texts;
 };
 
 /* Write RUN/intervene/NAME.json.  E_IO, E_SPACE. */

@@ -70,18 +70,30 @@ static void part(char part[METHODS_NAME], const struct suite *suite, int64_t tas
         snprintf(part, METHODS_NAME, "s%g", way.strength);
 }
 
+static enum status check_template(const struct suite *suite)
+{
+    char place[SUITE_PLACE];
+    enum status st;
+
+    REQUIRE(suite->intervene.template[0] != '\0', E_USAGE, "%s: 'intervene.template' is missing: "
+            "how a question is asked", suite->path);
+    TRY(questions_check(suite->intervene.template,
+                        suite_place(place, suite, "intervene", 0, "template")));
+done:
+    return st;
+}
+
 static enum status check(const struct suite *suite, const struct lm_config *config)
 {
     struct chosen_saes chosen = {0};
     char place[SUITE_PLACE];
     enum status st;
 
-    REQUIRE(suite->intervene.template[0] != '\0', E_USAGE,
-            "%s: 'intervene.template' is missing: how "
-            "a question is asked",
-            suite->path);
-    TRY(questions_check(suite->intervene.template,
-                        suite_place(place, suite, "intervene", 0, "template")));
+    if (unlearning_texts_asks(suite))
+        TRY(check_template(suite));
+    REQUIRE(unlearning_texts_asks(suite) || !by_attribution(suite), E_USAGE, "%s: attribution is "
+            "to answers, so it needs 'questions' and 'controls'",
+            suite_place(place, suite, "intervene", 0, "choose"));
     REQUIRE(has_latents(suite) || !by_attribution(suite), E_USAGE,
             "%s: the difference of means has no latents to choose; take 'choose' out",
             suite_place(place, suite, "intervene", 0, "choose"));
@@ -135,17 +147,18 @@ static double pass_work(const struct lm_config *config, const struct sae *sae, i
                                 + 2.0 * (double)context * sae->inputs * sae->latents);
 }
 
-/* Texts once for their firing and as they are; retained ones and questions in each task, where all
+/* Texts once for their firing; texts and questions as they are and in each task, where all
  * questions may be known.  Attribution goes through questions once more, and back, which is about
  * three times forward. */
 static double work(const struct suite *suite, const struct lm_config *config)
 {
     const struct suite_intervene *i = &suite->intervene;
     const struct sae sae = known_site(suite, config).sae;
-    const int64_t passes = 1 + tasks(suite), prompts = QUESTIONS_ORDERS * i->count;
+    const int64_t passes = 1 + tasks(suite);
+    const int64_t prompts = unlearning_texts_asks(suite) ? QUESTIONS_ORDERS * i->count : 0;
     const int64_t attributed = by_attribution(suite) ? 4 * prompts : 0;
 
-    return pass_work(config, &sae, i->texts * (2 + passes), i->context)
+    return pass_work(config, &sae, 2 * i->texts * (1 + passes), i->context)
          + pass_work(config, &sae, 2 * prompts * passes + attributed, i->question_context);
 }
 
@@ -161,7 +174,7 @@ struct unlearning {
     double *attribution;                /* [latents] to answers; NULL: not asked for */
     double *right;                      /* [most prompts of questions] of one pass */
     int64_t asked, asked_controls;      /* questions; the tables keep those that are known */
-    double  loss;
+    double  forget_loss, retain_loss;   /* of texts, nats */
     int32_t *chosen;                    /* [latents] */
     struct sae means;                   /* the difference of means as its only decoder row */
     double  distance;                   /* of the means */
@@ -247,12 +260,13 @@ done:
     return st;
 }
 
-static enum status find_loss(const struct unlearning *u, const struct clamp *clamp, double *loss)
+static enum status find_loss(const struct unlearning *u, const struct prompts *texts,
+                             const struct clamp *clamp, double *loss)
 {
     struct clamped_runs runs;
 
-    make_runs(&runs, u, &u->texts.retain);
-    const enum status st = clamped_runs_loss(&runs, &u->texts.retain, clamp, loss);
+    make_runs(&runs, u, texts);
+    const enum status st = clamped_runs_loss(&runs, texts, clamp, loss);
     clamped_runs_free(&runs);
     return st;
 }
@@ -284,19 +298,31 @@ done:
     return st;
 }
 
-static enum status measure(struct unlearning *u)
+static enum status find_known(const struct unlearning *u, struct unlearning_texts *texts)
 {
     const struct suite_intervene *i = &u->intervention->suite->intervene;
     enum status st;
 
-    TRY(keep_known(u, &u->texts.questions, i->questions[0]));
-    TRY(keep_known(u, &u->texts.controls, i->controls[0]));
+    TRY(keep_known(u, &texts->questions, i->questions[0]));
+    TRY(keep_known(u, &texts->controls, i->controls[0]));
+    run_note(u->intervention->run, "%lld of %lld questions and %lld of %lld controls are known",
+             (long long)texts->questions.count / QUESTIONS_ORDERS, (long long)u->asked,
+             (long long)texts->controls.count / QUESTIONS_ORDERS, (long long)u->asked_controls);
+done:
+    return st;
+}
+
+static enum status measure(struct unlearning *u)
+{
+    enum status st;
+
+    if (u->asked > 0)
+        TRY(find_known(u, &u->texts));
     TRY(has_latents(u->intervention->suite) ? rate_latents(u) : find_means(u));
-    TRY(find_loss(u, NULL, &u->loss));
-    run_note(u->intervention->run, "%lld of %lld questions and %lld of %lld controls are known; "
-             "loss %.4f nats", (long long)u->texts.questions.count / QUESTIONS_ORDERS,
-             (long long)u->asked, (long long)u->texts.controls.count / QUESTIONS_ORDERS,
-             (long long)u->asked_controls, u->loss);
+    TRY(find_loss(u, &u->texts.forget, NULL, &u->forget_loss));
+    TRY(find_loss(u, &u->texts.retain, NULL, &u->retain_loss));
+    run_note(u->intervention->run, "loss %.4f nats on texts to be forgotten, %.4f on retained ones",
+             u->forget_loss, u->retain_loss);
 done:
     return st;
 }
@@ -336,6 +362,20 @@ static struct clamp clamp_of(const struct unlearning *u, struct way way)
     };
 }
 
+static void note_result(const struct unlearning *u, const char *name,
+                        const struct unlearning_result *result)
+{
+    char answers[100] = "";
+
+    if (u->asked > 0)
+        snprintf(answers, sizeof answers, ", %.3f of the questions, %.3f of the controls",
+                 result->questions.accuracy.all, result->controls.accuracy.all);
+    run_note(u->intervention->run, "%s: %d direction%s%s, loss %+.4f and %+.4f", name,
+             (int)result->clamp.count, result->clamp.count == 1 ? "" : "s", answers,
+             result->forget_texts.loss - u->forget_loss,
+             result->retain_texts.loss - u->retain_loss);
+}
+
 static enum status run_task(const struct unlearning *u, int64_t task)
 {
     const struct suite *suite = u->intervention->suite;
@@ -347,20 +387,21 @@ static enum status run_task(const struct unlearning *u, int64_t task)
         .retain = u->retain,
         .attribution = u->attribution,
         .distance = u->distance,
-        .loss_as_it_is = u->loss,
+        .forget_texts = { .as_it_is = u->forget_loss },
+        .retain_texts = { .as_it_is = u->retain_loss },
         .clamp = clamp_of(u, way),
     };
     char name[METHODS_NAME];
     enum status st;
 
-    TRY(ask(u, &u->texts.questions, &result.clamp, u->asked, &result.questions));
-    TRY(ask(u, &u->texts.controls, &result.clamp, u->asked_controls, &result.controls));
-    TRY(find_loss(u, &result.clamp, &result.loss));
+    if (u->asked > 0) {
+        TRY(ask(u, &u->texts.questions, &result.clamp, u->asked, &result.questions));
+        TRY(ask(u, &u->texts.controls, &result.clamp, u->asked_controls, &result.controls));
+    }
+    TRY(find_loss(u, &u->texts.forget, &result.clamp, &result.forget_texts.loss));
+    TRY(find_loss(u, &u->texts.retain, &result.clamp, &result.retain_texts.loss));
     interventions_name(name, suite, task);
-    run_note(u->intervention->run, "%s: %d direction%s, %.3f of the questions, %.3f of the "
-             "controls, loss %+.4f", name, (int)result.clamp.count,
-             result.clamp.count == 1 ? "" : "s", result.questions.accuracy.all,
-             result.controls.accuracy.all, result.loss - u->loss);
+    note_result(u, name, &result);
     TRY_ROOT(u->intervention->run->comm,
              unlearning_files_write(u->intervention, name, &result));
 done:

@@ -51,6 +51,11 @@ done:
     return st;
 }
 
+bool unlearning_texts_asks(const struct suite *suite)
+{
+    return suite->intervene.questions_count + suite->intervene.controls_count > 0;
+}
+
 /* Local; rank 0 alone. */
 static enum status read_all(struct unlearning_texts *texts, const struct suite *suite,
                             const struct lm_config *config)
@@ -65,6 +70,11 @@ static enum status read_all(struct unlearning_texts *texts, const struct suite *
                    (struct files){ "forget", i->forget, i->forget_count }));
     TRY(read_texts(&texts->retain, &wording, suite,
                    (struct files){ "retain", i->retain, i->retain_count }));
+    if (!unlearning_texts_asks(suite)) {
+        prompts_make(&texts->questions, 1);
+        prompts_make(&texts->controls, 1);
+        goto done;
+    }
     TRY(read_questions(&texts->questions, &wording, suite,
                        (struct files){ "questions", i->questions, i->questions_count }));
     TRY(read_questions(&texts->controls, &wording, suite,
@@ -103,8 +113,9 @@ void unlearning_texts_free(struct unlearning_texts *texts)
 int64_t unlearning_texts_bytes(const struct suite *suite)
 {
     const struct suite_intervene *i = &suite->intervene;
+    const int64_t questions = unlearning_texts_asks(suite) ? i->count : 0;
     const int64_t tokens = i->texts * i->context
-                           + QUESTIONS_ORDERS * i->count * i->question_context;
+                           + QUESTIONS_ORDERS * questions * i->question_context;
 
     return 2 * 2 * tokens * (int64_t)sizeof(int32_t);
 }

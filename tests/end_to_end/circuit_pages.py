@@ -83,9 +83,13 @@ def growths(path):
 def drawn(path, summary):
     """The numbers that each of the first drawings must show, {name: number}."""
     if "points" in summary:
-        return [{f"{point['task']}, {name}": point[member] for point in summary["points"]
-                 for name, member in (("questions", "questions"), other)}
-                for other in (("controls", "controls"), ("loss added", "loss_added"))]
+        asks = "questions" in summary["points"][0]
+        names = (("questions", "questions"), ("controls", "controls")) if asks else (
+            ("to be forgotten", "forget"), ("retained", "retain"))
+        return [{f"{point['task']}, {name}": min(point[member], 1) if member == "forget"
+                 else point[member] for point in summary["points"]
+                 for name, member in (names[0], other)}
+                for other in (names[1], ("loss added", "loss_added"))]
     if "edges" in summary:
         growth = growths(path + ".h5")
         return [{name: growth[name] for name in summary["edges"]}]
@@ -121,7 +125,8 @@ def mean(scores):
 def tabulated(path, summary):
     """Rows that tables must have: texts and numbers."""
     if "points" in summary:
-        members = ["threshold", "latents", "strength", "questions", "controls", "loss_added"]
+        members = ["threshold", "latents", "strength", "questions", "controls", "forget", "retain",
+                   "loss_added"]
         rows = [([], [point[member] for member in members if member in point])
                 for point in summary["points"]]
         for name in glob.glob(glob.escape(path) + "-*.json"):

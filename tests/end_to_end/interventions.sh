@@ -50,9 +50,9 @@ measures_what_is_known() {
 folder = sys.argv[1]
 read = lambda name: json.load(open(f"{folder}/{name}.json"))
 none, some, sweep = read("unlearning-t0.1-n2-s100"), read("unlearning-t0.9-n2-s100"), read("unlearning")
-assert none["latents"] == [] and none["loss_added"] == 0, none
+assert none["latents"] == [] and none["retain"]["loss_added"] == 0, none
 assert none["questions"] == {"asked": 6, "known": 6, "accuracy": 1, "accuracy_given_order": 1}, none
-assert len(some["latents"]) == 2 and some["loss_added"] != 0, some
+assert len(some["latents"]) == 2 and some["retain"]["loss_added"] != 0, some
 assert some["latents"][0]["forget"] >= some["latents"][1]["forget"] > 0, some
 assert all(latent["retain"] < 0.9 for latent in some["latents"]), some
 assert some["questions"]["accuracy"] < 1, some
@@ -82,7 +82,7 @@ folder = sys.argv[1]
 steer, means = (json.load(open(f"{folder}/{name}.json")) for name in (
     "steer-1/intervene/unlearning-t0.9-n2-s100", "mean_difference-1/intervene/unlearning-s100"))
 assert steer["clamp"] == "steer" and len(steer["latents"]) == 2, steer
-assert steer["loss_added"] != 0, steer
+assert steer["retain"]["loss_added"] != 0, steer
 assert means["distance"] > 0 and "latents" not in means and "threshold" not in means, means
 assert means["questions"]["accuracy"] == means["controls"]["accuracy"] == 0.25, means
 ' "$dir"
@@ -107,10 +107,32 @@ assert {latent["latent"] for latent in fired} != {first["latent"], second["laten
         "$dir/ranks-1/intervene/unlearning-t0.9-n2-s100.json"
 }
 
+# Without questions what is forgotten is how likely texts are; the latents are the same.
+measures_texts_alone() {
+    variant texts '/questions:/d; /controls:/d; /template:/d; s|thresholds: .*|thresholds: [0.9]|
+        s|strengths: .*|strengths: [0, 100]|'
+    stage 2 intervene "$dir/texts.yaml"
+    "$PYTHON" -c 'import json, math, sys
+folder = sys.argv[1]
+zero, strong, sweep = (json.load(open(f"{folder}/{name}.json")) for name in (
+    "unlearning-t0.9-n2-s0", "unlearning-t0.9-n2-s100", "unlearning"))
+asked = json.load(open(sys.argv[2]))
+assert strong["latents"] == asked["latents"] and strong["retain"] == asked["retain"], strong
+assert "questions" not in strong and "score_given_order" not in sweep, (strong, sweep)
+for kind in "forget", "retain":
+    one, other = zero[kind], strong[kind]
+    gap = math.log(one["likelihood"] / other["likelihood"])
+    assert math.isclose(gap, other["loss"] - one["loss"], rel_tol=1e-9), (one, other)
+    assert [point[kind] for point in sweep["points"]] == [one["likelihood"], other["likelihood"]]
+kept = [point["forget"] for point in sweep["points"] if point["retain"] >= 0.99]
+assert sweep["score"] == 1 - min(kept + [1]), sweep
+' "$dir/texts/intervene" "$dir/ranks-1/intervene/unlearning-t0.9-n2-s100.json"
+}
+
 # What pages show is what the other files hold.
 shows_the_sweep() {
     HDF5_PLUGIN_PATH=lib "$PYTHON" tests/end_to_end/circuit_pages.py "$dir/ranks-1/intervene" \
-        "$dir/mean_difference-1/intervene" "$dir/attribution-1/intervene"
+        "$dir/mean_difference-1/intervene" "$dir/attribution-1/intervene" "$dir/texts/intervene"
 }
 
 # A latent of names alone: all answers about names become A, which is right in a quarter of the
@@ -172,9 +194,9 @@ refuses_in_one_sentence() {
 }
 
 for claim in forgets_with_the_same_bits_on_any_ranks measures_what_is_known \
-        steers_with_the_same_bits_on_any_ranks chooses_by_attribution shows_the_sweep \
-        forgets_what_a_planted_latent_is_for \
-        goes_through_the_driver refuses_in_one_sentence; do
+        steers_with_the_same_bits_on_any_ranks chooses_by_attribution measures_texts_alone \
+        shows_the_sweep forgets_what_a_planted_latent_is_for goes_through_the_driver \
+        refuses_in_one_sentence; do
     try $claim
 done
 finish
