@@ -54,6 +54,16 @@ goes_through_the_driver() {
     same_run "$dir/ranks-1" "$dir/run"
 }
 
+# A signal in the second task leaves the first one's files alone.
+stops_at_a_signal_and_goes_on() {
+    rm -rf "$dir/run"
+    struck message:300:TERM 1 0 invert || cat "$dir/struck"
+    [ "$status" = 7 ]
+    [ "$(ls "$dir/run/invert" | tr '\n' ' ')" = "inversion-00000.html inversion-00000.json " ]
+    stage 1 invert "$dir/suite.yaml"
+    same_run "$dir/ranks-1" "$dir/run"
+}
+
 # A decoder and an MLP of the model explain rows of a text.
 suite | sed -e "s|^run: .*|run: $dir/trained|" -e 's/sites: \[attn, res\]/sites: [res]/' \
     -e 's/layers: \[0, 2\]/layers: [0]/' -e 's/target_l0: .*/target_l0: [5]/' \
@@ -119,7 +129,7 @@ refuses_in_one_sentence() {
 }
 
 for claim in finds_planted_z_with_the_same_bits_on_any_ranks goes_through_the_driver \
-        explains_rows_of_a_model refuses_in_one_sentence; do
+        stops_at_a_signal_and_goes_on explains_rows_of_a_model refuses_in_one_sentence; do
     try $claim
 done
 finish
