@@ -10,6 +10,7 @@
 # make check-demo      whether README.md shows the scores that the demo has (three minutes)
 # make check-reorder   a shuffle of each of many numbers of rows, row by row (minutes)
 # make demo     a release of autoencoders for a small Gemma 2, from text, in minutes
+# make demo-work   then: what its latents are good for (minutes)
 # make bench-shuffle   how much dearer than a copy a shuffle is (minutes)
 # make bench-train     how much dearer than its one dense product a training step is (minutes)
 # make compare-shuffles   whether the order of the rows matters (20 minutes)
@@ -179,6 +180,12 @@ DEMO_TEXT = jobs/demo/corpus/00.jsonl.zst
 
 demo: all $(DEMO_TEXT)
 	@bin/saemill run jobs/demo.yaml
+
+DEMO_WORK = attention unlearning steering inversion
+demo-work: all $(DEMO_TEXT)
+	@jobs/demo-work/texts.sh
+	@for work in $(DEMO_WORK); do bin/saemill run jobs/demo-work/$$work.yaml || exit 1; done
+	@$(PYTHON) jobs/demo-work/table.py
 
 $(DEMO_TEXT): jobs/demo/corpus.sh | build/setup.demo
 	@jobs/demo/corpus.sh
@@ -361,7 +368,7 @@ compile_commands.json: Makefile $(wildcard pipeline/*/*.c pipeline/*/*.cc stages
 clean:
 	rm -rf build bin lib compile_commands.json
 
-.PHONY: all unit structure format check check-demo check-reorder check-slurm demo faults fuzz threads bench-harvest bench-harvest-full bench-shuffle bench-circuit bench-generate bench-train bench-planted compare-shuffles compare-precision compare-plan clean
+.PHONY: all unit structure format check check-demo check-reorder check-slurm demo demo-work faults fuzz threads bench-harvest bench-harvest-full bench-shuffle bench-circuit bench-generate bench-train bench-planted compare-shuffles compare-precision compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)
