@@ -43,22 +43,58 @@ OUTCOMES = ("detected", "recovered", "harmless", "foreign", "lost", "wrong", "hu
 GOOD, BAD = OUTCOMES[:4], OUTCOMES[4:]
 ATTACKS = ("kills", "jobs", "errors", "memory", "damage")
 
-# Stages of the suite, and task files of stage circuit, which have run folders of their own.
+# Stages of the suite; and task files, which have run folders of their own: the stage, and its section.
 SUITE_STAGES = ("tokenize", "harvest", "shuffle", "train", "evaluate", "release")
 TASKS = {
-    "edges": """\
+    "edges": ("circuit", """\
+  prompts: [{home}/prompts.jsonl]
   method: acdc
   metric: kl
   thresholds: [0.3, 1]
-""",
-    "latents": """\
+"""),
+    "latents": ("circuit", """\
+  prompts: [{home}/prompts.jsonl]
   method: latents
   metric: logit_difference
   suite: {suite}
   autoencoders: [res.00/w64-t8, res.01/w64-t8-topk]
   samples: 3
   steps: 2
-""",
+"""),
+    "unlearning": ("intervene", """\
+  method: unlearning
+  suite: {suite}
+  autoencoders: [res.00/w64-t8]
+  forget: [{home}/text/0.jsonl]
+  retain: [{home}/text/1.jsonl]
+  texts: 4
+  context: 16
+  thresholds: [0.9]
+  latents: [2]
+  strengths: [1, 5]
+"""),
+    "steering": ("intervene", """\
+  method: steering
+  suite: {suite}
+  autoencoders: [res.00/w64-t8]
+  retain: [{home}/text/1.jsonl]
+  texts: 2
+  context: 8
+  vectors: 8
+  portion: 4
+  held_out: 2
+  epochs: 2
+  targets: [1]
+"""),
+    "inversion": ("invert", """\
+  generator: decoder
+  suite: {suite}
+  autoencoders: [res.00/w64-t8]
+  texts: [{home}/text/0.jsonl]
+  count: 2
+  steps: 40
+  restarts: 2
+"""),
 }
 STAGES = (*SUITE_STAGES, *TASKS)
 
@@ -107,8 +143,7 @@ name: {name}
 run: {run}
 model:
   path: {model}
-circuit:
-  prompts: [{home}/prompts.jsonl]
+{stage}:
 """
 
 # Beginnings of the license; as many tokens in both of a pair.
@@ -142,10 +177,10 @@ def make_suite(folder):
         file.write(SUITE.format(run=folder + "/run", model=folder + "/model", text=folder + "/text"))
     with open(folder + "/prompts.jsonl", "w", encoding="utf-8") as file:
         file.write(PROMPTS)
-    for name, text in TASKS.items():
+    for name, (stage, text) in TASKS.items():
         with open(f"{folder}/{name}.yaml", "w", encoding="utf-8") as file:
             file.write((TASK + text).format(name=name, run=f"{folder}/{name}-run", home=folder,
-                                            model=folder + "/model", suite=path))
+                                            stage=stage, model=folder + "/model", suite=path))
     return path
 
 
@@ -153,7 +188,7 @@ def named(suite, stage):
     """(file that names a stage's work, its run folder, the stage's program)."""
     home = os.path.dirname(suite)
     if stage in TASKS:
-        return f"{home}/{stage}.yaml", f"{home}/{stage}-run", "circuit"
+        return f"{home}/{stage}.yaml", f"{home}/{stage}-run", TASKS[stage][0]
     return suite, home + "/run", stage
 
 
@@ -341,7 +376,8 @@ def memory(scene, _, number):
 # Whose files a stage reads: folders from its run folder.
 READS = {"harvest": ("tokens",), "shuffle": ("harvest",), "train": ("shuffle",),
          "evaluate": ("train", "tokens"), "release": ("train", "evaluate"),
-         "latents": ("../run/train",)}
+         "latents": ("../run/train",), "unlearning": ("../run/train",),
+         "steering": ("../run/train",), "inversion": ("../run/train",)}
 
 
 def bit(_, path, draw):

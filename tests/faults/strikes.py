@@ -100,13 +100,14 @@ def files(folder):
 
 
 def complete(found):
-    """Those of files() that a stage must not touch any more.  A task of stage circuit is complete with
+    """Those of files() that a stage must not touch any more.  A task of a task file is complete with
     its .json, which is written last."""
     return {path: what for path, what in found.items()
             if ".part" not in path and ".checkpoint" not in path
             and not path.endswith((".tsv", ".steps.h5", "/lock")) and "/logs/" not in path
             and not re.search(r"\.claim-\d+$", path)
-            and ("/circuit/" not in path or os.path.splitext(path)[0] + ".json" in found)}
+            and (not re.search("/(circuit|intervene|invert)/", path)
+                 or os.path.splitext(path)[0] + ".json" in found)}
 
 
 def remove_all_but(kept, folder):
