@@ -1,5 +1,5 @@
 #include "circuit/reference.h"
-#include "base/file.h"
+#include "base/json_file.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -66,26 +66,21 @@ enum status reference_read(struct reference *reference, const struct graph *grap
                            const char *path)
 {
     json_t *object = NULL;
-    json_error_t error;
-    char *bytes = NULL;
-    int64_t size;
     enum status st;
 
     *reference = (struct reference){0};
-    TRY(file_read(path, &bytes, &size));
-    object = json_loadb(bytes, (size_t)size, 0, &error);
+    TRY(json_file_read(&object, path));
     const json_t *edges = json_object_get(object, "edges"),
                  *nodes = json_object_get(object, "nodes");
     reference->by_edges = edges != NULL;
     const json_t *names = reference->by_edges ? edges : nodes;
     REQUIRE(json_is_array(names), E_FORMAT, "%s must be a JSON object with a list \"edges\" or "
-            "\"nodes\"%s%s", path, object == NULL ? ": " : "", object == NULL ? error.text : "");
+            "\"nodes\"", path);
     graph_edges_make(&reference->present, graph, false);
     TRY(add_all(reference, names, path));
     TRY(check(reference, path));
 done:
     json_decref(object);
-    free(bytes);
     return st;
 }
 

@@ -3,6 +3,7 @@
 #include "base/checksum.h"
 #include "base/die.h"
 #include "base/file.h"
+#include "base/json_file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -225,18 +226,5 @@ enum status scores_write(const json_t *scores, const char *path)
 
 enum status scores_read(json_t **scores, const char *path)
 {
-    json_error_t error;
-    char *text = NULL;
-    int64_t bytes;
-    enum status st;
-
-    *scores = NULL;
-    TRY(file_read(path, &text, &bytes));
-    TRY(checksum_check_json(text, bytes, path));
-    *scores = json_loadb(text, (size_t)bytes, JSON_REJECT_DUPLICATES, &error);
-    REQUIRE(*scores != NULL, E_FORMAT, "cannot read the scores %s, line %d: %s", path, error.line,
-            error.text);
-done:
-    free(text);
-    return st;
+    return json_file_read_checked(scores, path);
 }

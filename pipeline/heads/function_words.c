@@ -1,5 +1,6 @@
 #include "heads/function_words.h"
 #include "base/allocate.h"
+#include "base/json_file.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -59,21 +60,15 @@ done:
 enum status function_words_read(bool *is, int32_t vocabulary, const char *path,
                                 const struct tokenizer *tokenizer)
 {
-    char *bytes = NULL;
     json_t *list = NULL;
-    json_error_t error;
-    int64_t size;
     enum status st;
 
-    TRY(file_read(path, &bytes, &size));
-    list = json_loadb(bytes, (size_t)size, 0, &error);
-    REQUIRE(json_is_array(list), E_FORMAT, "%s must be a JSON list of words and token ids%s%s",
-            path, list == NULL ? ": " : "", list == NULL ? error.text : "");
+    TRY(json_file_read(&list, path));
+    REQUIRE(json_is_array(list), E_FORMAT, "%s must be a JSON list of words and token ids", path);
     TRY(mark_ids(is, vocabulary, list, path));
     if (tokenizer->kind != NULL)
         mark_words(is, list, tokenizer);
 done:
     json_decref(list);
-    free(bytes);
     return st;
 }

@@ -1,5 +1,6 @@
 #include "heads/ordinals.h"
 #include "base/allocate.h"
+#include "base/json_file.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -70,24 +71,19 @@ done:
 enum status ordinals_read(struct ordinals *ordinals, const char *path,
                           const struct tokenizer *tokenizer)
 {
-    char *bytes = NULL;
     json_t *root = NULL, *value;
-    json_error_t error;
     const char *name;
-    int64_t size;
     enum status st;
 
     *ordinals = (struct ordinals){0};
-    TRY(file_read(path, &bytes, &size));
-    root = json_loadb(bytes, (size_t)size, JSON_REJECT_DUPLICATES, &error);
-    REQUIRE(json_object_size(root) > 0, E_FORMAT, "%s must be a JSON object of classes: line %d: "
-            "%s", path, error.line, root == NULL ? error.text : "there is none");
+    TRY(json_file_read(&root, path));
+    REQUIRE(json_object_size(root) > 0, E_FORMAT, "%s must be a JSON object of classes: there is "
+            "none", path);
     ordinals->classes = allocate((long long)json_object_size(root), sizeof *ordinals->classes);
     json_object_foreach(root, name, value)
         TRY(read_class(&ordinals->classes[ordinals->count++], name, value, path, tokenizer));
 done:
     json_decref(root);
-    free(bytes);
     return st;
 }
 

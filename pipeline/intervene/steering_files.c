@@ -1,5 +1,6 @@
 #include "intervene/steering_files.h"
 #include "base/allocate.h"
+#include "base/json_file.h"
 #include "methods/task_files.h"
 #include "suite/paths.h"
 
@@ -140,11 +141,11 @@ enum status steering_files_read_scales(const struct steering_job *job, int64_t p
 {
     const int64_t count = length_of(job, portion);
     char name[METHODS_NAME], path[PATH_LENGTH];
-    json_t *summary;
-    enum status st = OK;
+    json_t *summary = NULL;
+    enum status st;
 
     name_portion(name, path, job, portion, ".json");
-    summary = json_load_file(path, 0, NULL);
+    TRY(json_file_read_checked(&summary, path));
     const json_t *list = json_object_get(summary, "vectors");
     REQUIRE((int64_t)json_array_size(list) == count, E_FORMAT, "%s is not whole; remove it, and "
             "the task is done again", path);

@@ -1,6 +1,7 @@
 #include "intervene/unlearning_files.h"
 #include "base/allocate.h"
 #include "base/file.h"
+#include "base/json_file.h"
 #include "intervene/unlearning.h"
 #include "intervene/unlearning_page.h"
 #include "intervene/unlearning_texts.h"
@@ -96,11 +97,8 @@ static enum status read_tasks(const struct suite *suite, json_t **tasks, int64_t
         interventions_name(name, suite, task);
         paths_result(path, suite, name, ".json");
         *all = file_exists(path);
-        if (*all) {
-            tasks[task] = json_load_file(path, 0, NULL);
-            REQUIRE(tasks[task] != NULL, E_FORMAT, "%s is no JSON; remove it, and the task is done "
-                    "again", path);
-        }
+        if (*all)
+            TRY(json_file_read_checked(&tasks[task], path));
     }
 done:
     return st;

@@ -1,5 +1,6 @@
 #include "invert/inversion_files.h"
 #include "base/file.h"
+#include "base/json_file.h"
 #include "methods/task_files.h"
 #include "suite/paths.h"
 
@@ -141,8 +142,7 @@ static enum status read_task(json_t **task, const struct suite *suite, int64_t n
     paths_result(path, suite, name, ".json");
     if (!file_exists(path))
         return OK;
-    *task = json_load_file(path, 0, NULL);
-    REQUIRE(*task != NULL, E_FORMAT, "%s is no JSON; remove it, and the task is done again", path);
+    TRY(json_file_read_checked(task, path));
 done:
     return st;
 }

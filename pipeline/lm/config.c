@@ -1,5 +1,6 @@
 #include "lm/config.h"
-#include "base/file.h"
+#include "base/json_file.h"
+#include "base/path.h"
 #include "lm/config_file.h"
 #include "lm/config_keys.h"
 #include "lm/config_wrapper.h"
@@ -36,18 +37,13 @@ done:
 
 enum status config_read(struct lm_config *config, const char *folder)
 {
-    char path[PATH_LENGTH], *bytes = NULL;
+    char path[PATH_LENGTH];
     struct config_file file = { .path = path, .asked = json_object() };
-    json_error_t error;
-    int64_t size;
     enum status st;
 
     *config = (struct lm_config){0};
     path_print(path, "%s/config.json", folder);
-    TRY(file_read(path, &bytes, &size));
-    file.root = json_loadb(bytes, (size_t)size, JSON_REJECT_DUPLICATES, &error);
-    REQUIRE(file.root != NULL, E_FORMAT, "%s is not JSON: line %d: %s", path, error.line,
-            error.text);
+    TRY(json_file_read(&file.root, path));
     TRY(config_wrapper_open(&file));
     TRY(read_family(config, &file));
     config->outputs = config->vocabulary;
@@ -56,7 +52,6 @@ enum status config_read(struct lm_config *config, const char *folder)
 done:
     json_decref(file.asked);
     json_decref(file.root);
-    free(bytes);
     return st;
 }
 

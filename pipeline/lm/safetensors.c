@@ -2,6 +2,7 @@
 #include "base/allocate.h"
 #include "base/die.h"
 #include "base/file.h"
+#include "base/json_file.h"
 #include "kernels/bf16.h"
 #include "kernels/values.h"
 
@@ -212,13 +213,11 @@ static int by_name(const void *a, const void *b)
 static enum status read_index(json_t **map, json_t *files, const char *path)
 {
     json_t *index = NULL, *place;
-    json_error_t error;
     const char *tensor;
-    enum status st = OK;
+    enum status st;
 
-    index = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    TRY(json_file_read(&index, path));
     *map = json_incref(json_object_get(index, "weight_map"));
-    json_decref(index);
     REQUIRE(json_is_object(*map), E_FORMAT, "%s is not an index of safetensors files: it needs an "
             "object \"weight_map\"", path);
     json_object_foreach(*map, tensor, place) {
@@ -228,6 +227,7 @@ static enum status read_index(json_t **map, json_t *files, const char *path)
         json_object_set(files, name, json_true());
     }
 done:
+    json_decref(index);
     return st;
 }
 

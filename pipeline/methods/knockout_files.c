@@ -1,5 +1,6 @@
 #include "methods/knockout_files.h"
 #include "base/allocate.h"
+#include "base/json_file.h"
 #include "methods/task_files.h"
 #include "suite/paths.h"
 
@@ -40,15 +41,13 @@ done:
 enum status knockout_files_read(bool *set, const char *path, const struct lm_config *config,
                                 const bool used[KNOCKOUT_CLASSES])
 {
-    json_error_t error;
     json_t *file = NULL;
     const json_t *nodes, *node;
     size_t i;
     enum status st;
 
     REQUIRE(file_exists(path), E_IO, "there is no file of a circuit %s; see circuit.nodes", path);
-    file = json_load_file(path, 0, &error);
-    REQUIRE(file != NULL, E_FORMAT, "%s:%d: %s", path, error.line, error.text);
+    TRY(json_file_read(&file, path));
     nodes = json_object_get(file, "nodes");
     REQUIRE(json_is_array(nodes), E_FORMAT, "%s has no list \"nodes\"", path);
     memset(set, false, (size_t)config->layers * (size_t)config->heads * KNOCKOUT_CLASSES);

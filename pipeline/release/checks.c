@@ -1,7 +1,7 @@
 #include "release/checks.h"
 #include "base/agree.h"
 #include "base/allocate.h"
-#include "base/file.h"
+#include "base/json_file.h"
 #include "evaluate/scores.h"
 #include "lm/safetensors.h"
 #include "release/digests.h"
@@ -84,21 +84,6 @@ done:
 
 /* ---- manifest and folders --------------------------------------------------------- */
 
-static enum status read_json(json_t **json, const char *path)
-{
-    json_error_t error;
-    char *text = NULL;
-    int64_t size;
-    enum status st;
-
-    TRY(file_read(path, &text, &size));
-    *json = json_loadb(text, (size_t)size, JSON_REJECT_DUPLICATES, &error);
-    REQUIRE(*json != NULL, E_FORMAT, "cannot read %s, line %d: %s", path, error.line, error.text);
-done:
-    free(text);
-    return st;
-}
-
 static const char *folder_of(const json_t *manifest, size_t index)
 {
     const json_t *list = json_object_get(manifest, "autoencoders");
@@ -153,7 +138,7 @@ enum status checks_manifest(json_t **manifest, struct run *run, const char *fold
 
     *manifest = NULL;
     path_print(path, "%s/manifest.json", folder);
-    TRY_ALL(run->comm, read_json(manifest, path));
+    TRY_ALL(run->comm, json_file_read(manifest, path));
     TRY(check_manifest(*manifest, path));
     TRY(digests_list(&files, run->comm, folder));
     for (int64_t i = 0; i < files.count; i++) {
@@ -223,7 +208,7 @@ static enum status check_config(struct sae *sae, const char *path)
     json_t *config = NULL;
     enum status st;
 
-    TRY(read_json(&config, path));
+    TRY(json_file_read(&config, path));
     const char *architecture = json_string_value(json_object_get(config, "architecture"));
     REQUIRE(architecture != NULL && saelens_recognise(sae, architecture), E_FORMAT,
             "%s has an architecture, %s, that does not match the params.npz next to it", path,

@@ -130,7 +130,7 @@ static void refuses_missing_and_bad_scores(void **state)
     (void)state;
     write_all();
     write_scores(taps[0].tap, "w1024-t5", "{\"tokens\": 1,,\n}");
-    assert_refused(E_FORMAT, "evaluate/attn.03/w1024-t5.json, line 1");
+    assert_refused(E_FORMAT, "evaluate/attn.03/w1024-t5.json is not JSON: line 1");
     write_scores(taps[0].tap, "w1024-t5", "{\"tokens\": 1\n}");
     assert_refused(E_FORMAT, "no number 'ce'");
     assert_int_equal(file_remove("build/scratch/entries/evaluate/attn.03/w1024-t5.json"), OK);

@@ -153,7 +153,7 @@ static void refuses_files_that_are_not_classes(void **state)
 {
     (void)state;
     check_refused("[1]", "JSON object of classes");
-    check_refused("{", "JSON object of classes");
+    check_refused("{", "is not JSON: line 1");
     check_refused("{\"days\": {\"words\": [\" Monday\"]}}", "1 words that are one token");
     check_refused("{\"days\": {\"words\": [\" Monday\", 2]}}", "word 2 is not a text");
     check_refused("{\"days\": {\"words\": [\" Monday\", \" Monday\"]}}", "\" Monday\" twice");
