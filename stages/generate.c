@@ -13,7 +13,6 @@
 #include "base/memory.h"
 #include "base/run.h"
 #include "base/split.h"
-#include "base/utf8.h"
 #include "corpus/documents.h"
 #include "lm/completions.h"
 #include "prompts/wording.h"
@@ -297,47 +296,22 @@ static void collect(struct work *work, int32_t *values, int64_t count)
 
 /* --- what is printed --------------------------------------------------------------------- */
 
-/* A text that is printed: tokens may end within a character. */
-struct text {
-    char   *at;         /* valid UTF-8; caller frees */
-    int64_t bytes;
-};
-
-/* The text of completion i: what it adds to the text of its prompt. */
-static enum status text_of(const struct work *work, int64_t i, struct text *prompt,
-                           struct text *added)
+/* The texts of prompt and completion i. */
+static enum status texts_of(const struct work *work, int64_t i, struct wording_text *prompt,
+                            struct wording_text *added)
 {
-    const struct tokenizer *tokenizer = &work->wording.tokenizer;
-    const struct wording_ids *before = &work->prompt[i / work->samples];
-    const int64_t first = before->count - 1, count = work->counts[i];
-    int32_t *ids = allocate(first + count + 1, sizeof *ids);
-    char *all = NULL, *start = NULL;
-    int64_t bytes, start_bytes;
-    enum status st;
+    const struct wording_ids ids = { work->ids + i * work->tokens, work->counts[i] };
 
-    *prompt = *added = (struct text){0};
-    if (first > 0)
-        memcpy(ids, before->ids + 1, (size_t)first * sizeof *ids);
-    memcpy(ids + first, work->ids + i * work->tokens, (size_t)count * sizeof *ids);
-    TRY(tokenizer_decode(tokenizer, ids, first, &start, &start_bytes));
-    TRY(tokenizer_decode(tokenizer, ids, first + count, &all, &bytes));
-    if (bytes < start_bytes || memcmp(all, start, (size_t)start_bytes) != 0)
-        start_bytes = 0;
-    prompt->at = utf8_clean(all, start_bytes, &prompt->bytes);
-    added->at = utf8_clean(all + start_bytes, bytes - start_bytes, &added->bytes);
-done:
-    free(start);
-    free(all);
-    free(ids);
-    return st;
+    return wording_texts(prompt, added, &work->wording, &work->prompt[i / work->samples], &ids);
 }
 
-static json_t *json_of(struct text text)
+static json_t *json_of(struct wording_text text)
 {
     return json_stringn_nocheck(text.at, (size_t)text.bytes);
 }
 
-static void print_jsonl(const struct work *work, int64_t i, struct text prompt, struct text added)
+static void print_jsonl(const struct work *work, int64_t i, struct wording_text prompt,
+                        struct wording_text added)
 {
     json_t *ids = json_array();
 
@@ -359,8 +333,8 @@ static enum status print(const struct work *work)
     enum status st = OK;
 
     for (int64_t i = 0; i < work->prompts * work->samples; i++) {
-        struct text prompt, added;
-        TRY(text_of(work, i, &prompt, &added));
+        struct wording_text prompt, added;
+        TRY(texts_of(work, i, &prompt, &added));
         if (work->jsonl)
             print_jsonl(work, i, prompt, added);
         else

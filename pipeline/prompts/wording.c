@@ -2,6 +2,7 @@
 #include "base/allocate.h"
 #include "base/die.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "corpus/special.h"
 
 #include <stdio.h>
@@ -94,6 +95,34 @@ done:
     free(first.ids);
     free(all.ids);
     free(text);
+    return st;
+}
+
+enum status wording_texts(struct wording_text *prompt, struct wording_text *added,
+                          const struct wording *wording, const struct wording_ids *prompt_ids,
+                          const struct wording_ids *added_ids)
+{
+    const int64_t first = prompt_ids->count - 1, count = added_ids->count;
+    int32_t *ids = allocate(first + count + 1, sizeof *ids);
+    char *all = NULL, *start = NULL;
+    int64_t bytes, start_bytes;
+    enum status st;
+
+    *prompt = *added = (struct wording_text){0};
+    if (first > 0)
+        memcpy(ids, prompt_ids->ids + 1, (size_t)first * sizeof *ids);
+    if (count > 0)
+        memcpy(ids + first, added_ids->ids, (size_t)count * sizeof *ids);
+    TRY(tokenizer_decode(&wording->tokenizer, ids, first, &start, &start_bytes));
+    TRY(tokenizer_decode(&wording->tokenizer, ids, first + count, &all, &bytes));
+    if (bytes < start_bytes || memcmp(all, start, (size_t)start_bytes) != 0)
+        start_bytes = 0;
+    prompt->at = utf8_clean(all, start_bytes, &prompt->bytes);
+    added->at = utf8_clean(all + start_bytes, bytes - start_bytes, &added->bytes);
+done:
+    free(start);
+    free(all);
+    free(ids);
     return st;
 }
 

@@ -39,6 +39,18 @@ void wording_begin(struct wording_ids *prompt, const struct wording *wording);
 enum status wording_of_next(struct wording_ids *next, const struct wording *wording,
                             const char *before, const char *word);
 
+/* A text; the caller frees it. */
+struct wording_text {
+    char   *at;
+    int64_t bytes;
+};
+
+/* The texts of a prompt without BOS, and of what follows it.  They are valid UTF-8, although tokens
+ * may end within a character. */
+enum status wording_texts(struct wording_text *prompt, struct wording_text *added,
+                          const struct wording *wording, const struct wording_ids *prompt_ids,
+                          const struct wording_ids *added_ids);
+
 /* "Al|exan|dria": the texts of some ids, for messages.  Caller frees. */
 char *wording_pieces(const struct wording *wording, const struct wording_ids *ids);
 
