@@ -1,6 +1,7 @@
 #include "intervene/steering_files.h"
 #include "base/allocate.h"
 #include "base/json_file.h"
+#include "intervene/steering_page.h"
 #include "methods/task_files.h"
 #include "suite/paths.h"
 
@@ -248,5 +249,9 @@ enum status steering_files_write_targets(const struct steering_job *job,
     json_object_set_new(summary, "scales", scales_object(r->scales, suite->intervene.vectors));
     json_object_set_new(summary, "targets", list_targets(job, r));
     const struct circuit task = interventions_task(job->intervention, name);
-    return task_files_write(&task, name, summary);
+    enum status st = steering_page_write(&task, name, summary);
+    if (st == OK)
+        return task_files_write(&task, name, summary);
+    json_decref(summary);
+    return st;
 }

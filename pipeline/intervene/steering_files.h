@@ -56,7 +56,7 @@ struct steering_results {
     const double *scales;       /* [the suite's vectors] */
 };
 
-/* Write RUN/intervene/steering-targets.json.  E_IO, E_SPACE. */
+/* Write RUN/intervene/steering-targets.html, and .json.  E_IO, E_SPACE. */
 enum status steering_files_write_targets(const struct steering_job *job,
                                          const struct steering_results *results);
 

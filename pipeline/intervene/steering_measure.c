@@ -91,7 +91,7 @@ static enum status measure_own(struct steering_measure *m, struct steered_vector
 
     for (int64_t i = own.first; i < own.end; i++) {
         TRY(measure(m, &vectors[i]));
-        run_progress(m->run, "vectors", since, 0, i + 1 - own.first, range_length(own), "vectors");
+        run_progress(m->run, "steering", since, 0, i + 1 - own.first, range_length(own), "vectors");
     }
 done:
     return st;

@@ -120,7 +120,7 @@ static int64_t bytes(const struct suite *suite, const struct lm_config *config, 
 
     return steering_job_bytes(suite, config, threads)
          + 2 * suite->intervene.portion * (config->width + latents) * (int64_t)sizeof(float)
-         + steering_targets_bytes(suite, config, latents);
+         + steering_targets_bytes(suite, config, latents, threads);
 }
 
 /* Passes over the texts, for a vector: steps to its scale, its loss there, its effects. */

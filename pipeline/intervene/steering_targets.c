@@ -2,7 +2,7 @@
 #include "base/agree.h"
 #include "base/allocate.h"
 #include "base/minmax.h"
-#include "intervene/steering_files.h"
+#include "intervene/steering_completions.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -313,6 +313,7 @@ enum status steering_targets_run(struct steering_job *job)
     steering_ways_make(&ways, &map, read->decoder, job->intervention->suite->intervene.common);
     TRY_ALL(comm, find_vectors(&aims, &ways));
     TRY(measure(&aims));
+    TRY(steering_completions_write(job, aims.target, aims.count));
     TRY_ROOT(comm, write_results(&aims, quality));
 done:
     free_aims(&aims);
@@ -324,7 +325,7 @@ done:
 /* Vectors with their effects on a block of latents; the map, and what is computed from it; the
  * targets; runs over contrasted texts. */
 int64_t steering_targets_bytes(const struct suite *suite, const struct lm_config *config,
-                               int32_t latents)
+                               int32_t latents, int threads)
 {
     const struct suite_intervene *i = &suite->intervene;
     const int64_t columns = min_int64(APPROXIMATOR_LATENTS, latents);
@@ -335,5 +336,6 @@ int64_t steering_targets_bytes(const struct suite *suite, const struct lm_config
     return numbers * (int64_t)sizeof(float) + i->vectors * (int64_t)sizeof(double)
          + approximator_bytes(config->width, latents)
          + approximator_fit_bytes(config->width, i->batch)
-         + steering_ways_bytes(config->width, latents);
+         + steering_ways_bytes(config->width, latents) + steering_completions_bytes(suite)
+         + steered_runs_bytes(config, latents, i->block, i->context, threads);
 }

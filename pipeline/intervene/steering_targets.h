@@ -5,10 +5,10 @@
 
 #include "intervene/steering_job.h"
 
-/* Bytes of a rank besides those of the job; latents are those of the autoencoder that is read.
- * Local. */
+/* Bytes of a rank with `threads` threads besides those of the job; latents are those of the
+ * autoencoder that is read.  Local. */
 int64_t steering_targets_bytes(const struct suite *suite, const struct lm_config *config,
-                               int32_t latents);
+                               int32_t latents, int threads);
 
 /* Do it; the files of all portions are there.  Collective.  E_IO, E_SPACE, E_FORMAT; E_USAGE if a
  * latent has no vector, or a vector never costs enough; E_STOPPED. */
