@@ -110,6 +110,7 @@ wrong() {
 refuses_in_one_sentence() {
     wrong 's|  map: .*|  map: [tanh]|' '2 layers map.*.weight' '1 activations'
     wrong 's|  map: .*|  map: [tanh, softplus]|' 'no activation softplus; there are none, relu'
+    wrong 's|networks.safetensors|unfit.safetensors|' 'generator.2.weight reads 7 values' 'gives 8'
     wrong 's|  layers: .*||' "'invert.layers' is missing"
     wrong 's|  networks: .*||' "'invert.networks' is missing"
     wrong 's|count: 2|count: 3|' 'seen has 2 things' "'invert.count' asks for 3"
