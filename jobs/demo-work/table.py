@@ -6,14 +6,25 @@ import os
 RUNS = "runs/demo-work"
 
 
+def mean(values):
+    return sum(values) / len(values)
+
+
 def read(path):
     with open(os.path.join(RUNS, path), encoding="utf-8") as file:
         return json.load(file)
 
 
 def attention():
-    latents = [latent for latent in read("attention/circuit/attention_latents.json")["latents"]]
-    return f"{len(latents)} latents taken apart"
+    """How much of a latent's activation is the strongest head's, and how much came from below."""
+    latents = read("attention/circuit/attention_latents.json")["latents"]
+    heads = [max(head["part"] for head in latent["heads"])
+             / sum(head["part"] for head in latent["heads"]) for latent in latents]
+    prompts = [prompt for latent in latents for prompt in latent["strongest"]
+               if prompt["activation"] > 0]
+    known = [prompt["below"]["latents"] / prompt["activation"] for prompt in prompts]
+    return (f"{len(latents)} latents of heads: the strongest head gives {mean(heads):.2f} of one, "
+            f"latents below {mean(known):.2f}")
 
 
 def unlearning():
@@ -29,21 +40,20 @@ def unlearning():
 
 def steering():
     summary = read("steering/intervene/steering-targets.json")
-    mean = {}
+    ratios = {}
     for target in summary["targets"]:
         for way in target["ways"]:
-            mean.setdefault(way["way"], []).append(way["effect"] / way["others"])
-    ratios = ", ".join(f"{way} {sum(of) / len(of):.0f}" for way, of in mean.items())
-    return f"r2 {summary['approximator']['r2']:.2f}; effect on the target over others: {ratios}"
+            ratios.setdefault(way["way"], []).append(way["effect"] / way["others"])
+    return ("effect on the target over that on others: "
+            + ", ".join(f"{way} {mean(of):.0f}" for way, of in ratios.items()))
 
 
 def inversion():
     summary = read("inversion/invert/inversions.json")
-    found = [thing["found"] for thing in summary["things"]]
-    encoded = [thing["encoded"] for thing in summary["things"]]
-    mean = lambda things, member: sum(thing[member] for thing in things) / len(things)
-    return (f"error {mean(found, 'error'):.3f} with {mean(found, 'l0'):.0f} latents; the encoder's "
-            f"{mean(encoded, 'error'):.3f} with {mean(encoded, 'l0'):.0f}")
+    of = {by: {member: mean([thing[by][member] for thing in summary["things"]])
+               for member in ("error", "l0")} for by in ("found", "encoded")}
+    return (f"error {of['found']['error']:.3f} with {of['found']['l0']:.0f} latents; the encoder's "
+            f"{of['encoded']['error']:.3f} with {of['encoded']['l0']:.0f}")
 
 
 for name, line in (("attention", attention), ("unlearning", unlearning), ("steering", steering),
