@@ -18,13 +18,13 @@ def read(path):
 def attention():
     """How much of a latent's activation is the strongest head's, and how much came from below."""
     latents = read("attention/circuit/attention_latents.json")["latents"]
-    heads = [max(head["part"] for head in latent["heads"])
-             / sum(head["part"] for head in latent["heads"]) for latent in latents]
+    parts = [[abs(head["part"]) for head in latent["heads"]] for latent in latents]
+    heads = [max(part) / sum(part) for part in parts]
     prompts = [prompt for latent in latents for prompt in latent["strongest"]
                if prompt["activation"] > 0]
     known = [prompt["below"]["latents"] / prompt["activation"] for prompt in prompts]
-    return (f"{len(latents)} latents of heads: the strongest head gives {mean(heads):.2f} of one, "
-            f"latents below {mean(known):.2f}")
+    return (f"{len(latents)} latents of heads: the strongest head has {mean(heads):.2f} of a latent, "
+            f"latents of the layer below {mean(known):.2f}")
 
 
 def unlearning():
