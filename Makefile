@@ -6,6 +6,7 @@
 # make compile_commands.json   how each file is compiled, for editors and other tools
 # make faults          kills, failing calls, failing memory, damaged files by the thousand (POINTS=1000)
 # make fuzz            every parser of foreign bytes under libFuzzer (EXECUTIONS=10000, PARSERS=...)
+# make ready         what all tests need before the first one: programs, packages
 # make check-slurm     whole suites under a real Slurm on this machine (some minutes; needs root)
 # make check-demo      whether README.md shows the scores that the demo has (three minutes)
 # make check-reorder   a shuffle of each of many numbers of rows, row by row (minutes)
@@ -55,7 +56,7 @@ CXXFLAGS = -std=c++17 $(OPT) -Wall -Wextra -Wshadow -Wconversion
 
 # Compile on all cores, and test there, what each test says in one piece.  The demo says how far it is.
 # Tests wait at times, so there is one more than cores.
-ifeq ($(filter-out all demo check unit,$(MAKECMDGOALS)),)
+ifeq ($(filter-out all ready demo check unit,$(MAKECMDGOALS)),)
 MAKEFLAGS += -j$(shell expr $$(nproc) + 1) $(if $(filter demo,$(MAKECMDGOALS)),,-O)
 endif
 
@@ -172,7 +173,9 @@ build/setup.%: tests/setup
 	@CC='$(CC)' CPPFLAGS='$(HDF5_CFLAGS) $(BLAS_CFLAGS)' PYTHON='$(PYTHON)' tests/setup $*
 	@touch $@
 
-build/setup.demo build/setup.check build/setup.slurm build/setup.fuzz: | build/setup.build     # one apt-get at a time
+# One apt-get at a time.
+build/setup.demo build/setup.check: | build/setup.build
+build/setup.slurm build/setup.fuzz: | build/setup.check
 
 # --- demo ---------------------------------------------------------------------------
 
@@ -207,6 +210,9 @@ MPIRUN = mpirun --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 --mca
 
 check: structure unit $(SCRIPTS:=.ok)
 	@echo "every test passed"
+
+# What the tests need before the first one, so that several kinds of them can run side by side.
+ready: all $(PRELOAD) | build/setup.check build/setup.slurm
 
 # All of them, whatever the first one finds.
 structure: $(BUILD)/library.a $(patsubst %.c,$(BUILD)/%.o,$(wildcard stages/*.c)) | build/setup.check
@@ -368,7 +374,7 @@ compile_commands.json: Makefile $(wildcard pipeline/*/*.c pipeline/*/*.cc stages
 clean:
 	rm -rf build bin lib compile_commands.json
 
-.PHONY: all unit structure format check check-demo check-reorder check-slurm demo demo-work faults fuzz threads bench-harvest bench-harvest-full bench-shuffle bench-circuit bench-generate bench-train bench-planted compare-shuffles compare-precision compare-plan clean
+.PHONY: all ready unit structure format check check-demo check-reorder check-slurm demo demo-work faults fuzz threads bench-harvest bench-harvest-full bench-shuffle bench-circuit bench-generate bench-train bench-planted compare-shuffles compare-precision compare-plan clean
 .SECONDARY:
 
 -include $(shell find build -name '*.d' 2>/dev/null)

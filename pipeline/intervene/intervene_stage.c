@@ -97,7 +97,7 @@ static bool path_made(char path[PATH_LENGTH], const struct suite *suite, const s
 }
 
 const struct stage_traits INTERVENE_STAGE = {
-    .about = "what a model does with latents clamped",
+    .about = "what a model does with latents clamped, or vectors added",
     .rate = 30e9, .rate_unit = 1e9, .rate_name = "GFLOP/s",
     .less_memory = ", or a smaller intervene.block", .less_time = "",
     .bytes = bytes, .cost = cost, .count = count_tasks, .path = path_made,
