@@ -58,14 +58,19 @@ static struct stage_memory bytes(const struct stage_host *host)
 static struct stage_cost cost(const struct stage_host *host, const struct stage_amounts *amounts)
 {
     const struct suite *suite = host->suite;
-    const int64_t tasks = interventions_of(suite)->tasks(suite);
-    const double left = (double)tasks * SUMMARY_BYTES;
+    const struct intervention_method *method = interventions_of(suite);
+    const int64_t tasks = method->tasks(suite);
+    double left = (double)tasks * SUMMARY_BYTES;
 
     (void)amounts;
+    if (method->disk != NULL)
+        left += method->disk(suite, host->model);
     return (struct stage_cost){
-        .tasks = tasks, .work = interventions_of(suite)->work(suite, host->model),
+        .tasks = tasks, .work = method->work(suite, host->model),
         .longest = 1 / (double)tasks,
-        .pieces = split_blocks(suite->intervene.texts, suite->intervene.block),
+        .pieces = method->pieces != NULL
+                      ? method->pieces(suite)
+                      : split_blocks(suite->intervene.texts, suite->intervene.block),
         .read = (double)(tasks * host->weights), .written = left, .left = left,
         .files = (double)tasks,
     };

@@ -33,6 +33,10 @@ struct intervention_method {
     int64_t (*bytes)(const struct suite *suite, const struct lm_config *config, int threads);
     int64_t (*shared)(const struct suite *suite, const struct lm_config *config);
     double  (*work)(const struct suite *suite, const struct lm_config *config);
+    /* Bytes that all tasks leave besides their JSON, and the number of equal parts of a task that
+     * ranks share.  NULL: none; one for each block of texts.  Local. */
+    double  (*disk)(const struct suite *suite, const struct lm_config *config);
+    int64_t (*pieces)(const struct suite *suite);
     /* Do the tasks that are asked for, so that what they have in common is done once, and write
      * RUN/intervene/NAME.json of each.
      *   wanted [tasks]  in

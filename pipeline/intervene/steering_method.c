@@ -7,6 +7,7 @@
  */
 #include "base/agree.h"
 #include "base/allocate.h"
+#include "base/minmax.h"
 #include "intervene/steering_files.h"
 #include "intervene/steering_targets.h"
 #include "suite/paths.h"
@@ -143,6 +144,19 @@ static double work(const struct suite *suite, const struct lm_config *config)
     return vectors * each + learning;
 }
 
+/* The effects of all vectors on all latents, as if nothing compressed them. */
+static double disk(const struct suite *suite, const struct lm_config *config)
+{
+    return (double)suite->intervene.vectors * steering_saes_latents(suite, config).read
+         * (double)sizeof(float);
+}
+
+/* A vector is one rank's. */
+static int64_t pieces(const struct suite *suite)
+{
+    return min_int64(suite->intervene.portion, suite->intervene.vectors);
+}
+
 /* --- portions ------------------------------------------------------------------------ */
 
 static enum status measure_portion(struct steering_job *job, int64_t portion,
@@ -237,5 +251,6 @@ static enum status finish(const struct intervention *intervention)
 
 const struct intervention_method STEERING_METHOD = {
     .name = "steering", .tasks = tasks, .part = part, .check = check, .bytes = bytes,
-    .shared = steering_saes_shared, .work = work, .run = run, .finish = finish,
+    .shared = steering_saes_shared, .work = work, .disk = disk, .pieces = pieces, .run = run,
+    .finish = finish,
 };
