@@ -13,11 +13,13 @@
 
 #include <cmocka.h>
 
+#include "tests/sanitized.h"
 #include "tests/unit/pairs.h"
 
 static const char GOLDEN[] = "tests/golden/circuits/path_patching.h5";
 
-enum { PROMPTS = 12, CONTEXT = 20, LAYERS = 4, HEADS = 8 };
+/* Of each layer one head in EVERY is patched, another one in each layer. */
+enum { PROMPTS = 12, CONTEXT = 20, LAYERS = 4, HEADS = 8, EVERY = SANITIZED(8, 1) };
 
 struct fixture {
     struct pairs      pairs;
@@ -49,7 +51,7 @@ static void tear_down(struct fixture *f)
     pairs_close(&f->pairs);
 }
 
-/* The paths of all heads to a receiver; heads that do not lie below it have none, and no effect. */
+/* The paths of heads to a receiver; heads that do not lie below it have none, and no effect. */
 static void check_paths(struct fixture *f, const char *name, struct path_patch path)
 {
     static float expected[PROMPTS][LAYERS][HEADS];
@@ -58,7 +60,7 @@ static void check_paths(struct fixture *f, const char *name, struct path_patch p
 
     golden_read(f->pairs.file, name, H5T_NATIVE_FLOAT, PROMPTS * LAYERS * HEADS, expected);
     for (int32_t l = 0; l < LAYERS; l++)
-        for (int32_t h = 0; h < HEADS; h++) {
+        for (int32_t h = l % EVERY; h < HEADS; h += EVERY) {
             const int32_t sender = graph_head(&f->pairs.graph, l, h);
             path.senders = &sender;
             path.count = l < layer;

@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "base/refuse.h"
 #include "kernels/permute.h"
+#include "tests/sanitized.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -14,7 +15,9 @@
 
 #include <cmocka.h>
 
-enum { SEEDS = 20 };
+/* Seeds of large permutations; the bits of the largest one that is inverted; and a divisor of the
+ * number of small ones that are drawn. */
+enum { SEEDS = SANITIZED(2, 20), BITS = SANITIZED(13, 20), PART = SANITIZED(10, 1) };
 
 /* Images of 0, 1, ..., n - 1.  Caller frees. */
 static int64_t *images(int64_t n, uint64_t seed, uint32_t stream, uint64_t key)
@@ -53,10 +56,10 @@ static void is_a_bijection(void **state)
     (void)state;
     for (int64_t n = 1; n <= 300; n++)
         check_bijection(n);
-    for (int bits = 9; bits <= 20; bits++)
+    for (int bits = 9; bits <= BITS; bits++)
         for (int64_t n = (1 << bits) - 1; n <= (1 << bits) + 1; n++)
             check_bijection(n);
-    check_bijection(1000003);
+    check_bijection(SANITIZED(10007, 1000003));
 }
 
 static void inverts_up_to_two_to_the_62(void **state)
@@ -233,7 +236,7 @@ static void seeds_streams_and_keys_are_unrelated(void **state)
 /* All 120 orders of five things are equally likely. */
 static void draws_every_order_of_few(void **state)
 {
-    enum { THINGS = 5, ORDERS = 120, DRAWS = 60000 };
+    enum { THINGS = 5, ORDERS = 120, DRAWS = 60000 / PART };
     int64_t counts[ORDERS] = {0};
 
     (void)state;
@@ -257,7 +260,7 @@ static void draws_every_order_of_few(void **state)
 static void treats_every_place_alike(void **state)
 {
     static const int64_t SIZES[] = { 2, 3, 7, 8, 9, 16, 33, 64, 99 };
-    enum { DRAWS = 20000 };
+    enum { DRAWS = 20000 / PART };
 
     (void)state;
     for (size_t k = 0; k < sizeof SIZES / sizeof *SIZES; k++) {
@@ -282,7 +285,7 @@ static void treats_every_place_alike(void **state)
 /* Of sixteen things, whose indices fill the network, odd orders are drawn as often as even. */
 static void draws_odd_and_even_orders(void **state)
 {
-    enum { THINGS = 16, DRAWS = 10000 };
+    enum { THINGS = 16, DRAWS = 10000 / PART };
     int64_t counts[2] = {0};
 
     (void)state;
