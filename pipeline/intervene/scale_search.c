@@ -10,12 +10,13 @@ enum status scale_search_run(const struct scale_search *search, scale_search_los
     enum status st = OK;
 
     *found = false;
+    *scale = 0;
     for (int64_t i = 1; !*found && (double)i * search->step <= search->most; i++) {
         before = after;
         TRY(loss(context, (double)i * search->step, &after));
         *found = after >= wanted;
-        if (*found)
-            *scale = search->step * ((double)(i - 1) + (wanted - before) / (after - before));
+        *scale = search->step
+                 * (*found ? (double)(i - 1) + (wanted - before) / (after - before) : (double)i);
     }
 done:
     return st;

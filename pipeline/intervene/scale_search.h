@@ -21,7 +21,8 @@ struct scale_search {
 };
 
 /* Find the scale.
- *   found  out: false if the loss rises by less at all steps up to `most`
+ *   scale  out: the largest one, if the loss rises by less at all of them
+ *   found  out: false then
  * Returns what the loss does. */
 enum status scale_search_run(const struct scale_search *search, scale_search_loss *loss,
                              void *context, double *scale, bool *found);

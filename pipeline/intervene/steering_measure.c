@@ -65,14 +65,11 @@ static enum status measure(struct steering_measure *m, struct steered_vector *v)
     const int32_t latents = m->texts->setup.sae->latents;
     struct sought sought = { m, v->vector };
     struct steering steering = { .vector = v->vector };
-    bool found;
     enum status st;
 
     if (run_stopping_here())
         return run_stopped();
-    TRY(scale_search_run(&m->search, loss_at, &sought, &steering.scale, &found));
-    REQUIRE(found, E_USAGE, "%s: up to scale %.4g the loss rises by less than %.3g nats; raise "
-            "'scale_most', or take it out", v->name, m->search.most, m->search.cost);
+    TRY(scale_search_run(&m->search, loss_at, &sought, &steering.scale, &v->costs));
     v->scale = steering.scale;
     TRY(loss_at(&sought, v->scale, &v->loss));
     TRY(find_latents(m, steering, m->mean));
@@ -103,12 +100,32 @@ static void gather(const struct steering_measure *m, struct steered_vector *vect
     const int latents = m->texts->setup.sae->latents;
 
     for (int64_t i = 0; i < count; i++) {
-        double numbers[] = { vectors[i].scale, vectors[i].loss };
+        double numbers[] = { vectors[i].scale, vectors[i].loss, vectors[i].costs };
         MPI_Allreduce(MPI_IN_PLACE, vectors[i].effects, latents, MPI_FLOAT, MPI_SUM, m->run->comm);
-        MPI_Allreduce(MPI_IN_PLACE, numbers, 2, MPI_DOUBLE, MPI_SUM, m->run->comm);
+        MPI_Allreduce(MPI_IN_PLACE, numbers, 3, MPI_DOUBLE, MPI_SUM, m->run->comm);
         vectors[i].scale = numbers[0];
         vectors[i].loss = numbers[1];
+        vectors[i].costs = numbers[2] > 0;
     }
+}
+
+/* Some vectors may change nothing that the model needs; but if all do, the keys are wrong. */
+static enum status check_costs(const struct steering_measure *m,
+                               const struct steered_vector *vectors, int64_t count)
+{
+    int64_t enough = 0;
+    enum status st = OK;
+
+    for (int64_t i = 0; i < count; i++)
+        enough += vectors[i].costs;
+    REQUIRE(enough > 0, E_USAGE, "up to scale %.4g none of %lld vectors raises the loss by %.3g "
+            "nats; raise 'scale_most', or lower 'cost'", m->search.most, (long long)count,
+            m->search.cost);
+    if (enough < count)
+        run_note(m->run, "%lld of %lld vectors cost less than %.3g nats at the largest scale, "
+                 "which is theirs", (long long)(count - enough), (long long)count, m->search.cost);
+done:
+    return st;
 }
 
 enum status steering_measure_run(struct steering_measure *m, struct steered_vector *vectors,
@@ -119,11 +136,13 @@ enum status steering_measure_run(struct steering_measure *m, struct steered_vect
 
     for (int64_t i = 0; i < count; i++) {
         vectors[i].scale = vectors[i].loss = 0;
+        vectors[i].costs = false;
         for (int32_t k = 0; k < m->texts->setup.sae->latents; k++)
             vectors[i].effects[k] = 0;
     }
     TRY_ALL(m->run->comm, measure_own(m, vectors, own));
     gather(m, vectors, count);
+    TRY(check_costs(m, vectors, count));
 done:
     return st;
 }

@@ -28,11 +28,11 @@ struct steering_measure {
 
 /* One vector. */
 struct steered_vector {
-    char    name[64];           /* for messages */
     float  *vector;             /* [width] of norm 1 */
     float  *effects;            /* [latents]  out */
     double  scale;              /* out: what it is multiplied by */
     double  loss;               /* out: with it, nats */
+    bool    costs;              /* out: false if no scale costs enough; it is the largest then */
 };
 
 /* Bytes that steering_measure_make() allocates.  Local. */
@@ -44,8 +44,8 @@ int64_t steering_measure_bytes(int32_t latents);
 enum status steering_measure_make(struct steering_measure *measure);
 void        steering_measure_free(struct steering_measure *measure);
 
-/* Measure some vectors, which ranks share out. 
- * Collective.  As steering_measure_make(); E_USAGE if a vector never costs enough; E_STOPPED. */
+/* Measure some vectors, which ranks share out.
+ * Collective.  As steering_measure_make(); E_USAGE if none of them costs enough; E_STOPPED. */
 enum status steering_measure_run(struct steering_measure *measure, struct steered_vector *vectors,
                                  int64_t count);
 

@@ -171,7 +171,6 @@ static enum status measure_portion(struct steering_job *job, int64_t portion,
         struct steered_vector *vector = &vectors[v - own.first];
         vector->vector = rows + (v - own.first) * width;
         vector->effects = effects + (v - own.first) * latents;
-        snprintf(vector->name, sizeof vector->name, "the vector of latent %lld", (long long)v);
         TRY_ALL(comm, steering_job_vector(job, vector->vector, v));
     }
     TRY(steering_measure_run(&job->measure, vectors, range_length(own)));

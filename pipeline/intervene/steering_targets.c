@@ -233,14 +233,12 @@ static enum status find_vector(struct aims *aims, const struct steering_ways *wa
     *target = (struct steering_target){ .latent = latent, .way = way };
     v->vector = allocate(width, sizeof *v->vector);
     v->effects = allocate(aims->job->read->sae.latents, sizeof *v->effects);
-    snprintf(v->name, sizeof v->name, "the %s vector of latent %d", steering_ways_name(way),
-             (int)latent);
     if (way == STEERING_CONTRAST)
         memcpy(v->vector, aims->contrast, (size_t)width * sizeof *v->vector);
     else
-        REQUIRE(steering_ways_find(ways, v->vector, way, latent), E_USAGE, "there is no %s: no "
-                "vector that was measured changes this latent; take it out of 'targets'",
-                v->name + strlen("the "));
+        REQUIRE(steering_ways_find(ways, v->vector, way, latent), E_USAGE, "there is no "
+                "%s vector of latent %d: no vector that was measured changes it; take it out of "
+                "'targets'", steering_ways_name(way), (int)latent);
 done:
     return st;
 }

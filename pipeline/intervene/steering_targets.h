@@ -11,7 +11,7 @@ int64_t steering_targets_bytes(const struct suite *suite, const struct lm_config
                                int32_t latents, int threads);
 
 /* Do it; the files of all portions are there.  Collective.  E_IO, E_SPACE, E_FORMAT; E_USAGE if a
- * latent has no vector, or a vector never costs enough; E_STOPPED. */
+ * latent has no vector, or no vector costs enough; E_STOPPED. */
 enum status steering_targets_run(struct steering_job *job);
 
 #endif

@@ -337,7 +337,7 @@ compares_circuits_with_a_reference() {
     stage 1 circuit "$dir/suite.yaml" --task 0
     same_run "$dir/ranks-1" "$dir/run"
     grep -q '"area": 0[.]' "$dir/run/circuit/acdc-roc.json"
-    mistaken "s|method: ioi|method: eap\n  reference: $dir/suite.yaml|" 'suite.yaml must be' 'nodes'
+    mistaken "s|method: ioi|method: eap\n  reference: $dir/suite.yaml|" 'suite.yaml is not JSON: line 1'
 }
 
 ranks_edges_and_nodes_next_to_a_reference() {

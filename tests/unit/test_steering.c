@@ -315,7 +315,8 @@ static enum status parabola(void *context, double scale, double *loss)
     return OK;
 }
 
-/* 2.25 at 0.5 and 2.5625 at 0.75: four fifths of this step lead to 2.5. */
+/* 2.25 at 0.5 and 2.5625 at 0.75: four fifths of this step lead to 2.5.  Up to 0.6 it is never
+ * reached. */
 static void divides_the_step_that_costs_enough(void **state)
 {
     struct scale_search search = { .cost = 0.5, .step = 0.25, .most = 4, .loss = 2 };
@@ -328,7 +329,7 @@ static void divides_the_step_that_costs_enough(void **state)
     assert_true(found && fabs(scale - 0.7) < 1e-12 && asked == 3);
     search.most = 0.6;
     assert_int_equal(scale_search_run(&search, parabola, NULL, &scale, &found), OK);
-    assert_false(found);
+    assert_true(!found && scale == 0.5);
 }
 
 int main(int argc, char **argv)
