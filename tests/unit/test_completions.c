@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "tests/golden.h"
+#include "tests/sanitized.h"
 
 /* Models of every family, and how many tokens each reference has (tests/golden/README.md). */
 static const struct golden {
@@ -28,7 +29,9 @@ static const struct golden {
     { "tests/golden/phi3-random", 96 },
 };
 
-enum { MODELS_COUNT = sizeof MODELS / sizeof *MODELS, PROMPTS = 5, TOKENS = 24, CAPACITY = 60 };
+/* One model in EVERY is compared with itself; all are compared with the plain forward pass. */
+enum { MODELS_COUNT = sizeof MODELS / sizeof *MODELS, EVERY = SANITIZED(5, 1), PROMPTS = 5,
+       TOKENS = SANITIZED(12, 24), CAPACITY = 60 };
 
 /* Prompts of unequal lengths, from the reference's tokens. */
 static const int64_t LENGTHS[PROMPTS] = { 1, 33, 7, 20, 2 };
@@ -135,7 +138,7 @@ static void completes_the_same_whatever_else_is_completed(void **state)
     struct scene s;
 
     (void)state;
-    for (int i = 0; i < MODELS_COUNT; i++) {
+    for (int i = 0; i < MODELS_COUNT; i += EVERY) {
         set_up(&s, &MODELS[i]);
         complete(&s, 0, PROMPTS, COMPLETIONS_ROWS, FREE);
         memcpy(all, s.ids, sizeof all);

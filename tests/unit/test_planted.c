@@ -2,6 +2,7 @@
  * every architecture that looks for one direction a latent.  tests/bench/bench_planted.c has
  * the large one. */
 #include "tests/planted.h"
+#include "tests/sanitized.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,10 +10,11 @@
 
 #include <cmocka.h>
 
-enum { INPUTS = 48, ATOMS = 64, ACTIVE = 2 };
+/* In LONG steps they recover it; fewer steps only execute all there is to see. */
+enum { INPUTS = 48, ATOMS = 64, ACTIVE = 2, LONG = 1000, STEPS = SANITIZED(200, LONG) };
 
 static const struct recipe RECIPE = {
-    .steps = 1000,
+    .steps = STEPS,
     .train = { .batch = 256, .learning_rate = 1e-2, .warmup = 100, .decay = 0.3,
                .sparsity_warmup = 800, .bandwidth = 0.1, .threshold = 0.2, .beta2 = 0.999,
                .epsilon = 1e-8, .dead_after = 5000, .auxk = 0.1, .auxk_latents = 64, .seed = 1 },
@@ -28,8 +30,10 @@ static void assert_recovers(enum architecture_id architecture, struct recipe rec
     free(planted.atom);
     print_message("    %-12s %5.1f %% recovered, FVU %.3f, L0 %.2f\n",
                   ARCHITECTURES[architecture].name, 100 * result.recovered, result.fvu, result.l0);
-    assert_true(result.recovered >= 0.9);
-    assert_true(result.l0 > 0.8 * ACTIVE && result.l0 < 1.5 * ACTIVE);
+    assert_true(result.fvu < 1);
+    assert_true((int)STEPS < (int)LONG
+                || (result.recovered >= 0.9 && result.l0 > 0.8 * ACTIVE
+                    && result.l0 < 1.5 * ACTIVE));
 }
 
 static void those_with_a_penalty(void **state)
