@@ -2,6 +2,7 @@
 #include "base/minmax.h"
 #include "circuit/subnetwork.h"
 #include "methods/edge_files.h"
+#include "methods/subnetwork_page.h"
 #include "methods/sweep_curve.h"
 #include "methods/task_files.h"
 #include "methods/trial.h"
@@ -72,8 +73,8 @@ done:
     return task_files_publish(&file, part, path, st);
 }
 
-static enum status write_summary(const struct circuit *circuit, const char *name,
-                                 const struct found *found, const struct roc_points *point)
+static json_t *summary_json(const struct circuit *circuit, const struct found *found,
+                            const struct roc_points *point)
 {
     json_t *summary = edge_files_summary(circuit), *gates = json_array();
     char text[GRAPH_NAME];
@@ -89,14 +90,15 @@ static enum status write_summary(const struct circuit *circuit, const char *name
     task_files_put(summary, "value", found->value);
     task_files_put(summary, "value_of_all_edges", found->whole);
     edge_files_sum_up_point(summary, point);
-    return task_files_write(circuit, name, summary);
+    return summary;
 }
 
 /* Local. */
-static enum status write_results(const struct circuit *circuit, const char *name,
+static enum status write_results(const struct circuit *circuit, const char *name, double penalty,
                                  const struct found *found)
 {
     struct reference reference = {0};
+    json_t *summary = NULL;
     struct roc_points point;
     bool given;
     enum status st;
@@ -104,11 +106,14 @@ static enum status write_results(const struct circuit *circuit, const char *name
     TRY(roc_points_reference(&reference, &given, found->graph, circuit->suite));
     if (given)
         point = roc_points_of(&found->circuit, &reference);
+    summary = summary_json(circuit, found, given ? &point : NULL);
+    TRY(subnetwork_page_write(circuit, name, penalty, found->graph, found->log_alpha, summary));
     TRY(write_table(circuit, name, found, given ? &point : NULL));
     if (given)
         TRY(sweep_curve_write(circuit, "subnetwork-roc"));
-    TRY(write_summary(circuit, name, found, given ? &point : NULL));
+    TRY(task_files_write(circuit, name, json_incref(summary)));
 done:
+    json_decref(summary);
     reference_free(&reference);
     return st;
 }
@@ -169,7 +174,7 @@ static enum status run_task(const struct circuit *circuit, int64_t task)
     };
     TRY(subnetwork_train(&gates, found.log_alpha, &options, told, &progress));
     judge(&found, &trial.experiment);
-    TRY_ROOT(circuit->run->comm, write_results(circuit, name, &found));
+    TRY_ROOT(circuit->run->comm, write_results(circuit, name, options.lambda, &found));
 done:
     graph_edges_free(&found.circuit);
     free(found.open);
@@ -181,5 +186,6 @@ done:
 
 const struct circuit_method SUBNETWORK_METHOD = {
     .name = "subnetwork", .tasks = tasks, .part = part_of,
-    .check = check, .bytes = bytes, .work = work, .disk = edge_files_bytes, .run = run_task,
+    .check = check, .bytes = bytes, .work = work, .disk = edge_files_bytes,
+    .run = run_task, .page = true,
 };

@@ -80,6 +80,16 @@ def growths(path):
         return found
 
 
+def gates(path):
+    """log alpha of the gates: of queries, keys and values {head: number}, of MLPs a list."""
+    with h5py.File(path) as file:
+        layers, heads, shared = (int(file.attrs[name]) for name in ("layers", "heads", "kv_heads"))
+        values = file["log_alpha"][:].reshape(layers, -1)
+    firsts = [(0, 1), (heads, heads // shared), (heads + shared, heads // shared)]
+    return [{f"{l}.{h}": values[l, first + h // group] for l in range(layers)
+             for h in range(heads)} for first, group in firsts], values[:, heads + 2 * shared:]
+
+
 def drawn(path, summary):
     """The numbers that each of the first drawings must show, {name: number}."""
     if "points" in summary:
@@ -90,6 +100,8 @@ def drawn(path, summary):
                  else point[member] for point in summary["points"]
                  for name, member in (names[0], other)}
                 for other in (names[1], ("loss added", "loss_added"))]
+    if "open" in summary:
+        return gates(path + ".h5")[0]
     if "edges" in summary:
         growth = growths(path + ".h5")
         return [{name: growth[name] for name in summary["edges"]}]
@@ -135,6 +147,12 @@ def tabulated(path, summary):
                                                  if member in latent])
                      for latent in task.get("latents", [])[:30]]
         return rows
+    if "open" in summary:
+        opened = [len([name for name in summary["open"] if name.startswith(f"a{l}.")
+                       and name.endswith(part)]) for l in range(99) for part in ".q .k .v".split()]
+        return [([str(l)] + [str(count) for count in opened[3 * l:3 * l + 3]]
+                 + ["open" if f"m{l}" in summary["open"] else "closed"], list(mlp))
+                for l, mlp in enumerate(gates(path + ".h5")[1])]
     if "sites" in summary:
         return [([item["autoencoder"], str(item["latent"])], [item["score"], item["effect"]])
                 for item in summary["sample"]["nodes"][:30]]

@@ -43,6 +43,7 @@ shows_suppression() { shows; }
 shows_successors() { shows; }
 shows_latents() { shows; }
 shows_nodes() { shows; }
+shows_gates() { shows; }
 
 # Three files, one task.
 says_how_far_it_is() {
@@ -348,7 +349,7 @@ ranks_edges_and_nodes_next_to_a_reference() {
 
 # Gates, compared with the same circuit, each penalty a task.
 trains_gates_with_the_same_bits() {
-    compared subnetwork 'metric: kl' 'penalties: [0.01, 0.1]' 'updates: 20'
+    compared subnetwork 'metric: kl' 'penalties: [0.01, 0.1]' 'updates: 24'
     gives_the_same_bits_on_any_ranks
     grep -q '"area": 0[.]' "$dir/ranks-1/circuit/subnetwork-roc.json"
 }
@@ -437,7 +438,7 @@ for claim in gives_the_same_bits_on_any_ranks shows_heads says_how_far_it_is \
         removes_edges_with_the_same_bits shows_edges goes_on_with_a_search \
         compares_circuits_with_a_reference shows_the_curve_of_searches \
         ranks_edges_and_nodes_next_to_a_reference shows_curves scores_permuted_weights \
-        trains_gates_with_the_same_bits \
+        trains_gates_with_the_same_bits shows_gates \
         scores_edges_with_the_same_bits shows_scores \
         finds_copy_suppression_with_the_same_bits shows_suppression \
         finds_self_repair_with_the_same_bits shows_changes \
