@@ -189,5 +189,5 @@ done:
 const struct circuit_method ACDC_METHOD = {
     .name = "acdc", .tasks = tasks, .part = part_of,
     .check = check, .bytes = bytes, .work = work,
-    .disk = edge_files_bytes, .run = run_task, .page = true,
+    .disk = edge_files_bytes, .run = run_task,
 };

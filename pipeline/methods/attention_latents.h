@@ -12,6 +12,8 @@
 #include "methods/chosen_saes.h"
 #include "methods/fields.h"
 
+#include <jansson.h>
+
 /* What is found of each prompt; all numbers of a latent, or target, lie side by side.  From
  * ATTENTION_LATENTS_BELOW on it needs an autoencoder below. */
 enum attention_latents_field {
@@ -115,8 +117,13 @@ enum status attention_latents_worker_run(struct attention_latents_worker *worker
 
 /* --- files: attention_latents_files.c, Local, for rank 0 --------------------------------- */
 
-/* Write RUN/circuit/NAME.h5 and .json.  E_IO, E_SPACE. */
+/* Write RUN/circuit/NAME.h5, .html and .json.  E_IO, E_SPACE, E_FORMAT. */
 enum status attention_latents_write(const struct attention_latents *all,
                                     const struct circuit *circuit, const char *name);
+
+/* Write the page alone, of the results and the JSON: attention_latents_page.c.  The same. */
+enum status attention_latents_page_write(const struct attention_latents *all,
+                                         const struct circuit *circuit, const char *name,
+                                         const json_t *summary);
 
 #endif

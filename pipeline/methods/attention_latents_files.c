@@ -373,12 +373,16 @@ static json_t *summary_json(const struct attention_latents *all, const struct ci
 enum status attention_latents_write(const struct attention_latents *all,
                                     const struct circuit *circuit, const char *name)
 {
+    json_t *summary = NULL;
     char path[PATH_LENGTH];
     enum status st;
 
     paths_result(path, circuit->suite, name, ".h5");
     TRY(write_tables(all, circuit, path));
-    TRY(task_files_write(circuit, name, summary_json(all, circuit)));
+    summary = summary_json(all, circuit);
+    TRY(attention_latents_page_write(all, circuit, name, summary));
+    TRY(task_files_write(circuit, name, json_incref(summary)));
 done:
+    json_decref(summary);
     return st;
 }

@@ -86,17 +86,15 @@ static struct stage_memory bytes(const struct stage_host *host)
 
 /* --- time, disk and tasks ------------------------------------------------------------ */
 
-/* Files of a task, and bytes of those for people. */
-static int files_of(const struct circuit_method *method)
-{
-    return method->page ? 3 : 2;
-}
+/* What the names of a task's files end with. */
+static const char *const ENDINGS[] = { ".h5", ".json", ".html" };
 
-static double texts_bytes(const struct circuit_method *method, const struct lm_config *config)
-{
-    const double heads = (double)config->layers * config->heads;
+enum { FILES = sizeof ENDINGS / sizeof *ENDINGS };
 
-    return SUMMARY_BYTES + (method->page ? PAGE_BYTES + heads * PAGE_HEAD_BYTES : 0);
+/* Of the JSON and the page. */
+static double texts_bytes(const struct lm_config *config)
+{
+    return SUMMARY_BYTES + PAGE_BYTES + (double)config->layers * config->heads * PAGE_HEAD_BYTES;
 }
 
 static struct stage_cost cost(const struct stage_host *host, const struct stage_amounts *amounts)
@@ -108,13 +106,13 @@ static struct stage_cost cost(const struct stage_host *host, const struct stage_
     (void)amounts;
     const int64_t tasks = methods_tasks(suite);
     const double left = (double)tasks * (method->disk(host->model, shape)
-                                         + texts_bytes(method, host->model));
+                                         + texts_bytes(host->model));
     return (struct stage_cost){
         .tasks = tasks, .work = method->work(suite, host->model, shape),
         .longest = 1 / (double)tasks,
         .pieces = split_blocks(suite->circuit.count, suite->circuit.block),
         .read = (double)(tasks * host->weights), .written = left, .left = left,
-        .files = files_of(method) * (double)tasks,
+        .files = FILES * (double)tasks,
     };
 }
 
@@ -133,11 +131,10 @@ done:
 static bool path_made(char path[PATH_LENGTH], const struct suite *suite, const struct tasks *tasks,
                       int64_t task, int i)
 {
-    static const char *const ENDINGS[] = { ".h5", ".json", ".html" };
     char name[METHODS_NAME];
 
     (void)tasks;
-    if (i == files_of(methods_of(suite)))
+    if (i == FILES)
         return false;
     methods_name(name, suite, task);
     paths_result(path, suite, name, ENDINGS[i]);

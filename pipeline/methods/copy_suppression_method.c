@@ -163,5 +163,5 @@ done:
 const struct circuit_method COPY_SUPPRESSION_METHOD = {
     .name = "copy_suppression", .tasks = tasks, .part = part_of,
     .check = check, .bytes = bytes, .work = work,
-    .disk = suppression_disk, .run = run_task, .page = true,
+    .disk = suppression_disk, .run = run_task,
 };

@@ -99,5 +99,5 @@ done:
 
 const struct circuit_method EAP_METHOD = {
     .name = "eap", .check = check, .bytes = bytes, .work = work,
-    .disk = edge_files_bytes, .run = run_task, .page = true,
+    .disk = edge_files_bytes, .run = run_task,
 };

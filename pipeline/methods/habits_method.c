@@ -215,5 +215,5 @@ done:
 
 const struct circuit_method HABITS_METHOD = {
     .name = "habits", .check = check, .bytes = bytes_of, .work = work_of,
-    .disk = disk, .run = run_task, .page = true,
+    .disk = disk, .run = run_task,
 };

@@ -120,5 +120,5 @@ done:
 
 const struct circuit_method IOI_METHOD = {
     .name = "ioi", .check = check, .bytes = bytes_of, .work = work_of,
-    .disk = ioi_files_bytes, .run = run_task, .page = true,
+    .disk = ioi_files_bytes, .run = run_task,
 };

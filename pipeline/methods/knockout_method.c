@@ -257,5 +257,5 @@ done:
 
 const struct circuit_method KNOCKOUT_METHOD = {
     .name = "knockout", .check = check, .bytes = bytes_of, .work = work_of,
-    .disk = knockout_files_bytes, .run = run_task, .page = true,
+    .disk = knockout_files_bytes, .run = run_task,
 };

@@ -205,5 +205,5 @@ done:
 
 const struct circuit_method LATENTS_METHOD = {
     .name = "latents", .check = check, .bytes = bytes, .work = work, .disk = disk,
-    .shared = chosen_saes_shared, .run = run_task, .page = true,
+    .shared = chosen_saes_shared, .run = run_task,
 };

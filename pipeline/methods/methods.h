@@ -61,9 +61,8 @@ struct circuit_method {
     double  (*disk)(const struct lm_config *config, struct circuit_shape shape);
     /* Bytes that the ranks of a node have in common, besides the weights.  NULL: none.  Local. */
     int64_t (*shared)(const struct suite *suite, const struct lm_config *config);
-    bool     page;              /* a task has a page, too, NAME.html */
-    /* Do a task and write its files, RUN/circuit/NAME.h5 and .json.  Collective.  E_IO, E_SPACE,
-     * E_STOPPED, E_NUMERIC. */
+    /* Do a task and write its files, RUN/circuit/NAME.h5, .json and .html.  Collective.  E_IO,
+     * E_SPACE, E_STOPPED, E_NUMERIC. */
     enum status (*run)(const struct circuit *circuit, int64_t task);
 };
 

@@ -258,5 +258,5 @@ done:
 const struct circuit_method PATH_PATCHING_METHOD = {
     .name = "path_patching", .tasks = tasks, .part = part_of,
     .check = check, .bytes = bytes_of, .work = work_of,
-    .disk = disk, .run = run_task, .page = true,
+    .disk = disk, .run = run_task,
 };

@@ -320,5 +320,5 @@ done:
 
 const struct circuit_method SELF_REPAIR_METHOD = {
     .name = "self_repair", .check = check, .bytes = bytes, .work = work, .disk = disk,
-    .run = run_task, .page = true,
+    .run = run_task,
 };

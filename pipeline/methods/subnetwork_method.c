@@ -187,5 +187,5 @@ done:
 const struct circuit_method SUBNETWORK_METHOD = {
     .name = "subnetwork", .tasks = tasks, .part = part_of,
     .check = check, .bytes = bytes, .work = work, .disk = edge_files_bytes,
-    .run = run_task, .page = true,
+    .run = run_task,
 };

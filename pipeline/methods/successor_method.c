@@ -65,5 +65,5 @@ done:
 
 const struct circuit_method SUCCESSOR_METHOD = {
     .name = "successor", .without_prompts = true, .check = check, .bytes = bytes,
-    .work = work, .disk = disk, .run = run_task, .page = true,
+    .work = work, .disk = disk, .run = run_task,
 };

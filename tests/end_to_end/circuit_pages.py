@@ -90,6 +90,15 @@ def gates(path):
              for h in range(heads)} for first, group in firsts], values[:, heads + 2 * shared:]
 
 
+def sources(path, summary):
+    """What all heads add from each token, {position: number} for each prompt shown."""
+    with h5py.File(path) as file:
+        tokens, parts = file["clean"].shape[1], file["part"][:]
+    parts = parts.reshape(len(parts), len(summary["latents"]), -1, tokens).sum(axis=2)
+    return [dict(enumerate(parts[item["prompt"], t, :item["position"] + 1]))
+            for t, latent in enumerate(summary["latents"]) for item in latent["strongest"][:3]]
+
+
 def drawn(path, summary):
     """The numbers that each of the first drawings must show, {name: number}."""
     if "points" in summary:
@@ -102,6 +111,9 @@ def drawn(path, summary):
                 for other in (names[1], ("loss added", "loss_added"))]
     if "open" in summary:
         return gates(path + ".h5")[0]
+    if "latents" in summary:
+        return [{head["head"]: head[number] for head in latent["heads"]}
+                for latent in summary["latents"] for number in ("part", "share")]
     if "edges" in summary:
         growth = growths(path + ".h5")
         return [{name: growth[name] for name in summary["edges"]}]
@@ -153,6 +165,14 @@ def tabulated(path, summary):
         return [([str(l)] + [str(count) for count in opened[3 * l:3 * l + 3]]
                  + ["open" if f"m{l}" in summary["open"] else "closed"], list(mlp))
                 for l, mlp in enumerate(gates(path + ".h5")[1])]
+    if "latents" in summary:
+        heads = [([item["head"]], [item["mean_share"], item["largest_in"],
+                                   item["more_than_half_in"], item["directions"]])
+                 for site in summary["autoencoders"] for item in site["heads"]]
+        return heads + [([str(item["prompt"]), str(part["position"])],
+                         [..., part["latent"], part["part"]])
+                        for latent in summary["latents"] for item in latent["strongest"][:3]
+                        for part in item.get("below", {}).get("strongest", [])[:5]]
     if "sites" in summary:
         return [([item["autoencoder"], str(item["latent"])], [item["score"], item["effect"]])
                 for item in summary["sample"]["nodes"][:30]]
@@ -176,7 +196,9 @@ def tabulated(path, summary):
 
 
 def same(text, number):
-    """Is the text the number, rounded?"""
+    """Is the text the number, rounded?  Any text is `...`."""
+    if number is ...:
+        return True
     if text == "–" or number is None:
         return text == "–" and number is None
     digits = 10.0 ** decimal.Decimal(text).as_tuple().exponent
@@ -209,6 +231,13 @@ def check(path):
         titles(svg)
     for svg, numbers in zip(drawings, wanted):
         check_drawing(svg, numbers)
+    shaded = [{int(at): float(part) for at, part in re.findall(r'title="(\d+): ([^"]+)"', line)}
+              for line in re.findall(r'<p class="tokens">.*?</p>', text, re.S)]
+    wanted_parts = sources(path + ".h5", summary) if "latents" in summary else []
+    assert len(shaded) == len(wanted_parts) and all(
+        line.keys() == parts.keys() and all(abs(line[s] - parts[s]) <= 6e-4 * abs(parts[s])
+                                            for s in parts)
+        for line, parts in zip(shaded, wanted_parts)), (shaded, wanted_parts)
     curves = list(areas(summary.get("roc", {})))
     assert sorted(re.findall(r": area ([\d.]+)</", text)) == sorted(f"{area:.3f}" for area in curves)
     rows = tabulated(path, summary)

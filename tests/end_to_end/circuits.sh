@@ -44,6 +44,7 @@ shows_successors() { shows; }
 shows_latents() { shows; }
 shows_nodes() { shows; }
 shows_gates() { shows; }
+shows_latents_apart() { shows; }
 
 # Three files, one task.
 says_how_far_it_is() {
@@ -444,7 +445,7 @@ for claim in gives_the_same_bits_on_any_ranks shows_heads says_how_far_it_is \
         finds_self_repair_with_the_same_bits shows_changes \
         finds_successors_with_the_same_bits shows_successors \
         scores_latents_with_the_same_bits shows_latents refuses_other_latents \
-        takes_latents_apart_with_the_same_bits refuses_latents_that_it_cannot_take_apart \
+        takes_latents_apart_with_the_same_bits shows_latents_apart refuses_latents_that_it_cannot_take_apart \
         refuses_changed_latents knocks_out_nodes_with_the_same_bits shows_nodes \
         goes_on_with_knocking_out judges_a_circuit_that_it_has_found \
         patches_paths_with_the_same_bits sees_habits_with_the_same_bits; do
