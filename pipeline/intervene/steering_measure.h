@@ -38,8 +38,8 @@ struct steered_vector {
 /* Bytes that steering_measure_make() allocates.  Local. */
 int64_t steering_measure_bytes(int32_t latents);
 
-/* Measure the model without a vector, of which the source and the costs of scales are set.  The
- * same on all ranks.  steering_measure_free() accepts an empty one.  Local.  As
+/* Measure the model without a vector; `run`, `source`, `texts`, `writing` and `search` are set.
+ * The same on all ranks.  steering_measure_free() accepts an empty one.  Local.  As
  * steered_runs_latents() and steered_writing_write(). */
 enum status steering_measure_make(struct steering_measure *measure);
 void        steering_measure_free(struct steering_measure *measure);

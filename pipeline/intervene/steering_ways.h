@@ -13,7 +13,7 @@
  *   STEERING_INVERSE    (t - b) M^+, of least squares: t is |M_j| + b_j for latent j, what
  *                       M_j / |M_j| does to it, and 0 for all others
  *
- * each then divided by its norm.  STEERING_CONTRAST stands beside them: the mean of rows of texts
+ * each then divided by its norm.  STEERING_CONTRAST is one more: the mean of rows of texts
  * less that of other texts (contrastive activation addition, arXiv:2312.06681); it knows no
  * latents, so it is not found here.  Numbers in, numbers out; everything here is Local.
  */

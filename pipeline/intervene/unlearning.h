@@ -34,8 +34,8 @@ struct unlearning_point {
     double retain;      /* other questions: high is good */
 };
 
-/* Find the Pareto front: points of which no other one is better in one respect and not worse in the
- * other.
+/* Find the Pareto front: a point is on it if no other one is better in one respect and no worse in
+ * the other.
  *   on_front [count]  out */
 void unlearning_front(bool *on_front, const struct unlearning_point *points, int64_t count);
 

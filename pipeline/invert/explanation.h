@@ -26,8 +26,8 @@ struct explanation {
     double  error;                  /* |A G(w) - y| / |y| */
     double  gap;                    /* |M(z) - w| / |w|, M(z) once for each copy */
     double  z_norm, w_norm;
-    /* Of a decoder, by the whole row: the w found, of which those latents count that are above 1 %
-     * of the largest, signs aside; and the latents of the encoder, of which the active ones do. */
+    /* Of a decoder, by the whole row: the w found, where latents above 1 % of the largest count,
+     * signs aside; and the encoder's latents, where the active ones count. */
     struct explanation_code found, encoded;
     int32_t strongest[EXPLANATION_STRONGEST];   /* latents, by the larger of both values */
     int32_t strongest_count;        /* 0: not a decoder */

@@ -20,7 +20,7 @@ enum status inversion_files_write(const struct task_work *work, const char *name
                                   const struct explanation *explanation,
                                   const struct descent_options *options, const char *autoencoder);
 
-/* The page alone, of which `summary` is the JSON.  As above. */
+/* The page alone; `summary` is the JSON of the task.  As above. */
 enum status inversion_files_write_page(const struct circuit *task, const char *name,
                                        const struct explanation *explanation,
                                        const struct descent_options *options,

@@ -77,7 +77,7 @@ enum status network_read_shapes(struct network *network, const struct network_so
 enum status network_read(struct network *network, const struct network_source *source);
 void        network_free(struct network *network);
 
-/* Bytes of a network of these shapes; and those that network_read() needs beside them. */
+/* Bytes of a network of these shapes; and those that network_read() needs next to them. */
 int64_t network_bytes(const struct network *network);
 int64_t network_reading_bytes(const struct network *network);
 

@@ -23,7 +23,7 @@ static const struct safetensor *find(const struct reading *r, int number, const 
     return safetensors_find(&r->file, name);
 }
 
-/* Is this the weight of a layer, or a bias beside one? */
+/* Is this the weight of a layer, or the bias of one? */
 static bool is_of_a_layer(const struct reading *r, const struct safetensor *tensor)
 {
     const char *text = tensor->name + strlen(r->source->prefix);
@@ -40,10 +40,9 @@ static enum status check_names(const struct reading *r)
 
     for (int64_t i = 0; i < r->file.count; i++) {
         const struct safetensor *t = &r->file.tensors[i];
-        REQUIRE(
-            strncmp(t->name, prefix, strlen(prefix)) != 0 || is_of_a_layer(r, t), E_FORMAT,
-            "%s: %s is neither the weight of a layer, such as %s0.weight, nor a bias beside one",
-            r->source->path, t->name, prefix);
+        REQUIRE(strncmp(t->name, prefix, strlen(prefix)) != 0 || is_of_a_layer(r, t), E_FORMAT,
+                "%s: %s is neither the weight of a layer, such as %s0.weight, nor its bias",
+                r->source->path, t->name, prefix);
     }
 done:
     return st;

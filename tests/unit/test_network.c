@@ -14,7 +14,7 @@ static const char *const RELU_NONE[] = { "relu", "none" };
 
 /* --- values ------------------------------------------------------------------------------ */
 
-/* Two layers with numbers 0 and 2, as nn.Sequential saves them, and another network beside them. */
+/* Two layers with numbers 0 and 2, as nn.Sequential saves them, and one more network. */
 static const float FIRST[] = { 1, 2, 3, -4 }, FIRST_BIAS[] = { 0.5f, -1 }, SECOND[] = { 2, 5 };
 
 static const struct safetensors_array BY_HAND[] = {

@@ -70,7 +70,7 @@ static void refuses(const char *text, enum status status, const char *word)
 static void refuses_what_is_no_circuit(void **state)
 {
     (void)state;
-    refuses("{", E_FORMAT, "\"edges\" or");
+    refuses("{", E_FORMAT, "is not JSON: line 1");
     refuses("{\"edges\": 3}", E_FORMAT, "\"edges\" or");
     refuses("{\"edges\": [3]}", E_FORMAT, "item 1");
     refuses("{\"edges\": [\"a0.0>m0\"]}", E_USAGE, "'a0.0>m0' is no edge");

@@ -209,8 +209,8 @@ static void refuses_what_is_no_question(void **state)
     scene_tear_down(&scene);
 }
 
-/* Three questions, of which the second is wrong in one order; each prompt is its number, and so
- * are its answer and its wrong answers, of which each prompt has another count. */
+/* Three questions, the second wrong in one order; each prompt is its number, and so are its answer
+ * and its wrong answers, another number of them in each prompt. */
 static void keeps_what_is_right_in_every_order(void **state)
 {
     const struct wording wording = { .bos = 0, .pad = 0, .vocabulary = 3 * QUESTIONS_ORDERS };
