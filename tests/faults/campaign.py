@@ -559,7 +559,7 @@ def attack_jobs(suite, number, only, table):
         for n in range(number // (len(STAGES) + 1)):
             stage = struck[n % len(struck)]
             blow = f"{n % 2}/any:{draw.randint(1, total)}:{next(actions)}"
-            if only and only != f"{name}:{blow}":
+            if only and only not in (name, f"{name}:{blow}"):
                 continue
             table.count(name, blow,
                         lambda: jobs_once(suite, stage, command, blow, given, whole))
