@@ -2,23 +2,9 @@
 #include "base/agree.h"
 #include "base/minmax.h"
 #include "base/text.h"
+#include "intervene/given_texts.h"
 
 #include <stdlib.h>
-
-/* Read the files of one kind, if there are any. */
-static enum status read_kind(struct prompts *prompts, const struct wording *wording,
-                             const struct suite *suite, char *const *paths, unsigned count)
-{
-    enum status st = OK;
-
-    prompts_make(prompts, suite->intervene.context);
-    for (unsigned f = 0; f < count; f++)
-        TRY(prompts_read(prompts, wording, paths[f], suite->intervene.texts));
-    REQUIRE(count == 0 || prompts->count > 0, E_USAGE, "%s has no texts", paths[0]);
-    prompts_trim(prompts);
-done:
-    return st;
-}
 
 /* Local; rank 0 alone. */
 static enum status read_all(struct steering_texts *texts, const struct suite *suite,
@@ -30,10 +16,10 @@ static enum status read_all(struct steering_texts *texts, const struct suite *su
 
     TRY(wording_open(&wording, suite, config));
     texts->bos = wording.bos;
-    TRY(read_kind(&texts->retain, &wording, suite, i->retain, i->retain_count));
-    TRY(read_kind(&texts->prompts, &wording, suite, i->prompts, i->prompts_count));
-    TRY(read_kind(&texts->positive, &wording, suite, i->positive, i->positive_count));
-    TRY(read_kind(&texts->negative, &wording, suite, i->negative, i->negative_count));
+    TRY(given_texts_read(&texts->retain, &wording, suite, i->retain, i->retain_count));
+    TRY(given_texts_read(&texts->prompts, &wording, suite, i->prompts, i->prompts_count));
+    TRY(given_texts_read(&texts->positive, &wording, suite, i->positive, i->positive_count));
+    TRY(given_texts_read(&texts->negative, &wording, suite, i->negative, i->negative_count));
 done:
     wording_close(&wording);
     return st;

@@ -1,5 +1,6 @@
 #include "intervene/unlearning_texts.h"
 #include "base/agree.h"
+#include "intervene/given_texts.h"
 #include "intervene/questions.h"
 
 /* Files of one kind. */
@@ -24,12 +25,8 @@ static enum status read_texts(struct prompts *prompts, const struct wording *wor
 {
     enum status st;
 
-    prompts_make(prompts, suite->intervene.context);
     TRY(check_files(&files, suite));
-    for (unsigned f = 0; f < files.count; f++)
-        TRY(prompts_read(prompts, wording, files.paths[f], suite->intervene.texts));
-    REQUIRE(prompts->count > 0, E_USAGE, "%s has no texts", files.paths[0]);
-    prompts_trim(prompts);
+    TRY(given_texts_read(prompts, wording, suite, files.paths, files.count));
 done:
     return st;
 }
