@@ -89,7 +89,7 @@ static enum status start(int64_t *count, const struct pass *pass, int64_t block)
     *count = 0;
     TRY(forward_start(&runs->forward, ids, range_length(range)));
     for (int64_t r = 0; r < range_length(range) * prompts->tokens; r++)
-        if (clamped_runs_counts(prompts, range.first, r, runs->bos))
+        if (prompts_row_counts(prompts, range.first, r, runs->bos))
             runs->at[(*count)++] = r;
 done:
     return st;

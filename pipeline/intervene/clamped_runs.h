@@ -50,17 +50,6 @@ int64_t clamped_runs_bytes(const struct lm_config *config, int32_t latents, int6
 void clamped_runs_make(struct clamped_runs *runs, const struct clamped_runs_setup *setup);
 void clamped_runs_free(struct clamped_runs *runs);
 
-/* Does a row of a block count: is it neither BOS nor padding?
- *   first  the block's first prompt
- *   row    of the block, [prompts, tokens]
- * Local. */
-static inline bool clamped_runs_counts(const struct prompts *prompts, int64_t first, int64_t row,
-                                       int32_t bos)
-{
-    return row % prompts->tokens < prompts->length[first + row / prompts->tokens]
-           && prompts->clean[first * prompts->tokens + row] != bos;
-}
-
 /* In how many rows is each latent active?
  *   fired [latents]  out
  *   rows             out: rows that count

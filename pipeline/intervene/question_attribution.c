@@ -165,7 +165,7 @@ static enum status attribute_block(void *context, int64_t block, double *sums)
         const int64_t rows = min_int64(TILE_ROWS, a->forward.rows - from);
         sae_encode(sae, a->f, a->x + from * sae->inputs, rows);
         for (int64_t r = 0; r < rows; r++)
-            if (clamped_runs_counts(a->prompts, range.first, from + r, a->setup->bos))
+            if (prompts_row_counts(a->prompts, range.first, from + r, a->setup->bos))
                 add_row(a, a->f + r * sae->latents,
                         a->backward.gradient + (from + r) * sae->inputs, sums);
     }

@@ -88,12 +88,10 @@ static struct range texts_of(const struct steered_runs *runs, int64_t block)
 static void find_rows(struct steered_runs *runs, struct range range)
 {
     const struct prompts *texts = runs->setup.texts;
-    const int32_t *ids = texts->clean + range.first * texts->tokens;
 
     runs->count = 0;
     for (int64_t r = 0; r < range_length(range) * texts->tokens; r++)
-        if (r % texts->tokens < texts->length[range.first + r / texts->tokens]
-            && ids[r] != runs->setup.bos)
+        if (prompts_row_counts(texts, range.first, r, runs->setup.bos))
             runs->at[runs->count++] = r;
 }
 

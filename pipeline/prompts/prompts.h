@@ -83,6 +83,16 @@ enum status prompts_add(struct prompts *prompts, const struct wording *wording,
 enum status prompts_read(struct prompts *prompts, const struct wording *wording, const char *path,
                          int64_t most);
 
+/* Does a row of a block of clean prompts count: is it neither BOS nor padding?
+ *   first  the block's first prompt
+ *   row    of the block, [prompts, tokens] */
+static inline bool prompts_row_counts(const struct prompts *prompts, int64_t first, int64_t row,
+                                      int32_t bos)
+{
+    return row % prompts->tokens < prompts->length[first + row / prompts->tokens]
+           && prompts->clean[first * prompts->tokens + row] != bos;
+}
+
 /* Shorten the rows to the longest prompt.  To be called when all are there. */
 void prompts_trim(struct prompts *prompts);
 
