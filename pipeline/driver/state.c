@@ -21,19 +21,32 @@ static void make_tasks(struct stage_state *state, int64_t tasks)
     memset(state->task_done, true, (size_t)tasks);
 }
 
-/* One of the things that a task makes; the task is done when all of them are there. */
-static void count_thing(struct stage_state *state, int64_t task, const char *path, bool lingers)
+/* One of the things that a stage makes.  Returns whether it is there. */
+static bool count_thing(struct stage_state *state, const char *path, bool lingers)
 {
     struct stat about;
     const bool there = stat(path, &about) == 0 && !lingers;
 
     state->total++;
     state->done += there;
-    state->task_done[task] = state->task_done[task] && there;
     if (there && (state->first == 0 || about.st_mtime < state->first))
         state->first = about.st_mtime;
     if (there && about.st_mtime > state->last)
         state->last = about.st_mtime;
+    return there;
+}
+
+/* A task is done when all that it makes is there. */
+static void count_task(struct stage_state *state, int64_t task, const struct stage_traits *traits,
+                       const struct suite *suite, const struct tasks *tasks)
+{
+    char path[PATH_LENGTH];
+
+    for (int i = 0; traits->path(path, suite, tasks, task, i); i++) {
+        const bool lingers = traits->lingers != NULL
+                             && traits->lingers(suite, tasks, task, i);
+        state->task_done[task] = count_thing(state, path, lingers) && state->task_done[task];
+    }
 }
 
 static enum status count_stage(struct state *state, enum stage stage, const struct suite *suite,
@@ -53,9 +66,9 @@ static enum status count_stage(struct state *state, enum stage stage, const stru
     TRY(traits->count(suite, tasks, ready, &count));
     make_tasks(of, count);
     for (int64_t t = 0; t < count; t++)
-        for (int i = 0; traits->path(path, suite, tasks, t, i); i++)
-            count_thing(of, t, path,
-                        traits->lingers != NULL && traits->lingers(suite, tasks, t, i));
+        count_task(of, t, traits, suite, tasks);
+    if (traits->summary != NULL && traits->summary(path, suite))
+        count_thing(of, path, false);
     if (count == 0)
         of->total = -1;
 done:

@@ -101,9 +101,18 @@ static bool path_made(char path[PATH_LENGTH], const struct suite *suite, const s
     return true;
 }
 
+static bool summary_made(char path[PATH_LENGTH], const struct suite *suite)
+{
+    const struct intervention_method *method = interventions_of(suite);
+
+    paths_result(path, suite, method->name, ".json");
+    return method->finish != NULL;
+}
+
 const struct stage_traits INTERVENE_STAGE = {
     .about = "what a model does with latents clamped, or vectors added",
     .rate = 30e9, .rate_unit = 1e9, .rate_name = "GFLOP/s",
     .less_memory = ", or a smaller intervene.block", .less_time = "",
     .bytes = bytes, .cost = cost, .count = count_tasks, .path = path_made,
+    .summary = summary_made,
 };

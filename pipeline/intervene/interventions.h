@@ -43,7 +43,8 @@ struct intervention_method {
      * Collective.  E_IO, E_SPACE, E_FORMAT, E_USAGE, E_STOPPED. */
     enum status (*run)(const struct intervention *intervention, const bool *wanted);
     /* When the files of all tasks are there, write what sums them up, RUN/intervene/METHOD.json,
-     * and its page, unless it is there.  Local, for rank 0.  E_IO, E_SPACE, E_FORMAT. */
+     * and its page, unless it is there.  NULL: nothing does.  Local, for rank 0.  E_IO, E_SPACE,
+     * E_FORMAT. */
     enum status (*finish)(const struct intervention *intervention);
 };
 

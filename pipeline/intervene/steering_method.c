@@ -241,15 +241,7 @@ done:
     return st;
 }
 
-/* The targets' own file sums up. */
-static enum status finish(const struct intervention *intervention)
-{
-    (void)intervention;
-    return OK;
-}
-
 const struct intervention_method STEERING_METHOD = {
     .name = "steering", .tasks = tasks, .part = part, .check = check, .bytes = bytes,
     .shared = steering_saes_shared, .work = work, .disk = disk, .pieces = pieces, .run = run,
-    .finish = finish,
 };

@@ -160,6 +160,11 @@ static json_t *thing_object(const json_t *task)
     return object;
 }
 
+void inversion_files_summary_path(char path[PATH_LENGTH], const struct suite *suite)
+{
+    paths_result(path, suite, SUMMARY, ".json");
+}
+
 enum status inversion_files_write_summary(const struct task_work *work)
 {
     const struct circuit all = task_stage_circuit(work, SUMMARY);
@@ -169,7 +174,7 @@ enum status inversion_files_write_summary(const struct task_work *work)
     double sum = 0;
     enum status st = OK;
 
-    paths_result(path, work->suite, SUMMARY, ".json");
+    inversion_files_summary_path(path, work->suite);
     if (file_exists(path))
         return OK;
     things = json_array();

@@ -30,4 +30,7 @@ enum status inversion_files_write_page(const struct circuit *task, const char *n
  * whichever task came last.  E_IO, E_SPACE, E_FORMAT. */
 enum status inversion_files_write_summary(const struct task_work *work);
 
+/* Its path.  Local. */
+void inversion_files_summary_path(char path[PATH_LENGTH], const struct suite *suite);
+
 #endif

@@ -100,9 +100,16 @@ static bool path_made(char path[PATH_LENGTH], const struct suite *suite, const s
     return true;
 }
 
+static bool summary_made(char path[PATH_LENGTH], const struct suite *suite)
+{
+    inversion_files_summary_path(path, suite);
+    return true;
+}
+
 const struct stage_traits INVERT_STAGE = {
     .about = "explanations by a generator",
     .rate = 2e9, .rate_unit = 1e9, .rate_name = "GFLOP/s",
     .less_memory = "", .less_time = ", or fewer invert.restarts",
     .bytes = bytes, .cost = cost, .count = count_tasks, .path = path_made,
+    .summary = summary_made,
 };

@@ -142,6 +142,9 @@ struct stage_traits {
     /* The path of thing number i that a task makes; false if it makes no more. */
     bool (*path)(char path[PATH_LENGTH], const struct suite *suite, const struct tasks *tasks,
                  int64_t task, int i);
+    /* The path of the file that sums up all tasks, which the stage makes when they are done; false
+     * if there is none.  NULL: there never is. */
+    bool (*summary)(char path[PATH_LENGTH], const struct suite *suite);
     /* Is that thing there, but something else of it still to be removed?  NULL: never. */
     bool (*lingers)(const struct suite *suite, const struct tasks *tasks, int64_t task, int i);
     /* A number that grows whenever what another attempt would go on from grows; NULL: a task

@@ -160,10 +160,13 @@ goes_through_the_driver() {
     grep 'intervene0=.*--array=0-3' "$dir/out"
     stage 2 intervene "$dir/suite.yaml" --task 3
     [ "$(ls "$dir/run/intervene")" = unlearning-t0.9-n2-s100.json ]
-    bin/saemill status "$dir/suite.yaml" | grep 'intervene .* 1 of  *4 files'
+    bin/saemill status "$dir/suite.yaml" | grep 'intervene .* 1 of  *5 files'
     bin/saemill run "$dir/suite.yaml" | grep "All is complete, in $dir/run/intervene"
     same_run "$dir/ranks-1" "$dir/run"
-    bin/saemill run "$dir/suite.yaml" | grep 'intervene: complete, 4 files'
+    bin/saemill run "$dir/suite.yaml" | grep 'intervene: complete, 5 files'
+    rm "$dir/run/intervene/unlearning.json"
+    bin/saemill run "$dir/suite.yaml"
+    same_run "$dir/ranks-1" "$dir/run"
 }
 
 # wrong SED WORD...: the task file with a mistake is refused with these words.

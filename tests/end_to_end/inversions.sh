@@ -49,7 +49,7 @@ goes_through_the_driver() {
     bin/saemill plan "$dir/suite.yaml" | grep '^test: 2 results$'
     stage 2 invert "$dir/suite.yaml" --task 1
     [ "$(ls "$dir/run/invert" | tr '\n' ' ')" = "inversion-00001.html inversion-00001.json " ]
-    bin/saemill status "$dir/suite.yaml" | grep 'invert .* 2 of  *4 files'
+    bin/saemill status "$dir/suite.yaml" | grep 'invert .* 2 of  *5 files'
     bin/saemill run "$dir/suite.yaml" | grep "All is complete, in $dir/run/invert"
     same_run "$dir/ranks-1" "$dir/run"
 }
